@@ -1,0 +1,113 @@
+"""Every error that this package raises on purpose. Pure.
+
+The tree::
+
+    AgentError                  a sentence for a person; the process's exit code is `exit_code`
+    ├── SettingsError           one or more settings are wrong (exit 2)
+    ├── AlreadyRunning          another agent holds the ledger or the watch folder (exit 2)
+    ├── LedgerError             the ledger cannot be used
+    │   ├── LedgerRefused       it belongs to another project, folder, version or place (exit 2)
+    │   └── LedgerUnavailable   disk full, read-only, I/O error: may pass
+    ├── IllegalMove             a state change that `states.py` does not allow: a defect of ours
+    ├── FolderUnavailable       a folder cannot be listed now
+    ├── FileChanged             a file is not the one that was settled
+    └── RemoteError             Playment, or the place where files are published, did not do it
+        ├── TryLater            passing: back off and try again
+        ├── Refused             permanent, for this job alone
+        │   └── DuplicateReference  FS_0001: the reference_id is in use already
+        │   └── BatchExists         BATCH_CREATION: a batch of this name exists
+        └── AccessRefused       the key, the project or the bucket is refused: nothing can be sent
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class AgentError(Exception):
+    """The root: `str()` of any of these is a sentence that a person can act on."""
+
+    exit_code = 1
+
+
+class SettingsError(AgentError):
+    """Carries every problem found in the settings, one sentence each."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class AlreadyRunning(AgentError):
+    """Another process holds the lock on the ledger or on the watch folder."""
+
+    exit_code = 2
+
+
+class LedgerError(AgentError):
+    """The ledger cannot be used."""
+
+
+class LedgerRefused(LedgerError):
+    """The ledger is of another project, base URL, watch folder, template or version, or in a place it must not be."""
+
+    exit_code = 2
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger cannot be written or read now (disk full, read-only, I/O error); it may pass."""
+
+
+class IllegalMove(AgentError):
+    """A state change that `states.py` does not allow."""
+
+
+class FolderUnavailable(AgentError):
+    """A folder cannot be listed now; what was in it is unknown, which is not the same as deleted."""
+
+
+class FileChanged(AgentError):
+    """A file is gone, or is not the one that was settled."""
+
+
+class RemoteError(AgentError):
+    """A remote did not do what was asked. `code` is the vendor's, or ours (`http-503`, `connection`, `probe`)."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class TryLater(RemoteError):
+    """A passing failure. The outcome of a POST is unknown unless `refused` says that nothing was made.
+
+    `retry_after` is the number of seconds that the remote asked for, or None.
+    """
+
+    def __init__(self, message: str, *, code: str, retry_after: float | None = None, refused: bool = False) -> None:
+        self.retry_after = retry_after
+        self.refused = refused
+        super().__init__(message, code=code)
+
+
+class Refused(RemoteError):
+    """Refused for good; another try with the same content would be refused too."""
+
+
+class DuplicateReference(Refused):
+    """`FS_0001`: a job with this reference_id exists."""
+
+
+class BatchExists(Refused):
+    """`BATCH_CREATION`: a batch of this name exists in the project."""
+
+
+class AccessRefused(RemoteError):
+    """The key is wrong, or the project or bucket is not ours: what was asked may be fine, but nothing can be sent."""
+
+    exit_code = 3

@@ -1,0 +1,176 @@
+"""The frozen records that travel between the modules. Pure.
+
+Paths are relative to the watch folder, `/`-separated, '' for the watch folder itself, and decoded as `os.fsdecode`
+does (bytes that are no UTF-8 become lone surrogates); `shown` gives the text that the ledger and people see.
+Times named `*_ns` are nanoseconds since 1970 as `stat` gives them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What a unit is: one image, or the frames of one folder."""
+
+    IMAGE = "image"
+    SEQUENCE = "sequence"
+
+
+class Edition(StrEnum):
+    """The vendor API's edition: `v0` names the work by `tag`, `v1` by `work_flow_id`."""
+
+    V0 = "v0"
+    V1 = "v1"
+
+
+class Stamp(NamedTuple):
+    """What `stat` says of a file; two equal stamps mean that nothing has touched it."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+class Entry(NamedTuple):
+    """A regular file in a listing. A plain tuple, since a scan makes one for every file there is."""
+
+    name: str
+    stamp: Stamp
+
+
+class Times(NamedTuple):
+    """A folder's own times: they differ after an entry was added, removed or renamed in it."""
+
+    mtime_ns: int
+    ctime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one folder held at one moment: its image files, its fresh-or-not temporary files, and its subfolders.
+
+    `times` were read before the entries, so that a change during the listing shows as different times later.
+    `marker` tells whether the ready marker was there.
+    """
+
+    folder: str
+    times: Times
+    images: tuple[Entry, ...]
+    temporary: tuple[Entry, ...]
+    subfolders: tuple[str, ...]
+    marker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What reading a file showed. `problem` is a sentence for a person, or None where the image is whole.
+
+    `digest` is the sha256 of all bytes in hex, given also where there is a problem; `pixels` is (width, height).
+    `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`).
+    """
+
+    digest: str
+    stamp: Stamp
+    format: str | None = None
+    pixels: tuple[int, int] | None = None
+    problem: str | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One file of a unit, in its place. `path` is the file's; `frame_id` its basename; `src` its URL, once published."""
+
+    position: int
+    frame_id: str
+    path: str
+    stamp: Stamp
+    digest: str
+    src: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """The frames of one folder in order. `gaps` is a sentence about missing numbers, or None; `warnings` are others."""
+
+    names: tuple[str, ...]
+    gaps: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A settled unit after its files were read: what `plan` compares with the ledger.
+
+    `digest` is None only where nothing could be read (a name that is no UTF-8, an unreadable file); then `problem`
+    says why. `hold` is (error_code, sentence) where a person must decide before it is sent.
+    """
+
+    path: str
+    kind: Kind
+    frames: tuple[Frame, ...]
+    digest: str | None
+    problem: str | None = None
+    warning: str | None = None
+    hold: tuple[str, str] | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder whose listing shows this unit: an image's parent, a sequence's own folder."""
+        return self.path if self.kind is Kind.SEQUENCE else parent(self.path)
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files together."""
+        return sum(frame.stamp.size for frame in self.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is sent for one unit, frozen in the ledger by the intent: a retry is built from this alone."""
+
+    id: int
+    reference_id: str
+    path: str
+    kind: Kind
+    edition: Edition
+    tag: str
+    batch_id: str | None
+    priority_weight: int
+    frames: tuple[Frame, ...]
+    attempts: int
+
+
+def parent(path: str) -> str:
+    """Return the folder that holds `path`; '' for what lies directly in the watch folder."""
+    return path.rpartition("/")[0]
+
+
+def basename(path: str) -> str:
+    """Return the last part of `path`."""
+    return path.rpartition("/")[2]
+
+
+def join(folder: str, name: str) -> str:
+    """Return the path of `name` in `folder`, '' being the watch folder."""
+    return f"{folder}/{name}" if folder else name
+
+
+def is_utf8(text: str) -> bool:
+    """Tell whether the name's bytes were UTF-8 (`os.fsdecode` leaves lone surrogates for those that were not)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(path: str) -> str:
+    r"""Return `path` as the ledger holds it: as it is, or with the bytes that are no UTF-8 written as `\xNN`."""
+    if is_utf8(path):
+        return path
+    return "".join(f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else char for char in path)
