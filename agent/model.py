@@ -83,7 +83,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One file of a unit, in its place. `path` is the file's; `frame_id` its basename; `src` its URL, once published."""
+    """One file of a unit, in its place. `path` is the file's; `frame_id` its basename; `src` its URL."""
 
     position: int
     frame_id: str
