@@ -1,0 +1,226 @@
+"""One setting's text → its value, or a `ValueError` that says what is allowed. Pure.
+
+Each reader takes the text of one variable (never empty) and returns the value that `Settings` holds. A reader's error
+is the end of a sentence that begins with the variable's name and what was read: 'it must be …'.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from urllib.parse import SplitResult
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+# RFC 3986: the characters of a path, with `%` only as the head of an escape.
+_URL_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+# RFC 1918, RFC 3927, RFC 4193, RFC 4291: addresses that no router on the way to the internet passes on.
+_PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+)
+
+
+def key(text: str) -> str:
+    """Return an API key fit for an HTTP header (RFC 9110: visible Latin-1); its error never repeats the key."""
+    if any(char.isspace() or not char.isprintable() or ord(char) > 0xFF for char in text):
+        raise ValueError("it must be one word of Latin-1 characters: no space, no control character, no line break")
+    return text
+
+
+def path_safe(text: str) -> str:
+    """Return an id that can stand in a URL's path as it is."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        raise ValueError("it must be the id from the project's address: letters, digits, '-' and '_' only")
+    return text
+
+
+def plain(text: str) -> str:
+    """Return text that has no control characters."""
+    if not text.strip() or not text.isprintable():
+        raise ValueError("it must be plain text without control characters")
+    return text
+
+
+def uuid(text: str) -> str:
+    """Return a UUID, in lower case."""
+    if not UUID.fullmatch(text):
+        raise ValueError("it must be a UUID such as 123e4567-e89b-12d3-a456-426614174000")
+    return text.lower()
+
+
+def batch(text: str) -> str:
+    """Return `day`, `folder` or a batch's UUID."""
+    if text in {"day", "folder"}:
+        return text
+    if not UUID.fullmatch(text):
+        raise ValueError("it must be empty (the project's default batch), a batch's UUID, day or folder")
+    return text.lower()
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers from `low` to `high`."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"it must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def number(low: float, high: float, unit: str) -> Callable[[str], float]:
+    """Make a reader of plain decimal numbers from `low` to `high`; `unit` is for the error's sentence."""
+
+    def read(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not low <= float(text) <= high:
+            raise ValueError(f"it must be a number of {unit} from {low:g} to {high:g}")
+        return float(text)
+
+    return read
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """Make a reader of one of some words; the case of what is read does not matter."""
+    by_fold = {word.casefold(): word for word in allowed}
+
+    def read(text: str) -> str:
+        if text.casefold() not in by_fold:
+            raise ValueError(f"it must be one of {', '.join(allowed)}")
+        return by_fold[text.casefold()]
+
+    return read
+
+
+def extensions(text: str) -> frozenset[str]:
+    """Return file name extensions in lower case, without their dot."""
+    found = frozenset(part.strip().removeprefix(".").lower() for part in text.split(","))
+    if not all(re.fullmatch(r"[a-z0-9]+", part) for part in found):
+        raise ValueError("it must be file name extensions with commas between them, such as jpg,png")
+    return found
+
+
+def globs(text: str) -> tuple[str, ...]:
+    """Return globs for folders, relative to the watch folder, without a slash at their end."""
+    found = tuple(part.strip().removesuffix("/") for part in text.split(","))
+    if any({"", ".", ".."} & set(glob.split("/")) or not glob.isprintable() for glob in found):
+        raise ValueError("it must be globs relative to WATCH_DIR with commas between them, such as stills,*/single")
+    return found
+
+
+def file_name(text: str) -> str:
+    """Return the name of a file, without a folder."""
+    if "/" in text or text in {".", ".."} or not text.isprintable():
+        raise ValueError("it must be a plain file name without '/', such as _READY")
+    return text
+
+
+def path(text: str) -> str:
+    """Return the text of a path; whether it is there is not asked here."""
+    if "\0" in text:
+        raise ValueError("it must be a path: no name can hold a null character")
+    return text
+
+
+def template(*fields: str, one_of: frozenset[str] = frozenset()) -> Callable[[str], str]:
+    """Make a reader of templates that use only `fields`, and at least one of `one_of` where that is given."""
+    allowed = " ".join(f"{{{field}}}" for field in fields)
+
+    def read(text: str) -> str:
+        used = set(re.findall(r"\{(\w+)\}", text))
+        if not used <= set(fields) or re.search(r"[{}]", re.sub(r"\{\w+\}", "", text)):
+            raise ValueError(f"it may use only {allowed}, and braces for nothing else")
+        if one_of and not used & one_of:
+            needed = " ".join(f"{{{field}}}" for field in fields if field in one_of)
+            raise ValueError(f"it must use at least one of {needed}, or all jobs would have the same id")
+        return plain(text)
+
+    return read
+
+
+def base_url(text: str) -> str:
+    """Return Playment's base URL without a slash at its end; `http://` only for loopback hosts."""
+    parts = _url(text)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise ValueError(
+            "it must begin with https://: the key would travel readable (http:// only for a loopback host)"
+        )
+    return text.rstrip("/")
+
+
+def publish_to(text: str) -> str:
+    """Return the base URL under which the watch folder is served, with a slash at its end.
+
+    `http://` only for loopback and private addresses: a name can be made to point anywhere.
+    """
+    if text.lower().startswith("s3://"):
+        raise ValueError(
+            "object stores are not supported by this version; it must be the https:// base URL of a server"
+        )
+    parts = _url(text)
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not _is_loopback(host) and not _is_private(host):
+        raise ValueError("it must begin with https:// (http:// only for localhost, loopback and private addresses)")
+    return text if text.endswith("/") else text + "/"
+
+
+def hidden(_text: str) -> str:
+    """Return what is shown in place of a secret."""
+    return "***"
+
+
+def without_secrets(text: str) -> str:
+    """Return a URL as it may be shown: its user part, query and fragment replaced by `***`."""
+    head, at, tail = text.rpartition("@")
+    if at:
+        scheme, slashes, _ = head.partition("//")
+        text = f"{scheme}//***@{tail}" if slashes else f"***@{tail}"
+    return re.sub(r"(?s)(?<=[?#]).+", "***", text)
+
+
+def _url(text: str) -> SplitResult:
+    """Split an http(s) URL in which nothing can be read in two ways; raise ValueError otherwise."""
+    # urlsplit drops tabs and line breaks without a word, so it must not be the first to look.
+    if not text.isascii() or not text.isprintable() or " " in text:
+        _no_url("no spaces or other characters that need percent-encoding")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        _no_url("a port from 1 to 65535")
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        _no_url("https:// and a host")
+    if "@" in parts.netloc or "?" in text or "#" in text:
+        _no_url("no user, password, query or fragment")
+    host = parts.hostname or ""
+    if port == 0 or parts.netloc.endswith(":") or not (_address(host) or _HOST_NAME.fullmatch(host)):
+        _no_url("a host name or address and, if need be, a port")
+    if not _URL_PATH.fullmatch(parts.path):
+        _no_url("a percent-encoded path")
+    return parts
+
+
+def _no_url(needed: str) -> NoReturn:
+    raise ValueError(f"it must be a URL such as https://host/base/ with {needed}")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _is_private(host: str) -> bool:
+    address = _address(host)
+    return address is not None and any(address in network for network in _PRIVATE)
