@@ -1,0 +1,188 @@
+"""What Playment's answers hold: the `data` of each call, checked field by field, as frozen records. Pure.
+
+Every function takes the decoded `data` and raises `TryLater` (code `bad-reply`) where a field is not what the
+vendor's pages say: what cannot be read proves nothing about what was done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+from uuid import UUID
+
+from agent.errors import TryLater
+from agent.model import Edition, is_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_Scalar = TypeVar("_Scalar", bound="str | int")
+
+_LARGEST: Final = 2**63 - 1  # the largest integer that the ledger can hold
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails:
+    """One job. `tag` is v1's `work_flow_id`; `result` is the URL of its annotations, once `status` is `completed`."""
+
+    job_id: str
+    reference_id: str
+    batch_id: str | None
+    status: str
+    tag: str | None
+    priority_weight: int | None
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """One job in a batch's list. `frames` is its number of frames, where the list tells it."""
+
+    id: str
+    reference_id: str
+    status: str
+    frames: int | None
+    tag: str | None
+    priority_weight: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage:
+    """Up to 100 jobs of a batch, and the token of the next page; None on the last."""
+
+    jobs: tuple[ListedJob, ...]
+    next_page_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBatch:
+    """One batch of the project."""
+
+    id: str
+    name: str
+    is_default: bool
+    total_jobs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectDetails:
+    """The project's name and its batches."""
+
+    name: str
+    batches: tuple[ListedBatch, ...]
+
+
+def bad_reply(what: str) -> TryLater:
+    """Return the error for an answer that is not as documented; `what` is the part of the sentence that says how."""
+    return TryLater(f"Playment's answer is not the documented JSON: {what}", code="bad-reply")
+
+
+def created_job(data: Mapping[str, object], reference_id: object) -> str:
+    """Return the `job_id` of a created job; the answer must be about `reference_id`, where it names one."""
+    told = _optional(data, "reference_id", str)
+    if told is not None and told != reference_id:
+        raise bad_reply("it is about another reference_id than the one sent")
+    return _uuid(data, "job_id")
+
+
+def created_batch(data: Mapping[str, object]) -> str:
+    """Return the `batch_id` of a created batch."""
+    return _uuid(data, "batch_id")
+
+
+def job_details(data: Mapping[str, object], job_id: str, edition: Edition) -> JobDetails:
+    """Return one job's details; the answer must be about `job_id`."""
+    told = _uuid(data, "job_id")
+    if told.lower() != job_id.lower():
+        raise bad_reply("it is about another job than the one asked for")
+    return JobDetails(
+        job_id=told,
+        reference_id=_text(data, "reference_id"),
+        batch_id=_optional(data, "batch_id", str),
+        status=_text(data, "status"),
+        tag=_tag(data, edition),
+        priority_weight=_optional(data, "priority_weight", int),
+        result=_optional(data, "result", str) or None,
+    )
+
+
+def jobs_page(data: Mapping[str, object], edition: Edition) -> JobsPage:
+    """Return one page of a batch's list."""
+    jobs = tuple(
+        ListedJob(
+            id=_uuid(row, "id"),
+            reference_id=_text(row, "reference_id"),
+            status=_text(row, "status"),
+            frames=_optional(row, "frames", int),
+            tag=_tag(row, edition),
+            priority_weight=_optional(row, "priority_weight", int),
+        )
+        for row in _rows(data, "jobs")
+    )
+    return JobsPage(jobs, _optional(data, "next_page_token", str) or None)
+
+
+def project_details(data: Mapping[str, object]) -> ProjectDetails:
+    """Return the project's name and batches."""
+    batches = tuple(
+        ListedBatch(
+            id=_uuid(row, "id"),
+            name=_text(row, "name"),
+            is_default=_optional(row, "is_default", bool) or False,
+            total_jobs=_optional(row, "total_jobs", int),
+        )
+        for row in _rows(data, "batches")
+    )
+    return ProjectDetails(_text(data, "name"), batches)
+
+
+def _optional(data: Mapping[str, object], key: str, kind: type[_Scalar]) -> _Scalar | None:
+    """Return `data[key]`, or None where it is absent or null. `True` is no number, and text must be whole UTF-8."""
+    value = data.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
+        raise bad_reply(f"'{key}' is {_kind(value)}")
+    if isinstance(value, str) and not is_utf8(value):
+        raise bad_reply(f"'{key}' holds half a surrogate pair")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise bad_reply(f"'{key}' is too large a number")
+    return value
+
+
+def _text(data: Mapping[str, object], key: str) -> str:
+    value = _optional(data, key, str)
+    if value is None:
+        raise bad_reply(f"'{key}' is missing")
+    return value
+
+
+def _uuid(data: Mapping[str, object], key: str) -> str:
+    value = _text(data, key)
+    try:
+        UUID(value)
+    except ValueError:
+        raise bad_reply(f"'{key}' is no UUID") from None
+    return value
+
+
+def _tag(data: Mapping[str, object], edition: Edition) -> str | None:
+    """Return the tag or work flow, whichever the edition names; the other where only that is given."""
+    first, second = ("work_flow_id", "tag") if edition is Edition.V1 else ("tag", "work_flow_id")
+    return _optional(data, first, str) or _optional(data, second, str)
+
+
+def _rows(data: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
+    """Return the list of objects at `key`; null counts as empty, a missing key does not."""
+    value = data.get(key, "")
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise bad_reply(f"'{key}' is no list of objects")
+    return value
+
+
+def _kind(value: object) -> str:
+    """Return what JSON calls this type."""
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+    return names[type(value)]

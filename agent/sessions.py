@@ -1,0 +1,128 @@
+"""`requests` sessions whose answers have a deadline and a size limit, and that follow no redirect.
+
+`requests` limits neither: its read time limit starts anew with every byte, so that a server sending a byte a second
+is listened to for ever. Here all of an answer, headers too, must come within the read time limit, and in so many bytes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    import socket
+
+    from _typeshed import WriteableBuffer
+
+CHUNK_BYTES: Final = 65536
+
+_RAW_BYTES: Final = 20 * 2**20  # of one answer, headers and compressed body; above every decoded limit in use
+_SEND_SECONDS: Final = 120.0  # for a request's body: a sequence's can be megabytes, and an uplink slow
+
+
+class Session(requests.Session):
+    """A session that takes nothing from the environment, follows no redirect and keeps no cookie."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - requests' own signature
+        """Return None: even with `allow_redirects=False` requests would read a redirect's whole body, unbounded."""
+        return
+
+
+class _Incoming(io.RawIOBase):
+    """The bytes of one answer from a socket, with a deadline and a limit for all of them together."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        super().__init__()
+        self._raw = raw
+        self._sock = sock
+        self._deadline = time.monotonic() + (sock.gettimeout() or 0.0)
+        self._left = _RAW_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError
+        self._sock.settimeout(seconds)
+        count = self._raw.readinto(buffer)
+        self._left -= count or 0
+        if self._left < 0:
+            raise TooLargeError
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class TooLargeError(OSError):
+    """An answer has more bytes than any that is documented."""
+
+
+class _Answer(http.client.HTTPResponse):
+    """The standard response, read through `_Incoming`. Its deadline is the read time limit set on the socket."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:
+        super().__init__(sock, *args, **named)
+        self.fp = io.BufferedReader(_Incoming(self.fp.detach(), sock), CHUNK_BYTES)
+
+
+class _SendTime:
+    """Gives the sending of a body its own time limit; urllib3 gives it the one for connecting."""
+
+    sock: socket.socket | None
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(_SEND_SECONDS)
+        super().send(data)  # type: ignore[misc]
+
+
+class _Connection(_SendTime, HTTPConnection):
+    response_class = _Answer
+
+
+class _TlsConnection(_SendTime, HTTPSConnection):
+    response_class = _Answer
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOLS: Final = {"http": _Pool, "https": _TlsPool}
+
+
+class _Adapter(HTTPAdapter):
+    """Makes connections of ours, straight or through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **named: Any) -> None:
+        super().init_poolmanager(*args, **named)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **named)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager

@@ -1,0 +1,244 @@
+"""One HTTP exchange with limits on time and size. It knows nothing of Playment's JSON.
+
+What fails becomes a `TryLater` that says whether a connection was made at all, and holds none of the request.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import ipaddress
+import os
+import re
+import ssl
+import threading
+import time
+import zlib
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError, ReadTimeoutError
+
+from agent.errors import SettingsError, TryLater
+from agent.sessions import CHUNK_BYTES, Session, TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer. `body` is decoded; where it was past the limit it is empty and `cut` is set.
+
+    `retry_after` is in seconds, `location` the header's text as it came, both None where absent or unreadable.
+    """
+
+    status: int
+    body: bytes
+    cut: bool
+    retry_after: float | None
+    location: str | None
+
+
+class Transport:
+    """Sessions to one host, one per thread, kept alive. Safe to use from any number of threads.
+
+    Proxies and the CA bundle of the environment (`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` …)
+    are read once, here: reading them for every request costs a third of the rate (measured). A loopback address is
+    always asked directly. Raises `SettingsError` for a header that cannot be sent, and for a CA bundle
+    that is not there.
+    """
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], *, connect_seconds: float) -> None:
+        for name, value in headers.items():
+            if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
+                raise SettingsError(
+                    [f"the value of the header {name} must be printable ASCII without blanks at its ends"]
+                )
+        self._headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        self._connect_seconds = connect_seconds
+        self._proxies = _proxies(base_url)
+        self._verify = _ca_bundle()
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def exchange(self, method: str, url: str, body: bytes | None, *, seconds: float, limit: int) -> Reply:
+        """Send one request and return the answer, whatever its status; a redirect is an answer too.
+
+        `seconds` is for the whole answer, counted from the end of the request; `limit` is the largest decoded body
+        in bytes. Raises `TryLater` with code `connection`, `timeout` or `bad-reply`; `refused` is set where no
+        connection was made, so that nothing can have been done.
+        """
+        failure: TryLater
+        try:
+            with self._session().request(
+                method,
+                url,
+                data=body,
+                headers={"Content-Type": "application/json"} if body is not None else None,
+                timeout=(self._connect_seconds, seconds),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return _read(response, limit)
+        except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, zlib.error) as error:
+            failure = _failure(error, urlsplit(url).hostname, seconds)
+        # Outside of the except clause: the caught error holds the request, and so the key, and must not be chained.
+        raise failure
+
+    def close(self) -> None:
+        """Close the connections of every thread."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+            self._local = threading.local()
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = Session()
+            session.headers.update(self._headers)
+            session.proxies.update(self._proxies)
+            session.verify = self._verify
+            with self._lock:
+                self._sessions.append(session)
+                self._local.session = session
+        return session
+
+
+def retry_after_seconds(value: str | None, now: float) -> float | None:
+    """Return the seconds that a `Retry-After` header asks for, or None where it cannot be read.
+
+    It holds seconds or an HTTP date (RFC 9110, 10.2.3). `now` is in seconds since 1970, at best the server's own.
+    """
+    if value is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value.strip()):
+        return float(value)
+    date = _http_date(value)
+    return None if date is None else max(0.0, date - now)
+
+
+def _read(response: requests.Response, limit: int) -> Reply:
+    """Return the answer with its body read and decoded, or cut where it is past `limit`."""
+    server_time = _http_date(response.headers.get("Date"))
+    body = bytearray()
+    for chunk in _decoded(response):
+        body += chunk
+        if len(body) > limit:
+            break
+    cut = len(body) > limit
+    return Reply(
+        status=response.status_code,
+        body=b"" if cut else bytes(body),
+        cut=cut,
+        retry_after=retry_after_seconds(
+            response.headers.get("Retry-After"), time.time() if server_time is None else server_time
+        ),
+        location=response.headers.get("Location"),
+    )
+
+
+def _decoded(response: requests.Response) -> Iterator[bytes]:
+    """Yield the body in pieces of a bounded size, however well it was compressed."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    pieces: Iterator[bytes] = response.raw.stream(CHUNK_BYTES, decode_content=False)
+    if encoding in {"identity", ""}:
+        yield from pieces
+        return
+    if encoding not in {"gzip", "x-gzip"}:
+        raise zlib.error("it is compressed in a way that was not asked for")
+    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    for piece in pieces:
+        rest, out = piece, b""
+        while rest or len(out) == CHUNK_BYTES:  # a full piece of output may leave more inside, with no input left
+            out = unzip.decompress(rest, CHUNK_BYTES)
+            rest = unzip.unconsumed_tail
+            yield out
+    if not unzip.eof:
+        raise zlib.error("its compressed body is cut short")
+
+
+def _failure(error: BaseException, host: str | None, seconds: float) -> TryLater:
+    """Return our error for one of requests' or urllib3's, without any of the text or objects in it."""
+    causes = list(_causes(error))
+
+    def among(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if among(TooLargeError):
+        return TryLater("Playment's answer is too large to be one", code="bad-reply")
+    if among(zlib.error):
+        return TryLater("Playment's answer cannot be decompressed", code="bad-reply")
+    if among(NewConnectionError, ConnectTimeoutError, ProxyError, ssl.SSLCertVerificationError):
+        # urllib3's NewConnectionError is a ConnectTimeoutError too.
+        timed_out = among(ConnectTimeoutError) and not among(NewConnectionError)
+        reason = "no answer" if timed_out else _reason(causes)
+        return TryLater(f"no connection to Playment at {host}: {reason}", code="connection", refused=True)
+    if among(ReadTimeoutError, TimeoutError):
+        return TryLater(f"Playment's answer was not there, or not whole, after {seconds:g} seconds", code="timeout")
+    return TryLater(f"the connection to Playment broke: {_reason(causes)}", code="connection")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield `error` and every error inside it; urllib3 and requests keep them in `args` and `reason`."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            inner = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
+            waiting.extend(value for value in inner if isinstance(value, BaseException))
+
+
+def _reason(causes: list[BaseException]) -> str:
+    """Return the operating system's or TLS's word for it, else the kind of the innermost error."""
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+    for cause in causes:
+        if isinstance(cause, OSError) and isinstance(cause.strerror, str):
+            return cause.strerror
+    return type(causes[-1]).__name__
+
+
+def _proxies(base_url: str) -> dict[str, str]:
+    """Return the environment's proxies for this host. A proxy elsewhere cannot reach our own loopback."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    return {} if loopback else dict(requests.utils.get_environ_proxies(base_url, no_proxy=None))
+
+
+def _ca_bundle() -> bool | str:
+    """Return the environment's CA bundle, in the order that requests looks for it, or True for the usual one."""
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(variable)
+        if path:
+            if not os.path.exists(path):
+                raise SettingsError(
+                    [f"{variable} is '{path}', which does not exist: name a file or folder of certificates"]
+                )
+            return path
+    return True
+
+
+def _http_date(value: str | None) -> float | None:
+    """Return an HTTP date in seconds since 1970."""
+    if value is None:
+        return None
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
