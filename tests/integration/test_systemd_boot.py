@@ -1,0 +1,298 @@
+"""The unit files under a real systemd: with a stand-in that asks for all the agent asks for, then with it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tests.integration.boot_systemd import CONSOLE_SCRIPT, ROOT, Booted, boot, install, reason_not_to_boot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+REASON = reason_not_to_boot()
+pytestmark = [
+    pytest.mark.skipif(REASON is not None, reason=REASON or ""),
+    pytest.mark.timeout(180),
+]
+needs_run = pytest.mark.skipif(
+    importlib.util.find_spec("agent.__main__") is None, reason="the command `playment-agent run` is not written yet"
+)
+
+KEY = "k3y-of-the-credential"
+# Uses what the agent needs of the host and of its libraries, so that a directive that takes too much away is seen.
+STAND_IN = """
+import errno, io, os, select, signal, sqlite3, sys
+from pathlib import Path
+from PIL import Image
+from watchdog.events import FileSystemEventHandler
+from watchdog.observers import Observer
+from agent import environment, host
+from agent.errors import AgentError
+
+try:
+    settings = environment.load(os.environ, Path.cwd(), Path(sys.argv[2]))
+except AgentError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_code)
+assert sys.argv[3:] == ["run"] and settings.playment_api_key.reveal() == KEY
+notifier = host.Notifier(os.environ)
+woken, wake = os.pipe()
+signal.signal(signal.SIGTERM, lambda *_: os.write(wake, b"stop"))
+
+class Seen(FileSystemEventHandler):
+    def on_created(self, event):
+        os.write(wake, b"seen")
+
+with host.lock_file(settings.lock_path), host.lock_folder(settings.watch_dir):
+    ledger = sqlite3.connect(settings.ledger_path)
+    ledger.execute("pragma journal_mode=wal")
+    ledger.execute("create table if not exists starts (pid integer)")
+    with ledger:
+        ledger.execute("insert into starts values (?)", (os.getpid(),))
+    Image.new("RGB", (64, 64)).save(io.BytesIO(), "JPEG")
+    try:
+        (settings.watch_dir / "written").touch()
+    except OSError as error:
+        assert error.errno == errno.EROFS
+    observer = Observer()
+    observer.schedule(Seen(), str(settings.watch_dir))
+    observer.start()
+    notifier.ready()
+    said = b""
+    while said != b"stop":
+        notifier.watchdog()
+        notifier.status(f"{len(os.listdir(settings.watch_dir))} seen, {host.inotify_limits().max_user_watches} watches")
+        if select.select([woken], [], [], notifier.watchdog_seconds / 4)[0]:
+            said = os.read(woken, 4)
+    notifier.stopping()
+    observer.stop()
+    observer.join()
+    ledger.close()
+"""
+
+
+def settings_for(name: str, ledger: str, more: str = "") -> str:
+    return (
+        f"PLAYMENT_PROJECT_ID=p1\nPLAYMENT_TAG=car\nWATCH_DIR=/srv/inbox{name}\nLEDGER_PATH={ledger}\n"
+        f"SETTLE_SECONDS=0.2\n{more}"
+    )
+
+
+def write(path: Path, text: str, mode: int = 0o644) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def set_up(tree: Path, program: str, more: str) -> None:
+    """Lay out below `tree` what the unit's head says, with a short watchdog."""
+    install(tree, program)
+    for unit in (ROOT / "systemd").iterdir():
+        (tree / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
+        shutil.copy(unit, tree / "etc/systemd/system")
+        write(tree / f"etc/systemd/system/{unit.name}.d/test.conf", "[Service]\nWatchdogSec=3\nRestartSec=0.1\n")
+    etc = tree / "etc/playment-agent"
+    write(etc / "agent.env", settings_for("", "/var/lib/playment-agent/ledger.db", more))
+    write(etc / "api_key", KEY + "\n", 0o600)
+    write(etc / "cam-1.env", settings_for("/cam-1", "/var/lib/playment-agent/cam-1/ledger.db", more))
+    write(etc / "cam-1.api_key", KEY + "\n", 0o600)
+    (tree / "srv/inbox").mkdir(parents=True)
+    for made in (tree, *tree.glob("[eos]*"), *tree.glob("srv/*")):
+        made.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    folder = tmp_path_factory.mktemp("stand-in")
+    (folder / "work").mkdir()
+    program = STAND_IN.replace("KEY", repr(KEY), 1)
+    set_up(folder / "tree", program, "PUBLISH_TO=https://images.example.com/\n")
+    with boot(folder / "work", folder / "tree") as booted:
+        booted.run("useradd", "--system", "--home-dir", "/var/lib/playment-agent", "playment-agent")
+        yield booted
+
+
+@pytest.fixture
+def service(stand_in: Booted) -> Iterator[Booted]:
+    """The started service, stopped afterwards with an empty watch folder."""
+    stand_in.run("systemctl", "start", "playment-agent")
+    yield stand_in
+    stand_in.run("systemctl", "stop", "playment-agent")
+    stand_in.run("systemctl", "reset-failed", "playment-agent", check=False)
+    stand_in.run("find", "/srv/inbox", "-mindepth", "1", "-delete")
+
+
+def main_pid(booted: Booted) -> str:
+    return booted.show("playment-agent")["MainPID"]
+
+
+def test_the_service_is_ready_and_sees_what_is_dropped(service: Booted) -> None:
+    found = service.wait_for("playment-agent", lambda now: now["StatusText"].startswith("0 seen"))
+    assert (found["ActiveState"], found["SubState"]) == ("active", "running")
+    (service.root / "srv/inbox/a.jpg").touch()
+    service.wait_for("playment-agent", lambda now: now["StatusText"].startswith("1 seen"))
+    assert not (service.root / "srv/inbox/written").exists()
+
+
+def test_the_sandbox_is_in_force(service: Booted) -> None:
+    status = service.run("cat", f"/proc/{main_pid(service)}/status").split("\n")
+    # proc(5): mode 2 of Seccomp is a filter.
+    assert {"NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000"} <= set(status)
+
+
+def test_the_state_is_the_services_own_and_its_user_can_read_it(service: Booted) -> None:
+    assert service.run("stat", "-c", "%U %a", "/var/lib/playment-agent") == "playment-agent 700"
+    assert service.run("stat", "-c", "%U %a", "/var/lib/playment-agent/ledger.db") == "playment-agent 600"
+    ledger = ("runuser", "-u", "playment-agent", "--", "sqlite3", "/var/lib/playment-agent/ledger.db")
+    assert service.run(*ledger, "select max(rowid) > 0 from starts") == "1"
+
+
+def test_a_killed_service_comes_back(service: Booted) -> None:
+    first = main_pid(service)
+    service.run("systemctl", "kill", "--signal=SIGKILL", "playment-agent")
+    found = service.wait_for("playment-agent", lambda now: now["MainPID"] not in {"0", first})
+    assert int(found["NRestarts"]) == 1
+    service.wait_for("playment-agent", lambda now: now["SubState"] == "running")
+
+
+def test_a_service_that_hangs_is_killed_by_the_watchdog_and_comes_back(service: Booted) -> None:
+    first = main_pid(service)
+    service.run("kill", "-STOP", first)
+    service.wait_for("playment-agent", lambda now: now["MainPID"] not in {"0", first} and now["SubState"] == "running")
+    assert "Watchdog timeout" in service.journal("playment-agent")
+
+
+def test_a_service_that_is_fed_outlives_the_watchdog(service: Booted) -> None:
+    first = main_pid(service)
+    fed = int(service.show("playment-agent")["WatchdogTimestampMonotonic"])
+    service.wait_for("playment-agent", lambda now: int(now["WatchdogTimestampMonotonic"]) > fed + 4_000_000)
+    assert main_pid(service) == first
+
+
+def test_a_stop_is_clean(service: Booted) -> None:
+    service.run("systemctl", "stop", "playment-agent")
+    found = service.show("playment-agent")
+    assert (found["ActiveState"], found["Result"], found["ExecMainStatus"]) == ("inactive", "success", "0")
+
+
+def test_a_second_agent_on_the_folder_is_refused_though_the_service_is_in_a_sandbox(service: Booted) -> None:
+    lock = "from pathlib import Path; from agent import host; host.lock_folder(Path('/srv/inbox'))"
+    said = service.run("/opt/playment-agent/bin/python", "-c", lock, check=False)
+    assert f"is in use by the process with id {main_pid(service)}" in said
+
+
+def test_an_instance_has_its_own_folder_and_state(stand_in: Booted) -> None:
+    (stand_in.root / "srv/inbox/cam-1").mkdir()
+    stand_in.run("systemctl", "start", "playment-agent@cam-1")
+    stand_in.wait_for("playment-agent@cam-1", lambda now: now["StatusText"].startswith("0 seen"))
+    assert stand_in.run("stat", "-c", "%U %a", "/var/lib/playment-agent/cam-1") == "playment-agent 700"
+    stand_in.run("systemctl", "stop", "playment-agent@cam-1")
+
+
+def test_wrong_settings_are_told_and_not_tried_again(stand_in: Booted) -> None:
+    env = stand_in.root / "etc/playment-agent/agent.env"
+    right = env.read_text()
+    env.write_text(right.replace("/srv/inbox", "/srv/gone"))
+    stand_in.run("systemctl", "start", "playment-agent", check=False)
+    found = stand_in.show("playment-agent")
+    assert (found["SubState"], found["ExecMainStatus"], found["NRestarts"]) == ("failed", "2", "0")
+    assert "WATCH_DIR is '/srv/gone': there is no such folder." in stand_in.journal("playment-agent")
+    env.write_text(right)
+    stand_in.run("systemctl", "reset-failed", "playment-agent")
+
+
+SANDBOX_UNIT = """
+[Service]
+ExecStart=/opt/playment-agent/bin/playment-agent sandbox --port 8801 --api-key KEY
+"""
+FILES_UNIT = """
+[Service]
+ExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory /srv/inbox 8802
+"""
+CREATED = """
+import requests
+get = lambda path: requests.get(
+    "http://127.0.0.1:8801/v0/projects/p1/" + path, headers={"x-api-key": "KEY"}, timeout=10
+).json()["data"]
+for batch in get("details")["batches"]:
+    for job in get("batch/" + batch["id"])["jobs"]:
+        print(job["id"], job["reference_id"].partition("~")[0])
+"""
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    """The installed project: its service against its sandbox Playment, the files served by a real server."""
+    folder = tmp_path_factory.mktemp("agent")
+    (folder / "work").mkdir()
+    places = "PLAYMENT_BASE_URL=http://127.0.0.1:8801\nPUBLISH_TO=http://127.0.0.1:8802/\n"
+    set_up(folder / "tree", CONSOLE_SCRIPT, places)
+    write(folder / "tree/etc/systemd/system/sandbox.service", SANDBOX_UNIT.replace("KEY", KEY))
+    write(folder / "tree/etc/systemd/system/files.service", FILES_UNIT)
+    with boot(folder / "work", folder / "tree") as booted:
+        booted.run("useradd", "--system", "--home-dir", "/var/lib/playment-agent", "playment-agent")
+        booted.run("systemctl", "start", "sandbox", "files", "playment-agent")
+        yield booted
+
+
+def in_ledger(booted: Booted) -> list[str]:
+    """Return `job_id path` of each submitted job, asked as the service's user."""
+    query = "select job_id || ' ' || path from jobs where state = 'submitted' order by path"
+    ledger = ("runuser", "-u", "playment-agent", "--", "sqlite3", "/var/lib/playment-agent/ledger.db", query)
+    return booted.run(*ledger).splitlines()
+
+
+def at_playment(booted: Booted) -> list[str]:
+    """Return `job_id path` of each job that the sandbox has."""
+    asked = booted.run("/opt/playment-agent/bin/python", "-c", CREATED.replace("KEY", KEY))
+    return sorted(asked.splitlines(), key=lambda line: line.partition(" ")[2])
+
+
+def drop(booted: Booted, name: str, shade: int) -> None:
+    Image.new("RGB", (64, 48), (shade, 0, 0)).save(booted.root / "srv/inbox" / name)
+
+
+def wait_for_jobs(booted: Booted, *paths: str) -> None:
+    """Wait until both the ledger and the sandbox have exactly these jobs, under the same ids."""
+    end = time.monotonic() + 30
+    while [line.partition(" ")[2] for line in in_ledger(booted)] != list(paths):
+        assert time.monotonic() < end, f"{in_ledger(booted)}\n{booted.journal('playment-agent')}"
+        time.sleep(0.1)
+    assert at_playment(booted) == in_ledger(booted)
+
+
+@needs_run
+def test_the_agent_turns_drops_into_jobs_over_kills_and_stops_cleanly(agent: Booted) -> None:
+    agent.wait_for("playment-agent", lambda now: now["StatusText"].startswith("0 submitted"))
+    drop(agent, "a.jpg", 1)
+    wait_for_jobs(agent, "a.jpg")
+    agent.wait_for("playment-agent", lambda now: now["StatusText"].startswith("1 submitted"))
+
+    first = main_pid(agent)
+    agent.run("systemctl", "kill", "--signal=SIGKILL", "playment-agent")
+    agent.wait_for("playment-agent", lambda now: now["MainPID"] not in {"0", first} and now["SubState"] == "running")
+    drop(agent, "b.jpg", 2)
+    wait_for_jobs(agent, "a.jpg", "b.jpg")
+
+    second = main_pid(agent)
+    agent.run("kill", "-STOP", second)
+    drop(agent, "c.jpg", 3)
+    agent.wait_for("playment-agent", lambda now: now["MainPID"] not in {"0", second} and now["SubState"] == "running")
+    wait_for_jobs(agent, "a.jpg", "b.jpg", "c.jpg")
+    assert "Watchdog timeout" in agent.journal("playment-agent")
+
+    assert agent.run("stat", "-c", "%U %a", "/var/lib/playment-agent") == "playment-agent 700"
+    assert agent.run("stat", "-c", "%U %a", "/var/lib/playment-agent/ledger.db") == "playment-agent 600"
+    started = time.monotonic()
+    agent.run("systemctl", "stop", "playment-agent")
+    assert time.monotonic() - started < 20
+    found = agent.show("playment-agent")
+    assert (found["ActiveState"], found["Result"], found["ExecMainStatus"]) == ("inactive", "success", "0")
+    assert KEY not in agent.journal("playment-agent")

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[2] / "systemd"
+NAMES = ["playment-agent.service", "playment-agent@.service"]
+SANDBOX = "# --- The sandbox"
+
+analyze = shutil.which("systemd-analyze")
+needs_analyze = pytest.mark.skipif(analyze is None, reason="systemd-analyze is not installed")
+
+
+def text(name: str) -> str:
+    return (UNITS / name).read_text(encoding="utf-8")
+
+
+def directives(name: str) -> list[str]:
+    return [line for line in text(name).splitlines() if re.match(r"[A-Z]", line)]
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    assert analyze is not None
+    return subprocess.run([analyze, *command], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "Type=notify",
+        "NotifyAccess=main",
+        "WatchdogSec=60",
+        "Restart=on-failure",
+        "RestartPreventExitStatus=2 3",
+        "TimeoutStopSec=30",
+        "User=playment-agent",
+        "StateDirectoryMode=0700",
+        "UMask=0077",
+        "WantedBy=multi-user.target",
+    ],
+)
+def test_the_unit_says_what_it_must(name: str, directive: str) -> None:
+    assert directives(name).count(directive) == 1
+
+
+def test_each_instance_has_its_own_settings_key_ledger_and_mount() -> None:
+    own = [line for line in directives(NAMES[1]) if "%i" in line]
+    assert own == [
+        "Description=Turns files dropped into a folder into Playment annotation jobs (%i)",
+        "RequiresMountsFor=/srv/inbox/%i",
+        "ExecStart=/opt/playment-agent/bin/playment-agent --env-file /etc/playment-agent/%i.env run",
+        "LoadCredential=playment_api_key:/etc/playment-agent/%i.api_key",
+        "StateDirectory=playment-agent/%i",
+        "WorkingDirectory=%S/playment-agent/%i",
+    ]
+
+
+def test_the_two_units_differ_in_nothing_else() -> None:
+    one, many = (text(name).partition("[Unit]\n")[2] for name in NAMES)
+    for instance, single in [
+        (" (%i)\n", "\n"),
+        ("/srv/inbox/%i", "/srv/inbox"),
+        ("/%i.env", "/agent.env"),
+        ("/%i.api_key", "/api_key"),
+        ("playment-agent/%i\n", "playment-agent\n"),
+    ]:
+        assert instance in many
+        many = many.replace(instance, single)
+    assert many == one
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_setting_goes_through_systemds_own_reading_of_files(name: str) -> None:
+    assert not [line for line in directives(name) if line.startswith("EnvironmentFile")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_directive_of_the_sandbox_has_its_reason_above_it(name: str) -> None:
+    sandbox = text(name).partition(SANDBOX)[2].partition("[Install]")[0].strip().splitlines()[1:]
+    lines = [line for line in sandbox if line]
+    assert len([line for line in lines if not line.startswith("#")]) > 25
+    for above, line in zip(["", *lines], lines, strict=False):
+        assert line.startswith("#") or above.startswith("#"), f"no reason stands above {line}"
+
+
+@needs_analyze
+@pytest.mark.parametrize("name", NAMES)
+def test_the_exposure_is_at_most_one_and_a_half(name: str) -> None:
+    scored = run("security", "--offline=true", "--threshold=15", str(UNITS / name))
+    assert scored.returncode == 0, scored.stdout[-300:] + scored.stderr
+
+
+@needs_analyze
+@pytest.mark.parametrize("name", NAMES)
+def test_systemd_knows_every_directive(name: str, tmp_path: Path) -> None:
+    command = tmp_path / "opt/playment-agent/bin/playment-agent"
+    command.parent.mkdir(parents=True)
+    shutil.copy("/bin/true", command)
+    units = tmp_path / "etc/systemd/system"
+    units.mkdir(parents=True)
+    unit = name.replace("@", "@cam-1")
+    verify = ("verify", f"--root={tmp_path}", "--recursive-errors=no", unit)
+    (units / name).write_text(text(name))
+    verified = run(*verify)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    (units / name).write_text(text(name).replace("ProtectClock=", "ProtectClok="))
+    assert run(*verify).returncode != 0
