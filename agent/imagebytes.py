@@ -1,0 +1,139 @@
+"""The bytes of one open file, for those who judge it: one forward read that hashes, and small looks anywhere. I/O.
+
+Memory stays at one chunk whatever the file's size. Raises `OSError` where the file cannot be read.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
+
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a format's own check says. Neither `problem` nor `doubt`: whole.
+
+    `pixels` is (width, height) from the header; `problem` a sentence for a person; `doubt` says why the file must
+    be decoded before it is believed; `zero_tail` counts the zero bytes at the end of the picture data if they are why.
+    """
+
+    pixels: tuple[int, int] | None = None
+    problem: str | None = None
+    doubt: str | None = None
+    zero_tail: int = 0
+
+
+def cut_short(what: str) -> str:
+    """Return the sentence for a file that ends too early."""
+    return f"cut short: {what}; copy it again"
+
+
+def zeros(count: int) -> str:
+    """Return the sentence for pixel data whose last `count` bytes are zeros that do not belong there."""
+    return (
+        f"cut short: its last {count:,} bytes of pixel data are zeros, as where space was reserved and never filled; "
+        "copy it again (if the picture truly ends in black, save it as PNG)"
+    )
+
+
+class Source:
+    """Reads the file `fd` of `size` bytes once, forwards, by `take`, `skip` and `search`; `peek` looks anywhere.
+
+    `drain` reads what is left; after it `digest()` is the sha256 of all bytes in hex, and `content_end` the offset
+    just after the last byte that is not zero. The descriptor's own file offset is of no account.
+    """
+
+    def __init__(self, fd: int, size: int) -> None:
+        self.fd = fd
+        self.size = size
+        self.content_end = 0
+        self._hash = hashlib.sha256()
+        # The byte before the chunk is the last one of the chunk before, so that a two-byte marker can straddle them.
+        self._buffer = bytearray(1 + min(_CHUNK, size))
+        self._view = memoryview(self._buffer)
+        self._at = self._end = 1
+        self._read = 0
+
+    @property
+    def position(self) -> int:
+        """The offset of the next byte of the forward read."""
+        return self._read - (self._end - self._at)
+
+    def take(self, count: int) -> bytes:
+        """Return the next `count` bytes; fewer only at the end of the file."""
+        taken = b""
+        while len(taken) < count and (self._at < self._end or self._refill()):
+            part = self._buffer[self._at : min(self._at + count - len(taken), self._end)]
+            self._at += len(part)
+            taken += part
+        return taken
+
+    def skip(self, count: int) -> bool:
+        """Pass over `count` bytes; False where the file ends before."""
+        while count > self._end - self._at:
+            count -= self._end - self._at
+            if not self._refill():
+                return False
+        self._at += count
+        return True
+
+    def search(self, pattern: re.Pattern[bytes]) -> int | None:
+        """Go to just behind the next match of a two-byte `pattern` that begins with 0xFF; return its second byte."""
+        while True:
+            match = pattern.search(self._buffer, self._at, self._end)
+            if match is not None:
+                self._at = match.end()
+                return match[0][1]
+            straddles = self._end > self._at and self._buffer[self._end - 1] == 0xFF
+            if not self._refill():
+                return None
+            if straddles:
+                self._at = 0
+
+    def peek(self, count: int, offset: int) -> bytes:
+        """Return `count` bytes from `offset`; fewer at the end of the file. For small looks."""
+        return os.pread(self.fd, count, offset) if 0 <= offset < self.size else b""
+
+    def hole_after(self, offset: int) -> bool:
+        """Tell whether the file system says that some of the file after `offset` was never written.
+
+        lseek(2), SEEK_HOLE: a file system without support shows no hole. One that turns blocks of zeros into holes
+        (ZFS with compression, `cp --sparse=always`) shows holes in a file that was written whole.
+        """
+        try:
+            return os.lseek(self.fd, offset, os.SEEK_HOLE) < self.size
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENXIO, errno.EOPNOTSUPP):
+                return False
+            raise
+
+    def drain(self) -> None:
+        """Read to the end of the file."""
+        while self._refill():
+            pass
+
+    def digest(self) -> str:
+        """Return the sha256 of what was read, in hex."""
+        return self._hash.hexdigest()
+
+    def _refill(self) -> bool:
+        self._buffer[0] = self._buffer[self._end - 1]
+        room = self._view[1 : 1 + min(_CHUNK, self.size - self._read)]
+        count = os.preadv(self.fd, [room], self._read)
+        chunk = room[:count]
+        self._hash.update(chunk)
+        self._at, self._end = 1, 1 + count
+        if count and chunk[-1]:
+            self.content_end = self._read + count
+        elif content := len(bytes(chunk).rstrip(b"\0")):
+            self.content_end = self._read + content
+        self._read += count
+        return count > 0

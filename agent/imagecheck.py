@@ -1,0 +1,162 @@
+"""Is this open file a whole image? Its digest, format and size, in one read. I/O.
+
+"Whole" means proved: of one of our formats by its first bytes, with the end that its format calls for. The check of
+each format is in `imageformats`, `rasters` and `tiff`; only what these find doubtful is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from agent.errors import FileChanged
+from agent.imagebytes import Finding, Source, cut_short
+from agent.imageformats import check_jpeg, check_png, check_webp
+from agent.model import Image, Stamp
+from agent.rasters import check_bmp
+from agent.tiff import check_tiff
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+_CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff}
+_EXTENSIONS = {
+    "jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WebP", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF",
+}  # fmt: skip
+_FOREIGN = (
+    (b"GIF8", "a GIF"), (b"%!PS", "PostScript"), (b"\xc5\xd0\xd3\xc6", "PostScript"), (b"%PDF", "a PDF"),
+    (b"<svg", "an SVG"), (b"<?xml", "XML"), (b"<!DOC", "a web page"), (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip data"),
+)  # fmt: skip
+_SMALLEST = 26  # bytes: the headers of a BMP of the oldest kind
+
+# Pillow's own limits (Image.MAX_IMAGE_PIXELS, and twice that for its error). Decoding at the first takes 358 MB.
+_MOST_DECODED_PIXELS = 89_478_485
+_MOST_PIXELS = 2 * _MOST_DECODED_PIXELS
+_MOST_DECODED_BYTES = 64 * 1024 * 1024
+_FLAT = 16
+
+# Pillow's classes, not `Image.open`: that one warns of large images by a process-wide filter and hands a JPEG to a
+# second plugin; nothing but the plugin named here ever sees the bytes.
+_PLUGINS: dict[str, type[ImageFile]] = {"JPEG": JpegImageFile, "BMP": BmpImageFile, "WebP": WebPImageFile}
+_one_decode = threading.Lock()
+
+
+def examine(fd: int, name: str) -> Image:
+    """Read the open regular file `fd` once and tell whether it is a whole image.
+
+    `name` serves only to compare its extension with the content (a difference is a `warning`); nothing is opened by
+    it. `digest` covers all bytes, `pixels` comes from the header, `problem` is None where the image is whole. May be
+    called in several threads; memory is a quarter of a MiB but for doubtful files, which are decoded one at a time.
+
+    Not to be known: a hole between good ends, and some zero tails (`rasters.zero_tail`; a WebP whose picture ends in a
+    flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
+
+    Raises `FileChanged` if the file was written, truncated or touched meanwhile; `OSError` if it cannot be read.
+    """
+    before = _stamp(fd)
+    source = Source(fd, before.size)
+    head = source.peek(16, 0)
+    form = _format(head)
+    finding = _CHECKS[form](source) if form else Finding(problem=_foreign(head, before.size))
+    source.drain()
+    if finding.pixels and finding.pixels[0] * finding.pixels[1] > _MOST_PIXELS:
+        width, height = finding.pixels
+        finding = Finding(finding.pixels, f"too large: {width} x {height} pixels; at most {_MOST_PIXELS:,} are allowed")
+    problem = finding.problem
+    if form and not problem and finding.doubt:
+        problem = _decode(source, form, finding)
+    if _stamp(fd) != before:
+        raise FileChanged(f"{name!r} changed while it was read; it is looked at again once it is quiet")
+    if not before.size:
+        problem = "empty file: 0 bytes; copy it again"
+    return Image(source.digest(), before, form, finding.pixels, problem, _mismatch(form, name))
+
+
+def _stamp(fd: int) -> Stamp:
+    status = os.fstat(fd)
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def _format(head: bytes) -> str | None:
+    """Tell the format by the first 16 bytes."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WebP"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    # 'BM' alone may begin a text: the length of the second header must be a known one.
+    if head.startswith(b"BM") and head[14:16] in {bytes((size, 0)) for size in (12, 40, 52, 56, 64, 108, 124)}:
+        return "BMP"
+    return None
+
+
+def _foreign(head: bytes, size: int) -> str:
+    """Say what a file is that has none of our first bytes."""
+    if not any(head):
+        return cut_short("it begins with zeros, as where space was reserved and never filled")
+    kind = next((kind for magic, kind in _FOREIGN if head.startswith(magic)), None)
+    if kind is None:
+        kind = "HEIC or AVIF" if head[4:8] == b"ftyp" else "text" if _is_text(head) else None
+    if kind is None and size < _SMALLEST:
+        return cut_short(f"only {size} bytes")
+    begins = f"it begins like {kind} ({head[:8]!r})" if kind else f"it begins with {head[:8]!r}"
+    return f"not an image: {begins}; allowed are JPEG, PNG, WebP, BMP and TIFF"
+
+
+def _is_text(head: bytes) -> bool:
+    return all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+
+
+def _mismatch(form: str | None, name: str) -> str | None:
+    extension = name.rpartition(".")[2].lower()
+    expected = _EXTENSIONS.get(extension)
+    if form is None or expected in (None, form):
+        return None
+    return f"it is a {form} although its name ends in .{extension}"
+
+
+def _decode(source: Source, form: str, finding: Finding) -> str | None:
+    """Decode the whole picture; return the problem's sentence, or None where it could be decoded.
+
+    A JPEG is decoded at an eighth of its size: all of its data is read, in little memory.
+    """
+    if source.size > _MOST_DECODED_BYTES:
+        return f"doubtful ({finding.doubt}) and too large to be decoded: {source.size:,} bytes; save it again"
+    with _one_decode, os.fdopen(os.dup(source.fd), "rb") as file:
+        file.seek(0)
+        try:
+            with _PLUGINS[form](file) as picture:
+                if picture.width * picture.height > _MOST_DECODED_PIXELS:
+                    return (
+                        f"doubtful ({finding.doubt}) and too large to be decoded: {picture.size} pixels; save it again"
+                    )
+                picture.draft("L", (1, 1))
+                picture.load()
+                flat = not finding.zero_tail or _ends_flat(picture, finding.zero_tail)
+        except Exception as error:  # on hostile bytes Pillow raises nearly anything
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's, not Pillow's own
+            text = str(error).encode("unicode_escape").decode() or type(error).__name__
+            return f"damaged: {finding.doubt}, and it cannot be decoded ({text}); copy it again"
+    return None if flat else cut_short(f"{finding.doubt}, where picture data belongs")
+
+
+def _ends_flat(picture: ImageFile, zero_tail: int) -> bool:
+    """Tell whether the picture's end explains `zero_tail` zeros in a WebP: its last row is of one colour.
+
+    Measured: only a flat end gives zeros, at most 41 bits for each of VP8's blocks of 16 x 16 pixels. So what a row of
+    blocks can give needs only the last row's right end to be flat; more needs all of it. Flat is within 16 of 256
+    steps: whole pictures with such an end have 12 and less; most whose data ends early go on in smears with 20 to 255.
+    """
+    left = 0 if zero_tail > 8 * -(-picture.width // 16) else max(0, picture.width - 64)
+    row = picture.crop((left, picture.height - 1, *picture.size)).convert("RGB")
+    return all(max(band.tobytes()) - min(band.tobytes()) <= _FLAT for band in row.split())
