@@ -112,13 +112,11 @@ class Transport:
         return session
 
 
-def retry_after_seconds(value: str | None, now: float) -> float | None:
+def retry_after_seconds(value: str, now: float) -> float | None:
     """Return the seconds that a `Retry-After` header asks for, or None where it cannot be read.
 
     It holds seconds or an HTTP date (RFC 9110, 10.2.3). `now` is in seconds since 1970, at best the server's own.
     """
-    if value is None:
-        return None
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value.strip()):
         return float(value)
     date = _http_date(value)
@@ -127,7 +125,6 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
 
 def _read(response: requests.Response, limit: int) -> Reply:
     """Return the answer with its body read and decoded, or cut where it is past `limit`."""
-    server_time = _http_date(response.headers.get("Date"))
     body = bytearray()
     for chunk in _decoded(response):
         body += chunk
@@ -138,11 +135,18 @@ def _read(response: requests.Response, limit: int) -> Reply:
         status=response.status_code,
         body=b"" if cut else bytes(body),
         cut=cut,
-        retry_after=retry_after_seconds(
-            response.headers.get("Retry-After"), time.time() if server_time is None else server_time
-        ),
+        retry_after=_retry_after(response.headers),
         location=response.headers.get("Location"),
     )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that the answer asks to wait, by the server's own clock where it tells it."""
+    value = headers.get("Retry-After")
+    if value is None:
+        return None
+    server_time = _http_date(headers.get("Date"))
+    return retry_after_seconds(value, time.time() if server_time is None else server_time)
 
 
 def _decoded(response: requests.Response) -> Iterator[bytes]:

@@ -411,6 +411,22 @@ def test_a_kept_connection_gets_its_time_anew(connect: Connect) -> None:
         assert server.connections == 1
 
 
+def test_a_large_body_has_more_time_than_a_connection(connect: Connect) -> None:
+    def read_late() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            time.sleep(0.6)  # longer than connecting may take: what is shown is that this wait is allowed
+            while b'"}' not in connection.recv(2**20)[-10:]:
+                pass
+            connection.sendall(success({"job_id": JOB}))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_late)
+        playment = connect(f"http://127.0.0.1:{listener.getsockname()[1]}", connect_seconds=0.2)
+        assert playment.create_job({**V0_BODY, "padding": "x" * 2**25}) == JOB
+        reading.result(timeout=10)
+
+
 # ---------------------------------------------------------------- bodies from hell
 
 
@@ -446,6 +462,14 @@ def test_a_large_answer_needs_little_memory(connect: Connect, answer: Callable[[
     assert error.code in {"bad-reply", "connection"}  # which one is urllib3's business
     assert not error.refused
     assert peak < 2**23
+
+
+def test_what_is_no_body_is_bounded_too(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.sessions._RAW_BYTES", 2**16)
+    with Scripted(sends(b"HTTP/1.1 100 Continue\r\n\r\n" * 4000)) as server:
+        error = caught(lambda: connect(server.url).create_job(V0_BODY))
+    assert isinstance(error, TryLater)
+    assert (error.code, error.refused) == ("bad-reply", False)
 
 
 @pytest.mark.parametrize(
