@@ -129,16 +129,12 @@ def _decode(source: Source, form: str, finding: Finding) -> str | None:
 
     A JPEG is decoded at an eighth of its size: all of its data is read, in little memory.
     """
-    if source.size > _MOST_DECODED_BYTES:
-        return f"doubtful ({finding.doubt}) and too large to be decoded: {source.size:,} bytes; save it again"
     with _one_decode, os.fdopen(os.dup(source.fd), "rb") as file:
         file.seek(0)
         try:
+            _limit(source.size, finding.pixels)  # before Pillow makes room for it
             with _PLUGINS[form](file) as picture:
-                if picture.width * picture.height > _MOST_DECODED_PIXELS:
-                    return (
-                        f"doubtful ({finding.doubt}) and too large to be decoded: {picture.size} pixels; save it again"
-                    )
+                _limit(source.size, picture.size)
                 picture.draft("L", (1, 1))
                 picture.load()
                 flat = not finding.zero_tail or _ends_flat(picture, finding.zero_tail)
@@ -146,8 +142,15 @@ def _decode(source: Source, form: str, finding: Finding) -> str | None:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's, not Pillow's own
             text = str(error).encode("unicode_escape").decode() or type(error).__name__
-            return f"damaged: {finding.doubt}, and it cannot be decoded ({text}); copy it again"
+            return f"doubtful: {finding.doubt}, and it cannot be decoded ({text}); copy it again"
     return None if flat else cut_short(f"{finding.doubt}, where picture data belongs")
+
+
+def _limit(size: int, pixels: tuple[int, int] | None) -> None:
+    if size > _MOST_DECODED_BYTES:
+        raise ValueError(f"too large: {size:,} bytes")
+    if pixels and pixels[0] * pixels[1] > _MOST_DECODED_PIXELS:
+        raise ValueError(f"too large: {pixels[0]} x {pixels[1]} pixels")
 
 
 def _ends_flat(picture: ImageFile, zero_tail: int) -> bool:

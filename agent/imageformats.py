@@ -16,9 +16,10 @@ from agent.imagebytes import Finding, cut_short, zeros
 if TYPE_CHECKING:
     from agent.imagebytes import Source
 
-# Hostile files are made of millions of empty parts; the most found in a real one is some ten thousand (small IDATs).
+# Hostile files are made of millions of empty parts; real ones have some ten thousand
+# (small IDATs) and some ten scans.
 _MOST_PARTS = 200_000
-_MOST_SCANS = 500
+_MOST_SCANS = 100
 
 # Within a scan 0xFF is followed by 0x00 (a stuffed byte), a restart marker, or another 0xFF (fill): ITU-T T.81 B.1.1.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")

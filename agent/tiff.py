@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from agent.imagebytes import Source
 
-# Hostile files are made of millions of entries; real ones have a directory per page and an offset per strip.
-_MOST_ENTRIES = 200_000
-_MOST_STRIPS = 1_000_000
+# Of all directories together, entries and values that are read. Real ones have two values for each strip.
+_MOST_VALUES = 1_000_000
 
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -40,7 +39,7 @@ def check_tiff(source: Source) -> Finding:
     pixels: tuple[int, int] | None = None
     blocks: list[Block] = []
     try:
-        for tags in _directories(source):
+        for tags in _Directories(source).walk():
             pixels = pixels or _size(tags)
             blocks += _blocks(tags, source.size)
     except _BrokenError as broken:
@@ -50,51 +49,63 @@ def check_tiff(source: Source) -> Finding:
     return Finding(pixels, zero_tail(source, blocks))
 
 
-def _directories(source: Source) -> Iterator[_Tags]:
-    """Yield each directory's tags, as far as they are read here; raise `_BrokenError` for what is not in the file."""
-    head = source.peek(16, 0).ljust(16, b"\0")
-    order = "<" if head[:2] == b"II" else ">"
-    big = struct.unpack_from(order + "H", head, 2)[0] == 43
-    counter, entry, pointer = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
-    (offset,) = struct.unpack_from(order + pointer, head, 8 if big else 4)
-    size = struct.calcsize(order + entry + pointer)
-    seen: set[int] = set()
-    entries = 0
-    while offset and offset not in seen:
-        seen.add(offset)
-        start = offset + struct.calcsize(counter)
-        (count,) = struct.unpack(order + counter, _within(source, offset, start - offset))
-        entries += count
-        if not count or entries > _MOST_ENTRIES:
-            raise _BrokenError(
-                cut_short(f"the TIFF's directory at byte {offset:,} is empty")
-                if not count
-                else f"damaged: more than {_MOST_ENTRIES:,} entries in the TIFF's directories; save it again"
+class _Directories:
+    """Reads the chain of directories, in the file's byte order and pointer size; `values` were read so far."""
+
+    def __init__(self, source: Source) -> None:
+        head = source.peek(16, 0).ljust(16, b"\0")
+        self.source = source
+        self.order = "<" if head[:2] == b"II" else ">"
+        big = struct.unpack_from(self.order + "H", head, 2)[0] == 43
+        self.counter, self.entry, self.pointer = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
+        (self.first,) = struct.unpack_from(self.order + self.pointer, head, 8 if big else 4)
+        self.values = 0
+
+    def walk(self) -> Iterator[_Tags]:
+        """Yield the tags of each directory that are read here; raise `_BrokenError` for what is not in the file."""
+        offset, seen = self.first, set()
+        entry_size = struct.calcsize(self.order + self.entry + self.pointer)
+        while offset and offset not in seen:
+            seen.add(offset)
+            count = self._number(self.counter, offset)
+            if not count:
+                raise _BrokenError(cut_short(f"the TIFF's directory at byte {offset:,} is empty"))
+            self._spend(count)
+            start = offset + struct.calcsize(self.counter)
+            table = self._within(start, count * entry_size)
+            yield dict(
+                filter(None, (self._tag(table[at : at + entry_size]) for at in range(0, len(table), entry_size)))
             )
-        table = _within(source, start, count * size)
-        tags: _Tags = {}
-        for at in range(0, len(table), size):
-            tag, kind, number = struct.unpack_from(order + entry, table, at)
-            values = _BYTES.get(kind, 0) * number
-            inline = at + struct.calcsize(order + entry)
-            place = struct.unpack_from(order + pointer, table, inline)[0]
-            if values > struct.calcsize(pointer) and place + values > source.size:
-                raise _BrokenError(cut_short(f"the TIFF's tag {tag} lies beyond the end of the file"))
-            if tag in _READ and kind in _LETTERS and number:
-                if number > _MOST_STRIPS:
-                    raise _BrokenError(f"damaged: the TIFF's tag {tag} has {number:,} values; save it again")
-                held = values <= struct.calcsize(pointer)
-                raw = table[inline : inline + values] if held else _within(source, place, values)
-                tags[tag] = struct.unpack(f"{order}{number}{_LETTERS[kind]}", raw)
-        yield tags
-        (offset,) = struct.unpack(order + pointer, _within(source, start + count * size, struct.calcsize(pointer)))
+            offset = self._number(self.pointer, start + count * entry_size)
 
+    def _tag(self, entry: bytes) -> tuple[int, tuple[int, ...]] | None:
+        tag, kind, number = struct.unpack_from(self.order + self.entry, entry)
+        size = _BYTES.get(kind, 0) * number
+        value = entry[struct.calcsize(self.order + self.entry) :]
+        (place,) = struct.unpack(self.order + self.pointer, value)
+        inline = size <= len(value)
+        if not inline and place + size > self.source.size:
+            raise _BrokenError(cut_short(f"the TIFF's tag {tag} lies beyond the end of the file"))
+        if tag not in _READ or kind not in _LETTERS or not number:
+            return None
+        self._spend(number)
+        raw = value[:size] if inline else self._within(place, size)
+        return tag, struct.unpack(f"{self.order}{number}{_LETTERS[kind]}", raw)
 
-def _within(source: Source, offset: int, count: int) -> bytes:
-    found = source.peek(count, offset)
-    if len(found) < count:
-        raise _BrokenError(cut_short(f"the TIFF's directory at byte {offset:,} lies beyond the end of the file"))
-    return found
+    def _spend(self, number: int) -> None:
+        self.values += number
+        if self.values > _MOST_VALUES:
+            raise _BrokenError(f"damaged: more than {_MOST_VALUES:,} values in the TIFF's directories; save it again")
+
+    def _number(self, letter: str, offset: int) -> int:
+        (number,) = struct.unpack(self.order + letter, self._within(offset, struct.calcsize(letter)))
+        return int(number)
+
+    def _within(self, offset: int, count: int) -> bytes:
+        found = self.source.peek(count, offset)
+        if len(found) < count:
+            raise _BrokenError(cut_short(f"the TIFF's directory at byte {offset:,} lies beyond the end of the file"))
+        return found
 
 
 def _size(tags: _Tags) -> tuple[int, int]:

@@ -213,7 +213,7 @@ def test_a_tail_of_zeros_is_told(kind: str, share: int, tmp_path: Path) -> None:
         kept -= 20  # 99 % is the very end of a tile's row, where a cut looks like a border
     image = look(tmp_path, whole[:kept] + bytes(len(whole) - kept))
     assert image.problem is not None
-    assert image.problem.startswith(("cut short: ", "damaged: "))
+    assert image.problem.startswith(("cut short: ", "damaged: ", "doubtful: "))
 
 
 @pytest.mark.parametrize("kind", ["bmp-bottom-up", "bmp-32-bit", "tiff-raw", "tiff-big-endian", "tiff-16-bit"])
@@ -435,7 +435,7 @@ def bombs() -> dict[str, bytes]:
 def test_a_bomb_is_refused(kind: str, tmp_path: Path) -> None:
     image = look(tmp_path, bombs()[kind])
     assert image.problem is not None
-    assert image.problem.startswith(("too large: 60000 x 60000 pixels", "damaged: "))
+    assert image.problem.startswith("too large: 60000 x 60000 pixels" if kind != "jpeg" else ("too large", "damaged: "))
 
 
 def test_a_doubtful_one_between_the_limits_is_not_decoded(tmp_path: Path) -> None:
@@ -443,7 +443,7 @@ def test_a_doubtful_one_between_the_limits_is_not_decoded(tmp_path: Path) -> Non
     frame = small.index(b"\xff\xc0")
     small[frame + 5 : frame + 9] = struct.pack(">HH", 10_000, 10_000)
     image = look(tmp_path, bytes(small[:20] + b"garbage" + small[20:-2] + b"\x5a" * 200_000 + small[-2:]))
-    assert "too large to be decoded" in str(image.problem)
+    assert "cannot be decoded (too large: 10000 x 10000 pixels)" in str(image.problem)
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "tiff"])
