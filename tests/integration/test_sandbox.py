@@ -20,7 +20,7 @@ import requests
 
 from agent.model import Edition
 from agent.sandbox import Faults, Sandbox
-from agent.sandbox_server import BODY_BYTES
+from agent.sandbox.server import BODY_BYTES
 from tests.fakes import Scripted, sends
 from tests.fakes import http as answer_of
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from agent.model import Edition
-from agent.sandbox_fetch import digest_of
-from agent.sandbox_rules import Refusal, check_batch, check_job, decoded
-from agent.sandbox_server import Answer, LoseReply, Request, Server
-from agent.sandbox_state import COMPLETED, SandboxBatch, SandboxJob, SandboxState
+from agent.sandbox.fetch import digest_of
+from agent.sandbox.rules import Refusal, check_batch, check_job, decoded
+from agent.sandbox.server import Answer, LoseReply, Request, Server
+from agent.sandbox.state import COMPLETED, SandboxBatch, SandboxJob, SandboxState
 
 if TYPE_CHECKING:
     import random

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from agent.model import Edition
-from agent.sandbox_rules import DEFAULT_PRIORITY, Refusal, check_uuid
+from agent.sandbox.rules import DEFAULT_PRIORITY, Refusal, check_uuid
 
 if TYPE_CHECKING:
     import random

@@ -7,7 +7,7 @@ import http.client
 from typing import Final
 from urllib.parse import urlsplit
 
-from agent.sandbox_rules import Refusal
+from agent.sandbox.rules import Refusal
 
 _SECONDS: Final = 10.0
 _BLOCK_BYTES: Final = 2**20

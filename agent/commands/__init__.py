@@ -1,0 +1,27 @@
+"""The commands. Exit codes: 0 fine, 1 something needs attention, 2 usage or settings, 3 blocked."""
+
+from __future__ import annotations
+
+import click
+
+from agent import __version__
+from agent.commands.look import explain, plan, status
+from agent.commands.order import baseline, dismiss, pause, resume, retry
+from agent.commands.run import run
+from agent.commands.sandbox import sandbox
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("--env-file", type=click.Path(), metavar="PATH", help="Read settings from here instead of .env.")
+@click.pass_context
+def cli(context: click.Context, env_file: str | None) -> None:
+    """Turn dropped images, and folders of frames, into exactly one Playment annotation job each.
+
+    Try it with nothing configured: playment-agent demo
+    """
+    context.obj = env_file
+
+
+for command in (run, plan, status, explain, retry, dismiss, baseline, pause, resume, sandbox):
+    cli.add_command(command)

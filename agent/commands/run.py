@@ -1,0 +1,60 @@
+"""`playment-agent run`: the service, or one pass."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from agent.commands import shell
+from agent.service import Service, obey_signals
+from agent.states import State
+
+if TYPE_CHECKING:
+    from agent.queries import Standing
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Submit what is there now, then exit.")
+@shell.settled
+def run(*, once: bool) -> None:
+    """Watch the folder and submit what is dropped into it, until SIGTERM or SIGINT.
+
+    With --once: scan, wait until what is there has settled, publish, submit, exit. What is still growing after three
+    settle times is left, and makes the exit code 1.
+
+    Example: playment-agent run --once
+    """
+    settings = shell.settings()
+    if once and sys.stderr.isatty():
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        ) as progress:
+            bar = progress.add_task("settling", total=None)
+
+            def show(stands: Standing) -> None:
+                settling = stands.jobs.get(State.SETTLING, 0)
+                total = stands.submitted + stands.waiting + stands.attention
+                progress.update(
+                    bar,
+                    total=total or None,
+                    completed=total - stands.waiting,
+                    description=f"settling {settling:,}" if settling else "submitting",
+                )
+
+            code = _run(Service(settings, once=True, progress=show))
+    else:
+        code = _run(Service(settings, once=once))
+    sys.exit(code)
+
+
+def _run(service: Service) -> int:
+    obey_signals(service)
+    return service.run()

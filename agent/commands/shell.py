@@ -1,0 +1,67 @@
+"""What the commands share: the settings, errors as sentences, and output that no name can break."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from agent import environment, logs
+from agent.errors import AgentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Settings
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def settled(command: F) -> F:
+    """Give a command `--env-file` (wherever it stands on the line), and turn our errors into sentences."""
+
+    @click.option("--env-file", type=click.Path(), metavar="PATH", help="Read settings from here instead of .env.")
+    @click.pass_context
+    @functools.wraps(command)
+    def wrapped(context: click.Context, /, *args: Any, env_file: str | None, **options: Any) -> Any:
+        context.obj = env_file or context.obj
+        try:
+            return context.invoke(command, *args, **options)
+        except AgentError as error:
+            fail(error)
+
+    return wrapped  # type: ignore[return-value]  # click's decorators lose the type
+
+
+def fail(error: AgentError) -> NoReturn:
+    """Say what is wrong, on standard error, and exit with the error's code."""
+    lines = str(error).splitlines()
+    for line in lines:
+        click.echo(f"playment-agent: {logs.printable(line)}", err=True)
+    sys.exit(error.exit_code)
+
+
+def _env_file() -> Path | None:
+    chosen: str | None = click.get_current_context().obj
+    return Path(chosen) if chosen else None
+
+
+def settings() -> Settings:
+    """Return the settings, all checked, with logging set up for them. Raises SettingsError."""
+    found = environment.load(os.environ, Path.cwd(), _env_file())
+    logs.set_up(found.log_level, found.log_format)
+    return found
+
+
+def ledger_path() -> Path:
+    """Return the ledger's path; nothing else needs to be set."""
+    return environment.load_ledger_path(os.environ, Path.cwd(), _env_file())
+
+
+def say(text: str = "") -> None:
+    """Print a line to standard output, with control characters escaped."""
+    click.echo("\n".join(logs.printable(line) for line in text.splitlines()) if text else "")

@@ -1,0 +1,263 @@
+"""Which folders are listed when, and what a listing says: sweep, rescan, and the looks that events bring forward.
+
+What a listing shows is the truth; an event only says that a path is worth a look. The detector is handed the time and
+never waits: the service calls `turn` in a loop.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import math
+from typing import TYPE_CHECKING
+
+from agent.errors import FolderUnavailable
+from agent.filters import Name
+from agent.ledger import looks
+from agent.model import Kind, basename, join, parent, shown
+from agent.plan import fingerprint, is_at_rest
+from agent.settle import UnitKey
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable
+
+    from agent.filters import Filters
+    from agent.intake import Finished, Intake
+    from agent.model import Listing, Times
+    from agent.scanner import Scanner
+    from agent.watcher import Noticed
+
+log = logging.getLogger(__name__)
+
+LISTING_SHARE = 10
+"""A folder is listed again at the soonest after this many times the time its last listing took."""
+TURN_SECONDS = 0.2
+"""How long a turn goes on listing before it lets other things have theirs."""
+UNAVAILABLE_RETRY = 5.0
+CLEAN_AGE = 2.0
+"""A folder's times are trusted once they are this many seconds old: two changes may share one tick of the clock."""
+MANY_EVENTS = 64
+"""More paths than this in one folder in one turn: listing it is cheaper than looking at each."""
+
+
+class Detector:
+    """Finds units and gives them to the intake. All methods are the loop's thread's.
+
+    `reads` is a ledger connection of this thread; `fed` is called after every folder listed; `wall` gives seconds
+    since 1970, `monotonic` the seconds of `now`; `absence_is_proof` tells whether what is not listed was deleted.
+    """
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        filters: Filters,
+        intake: Intake,
+        reads: sqlite3.Connection,
+        *,
+        fed: Callable[[], None],
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        absence_is_proof: Callable[[], bool],
+    ) -> None:
+        self._scanner = scanner
+        self._filters = filters
+        self._intake = intake
+        self._reads = reads
+        self._fed = fed
+        self._wall = wall
+        self._monotonic = monotonic
+        self._absence_is_proof = absence_is_proof
+        self._folders: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
+        self._rest: dict[str, bytes] = {}  # the listing of a folder in which all is at rest
+        self._to_list: list[tuple[float, str]] = []
+        self._listing_at: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
+        self._again: set[UnitKey] = set()
+
+    def is_scanning(self, now: float) -> bool:
+        """Tell whether folders wait to be listed now."""
+        return any(at <= now for at in self._listing_at.values())
+
+    def rescan(self, now: float) -> None:
+        """List every known folder, and find those that are not known."""
+        for folder in ("", *self._folders):
+            self._want(folder, now)
+
+    def sweep(self, now: float) -> None:
+        """List the folders whose times have changed, or are too fresh to be trusted."""
+        fresh = [folder for folder, times in self._folders.items() if times is None]
+        trusted = {folder: times for folder, times in self._folders.items() if times is not None}
+        for folder in (*fresh, *self._scanner.sweep(trusted)):
+            self._want(folder, now)
+
+    def noticed(self, events: Iterable[Noticed], now: float) -> None:
+        """Look at the paths of events."""
+        images: dict[str, set[str]] = {}
+        for event in events:
+            folder, name = parent(event.path), basename(event.path)
+            if not all(self._filters.enters(part) for part in folder.split("/") if part):
+                continue
+            if event.is_folder:
+                if not name or self._filters.enters(name):
+                    self._want(event.path, now)
+            elif self._filters.kind(folder) is Kind.IMAGE:
+                if self._filters.classify(name) is Name.IMAGE:
+                    images.setdefault(folder, set()).add(event.path)
+            elif self._filters.classify(name) in (Name.IMAGE, Name.TEMPORARY, Name.MARKER):
+                self._intake.settle.touch(UnitKey(folder, Kind.SEQUENCE), now)
+                self._want(folder, now)
+        for folder, paths in images.items():
+            self._look_at_images(folder, paths, now)
+
+    def look(self, unit: UnitKey, now: float) -> None:
+        """Look at a unit that somebody says has changed."""
+        folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
+        self._rest.pop(folder, None)
+        if unit.kind is Kind.IMAGE and self._filters.kind(folder) is Kind.IMAGE:
+            self._look_at_image(unit, now)
+        elif unit in self._intake.busy:
+            self._again.add(unit)
+        else:
+            self._want(folder, now)
+
+    def look_at_settling(self, now: float) -> None:
+        """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`)."""
+        for unit in looks.settling(self._reads):
+            if unit not in self._intake.settle and unit not in self._intake.busy:
+                self.look(unit, now)
+
+    def finished(self, outcome: Finished, now: float) -> None:
+        """Take note that a unit was read and written."""
+        self._intake.busy.discard(outcome.unit)
+        if outcome.state is None or outcome.unit in self._again:
+            self._again.discard(outcome.unit)
+            self.look(outcome.unit, now)
+
+    def turn(self, now: float) -> float:
+        """Do what is due; return the monotonic time of the next turn unless something comes before."""
+        for unit in self._intake.settle.due(now):
+            if unit.kind is Kind.IMAGE:
+                self._look_at_image(unit, now)
+            else:
+                self._want(unit.path, now)
+        while self._to_list and self._to_list[0][0] <= now and self._monotonic() - now < TURN_SECONDS:
+            at, folder = heapq.heappop(self._to_list)
+            if self._listing_at.get(folder) == at:
+                del self._listing_at[folder]
+                self._list(folder, now)
+                self._fed()
+        self._intake.flush(absence_is_proof=self._absence_is_proof())
+        deadlines = [self._intake.settle.next_deadline(), self._to_list[0][0] if self._to_list else None]
+        return min((at for at in deadlines if at is not None), default=math.inf)
+
+    def _want(self, folder: str, now: float) -> None:
+        """Have a folder listed as soon as it may be."""
+        at = max(now, self._not_before.get(folder, now))
+        if at < self._listing_at.get(folder, math.inf):
+            self._listing_at[folder] = at
+            heapq.heappush(self._to_list, (at, folder))
+
+    def _look_at_images(self, folder: str, paths: Iterable[str], now: float) -> None:
+        few = set(paths)
+        if folder not in self._folders or len(few) > MANY_EVENTS:
+            self._want(folder, now)
+            return
+        for path in few:
+            self._look_at_image(UnitKey(path, Kind.IMAGE), now)
+
+    def _look_at_image(self, unit: UnitKey, now: float) -> None:
+        if unit in self._intake.busy:
+            self._again.add(unit)
+            return
+        try:
+            stamp = self._scanner.stamp(unit.path)
+        except FolderUnavailable as error:
+            log.warning("%s", error)
+            return
+        if stamp is None:
+            self._want(parent(unit.path), now)  # only a listing can tell that it is gone
+            return
+        if unit not in self._intake.settle:
+            known = looks.newest(self._reads, unit)
+            if known is not None and is_at_rest(*known, stamp):
+                return
+        self._intake.see_image(unit, stamp, now)
+
+    def _list(self, folder: str, now: float) -> None:
+        """List a folder and compare it with the ledger and with what waits."""
+        started = self._monotonic()
+        try:
+            listing = self._scanner.list(folder)
+        except FolderUnavailable as error:
+            log.warning("%s; looking again in %d s", error, UNAVAILABLE_RETRY)
+            self._not_before[folder] = now + UNAVAILABLE_RETRY
+            self._want(folder, now)
+            return
+        if listing is None:
+            self._folder_is_gone(folder)
+            return
+        for subfolder in listing.subfolders:
+            if subfolder not in self._folders:
+                self._folders[subfolder] = None
+                self._want(subfolder, now)
+        seen = fingerprint(listing.images)
+        if self._rest.get(folder) != seen:
+            compare = self._images_at_rest if self._filters.kind(folder) is Kind.IMAGE else self._sequence_at_rest
+            if compare(listing, seen, now):
+                self._rest[folder] = seen
+            else:
+                self._rest.pop(folder, None)
+        is_old = abs(self._wall() - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
+        self._folders[folder] = listing.times if is_old else None
+        self._not_before[folder] = now + LISTING_SHARE * (self._monotonic() - started)
+
+    def _images_at_rest(self, listing: Listing, _seen: bytes, now: float) -> bool:
+        """Compare a folder of single images with the ledger; return whether all of them are at rest."""
+        known = looks.images_in(self._reads, listing.folder)
+        at_rest = True
+        present = set()
+        for entry in listing.images:
+            path = join(listing.folder, entry.name)
+            unit = UnitKey(path, Kind.IMAGE)
+            present.add(shown(path))
+            row = known.get(path) or known.get(shown(path))
+            if unit in self._intake.busy:
+                at_rest = False
+            elif unit in self._intake.settle or row is None or not is_at_rest(*row, entry.stamp):
+                at_rest = False
+                self._intake.see_image(unit, entry.stamp, now)
+        self._miss(listing.folder, present, Kind.IMAGE)
+        return at_rest
+
+    def _sequence_at_rest(self, listing: Listing, seen: bytes, now: float) -> bool:
+        """Compare a folder of frames with the ledger; return whether it is at rest."""
+        unit = UnitKey(listing.folder, Kind.SEQUENCE)
+        self._miss(listing.folder, {shown(listing.folder)} if listing.images else set(), Kind.SEQUENCE)
+        if not listing.images:
+            self._intake.settle.forget(unit)
+            return True
+        if unit in self._intake.busy:
+            self._again.add(unit)
+            return False
+        row = None if unit in self._intake.settle else looks.newest(self._reads, unit)
+        if row is not None and is_at_rest(*row, seen):
+            return True
+        self._intake.see_sequence(unit, listing, seen, now)
+        return False
+
+    def _miss(self, folder: str, present: set[str], kind: Kind) -> None:
+        """Note the unsent units of a folder that its listing does not show, or shows as another kind."""
+        for unit in looks.unsent_in(self._reads, folder):
+            if unit.kind is not kind or unit.path not in present:
+                self._intake.miss(unit)
+
+    def _folder_is_gone(self, folder: str) -> None:
+        for name in [name for name in self._folders if name == folder or name.startswith(f"{folder}/")]:
+            del self._folders[name]
+            self._rest.pop(name, None)
+            self._not_before.pop(name, None)
+        for name in looks.folders_below(self._reads, folder):
+            self._miss(name, set(), Kind.SEQUENCE)
+        for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
+            self._intake.miss(unit)

@@ -1,0 +1,184 @@
+"""Is this name a unit, temporary, ours? Which kind of unit does a folder hold? Pure.
+
+Names and folders are as `model.py` says: relative to the watch folder, decoded by `os.fsdecode`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from agent.model import Kind, basename, parent, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Name(StrEnum):
+    """What a file's name makes of it."""
+
+    IMAGE = "image"
+    TEMPORARY = "temporary"
+    MARKER = "marker"
+    HIDDEN = "hidden"
+    OTHER = "other"
+
+
+# Firefox and others; many tools; Chromium; WinSCP.
+_TEMPORARY_EXTENSIONS = ("part", "tmp", "crdownload", "filepart")
+
+# rsync writes `.name.XXXXXX` and renames it; the X are of mkstemp's alphabet.
+_RSYNC = re.compile(r"\..+\.[A-Za-z0-9]{6}", re.DOTALL)
+
+_EXTENSION = re.compile(r"[^./\s]+")
+
+
+def temporary(name: str) -> str | None:
+    """Return the pattern of the usual copy tools' temporary names that `name` matches, or None.
+
+    The extensions match in any case; rsync's and Syncthing's names only as those tools write them.
+    """
+    if name.startswith(".syncthing.") and name.endswith(".tmp"):
+        return ".syncthing.*.tmp"
+    extension = name.rpartition(".")[2].lower()
+    if extension in _TEMPORARY_EXTENSIONS and "." in name:
+        return f"*.{extension}"
+    if name.endswith("~"):
+        return "*~"
+    if name.startswith("~syncthing~"):
+        return "~syncthing~*"
+    if _RSYNC.fullmatch(name):
+        return ".name.XXXXXX (rsync)"
+    return None
+
+
+def hidden(name: str) -> bool:
+    """Tell whether the name begins with a dot."""
+    return name.startswith(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The settings that decide what a name is; make it with `of`, which checks them.
+
+    `extensions` are lower case without the dot. `image_folders` are globs relative to the watch folder: `*`, `?` and
+    `[...]` stay within one folder's name, and a part that is `**` stands for any number of folders, none included
+    (`stills/**` is `stills` and all below it). `marker` is the ready marker's exact name, or ''.
+    """
+
+    extensions: frozenset[str]
+    image_folders: tuple[str, ...]
+    marker: str
+    _by_extension: dict[str, Name] = field(init=False, repr=False, compare=False)
+    _image_folders: tuple[re.Pattern[str], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A scan classifies every file there is: one lookup decides for nearly all of them.
+        by_extension = dict.fromkeys(self.extensions, Name.IMAGE) | dict.fromkeys(_TEMPORARY_EXTENSIONS, Name.TEMPORARY)
+        object.__setattr__(self, "_by_extension", by_extension)
+        object.__setattr__(self, "_image_folders", tuple(_compile(glob) for glob in self.image_folders))
+
+    @classmethod
+    def of(cls, extensions: Iterable[str], image_folders: Iterable[str] = (), marker: str = "") -> Filters:
+        """Return the filters for settings as a person writes them (`.JPG` for `jpg`, `stills/` for `stills`).
+
+        Raises ValueError with a sentence for an extension, glob or marker that can match nothing.
+        """
+        cleaned = [extension.strip().removeprefix(".").lower() for extension in extensions]
+        for extension in cleaned:
+            if not _EXTENSION.fullmatch(extension):
+                raise ValueError(f"{extension!r} is no file extension: write the letters after the last dot, as in jpg")
+        if "/" in marker or marker in {".", ".."}:
+            raise ValueError(f"{marker!r} cannot be a ready marker: it must be a file's name without a folder")
+        return cls(frozenset(cleaned), tuple(glob.strip() for glob in image_folders), marker)
+
+    def classify(self, name: str) -> Name:
+        """Return what a file's name makes of it: the marker first, then temporary, hidden, image, other."""
+        if name == self.marker:
+            return Name.MARKER
+        if name[0] in ".~" or name[-1] == "~":
+            if temporary(name):
+                return Name.TEMPORARY
+            if hidden(name):
+                return Name.HIDDEN
+        _, dot, extension = name.rpartition(".")
+        return self._by_extension.get(extension.lower(), Name.OTHER) if dot else Name.OTHER
+
+    def enters(self, folder_name: str) -> bool:
+        """Tell whether a subfolder of this name is walked: one that is neither hidden nor temporary."""
+        return not hidden(folder_name) and temporary(folder_name) is None
+
+    def kind(self, folder: str) -> Kind:
+        """Return what the images directly in `folder` are: units of their own, or the frames of one sequence."""
+        if not folder or any(pattern.fullmatch(f"{folder}/") for pattern in self._image_folders):
+            return Kind.IMAGE
+        return Kind.SEQUENCE
+
+    def explain(self, path: str, *, is_folder: bool = False) -> str | None:
+        """Return a sentence that says why the file or folder at `path` never is a unit by its name, or None."""
+        folder = path if is_folder else parent(path)
+        for name in folder.split("/"):
+            if name and not self.enters(name):
+                return f"the folder {_reason(name)}"
+        if is_folder:
+            return None
+        name = basename(path)
+        match self.classify(name):
+            case Name.IMAGE:
+                return None
+            case Name.MARKER:
+                return f"{shown(name)} is the ready marker: it says that its folder is complete and is not sent itself"
+            case Name.OTHER:
+                allowed = ", ".join(sorted(self.extensions))
+                return f"{shown(name)} has no image extension (IMAGE_EXTENSIONS allows {allowed})"
+            case Name.TEMPORARY | Name.HIDDEN:
+                return _reason(name)
+
+
+def _reason(name: str) -> str:
+    pattern = temporary(name)
+    if pattern is None:
+        return f"{shown(name)} is hidden: names that begin with a dot are never sent"
+    return f"{shown(name)} is a copy tool's temporary name ({pattern}): it is looked at once it has its final name"
+
+
+def _compile(glob: str) -> re.Pattern[str]:
+    """Return the pattern that fully matches a folder with a `/` behind it. Raises ValueError with a sentence."""
+    parts = glob.removesuffix("/").split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ValueError(f"{glob!r} is no folder glob: it must be relative to the watch folder, without '.' or '..'")
+    if any("**" in part and part != "**" for part in parts):
+        raise ValueError(f"{glob!r} is no folder glob: '**' must stand alone between slashes, as in stills/**")
+    try:
+        # Every part ends in its slash, so that `**` can match no folder at all without special cases.
+        return re.compile("".join("(?:[^/]+/)*" if part == "**" else _part(part) + "/" for part in parts))
+    except (re.error, ValueError) as error:
+        raise ValueError(f"{glob!r} is no folder glob: {error}; write [[] for a bracket itself") from None
+
+
+def _part(part: str) -> str:
+    """Translate one folder's name of a glob. Raises ValueError for a bracket that is not closed."""
+    pieces = []
+    at = 0
+    while at < len(part):
+        char = part[at]
+        at += 1
+        if char == "*":
+            pieces.append("[^/]*")
+        elif char == "?":
+            pieces.append("[^/]")
+        elif char == "[":
+            negated = part.startswith("!", at)
+            start = at + negated
+            # A bracket right at the start of a set is one of its characters, as in the shell.
+            end = part.find("]", start + 1)
+            if end < 0:
+                raise ValueError("a '[' is not closed")
+            members = "".join(char if char == "-" else re.escape(char) for char in part[start:end])
+            pieces.append(f"[^/{members}]" if negated else f"[{members}]")
+            at = end + 1
+        else:
+            pieces.append(re.escape(char))
+    return "".join(pieces)

@@ -1,0 +1,189 @@
+"""What `run --once` would do now, from the same code and sending nothing: for `plan` and `baseline`."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import FileChanged
+from agent.intake import left_behind
+from agent.ledger import looks, units
+from agent.ledger.store import connect
+from agent.migrations import migrate
+from agent.model import Entry, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait, join, shown
+from agent.plan import fingerprint, is_at_rest
+from agent.reader import Reader
+from agent.scanner import Scanner
+from agent.settle import UnitKey
+from agent.wiring import filters_of, quiet_of, rules_of, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.config import Settings
+    from agent.model import Action, Listing
+
+ACTIONS = {
+    Queue: "submit",
+    Hold: "hold",
+    Refuse: "refuse",
+    Keep: "keep",
+    Move: "move",
+    LookUp: "look up",
+    Wait: "wait",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a plan. `action` is one of `ACTIONS`' words, or `settle` for what is not complete yet."""
+
+    action: str
+    path: str
+    kind: Kind
+    frames: int
+    reason: str
+    reference_id: str | None = None
+    frame_ids: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the step for JSON and tables."""
+        return {
+            "action": self.action,
+            "path": shown(self.path),
+            "kind": str(self.kind),
+            "frames": self.frames,
+            "reason": self.reason,
+            "reference_id": self.reference_id,
+            "frame_ids": list(self.frame_ids),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A unit in a listing: what its files look like, and when they changed last (seconds since 1970)."""
+
+    key: UnitKey
+    entries: tuple[Entry, ...]
+    listing: Listing
+
+    @property
+    def look(self) -> Stamp | bytes:
+        """What is compared with the ledger."""
+        return self.entries[0].stamp if self.key.kind is Kind.IMAGE else fingerprint(self.entries)
+
+    @property
+    def changed_at(self) -> float:
+        """When a file of it was changed last."""
+        return max(max(entry.stamp.mtime_ns, entry.stamp.ctime_ns) for entry in self.entries) / 1e9
+
+
+def walk(settings: Settings, scanner: Scanner) -> Iterator[Seen]:
+    """Yield every unit that is in the watch folder now. Raises FolderUnavailable."""
+    filters = filters_of(settings)
+    folders = [""]
+    while folders:
+        listing = scanner.list(folders.pop())
+        if listing is None:
+            continue
+        folders += sorted(listing.subfolders, reverse=True)
+        if filters.kind(listing.folder) is Kind.IMAGE:
+            for entry in listing.images:
+                yield Seen(UnitKey(join(listing.folder, entry.name), Kind.IMAGE), (entry,), listing)
+        elif listing.images:
+            yield Seen(UnitKey(listing.folder, Kind.SEQUENCE), listing.images, listing)
+
+
+def read(reader: Reader, seen: Seen) -> Unit:
+    """Read a unit's files. Raises FileChanged."""
+    if seen.key.kind is Kind.IMAGE:
+        return reader.image(seen.key.path, seen.entries[0].stamp)
+    return reader.sequence(seen.key.path, seen.entries)
+
+
+def units_now(settings: Settings) -> Iterator[Unit]:
+    """Yield every unit in the watch folder, read, settled or not; one that changes while it is read is left out."""
+    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    reader = Reader(scanner, settings.sequence_gaps)
+    for seen in walk(settings, scanner):
+        try:
+            yield read(reader, seen)
+        except FileChanged:
+            continue
+
+
+def forecast(settings: Settings) -> Iterator[Step]:
+    """Yield what would be done about each unit that is not at rest; the age since the last change stands for quiet.
+
+    Where there is no ledger yet, none is made.
+    """
+    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    reader = Reader(scanner, settings.sequence_gaps)
+    sql = _ledger(settings)
+    try:
+        for seen in walk(settings, scanner):
+            row = looks.newest(sql, seen.key)
+            if row is None or not is_at_rest(*row, seen.look):
+                yield _step(settings, scanner, reader, sql, seen)
+    finally:
+        sql.close()
+
+
+def _ledger(settings: Settings) -> sqlite3.Connection:
+    if settings.ledger_path.exists():
+        return connect(settings.ledger_path, read_only=True)
+    sql = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(sql)
+    return sql
+
+
+def _step(settings: Settings, scanner: Scanner, reader: Reader, sql: sqlite3.Connection, seen: Seen) -> Step:
+    waits = why_not_settled(settings, seen)
+    if waits is not None:
+        return Step("settle", seen.key.path, seen.key.kind, len(seen.entries), waits)
+    try:
+        unit = read(reader, seen)
+    except FileChanged as error:
+        return Step("settle", seen.key.path, seen.key.kind, len(seen.entries), str(error))
+    return _as_step(units.plan(sql, unit, rules_of(settings), left_behind(scanner, sql, unit)))
+
+
+def why_not_settled(settings: Settings, seen: Seen) -> str | None:
+    """Say what a unit waits for, or return None where it counts as settled."""
+    wall = utc_now().timestamp()
+    rules = quiet_of(settings)
+    if seen.key.kind is Kind.SEQUENCE:
+        quiet, blocked_until, reason = rules.waits_for(seen.listing, wall, wall)
+    else:
+        quiet, blocked_until, reason = rules.image, wall, rules.image_reason
+    age = abs(wall - seen.changed_at)
+    return reason if blocked_until > wall or age < quiet else None
+
+
+def _as_step(action: Action) -> Step:
+    unit = action.unit
+    reason = unit.warning or ""
+    reference_id = None
+    match action:
+        case Hold(_, ids, _, text, _):
+            reason, reference_id = text, ids[0] if ids else None
+        case Refuse(_, text, _):
+            reason = text
+        case Queue(_, ids, _):
+            reference_id = ids[0]
+        case Keep():
+            reason = "touched, but its content is known"
+        case Move(_, row, _, _):
+            reason = f"moved here; its job (row {row}) is kept"
+        case LookUp() | Wait():
+            reason = "an answer of Playment's is missing"
+    return Step(
+        ACTIONS[type(action)],
+        unit.path,
+        unit.kind,
+        len(unit.frames),
+        reason,
+        reference_id,
+        tuple(shown(frame.frame_id) for frame in unit.frames),
+    )

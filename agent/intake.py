@@ -1,0 +1,217 @@
+"""From a look at a unit to its row: what waits is held in `settle`, what has settled is read, decided and written.
+
+Each unit is in one of three places: waiting in `settle`, being read (`busy`), or at rest (its newest row looks like
+its files). All methods but callbacks are the loop's thread's.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
+from agent.ledger import units
+from agent.ledger.units import Sight
+from agent.model import shown
+from agent.settle import Settle, UnitKey
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Future
+
+    from agent.ledger.store import Ledger, LedgerThread
+    from agent.model import Entry, Listing, Stamp, Unit
+    from agent.plan import Rules
+    from agent.reader import Reader
+    from agent.scanner import Scanner
+    from agent.states import State
+    from agent.workers import Workers
+
+log = logging.getLogger(__name__)
+
+FRESH_TEMPORARY = 3600.0
+"""Seconds for which a temporary file that does not change keeps its folder unsettled: for most of a slow rsync nothing
+else changes (measured)."""
+WRITTEN_TOGETHER = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """How long units must stay unchanged, in seconds; `marker` is the ready marker's name or ''."""
+
+    image: float
+    sequence: float
+    marker: str
+
+    @property
+    def image_reason(self) -> str:
+        """What a single image waits for, in words."""
+        return f"waits until it has been unchanged for {self.image:g} s"
+
+    def waits_for(self, listing: Listing, now: float, wall: float) -> tuple[float, float, str]:
+        """Return a sequence's quiet time, until when it cannot settle at all, and both in words.
+
+        A ready marker replaces the long quiet time, no more: rsync sends `_READY` before `frame_1`.
+        """
+        quiet = self.sequence
+        if self.marker:
+            if not listing.marker:
+                return quiet, math.inf, f"waits for the ready marker {self.marker}"
+            quiet = self.image
+        name, left = freshest(listing.temporary, wall)
+        if left > 0:
+            return quiet, now + left, f"waits for {shown(name)} (a copy under way?)"
+        return quiet, -math.inf, f"waits until it has been unchanged for {quiet:g} s"
+
+
+def freshest(temporary: Iterable[Entry], wall: float) -> tuple[str, float]:
+    """Return the temporary file that stays fresh the longest, and for how many seconds; `wall` is the time by clock."""
+    name, left = "", 0.0
+    for entry in temporary:
+        age = abs(wall - max(entry.stamp.mtime_ns, entry.stamp.ctime_ns) / 1e9)
+        if FRESH_TEMPORARY - age > left:
+            name, left = entry.name, FRESH_TEMPORARY - age
+    return name, left
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A unit was read and written; `state` None: it is to be looked at again."""
+
+    unit: UnitKey
+    state: State | None
+
+
+class Intake:
+    """Settles units, has them read by `readers`, and writes what was decided.
+
+    `post` hands a Finished to the loop from any thread; `wall` gives seconds since 1970. Where the watch folder is
+    not `trusted` to be the one of last time, only what was seen here can be missed: an empty mount point must not
+    read as 'all was deleted'.
+    """
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        quiet: Quiet,
+        rules: Rules,
+        *,
+        reader: Reader,
+        readers: Workers,
+        ledger: LedgerThread,
+        post: Callable[[Finished], None],
+        wall: Callable[[], float],
+        trusted: bool,
+    ) -> None:
+        self._scanner = scanner
+        self._quiet = quiet
+        self._rules = rules
+        self._reader = reader
+        self._readers = readers
+        self._ledger = ledger
+        self._post = post
+        self._wall = wall
+        self.settle = Settle()
+        self.busy: set[UnitKey] = set()
+        self._sights: dict[UnitKey, Sight] = {}
+        self._missed: set[UnitKey] = set()
+        self._seen: set[UnitKey] | None = None if trusted else set()
+
+    def see_image(self, unit: UnitKey, stamp: Stamp, now: float) -> None:
+        """Take a look at a single image that is not at rest."""
+        if self._seen is not None:
+            self._seen.add(unit)
+        if unit not in self.settle:
+            self._sights[unit] = Sight(unit.path, unit.kind, self._quiet.image_reason, 1, stamp.size)
+        self.settle.observe(unit, stamp, quiet=self._quiet.image, now=now)
+        for settled in self.settle.settled():
+            self._read(settled, partial(self._reader.image, settled.path, stamp))
+
+    def see_sequence(self, unit: UnitKey, listing: Listing, fingerprint: bytes, now: float) -> None:
+        """Take a look at a folder of frames that is not at rest."""
+        if self._seen is not None:
+            self._seen.add(unit)
+        quiet, blocked_until, reason = self._quiet.waits_for(listing, now, self._wall())
+        size = sum(entry.stamp.size for entry in listing.images)
+        self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.images), size)
+        self.settle.observe(unit, fingerprint, quiet=quiet, now=now, blocked_until=blocked_until)
+        for settled in self.settle.settled():
+            self._read(settled, partial(self._reader.sequence, settled.path, listing.images))
+
+    def miss(self, unit: UnitKey) -> None:
+        """Take note that a listing does not show a unit that it should."""
+        self.settle.forget(unit)
+        self._sights.pop(unit, None)
+        if self._seen is None or unit in self._seen:
+            self._missed.add(unit)
+
+    def flush(self, *, absence_is_proof: bool) -> None:
+        """Have written what was seen and what is missing; the latter only where absence proves a deletion."""
+        sights = list(self._sights.values())
+        self._sights.clear()
+        for start in range(0, len(sights), WRITTEN_TOGETHER):
+            self._ledger.submit(partial(_notice_all, sights=sights[start : start + WRITTEN_TOGETHER]))
+        missed, self._missed = list(self._missed), set()
+        if absence_is_proof:
+            for start in range(0, len(missed), WRITTEN_TOGETHER):
+                self._ledger.submit(partial(_vanish_all, missed=missed[start : start + WRITTEN_TOGETHER]))
+
+    def _read(self, unit: UnitKey, read: Callable[[], Unit]) -> None:
+        self.busy.add(unit)
+        self._readers.submit(partial(self._read_and_write, unit, read))
+
+    def _read_and_write(self, unit: UnitKey, read: Callable[[], Unit]) -> None:
+        """Read a unit's files and have it written (in a reader's thread)."""
+        try:
+            content = read()
+        except (FileChanged, FolderUnavailable) as error:
+            log.info("%s: %s", shown(unit.path), error)
+            self._post(Finished(unit, None))
+        except BaseException:
+            self._post(Finished(unit, None))
+            raise
+        else:
+            self._ledger.submit(partial(self._write, unit=content)).add_done_callback(partial(self._written, unit))
+
+    def _write(self, ledger: Ledger, *, unit: Unit) -> State | None:
+        """Plan and apply, in the ledger's thread, so that nothing can come between."""
+        left = left_behind(self._scanner, ledger.sql, unit)
+        return units.apply(ledger, units.plan(ledger.sql, unit, self._rules, left))
+
+    def _written(self, unit: UnitKey, future: Future[State | None]) -> None:
+        error = future.exception()
+        if error is not None and not isinstance(error, (LedgerUnavailable, FolderUnavailable)):
+            log.error("a defect in playment-agent; please report it", exc_info=error)
+        self._post(Finished(unit, None if error is not None else future.result()))
+
+
+def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[int]:
+    """Return the rows of the same content whose files are not at their old path any more.
+
+    Nothing is there, or something else is and the unit's file is the very one (its inode) that was. Raises
+    FolderUnavailable where that cannot be told: taking it for a copy would send it twice.
+    """
+    left = set()
+    for row in units.twins(sql, unit):
+        before = units.first_frame(sql, row.id)
+        if before is None:
+            continue
+        path, stamp = before
+        now = scanner.stamp(path)
+        if now is None or (now.inode != stamp.inode and unit.frames[0].stamp.inode == stamp.inode):
+            left.add(row.id)
+    return left
+
+
+def _notice_all(ledger: Ledger, *, sights: Sequence[Sight]) -> None:
+    for sight in sights:
+        units.notice(ledger, sight)
+
+
+def _vanish_all(ledger: Ledger, *, missed: Sequence[UnitKey]) -> None:
+    for path, kind in missed:
+        units.vanish(ledger, path, kind)

@@ -1,0 +1,302 @@
+"""What sending writes: intents before a request leaves, and what became of each.
+
+Each function runs inside a transaction of its caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from agent.ledger.store import iso
+from agent.ledger.units import frames_of, state_of
+from agent.model import Edition, Frame, Job, Kind
+from agent.states import LOOKUP_PATIENCE, State, Verdict
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Sequence
+
+    from agent.ledger.store import Ledger
+
+COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, frame_count"
+
+
+SHORTEST_LOOKUP_WAIT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent."""
+
+    job: Job
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an intent freezes beside the frames: taken from the settings of the moment."""
+
+    edition: Edition
+    tag: str
+    batch_id: str | None
+    priority_weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A job to be found in Playment's lists. `why`: `duplicate`, `changed` or `given-up`.
+
+    `attempted` tells whether an earlier try of ours was never answered.
+    """
+
+    id: int
+    path: str
+    reference_id: str
+    tag: str | None
+    batch_id: str | None
+    frame_count: int
+    kind: Kind
+    digest: str
+    why: str
+    attempted: bool
+
+
+def due(sql: sqlite3.Connection, now: datetime, limit: int, exclude: Collection[int], terms: Terms) -> list[Candidate]:
+    """Return up to `limit` pending jobs whose time has come, oldest first, but for those in `exclude`.
+
+    Jobs without an intent carry `terms`.
+    """
+    rows = sql.execute(
+        f"select {COLUMNS} from jobs where state = 'pending' and lookup is null and next_attempt_at <= ? "  # noqa: S608
+        "order by next_attempt_at, id limit ?",
+        (iso(now), limit + len(exclude)),
+    )
+    found: list[Candidate] = []
+    for row in rows:
+        if row[0] not in exclude and len(found) < limit:
+            found.append(_candidate(sql, row, terms))
+    return found
+
+
+def _candidate(sql: sqlite3.Connection, row: Sequence[object], terms: Terms) -> Candidate:
+    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, _ = row
+    frozen = edition is not None
+    return Candidate(
+        Job(
+            id=job,  # type: ignore[arg-type]  # SQLite's strict tables hold to the schema
+            reference_id=str(reference_id),
+            path=str(path),
+            kind=Kind(str(kind)),
+            edition=Edition(str(edition)) if frozen else terms.edition,
+            tag=str(tag) if frozen else terms.tag,
+            batch_id=batch_id if frozen else terms.batch_id,  # type: ignore[arg-type]
+            priority_weight=weight if frozen else terms.priority_weight,  # type: ignore[arg-type]
+            frames=frames_of(sql, job),  # type: ignore[arg-type]
+            attempts=attempts,  # type: ignore[arg-type]
+        ),
+        frozen,
+    )
+
+
+def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool) -> datetime | None:
+    """Return when the next pending job is to be sent (or, with `lookup`, looked up), None where none waits."""
+    rows = sql.execute(
+        "select id, next_attempt_at from jobs where state = 'pending' and (lookup is not null) = ? "
+        "order by next_attempt_at limit ?",
+        (lookup, len(exclude) + 1),
+    )
+    return next((datetime.fromisoformat(at) for job, at in rows if job not in exclude), None)
+
+
+def intend(ledger: Ledger, jobs: Sequence[Job]) -> list[Job]:
+    """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read."""
+    at = iso(ledger.now)
+    intended = []
+    for job in jobs:
+        row = ledger.sql.execute(
+            "select state, reference_id, attempts, lookup, edition from jobs where id = ?", (job.id,)
+        ).fetchone()
+        if row is None or row[:4] != (State.PENDING, job.reference_id, job.attempts, None):
+            continue
+        ledger.move(
+            job.id,
+            State.PENDING,
+            State.SUBMITTING,
+            f"try {job.attempts + 1}",
+            edition=job.edition,
+            tag=job.tag,
+            batch_id=job.batch_id,
+            priority_weight=job.priority_weight,
+            attempts=job.attempts + 1,
+        )
+        ledger.sql.execute(
+            "update jobs set unanswered = unanswered + 1, trying_since = coalesce(trying_since, ?) where id = ?",
+            (at, job.id),
+        )
+        if not row[4]:
+            ledger.sql.executemany(
+                "update frames set src = ? where job = ? and position = ?",
+                [(frame.src, job.id, frame.position) for frame in job.frames],
+            )
+        intended.append(replace(job, attempts=job.attempts + 1))
+    return intended
+
+
+def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:
+    """Write that Playment has the job as `job_id`."""
+    ledger.move(
+        job,
+        state_of(ledger, job),
+        State.SUBMITTED,
+        detail or job_id,
+        job_id=job_id,
+        submitted_at=iso(ledger.now),
+        reason=detail,
+        error_code="",
+        next_attempt_at=None,
+        lookup=None,
+        unanswered=0,
+    )
+
+
+def put_off(ledger: Ledger, job: int, verdict: Verdict) -> None:
+    """Write what a failed try means for its job (see `states.verdict`), be it before or after the request left.
+
+    Nothing is written where the job is neither pending nor submitting any more: its files changed meanwhile.
+    """
+    state = state_of(ledger, job)
+    attempts, unanswered, lookup, trying_since = ledger.sql.execute(
+        "select attempts, unanswered, lookup, trying_since from jobs where id = ?", (job,)
+    ).fetchone()
+    if state is State.SUBMITTING:
+        unanswered -= verdict.nothing_made
+    elif state is State.PENDING:
+        attempts += 1  # publishing failed: nothing had left, and the back-off grows all the same
+    else:
+        return
+    then = verdict.state
+    if then is State.FAILED and unanswered:  # a try that was never answered may have worked after all
+        then, lookup = State.PENDING, "given-up"
+    at = ledger.now + timedelta(seconds=verdict.delay or 0.0)
+    ledger.move(
+        job,
+        state,
+        then,
+        f"{verdict.error_code}: {verdict.reason}",
+        reason=verdict.reason,
+        error_code=verdict.error_code,
+        attempts=attempts,
+        unanswered=unanswered,
+        lookup=lookup,
+        trying_since=trying_since or iso(ledger.now),
+        next_attempt_at=iso(at) if then is State.PENDING else None,
+    )
+
+
+def in_use(ledger: Ledger, job: int, reason: str) -> None:
+    """Write that Playment says the reference_id is in use: the job is to be found in its lists."""
+    unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]
+    ledger.move(
+        job,
+        State.SUBMITTING,
+        State.PENDING,
+        f"FS_0001: {reason}",
+        reason="Playment has this reference_id already: looking for the job in its lists",
+        error_code="FS_0001",
+        lookup="duplicate",
+        unanswered=unanswered - 1,
+        next_attempt_at=iso(ledger.now),
+    )
+
+
+def unsettled(ledger: Ledger, job: int, reason: str) -> None:
+    """Write that a job's files changed before its request left; nothing of this try was sent."""
+    unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0] - 1
+    if unanswered:
+        ledger.move(
+            job,
+            State.SUBMITTING,
+            State.PENDING,
+            reason,
+            reason=f"{reason}, while an answer of Playment's is missing",
+            lookup="changed",
+            unanswered=unanswered,
+            next_attempt_at=iso(ledger.now),
+        )
+    else:
+        cleared = {"unanswered": 0, "reference_id": None, "next_attempt_at": None}
+        ledger.move(job, State.SUBMITTING, State.SETTLING, reason, reason=reason, **cleared)
+
+
+def recover(ledger: Ledger) -> int:
+    """Take up what a crash left: every request whose outcome is unknown is sent again with the same reference_id."""
+    rows = ledger.sql.execute("select id from jobs where state = 'submitting'").fetchall()
+    for (job,) in rows:
+        reason = "the agent was stopped before the answer came"
+        ledger.move(job, State.SUBMITTING, State.PENDING, reason, reason=reason, next_attempt_at=iso(ledger.now))
+    return len(rows)
+
+
+def lookups(sql: sqlite3.Connection, now: datetime) -> list[Lookup]:
+    """Return the jobs that are to be looked up now."""
+    return [
+        Lookup(job, path, reference_id, tag, batch_id, frame_count, Kind(kind), digest, why, bool(unanswered))
+        for job, path, reference_id, tag, batch_id, frame_count, kind, digest, why, unanswered in sql.execute(
+            "select id, path, reference_id, tag, batch_id, frame_count, kind, digest, lookup, unanswered from jobs "
+            "where state = 'pending' and lookup is not null and next_attempt_at <= ? order by id",
+            (iso(now),),
+        )
+    ]
+
+
+def not_ours(ledger: Ledger, job: int, reason: str) -> None:
+    """Write that Playment's job of this id is not, or cannot be shown to be, ours: for a person."""
+    ledger.move(job, State.PENDING, State.DUPLICATE, reason, reason=reason, lookup=None, next_attempt_at=None)
+
+
+def not_found(ledger: Ledger, wanted: Lookup) -> State:
+    """Write that no list holds the job: asked again for an hour where it may exist, since lists may lag.
+
+    The waiting time between two looks is as long as it has been looked for already, 10 s at least.
+    """
+    since = datetime.fromisoformat(
+        ledger.sql.execute(
+            "select coalesce(max(at), ?) from events where job = ? and event = 'submitting'",
+            (iso(ledger.now), wanted.id),
+        ).fetchone()[0]
+    )
+    may_lag = wanted.attempted or wanted.why == "duplicate"
+    age = (ledger.now - since).total_seconds()
+    if may_lag and age < LOOKUP_PATIENCE:
+        reason = "not in Playment's lists yet, which may lag: looking again"
+        at = iso(ledger.now + timedelta(seconds=max(SHORTEST_LOOKUP_WAIT, age)))
+        ledger.set(wanted.id, reason=reason, next_attempt_at=at)
+        return State.PENDING
+    if wanted.why == "duplicate":
+        not_ours(ledger, wanted.id, "Playment says this reference_id is in use, but no batch's list shows the job")
+        return State.DUPLICATE
+    then = State.FAILED if wanted.why == "given-up" else State.SETTLING
+    reason = "no job of an earlier try is in Playment's lists"
+    if then is State.FAILED:
+        kept = ledger.sql.execute("select reason from jobs where id = ?", (wanted.id,)).fetchone()[0]
+        reason = f"given up; {reason} ({kept})"
+    ledger.move(wanted.id, State.PENDING, then, reason, reason=reason, lookup=None, unanswered=0, next_attempt_at=None)
+    return then
+
+
+def trying_for(ledger: Ledger, job: int) -> tuple[float, bool]:
+    """Return for how many seconds a job has been tried, and whether others were accepted meanwhile."""
+    since: str | None = ledger.sql.execute("select trying_since from jobs where id = ?", (job,)).fetchone()[0]
+    if since is None:
+        return 0.0, False
+    others = ledger.sql.execute(
+        "select 1 from jobs where state in ('submitted', 'completed') and updated_at > ? limit 1", (since,)
+    ).fetchone()
+    return (ledger.now - datetime.fromisoformat(since)).total_seconds(), others is not None
+
+
+def with_sources(frames: tuple[Frame, ...], sources: Sequence[str]) -> tuple[Frame, ...]:
+    """Return the frames with their URLs."""
+    return tuple(replace(frame, src=src) for frame, src in zip(frames, sources, strict=True))

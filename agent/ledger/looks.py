@@ -1,0 +1,82 @@
+"""What detection reads: the rows that a listing is compared with. Reads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.model import Entry, Kind, Stamp, basename, parent, shown
+from agent.plan import fingerprint
+from agent.settle import UnitKey
+from agent.states import UNSENT, State
+
+if TYPE_CHECKING:
+    import sqlite3
+
+Look = tuple[State, Stamp | bytes | None]
+"""A unit's newest row: its state, and what its files looked like when they were read (None: not read)."""
+
+
+def images_in(sql: sqlite3.Connection, folder: str) -> dict[str, Look]:
+    """Return the newest row of every single image in a folder, by path; one query, however many there are."""
+    looks: dict[str, Look] = {}
+    for path, state, *stamp in sql.execute(
+        "select jobs.path, state, size, mtime_ns, ctime_ns, inode from jobs "
+        "left join frames on frames.job = jobs.id and position = 0 "
+        "where folder = ? and kind = 'image' order by jobs.id",
+        (shown(folder),),
+    ):
+        known = looks.get(path)
+        if state != State.GONE or known is None or known[0] is State.GONE:
+            looks[path] = (State(state), None if stamp[0] is None else Stamp(*stamp))
+    return looks
+
+
+def newest(sql: sqlite3.Connection, unit: UnitKey) -> Look | None:
+    """Return a unit's newest row, those that are not gone before those that are; None where there is none."""
+    folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
+    row = sql.execute(
+        "select id, state from jobs where folder = ? and path = ? and kind = ? "
+        "order by state = 'gone', id desc limit 1",
+        (shown(folder), shown(unit.path), unit.kind),
+    ).fetchone()
+    if row is None:
+        return None
+    entries = [
+        Entry(basename(path), Stamp(*stamp))
+        for path, *stamp in sql.execute(
+            "select path, size, mtime_ns, ctime_ns, inode from frames where job = ? order by position", (row[0],)
+        )
+    ]
+    if not entries:
+        return State(row[1]), None
+    return State(row[1]), entries[0].stamp if unit.kind is Kind.IMAGE else fingerprint(entries)
+
+
+def unsent_in(sql: sqlite3.Connection, folder: str) -> list[UnitKey]:
+    """Return the units of a folder that are `gone` where its listing does not show them."""
+    marks = ", ".join("?" * len(UNSENT))
+    return [
+        UnitKey(path, Kind(kind))
+        for path, kind in sql.execute(
+            f"select path, kind from jobs where folder = ? and state in ({marks})",  # noqa: S608
+            (shown(folder), *UNSENT),
+        )
+    ]
+
+
+def folders_below(sql: sqlite3.Connection, folder: str) -> list[str]:
+    """Return the folders at and below `folder` that hold rows."""
+    return [
+        name
+        for (name,) in sql.execute(
+            "select distinct folder from jobs where folder = ?1 or (folder > ?1 || '/' and folder < ?1 || '0')",
+            (shown(folder),),
+        )
+    ]
+
+
+def settling(sql: sqlite3.Connection) -> list[UnitKey]:
+    """Return the units that wait to be settled."""
+    return [
+        UnitKey(path, Kind(kind)) for path, kind in sql.execute("select path, kind from jobs where state = 'settling'")
+    ]

@@ -1,0 +1,316 @@
+"""What detection writes: units that are noticed, what was decided about them, and units that are gone.
+
+Each function runs inside a transaction of its caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from agent.ledger.store import iso
+from agent.model import (
+    Action,
+    Frame,
+    Hold,
+    Keep,
+    Kind,
+    LookUp,
+    Move,
+    Queue,
+    Refuse,
+    Stamp,
+    Unit,
+    Wait,
+    basename,
+    parent,
+    shown,
+)
+from agent.plan import Known, best_twin, decide
+from agent.states import SENT, UNSENT, State
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection
+
+    from agent.ledger.store import Ledger
+    from agent.plan import Rules
+
+MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
+"""States of rows that a moved unit may take along; the others have nothing that is worth keeping."""
+
+UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
+"""What an intent writes, taken back: the next intent freezes the settings of its own time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A unit as a look shows it, and what it waits for."""
+
+    path: str
+    kind: Kind
+    reason: str
+    frame_count: int
+    bytes: int
+
+    @property
+    def folder(self) -> str:
+        """The folder whose listing shows the unit."""
+        return self.path if self.kind is Kind.SEQUENCE else parent(self.path)
+
+
+def notice(ledger: Ledger, sight: Sight) -> None:
+    """Write that a unit was seen and is not settled: a new row, or its open row back to `settling`.
+
+    Rows whose content was sent, refused or dismissed stay as they are: only what it settles to can tell whether
+    anything has changed.
+    """
+    path, folder = shown(sight.path), shown(sight.folder)
+    row = ledger.sql.execute(
+        "select id, state, unanswered, reason, frame_count, bytes from jobs "
+        "where folder = ? and path = ? and kind = ? order by id desc limit 1",
+        (folder, path, sight.kind),
+    ).fetchone()
+    seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
+    if row is None:
+        at = iso(ledger.now)
+        ledger.sql.execute(
+            "insert into jobs (path, folder, kind, state, reason, frame_count, bytes, first_seen_at, updated_at) "
+            "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?)",
+            (path, folder, sight.kind, *seen.values(), at, at),
+        )
+        return
+    job, state, unanswered = row[0], State(row[1]), row[2]
+    if state is State.SETTLING:
+        if row[3:] != tuple(seen.values()):
+            ledger.set(job, **seen)
+    elif state is State.GONE or (state in UNSENT and not unanswered):
+        ledger.move(job, state, State.SETTLING, "seen again, changed", error_code="", reference_id=None, **seen)
+
+
+def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
+    """Return the rows of a path and kind, oldest first, with their frames' names and digests."""
+    folder = path if kind is Kind.SEQUENCE else parent(path)
+    return _known(sql, "folder = ? and path = ? and kind = ?", (shown(folder), shown(path), kind))
+
+
+def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
+    """Return rows elsewhere of the same content and kind; whether their files are still there is to be looked at."""
+    if unit.digest is None:
+        return []
+    rows = _known(sql, "digest = ? and kind = ? and path <> ?", (unit.digest, unit.kind, shown(unit.path)))
+    return [row for row in rows if row.state in MOVABLE]
+
+
+def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
+    """Return a sent or ignored row that covers the unit's files as another kind of unit."""
+    rows = _known(sql, "folder = ? and kind <> ?", (shown(unit.folder), unit.kind))
+    return next((row for row in rows if row.state in SENT or row.state is State.IGNORED), None)
+
+
+def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
+    """Return the path and stamp of a job's first file."""
+    row = sql.execute(
+        "select path, size, mtime_ns, ctime_ns, inode from frames where job = ? and position = 0", (job,)
+    ).fetchone()
+    return (row[0], Stamp(*row[1:])) if row else None
+
+
+def _known(sql: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[Known]:
+    rows = sql.execute(
+        f"select id, path, kind, state, digest, unanswered from jobs where {where} order by id",  # noqa: S608
+        values,
+    ).fetchall()
+    return [
+        Known(
+            job,
+            path,
+            Kind(kind),
+            State(state),
+            digest,
+            unanswered,
+            tuple(sql.execute("select frame_id, digest from frames where job = ? order by position", (job,)))
+            if kind == Kind.SEQUENCE
+            else (),
+        )
+        for job, path, kind, state, digest, unanswered in rows
+    ]
+
+
+def plan(sql: sqlite3.Connection, unit: Unit, rules: Rules, vanished: Collection[int]) -> Action:
+    """Decide about a settled unit from what the ledger knows; `vanished` are ids of rows whose files are not there."""
+    moved = [row for row in twins(sql, unit) if row.id in vanished]
+    return decide(
+        unit,
+        known(sql, unit.path, unit.kind),
+        rules,
+        other_kind=of_other_kind(sql, unit),
+        moved_from=best_twin(moved, unit),
+    )
+
+
+def apply(ledger: Ledger, action: Action) -> State | None:
+    """Write what was planned; return the row's state afterwards, None where the unit is to be looked at again.
+
+    To be called in the transaction in which `plan` was, so that nothing can come between.
+    """
+    state: State | None = None
+    match action:
+        case Queue(unit, ids, row):
+            state = write_settled(ledger, row, unit, State.PENDING, reference_ids=ids, reason=unit.warning or "")
+        case Hold(unit, ids, code, reason, row):
+            state = write_settled(ledger, row, unit, State.HELD, reference_ids=ids, reason=reason, error_code=code)
+        case Refuse(unit, reason, row):
+            state = write_settled(ledger, row, unit, State.INVALID, reason=reason)
+        case Keep(unit, row, obsolete):
+            ledger.sql.execute("update jobs set digest = ? where id = ? and digest is null", (unit.digest, row))
+            _write_frames(ledger, row, unit)
+            for job in obsolete:
+                ledger.move(job, state_of(ledger, job), State.GONE, "the content that was sent is back")
+            state = state_of(ledger, row)
+        case Move(unit, row, ids, arrival):
+            state = _move_path(ledger, unit, row, ids, arrival)
+        case LookUp(_, row):
+            ledger.set(row, lookup="changed", reason="its content changed while an answer of Playment's is missing")
+            state = State.PENDING
+        case Wait():
+            pass
+        case _:
+            assert_never(action)
+    return state
+
+
+def write_settled(
+    ledger: Ledger,
+    row: int | None,
+    unit: Unit,
+    state: State,
+    *,
+    reference_ids: tuple[str, ...] = (),
+    reason: str,
+    error_code: str = "",
+) -> State:
+    """Write a settled unit's content and state into its row, or into a new one."""
+    at = iso(ledger.now)
+    if row is None:
+        row = ledger.sql.execute(
+            "insert into jobs (path, folder, kind, state, first_seen_at, updated_at) "
+            "values (?, ?, ?, 'settling', ?, ?)",
+            (shown(unit.path), shown(unit.folder), unit.kind, at, at),
+        ).lastrowid
+        assert row is not None
+    now = state_of(ledger, row)
+    if now is State.GONE:  # it came back while it was being read
+        ledger.move(row, now, State.SETTLING, "seen again")
+        now = State.SETTLING
+    chosen = _free_id(ledger, row, reference_ids)
+    if reference_ids and chosen is None:
+        state, error_code = State.DUPLICATE, "reference-id"
+        reason = f"another job of this ledger has the reference_id {reference_ids[-1]!r}: REFERENCE_ID needs {{path}}"
+    ledger.move(
+        row,
+        now,
+        state,
+        reason,
+        reference_id=chosen,
+        reason=reason,
+        error_code=error_code,
+        frame_count=len(unit.frames),
+        bytes=unit.bytes,
+        digest=unit.digest,
+        settled_at=at,
+        attempts=0,
+        next_attempt_at=at if state is State.PENDING else None,
+        **UNFROZEN,
+    )
+    _write_frames(ledger, row, unit)
+    return state
+
+
+def _free_id(ledger: Ledger, row: int, reference_ids: tuple[str, ...]) -> str | None:
+    for candidate in reference_ids:
+        if not ledger.sql.execute("select 1 from jobs where reference_id = ? and id <> ?", (candidate, row)).fetchone():
+            return candidate
+    return None
+
+
+def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
+    """Write a unit's frames; a `src` that an intent has frozen stays where the frame is the same."""
+    frozen = dict(ledger.sql.execute("select path, src from frames where job = ? and src is not null", (job,)))
+    ledger.sql.execute("delete from frames where job = ?", (job,))
+    ledger.sql.executemany(
+        "insert into frames (job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                job,
+                frame.position,
+                shown(frame.frame_id),
+                shown(frame.path),
+                frame.stamp.size,
+                frame.stamp.mtime_ns,
+                frame.digest or None,
+                frozen.get(frame.path),
+                frame.stamp.ctime_ns,
+                frame.stamp.inode,
+            )
+            for frame in unit.frames
+        ],
+    )
+
+
+def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arrival: int | None) -> State:
+    """Give a job the path that its files have now; a job that was never sent gets the id of that path, too."""
+    state = state_of(ledger, job)
+    old, unanswered = ledger.sql.execute("select path, unanswered from jobs where id = ?", (job,)).fetchone()
+    if arrival is not None:
+        if ledger.sql.execute("select 1 from events where job = ?", (arrival,)).fetchone():
+            ledger.move(arrival, state_of(ledger, arrival), State.GONE, f"moved here from {old}: see job {job}")
+        else:
+            ledger.sql.execute("delete from jobs where id = ?", (arrival,))
+    columns: dict[str, object] = {"path": shown(unit.path), "folder": shown(unit.folder), "updated_at": iso(ledger.now)}
+    if state is State.PENDING and unanswered:
+        columns |= {"lookup": "changed", "reason": "moved while an answer of Playment's is missing"}
+    elif state in (State.PENDING, State.FAILED, State.HELD):
+        free = _free_id(ledger, job, ids)
+        columns |= {**UNFROZEN, **({"reference_id": free} if free else {})}
+        ledger.sql.execute("update frames set src = null where job = ?", (job,))
+    ledger.set(job, **columns)
+    ledger.record(job, "moved", f"{old} -> {shown(unit.path)}")
+    _write_frames(ledger, job, unit)
+    return state
+
+
+def vanish(ledger: Ledger, path: str, kind: Kind) -> None:
+    """Write that a unit is not there any more: its open row is `gone`.
+
+    A row whose try was never answered is looked up first; what was sent, refused or dismissed stays as it is.
+    """
+    folder = path if kind is Kind.SEQUENCE else parent(path)
+    for job, state, unanswered in ledger.sql.execute(
+        "select id, state, unanswered from jobs where folder = ? and path = ? and kind = ?",
+        (shown(folder), shown(path), kind),
+    ).fetchall():
+        if unanswered and state == State.PENDING:
+            ledger.set(job, lookup="changed", reason="deleted while an answer of Playment's is missing")
+        elif state in UNSENT:
+            reason = f"deleted before it was submitted ({basename(path)})"
+            cleared = {"error_code": "", "reference_id": None, "next_attempt_at": None}
+            ledger.move(job, State(state), State.GONE, reason, reason=reason, **cleared)
+
+
+def state_of(ledger: Ledger, job: int) -> State:
+    """Return a job's state."""
+    return State(ledger.sql.execute("select state from jobs where id = ?", (job,)).fetchone()[0])
+
+
+def frames_of(sql: sqlite3.Connection, job: int) -> tuple[Frame, ...]:
+    """Return a job's frames in order."""
+    return tuple(
+        Frame(position, frame_id, path, Stamp(size, mtime_ns, ctime_ns, inode), digest or "", src)
+        for position, frame_id, path, size, mtime_ns, ctime_ns, inode, digest, src in sql.execute(
+            "select position, frame_id, path, size, mtime_ns, ctime_ns, inode, digest, src from frames "
+            "where job = ? order by position",
+            (job,),
+        )
+    )

@@ -1,0 +1,60 @@
+"""Log lines for people or for machines, with the control characters of names and messages escaped."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control characters (a terminal's escapes among them) and lone surrogates as `\xNN`."""
+    return CONTROL.sub(lambda match: _escaped(ord(match[0])), text)
+
+
+def _escaped(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as os.fsdecode left it
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-21T22:20:08Z INFO submitted a.jpg~…`, one line each but for a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        line = f"{at} {record.levelname} {printable(record.getMessage())}"
+        return f"{line}\n{_traceback(self, record)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `at`, `level`, `logger`, `message`, and `traceback` where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = {"at": at, "level": record.levelname, "logger": record.name, "message": printable(record.getMessage())}
+        if record.exc_info:
+            line["traceback"] = _traceback(self, record)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    assert record.exc_info
+    return "\n".join(printable(line) for line in formatter.formatException(record.exc_info).splitlines())
+
+
+def set_up(level: str, style: str) -> None:
+    """Send log lines of `level` and above to standard error, as `text` or `json`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("watchdog", "urllib3", "requests", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,167 @@
+"""The ledger's schema, as append-only steps. `PRAGMA user_version` counts the steps that a ledger has behind it.
+
+A step that was released is never edited: a later one changes what it made.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from agent.errors import LedgerRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def m001_jobs(connection: sqlite3.Connection) -> None:
+    """Make jobs, frames, batches, events, agent, and the views that people read.
+
+    Beyond the public columns of `jobs`: `folder` is the folder whose listing shows the unit, so that a listing is
+    compared by one query; `unanswered` counts the tries whose outcome is unknown; `trying_since` is the first try's
+    time; `lookup` says why the job must be looked up in Playment's lists before anything else (`duplicate`,
+    `changed`, `given-up`). `frames.ctime_ns` and `inode` complete the stamp that tells an untouched file.
+    `counts` is kept by triggers: counting a million rows takes 120 ms, reading eleven takes 0.2 ms.
+    """
+    _run(
+        connection,
+        """
+        create table jobs (
+            id integer primary key,
+            reference_id text unique,
+            path text not null,
+            kind text not null check (kind in ('image', 'sequence')),
+            state text not null,
+            reason text not null default '',
+            error_code text not null default '',
+            frame_count integer not null default 0,
+            bytes integer not null default 0,
+            digest text,
+            edition text,
+            tag text,
+            batch_id text,
+            priority_weight integer,
+            job_id text,
+            attempts integer not null default 0,
+            next_attempt_at text,
+            first_seen_at text not null,
+            settled_at text,
+            submitted_at text,
+            completed_at text,
+            updated_at text not null,
+            result_path text,
+            folder text not null,
+            unanswered integer not null default 0,
+            trying_since text,
+            lookup text
+        ) strict;
+        create index jobs_folder on jobs (folder, path);
+        create index jobs_state on jobs (state, updated_at);
+        create index jobs_digest on jobs (digest) where digest is not null;
+        create index jobs_pending on jobs (next_attempt_at, id) where state = 'pending';
+
+        create table frames (
+            job integer not null references jobs (id) on delete cascade,
+            position integer not null,
+            frame_id text not null,
+            path text not null,
+            size integer not null,
+            mtime_ns integer not null,
+            digest text,
+            src text,
+            ctime_ns integer not null,
+            inode integer not null,
+            primary key (job, position)
+        ) strict, without rowid;
+
+        create table batches (
+            name text primary key,
+            batch_id text not null,
+            created_at text not null
+        ) strict;
+
+        create table events (
+            id integer primary key,
+            at text not null,
+            job integer references jobs (id),
+            event text not null,
+            detail text not null default ''
+        ) strict;
+        create index events_job on events (job);
+
+        create table agent (
+            key text primary key,
+            value text not null
+        ) strict;
+
+        create table counts (
+            state text primary key,
+            jobs integer not null,
+            frames integer not null
+        ) strict;
+        create trigger jobs_insert after insert on jobs begin
+            insert into counts values (new.state, 1, new.frame_count)
+                on conflict (state) do update set jobs = jobs + 1, frames = frames + new.frame_count;
+        end;
+        create trigger jobs_delete after delete on jobs begin
+            update counts set jobs = jobs - 1, frames = frames - old.frame_count where state = old.state;
+        end;
+        create trigger jobs_update after update of state, frame_count on jobs
+        when old.state is not new.state or old.frame_count is not new.frame_count begin
+            update counts set jobs = jobs - 1, frames = frames - old.frame_count where state = old.state;
+            insert into counts values (new.state, 1, new.frame_count)
+                on conflict (state) do update set jobs = jobs + 1, frames = frames + new.frame_count;
+        end;
+
+        create view status as
+            select state, jobs, frames,
+                (select min(updated_at) from jobs where jobs.state = counts.state) as oldest,
+                (select max(updated_at) from jobs where jobs.state = counts.state) as newest
+            from counts where jobs > 0
+            order by case state
+                when 'settling' then 1 when 'pending' then 2 when 'submitting' then 3 when 'submitted' then 4
+                when 'completed' then 5 when 'held' then 6 when 'invalid' then 7 when 'failed' then 8
+                when 'duplicate' then 9 when 'gone' then 10 else 11 end;
+        create view attention as
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where state in ('held', 'invalid', 'failed', 'duplicate') order by updated_at;
+        create view recent as
+            select events.at, events.event, jobs.path, events.detail, jobs.state, jobs.reference_id
+            from events left join jobs on jobs.id = events.job order by events.id desc limit 100;
+        """,
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_jobs,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the ledger to the newest schema, each step in a transaction of its own.
+
+    Raises LedgerRefused for a ledger that a newer version of this package has made.
+    """
+    version: int = connection.execute("pragma user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise LedgerRefused(
+            f"the ledger has schema version {version}, this playment-agent knows versions up to {len(MIGRATIONS)}: "
+            "it was written by a newer playment-agent. Upgrade this one, or name another LEDGER_PATH",
+        )
+    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.execute("begin immediate")
+        try:
+            step(connection)
+            connection.execute(f"pragma user_version = {number}")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    """Run a script's statements within the open transaction (`executescript` would commit it first)."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""

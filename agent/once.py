@@ -1,0 +1,61 @@
+"""When `run --once` is over, and with which exit code. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GROWING = 3.0
+"""What still changes after this many settle times is left."""
+PATIENCE = 60.0
+"""Seconds without any change of any job after which it is over: what fails for longer is the next run's."""
+
+MOVING = ("settling", "pending", "submitting")
+FOR_A_PERSON = ("held", "invalid", "failed", "duplicate")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How it stands: jobs by state, units that wait to settle, those of them that still grow after `GROWING` times.
+
+    `busy` tells of scanning, reading, or unread messages; `in_flight` counts jobs that are being sent.
+    """
+
+    jobs: Mapping[str, int]
+    settling: int
+    growing: int
+    busy: bool
+    in_flight: int
+    shut: bool
+    blocked: bool
+
+
+class Once:
+    """Watches a run for its end; `now` is any monotonic number of seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._moved_at = now
+        self._jobs: Mapping[str, int] = {}
+
+    def is_over(self, moment: Moment, now: float) -> bool:
+        """Tell whether nothing is left that waiting would move on."""
+        if moment.jobs != self._jobs:
+            self._jobs, self._moved_at = dict(moment.jobs), now
+        if moment.busy:
+            return False
+        if moment.blocked:
+            return moment.in_flight == 0
+        if moment.settling > moment.growing:
+            return False
+        left = sum(moment.jobs.get(state, 0) for state in MOVING) - moment.settling
+        return left <= 0 or moment.shut or now - self._moved_at > PATIENCE
+
+
+def exit_code(moment: Moment) -> int:
+    """Return 0 where all is well, 1 where something is left or needs attention, 3 where the key is refused."""
+    if moment.blocked:
+        return 3
+    return 1 if any(moment.jobs.get(state, 0) for state in (*MOVING, *FOR_A_PERSON)) else 0

@@ -1,0 +1,93 @@
+"""Reads the files of a settled unit: from names and stamps to a `Unit` with digests, order, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent import sequence
+from agent.errors import FileChanged
+from agent.imagecheck import examine
+from agent.model import Entry, Frame, Image, Kind, Stamp, Unit, basename, is_utf8, join, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agent.scanner import Scanner
+
+PROBLEMS_TOLD = 3
+
+
+class Reader:
+    """Reads units. Safe to use from several threads.
+
+    `gaps` is SEQUENCE_GAPS (`warn`, `hold`, `ignore`); `on_file` is called before each file that is read.
+    """
+
+    def __init__(self, scanner: Scanner, gaps: str, on_file: Callable[[], None] = lambda: None) -> None:
+        self._scanner = scanner
+        self._gaps = gaps
+        self._on_file = on_file
+
+    def image(self, path: str, stamp: Stamp) -> Unit:
+        """Read a single image. Raises FileChanged where it is not the file with this stamp, FolderUnavailable."""
+        looked = self._look(path, stamp)
+        frame = Frame(0, basename(path), path, stamp, looked.digest)
+        return Unit(path, Kind.IMAGE, (frame,), looked.digest or None, looked.problem, looked.warning)
+
+    def sequence(self, folder: str, entries: Iterable[Entry]) -> Unit:
+        """Read the frames of a folder, in order. Raises as `image` does."""
+        stamps = dict(entries)
+        arranged = sequence.arrange(stamps)
+        frames: list[Frame] = []
+        problems: list[str] = []
+        warnings = list(arranged.warnings)
+        pixels: list[tuple[int, int] | None] = []
+        for position, name in enumerate(arranged.names):
+            looked = self._look(join(folder, name), stamps[name])
+            frames.append(Frame(position, name, join(folder, name), stamps[name], looked.digest))
+            pixels.append(looked.pixels)
+            if looked.problem:
+                problems.append(f"{shown(name)}: {looked.problem}")
+            if looked.warning:
+                warnings.append(f"{shown(name)}: {looked.warning}")
+        warnings += [text for text in (sequence.sizes_warning(pixels),) if text]
+        if arranged.gaps and self._gaps == "warn":
+            warnings.insert(0, arranged.gaps)
+        hold = ("gaps", f"{arranged.gaps}: 'retry' sends it as it is") if arranged.gaps else None
+        readable = all(frame.digest for frame in frames)
+        return Unit(
+            folder,
+            Kind.SEQUENCE,
+            tuple(frames),
+            sequence.digest((frame.frame_id, frame.digest) for frame in frames) if readable else None,
+            _told(problems, "frames cannot be sent"),
+            _told(warnings, "warnings"),
+            hold if self._gaps == "hold" else None,
+        )
+
+    def _look(self, path: str, stamp: Stamp) -> Image:
+        self._on_file()
+        if not is_utf8(path):
+            return Image("", stamp, problem=f"its name is not UTF-8 ({shown(path)}): rename it")
+        kind = self._scanner.kind(path)
+        if kind is not None:
+            return Image("", stamp, problem=f"it is {kind}, not a regular file; links are never followed")
+        try:
+            with self._scanner.open_file(path) as fd:
+                looked = examine(fd, basename(path))
+        except PermissionError as error:
+            return Image(
+                "", stamp, problem=f"it may not be read ({error.strerror}): give the agent's user the right to"
+            )
+        except OSError as error:
+            return Image("", stamp, problem=f"it cannot be read: {error.strerror}")
+        if looked.stamp != stamp:
+            raise FileChanged(f"{shown(path)} changed while it was read")
+        return looked
+
+
+def _told(sentences: list[str], what: str) -> str | None:
+    """Return one sentence of several, naming the first few."""
+    if len(sentences) <= PROBLEMS_TOLD:
+        return "; ".join(sentences) or None
+    return f"{'; '.join(sentences[:PROBLEMS_TOLD])}; and {len(sentences) - PROBLEMS_TOLD} more {what}"

@@ -1,0 +1,38 @@
+"""What sending is made of, handed to all that send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from agent.batches import Batches
+    from agent.ledger.jobs import Terms
+    from agent.model import Kind
+    from agent.playment import Playment
+    from agent.publishers import Publisher
+    from agent.publishers.probe import Probe
+    from agent.scanner import Scanner
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """What sending is made of. `batch_name` gives the batch's name for a path now, or None for `terms.batch_id`.
+
+    `now` gives the time in UTC, `monotonic` seconds for waiting. `on_changed` is told of a unit whose files changed.
+    """
+
+    playment: Playment
+    batches: Batches
+    publisher: Publisher
+    probe: Probe | None
+    probe_all: bool
+    scanner: Scanner
+    terms: Terms
+    batch_name: Callable[[str], str | None]
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    on_changed: Callable[[str, Kind], None]

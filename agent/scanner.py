@@ -1,0 +1,218 @@
+"""Folders to listings, and the sweep. Symbolic links are never followed: each component is opened with O_NOFOLLOW.
+
+Nothing here reads a file's content; `open_file` hands out a descriptor for that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from agent.errors import FileChanged, FolderUnavailable
+from agent.filters import Name
+from agent.model import Entry, Listing, Stamp, Times, basename, join, parent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from agent.filters import Filters
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What opening a folder says when it is not there any more, or is no folder, or a symbolic link now."""
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Return the part of a `stat` result that tells an untouched file."""
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def _entries(entry: os.DirEntry[str]) -> list[Entry]:
+    """Return the entry with its stamp, or nothing where it was removed since it was listed."""
+    try:
+        return [Entry(entry.name, stamp_of(entry.stat(follow_symlinks=False)))]
+    except FileNotFoundError:
+        return []
+
+
+class Scanner:
+    """Looks at the watch folder. Safe to use from several threads: it keeps no state but the root's path."""
+
+    def __init__(self, root: Path, filters: Filters) -> None:
+        self.root = root
+        self._filters = filters
+
+    def identity(self) -> tuple[int, int] | None:
+        """Return the watch folder's (st_dev, st_ino), or None where it is not there or cannot be listed."""
+        try:
+            with self._opened("") as fd:
+                assert fd is not None
+                status = os.fstat(fd)
+        except FolderUnavailable:
+            return None
+        return (status.st_dev, status.st_ino)
+
+    def list(self, folder: str) -> Listing | None:
+        """Return what a folder holds, or None where there is no such folder.
+
+        Raises FolderUnavailable where it cannot be told: permission, I/O, too many open files, a watch folder that
+        is not there.
+        """
+        images: list[Entry] = []
+        temporary: list[Entry] = []
+        subfolders: list[str] = []
+        marker = False
+        try:
+            with self._opened(folder) as fd:
+                if fd is None:
+                    return None
+                status = os.fstat(fd)
+                with os.scandir(fd) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            if self._filters.enters(entry.name):
+                                subfolders.append(join(folder, entry.name))
+                            continue
+                        match self._filters.classify(entry.name):
+                            case Name.IMAGE:
+                                images += _entries(entry)
+                            case Name.TEMPORARY:
+                                temporary += _entries(entry)
+                            case Name.MARKER:
+                                marker = True
+                            case _:
+                                pass
+        except OSError as error:
+            raise FolderUnavailable(f"the folder {folder or self.root} cannot be listed: {error.strerror}") from error
+        return Listing(
+            folder,
+            Times(status.st_mtime_ns, status.st_ctime_ns),
+            tuple(images),
+            tuple(temporary),
+            tuple(subfolders),
+            marker,
+        )
+
+    def stamp(self, path: str) -> Stamp | None:
+        """Return a file's stamp, or None where there is no such entry (a link's is its own, not its target's).
+
+        Raises FolderUnavailable as `list` does.
+        """
+        try:
+            with self._opened(parent(path)) as fd:
+                if fd is None:
+                    return None
+                return stamp_of(os.stat(basename(path), dir_fd=fd, follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise FolderUnavailable(f"{path} cannot be looked at: {error.strerror}") from error
+
+    def first_changed(self, folder: str, stamps: Iterable[tuple[str, Stamp]]) -> str | None:
+        """Return the first name in `folder` that is gone or has another stamp than the given one, or None.
+
+        Raises FolderUnavailable as `list` does.
+        """
+        with self._opened(folder) as fd:
+            for name, stamp in stamps:
+                try:
+                    if fd is None or stamp_of(os.stat(name, dir_fd=fd, follow_symlinks=False)) != stamp:
+                        return name
+                except FileNotFoundError:
+                    return name
+                except OSError as error:
+                    raise FolderUnavailable(f"{join(folder, name)} cannot be looked at: {error.strerror}") from error
+        return None
+
+    @contextlib.contextmanager
+    def open_file(self, path: str) -> Iterator[int]:
+        """Give a descriptor of a regular file below the watch folder, to read from.
+
+        Raises FileChanged where it is not there or is no regular file, PermissionError where it may not be read,
+        FolderUnavailable as `list` does.
+        """
+        with self._opened(parent(path)) as folder:
+            if folder is None:
+                raise FileChanged(f"{path} is not there any more")
+            try:
+                # Opening a device can have effects, so its kind is asked first, and again of what was opened.
+                kind = os.stat(basename(path), dir_fd=folder, follow_symlinks=False).st_mode
+                fd = os.open(basename(path), FILE, dir_fd=folder) if stat.S_ISREG(kind) else None
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise FileChanged(f"{path} is not there any more") from error
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise FileChanged(f"{path} is a symbolic link now") from error
+                raise
+        if fd is None:
+            raise FileChanged(f"{path} is no regular file now")
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise FileChanged(f"{path} is no regular file now")
+            yield fd
+        finally:
+            os.close(fd)
+
+    def kind(self, path: str) -> str | None:
+        """Return what a path is, for a sentence ('a symbolic link', 'a FIFO' …), or None for a regular file."""
+        with self._opened(parent(path)) as folder:
+            if folder is None:
+                return None
+            try:
+                mode = os.stat(basename(path), dir_fd=folder, follow_symlinks=False).st_mode
+            except FileNotFoundError:
+                return None
+        return _KINDS.get(stat.S_IFMT(mode))
+
+    def sweep(self, known: Mapping[str, Times]) -> Iterator[str]:
+        """Yield the folders whose times are not equal to the `known` ones, or that are not there.
+
+        Equal, not newer: unpacking restores old times, and moved files keep theirs.
+        """
+        for folder, times in known.items():
+            try:
+                status = os.stat(join(str(self.root), folder) if folder else self.root, follow_symlinks=False)
+            except OSError:
+                yield folder
+                continue
+            if (status.st_mtime_ns, status.st_ctime_ns) != times:
+                yield folder
+
+    @contextlib.contextmanager
+    def _opened(self, folder: str) -> Iterator[int | None]:
+        """Give a descriptor of a folder, reached without following a link; None where there is no such folder."""
+        try:
+            fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise FolderUnavailable(f"the watch folder {self.root} cannot be opened: {error.strerror}") from error
+        try:
+            for name in folder.split("/") if folder else ():
+                try:
+                    inner = os.open(name, FOLDER, dir_fd=fd)
+                except OSError as error:
+                    if error.errno in MISSING:
+                        missing = True
+                        break
+                    raise FolderUnavailable(f"the folder {folder} cannot be opened: {error.strerror}") from error
+                os.close(fd)
+                fd = inner
+            else:
+                missing = False
+            yield None if missing else fd
+        finally:
+            os.close(fd)
+
+
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}

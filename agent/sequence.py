@@ -1,0 +1,138 @@
+"""The files of one folder → the frames of a sequence in order, and what is odd about them. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from itertools import pairwise
+from os import fsencode
+from typing import TYPE_CHECKING
+
+from natsort import natsort_keygen
+
+from agent.model import Sequence, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NATURAL = natsort_keygen()
+
+# ASCII digits only: `int` would also take others, which no camera writes into its numbering.
+_DIGITS = re.compile(r"([0-9]+)")
+
+_LISTED_CHARACTERS = 200
+_LISTED_CLASHES = 3
+_LISTED_SIZES = 3
+
+
+def arrange(names: Iterable[str]) -> Sequence:
+    """Return the frames of one folder, given their basenames in any order, with gaps and clashes in words.
+
+    The order is the natural one (frame_2 before frame_10); names that it takes for equal (frame_1 and frame_01, NFC
+    and NFD) are ordered by their bytes, so that the same names always give the same sequence.
+    """
+    ordered = sorted(names, key=lambda name: (_NATURAL(name), fsencode(name)))
+    pieces = [_DIGITS.split(_stem(name)) for name in ordered]
+    return Sequence(names=tuple(ordered), gaps=_gaps(_numbering(pieces)), warnings=_clashes(ordered, pieces))
+
+
+def sizes_warning(pixels: Iterable[tuple[int, int] | None]) -> str | None:
+    """Return a sentence where frames of known size (width, height) in pixels have more than one size, or None."""
+    counts = Counter(size for size in pixels if size is not None)
+    if len(counts) < 2:
+        return None
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    listed = [f"{count} of {width}x{height}" for (width, height), count in ranked[:_LISTED_SIZES]]
+    rest = len(ranked) - _LISTED_SIZES
+    more = f" and {rest} more sizes" if rest > 0 else ""
+    return f"the frames are not all of one size in pixels: {', '.join(listed)}{more}"
+
+
+def digest(frames: Iterable[tuple[str, str]]) -> str:
+    r"""Return a sequence's digest: the sha256, in hex, over its frames' (name, sha256 in hex) in order.
+
+    What is hashed is, for each frame, the name's bytes, a NUL, the frame's digest in lower-case hex, a NUL; a name
+    cannot hold a NUL, so no two lists give the same bytes. In a shell: `printf '%s\0%s\0' NAME DIGEST … | sha256sum`.
+    This must never change: it is part of the reference ids at Playment, and another one would submit all work twice.
+    """
+    total = hashlib.sha256()
+    for name, frame_digest in frames:
+        total.update(b"%b\0%b\0" % (fsencode(name), frame_digest.encode("ascii")))
+    return total.hexdigest()
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] or name
+
+
+def _numbering(pieces: list[list[str]]) -> list[int]:
+    """Return the frames' numbers, rising and each once: the run of digits in which alone the stems differ.
+
+    Empty where there is no such run: one frame, stems of different patterns, or more than one run that varies.
+    """
+    if len({tuple(stem[::2]) for stem in pieces}) != 1:
+        return []
+    columns = [set(column) for column in zip(*(stem[1::2] for stem in pieces), strict=True)]
+    varying = [column for column in columns if len(column) > 1]
+    return sorted({int(digits) for digits in varying[0]}) if len(varying) == 1 else []
+
+
+def _gaps(numbers: list[int]) -> str | None:
+    """Return a sentence about the numbers that are missing, where at least nine tenths of the steps are equal."""
+    steps = Counter(after - before for before, after in pairwise(numbers))
+    if not steps:
+        return None
+    step, count = steps.most_common(1)[0]
+    # Times and other irregular numbers have no gaps to tell of.
+    if count * 10 < steps.total() * 9:
+        return None
+    listed: list[str] = []
+    more = 0
+    for before, after in pairwise(numbers):
+        # Not len(range(...)): a numbering may jump further than a machine integer.
+        missing = (after - before - 1) // step
+        if not missing:
+            continue
+        first, last = before + step, before + missing * step
+        text = str(first) if missing == 1 else f"{first} to {last}"
+        if more or len(", ".join((*listed, text))) > _LISTED_CHARACTERS:
+            more += missing
+        else:
+            listed.append(text)
+    return _missing(listed, more, f"({numbers[0]} to {numbers[-1]}, step {step})")
+
+
+def _missing(listed: list[str], more: int, numbering: str) -> str | None:
+    if not listed:
+        return f"{more} frames are missing {numbering}" if more else None
+    if more:
+        return f"frames {', '.join(listed)} … and {more} more are missing {numbering}"
+    if len(listed) == 1:
+        text = f"frame {listed[0]} is" if listed[0].isdecimal() else f"frames {listed[0]} are"
+        return f"{text} missing {numbering}"
+    return f"frames {', '.join(listed[:-1])} and {listed[-1]} are missing {numbering}"
+
+
+def _clashes(ordered: list[str], pieces: list[list[str]]) -> tuple[str, ...]:
+    """Return sentences about frames that differ in no more than leading zeros or the extension."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, stem in zip(ordered, pieces, strict=True):
+        key = (*stem[::2], *(digits.lstrip("0") for digits in stem[1::2]))
+        groups.setdefault(key, []).append(name)
+    if len(groups) == len(ordered):
+        return ()
+    clashes = [group for group in groups.values() if len(group) > 1]
+    sentences = [_clash(group) for group in clashes[:_LISTED_CLASHES]]
+    rest = len(clashes) - _LISTED_CLASHES
+    if rest > 0:
+        sentences.append(f"{rest} more numbers or names are used twice in this folder")
+    return tuple(sentences)
+
+
+def _clash(names: list[str]) -> str:
+    first, second = shown(names[0]), shown(names[1])
+    same = "name but for the extension" if _stem(names[0]) == _stem(names[1]) else "number"
+    if len(names) == 2:
+        return f"{first} and {second} have the same {same}"
+    return f"{first}, {second} and {len(names) - 2} more have the same {same}"

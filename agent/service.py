@@ -1,0 +1,358 @@
+"""The loop: the only place with a clock and signals. Wires the parts together and runs them until told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent import __version__, host, queries
+from agent.batches import Batches
+from agent.detector import Detector
+from agent.gate import Gate
+from agent.intake import Finished, Intake
+from agent.ledger import jobs
+from agent.ledger.store import Ledger, LedgerThread, connect, iso
+from agent.once import GROWING, Moment, Once, exit_code
+from agent.publishers.base_url import BaseUrl
+from agent.publishers.probe import Probe
+from agent.reader import Reader
+from agent.rig import Rig
+from agent.scanner import Scanner
+from agent.settle import UnitKey
+from agent.submitter import Submitter
+from agent.watch import Presence, Watch
+from agent.watcher import Noticed
+from agent.wiring import (
+    LedgerBatches,
+    batch_namer,
+    filters_of,
+    playment_of,
+    quiet_of,
+    rules_of,
+    terms_of,
+    utc_now,
+    world_of,
+)
+from agent.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Settings
+
+log = logging.getLogger(__name__)
+
+READERS = 2
+TICK = 1.0
+"""Seconds between looks at what other processes have written: they are promised to be obeyed within two."""
+SWEEP_SECONDS = 2.0
+SWEEP_SHARE = 100
+HEARTBEAT_SECONDS = 20.0
+STOP_SECONDS = 18.0
+"""Finish what is in flight for this long; the whole stop is promised to be over in 20 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A unit that the submitter found changed."""
+
+    unit: UnitKey
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerChanged:
+    """Another process has written: `paused` is what it says now."""
+
+    paused: bool
+
+
+Item = Noticed | Finished | Changed | LedgerChanged | None
+
+
+class Service:
+    """A running agent. `progress` is called about once a second with how it stands."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        once: bool = False,
+        progress: Callable[[queries.Standing], None] = lambda _standing: None,
+    ) -> None:
+        self._settings = settings
+        self._once = once
+        self._progress = progress
+        self._notifier = host.Notifier(os.environ)
+        self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._stopping = False
+        self._fed_at = 0.0
+
+    def stop(self) -> None:
+        """Have the loop end; may be called from a signal handler or another thread."""
+        self._stopping = True
+        self._inbox.put(None)
+
+    def run(self) -> int:
+        """Run until stopped (or, with `once`, until nothing is left to do) and return the exit code.
+
+        Raises AlreadyRunning, LedgerError, FolderUnavailable.
+        """
+        with contextlib.ExitStack() as stack:
+            self._start(stack)
+            self._notifier.ready()
+            log.info("playment-agent %s watches %s (%s)", __version__, self._settings.watch_dir, self._watch.mode)
+            try:
+                return self._loop()
+            finally:
+                log.info("stopping")
+                self._notifier.stopping()
+
+    # Start
+
+    def _start(self, stack: contextlib.ExitStack) -> None:
+        """Take the locks, open the ledger, and start the threads; the stack ends them in the opposite order."""
+        settings = self._settings
+        self._scanner = Scanner(settings.watch_dir, filters_of(settings))
+        stack.enter_context(host.lock_file(settings.lock_path))
+        self._watch = Watch(settings, self._scanner, self._inbox.put)
+        stack.callback(self._watch.close)
+        ledger = Ledger(settings.ledger_path, utc_now)
+        stack.callback(ledger.close)
+        ledger.bind(world_of(settings))
+        self._ledger = LedgerThread(ledger)
+        stack.callback(self._ledger.close)
+        stack.callback(lambda: self._ledger.submit(lambda ledger: ledger.record(None, "stopped")))
+        known_identity, paused = self._ledger.call(self._sign_in)
+        self._gate = Gate(time.monotonic, settings.submit_jobs_per_minute)
+        self._gate.pause(paused=paused)
+        self._readers = Workers("read", READERS)
+        stack.callback(self._readers.close, STOP_SECONDS)
+        self._submitter = self._sending(stack)
+        self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
+        self._watch.start()
+        self._detect(trusted=known_identity in ("", self._watch.identity))
+
+    def _sending(self, stack: contextlib.ExitStack) -> Submitter:
+        settings = self._settings
+        playment = stack.enter_context(contextlib.closing(playment_of(settings)))
+        probe = None
+        if settings.publish_probe != "off":
+            probe = stack.enter_context(contextlib.closing(Probe()))
+        rig = Rig(
+            playment=playment,
+            batches=Batches(playment, LedgerBatches(self._ledger)),
+            publisher=BaseUrl(settings.publish_to),
+            probe=probe,
+            probe_all=settings.publish_probe == "all",
+            scanner=self._scanner,
+            terms=terms_of(settings),
+            batch_name=batch_namer(settings),
+            now=utc_now,
+            monotonic=time.monotonic,
+            on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
+        )
+        reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
+        submitter = Submitter(
+            rig, self._ledger, reads, self._gate, posts=settings.submit_workers, publishes=settings.publish_workers
+        )
+        stack.callback(self._stop_sending, submitter)
+        return submitter
+
+    def _stop_sending(self, submitter: Submitter) -> None:
+        self._notifier.status("stopping: finishing what is in flight")
+        if not submitter.close(STOP_SECONDS):
+            log.warning("some answers did not come within %d s: looked into at the next start", STOP_SECONDS)
+
+    def _sign_in(self, ledger: Ledger) -> tuple[str, bool]:
+        """Write who runs here and take up what a crash left; return the last folder's identity, and `paused`."""
+        known = ledger.get("watch_dir_identity")
+        at = iso(ledger.now)
+        ledger.put(
+            version=__version__,
+            pid=str(os.getpid()),
+            started_at=at,
+            heartbeat_at=at,
+            blocked="",
+            watch_dir_identity=self._watch.identity,
+        )
+        ledger.record(None, "started", f"version {__version__}")
+        recovered = jobs.recover(ledger)
+        if recovered:
+            log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
+        self._data_version = self._version(ledger)
+        return known, bool(ledger.get("paused"))
+
+    def _detect(self, *, trusted: bool) -> None:
+        """Begin detection afresh; where not `trusted`, only what it has seen itself can be found deleted."""
+        settings = self._settings
+        self._intake = Intake(
+            self._scanner,
+            quiet_of(settings),
+            rules_of(settings),
+            reader=Reader(self._scanner, settings.sequence_gaps),
+            readers=self._readers,
+            ledger=self._ledger,
+            post=self._inbox.put,
+            wall=time.time,
+            trusted=trusted,
+        )
+        self._detector = Detector(
+            self._scanner,
+            filters_of(settings),
+            self._intake,
+            self._reads,
+            fed=self._feed,
+            wall=time.time,
+            monotonic=time.monotonic,
+            absence_is_proof=self._watch.is_proof,
+        )
+        self._scanned = False
+        self._away = False
+        self._rescan_at = self._sweep_at = time.monotonic()
+        self._ledger.submit(
+            lambda ledger: ledger.put(watch_mode=self._watch.mode, watch_dir_identity=self._watch.identity)
+        )
+
+    # The loop
+
+    def _loop(self) -> int:
+        beat_at = tick_at = 0.0
+        once = Once(time.monotonic())
+        while not self._stopping:
+            now = time.monotonic()
+            self._take_inbox(now)
+            next_at = self._look(now)
+            if now >= tick_at:
+                tick_at = now + TICK
+                self._tell()
+                code = self._is_over(once, now) if self._once else None
+                if code is not None:
+                    return code
+            if now >= beat_at:
+                beat_at = now + HEARTBEAT_SECONDS
+                self._ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))
+            self._feed()
+            wait = min(next_at, tick_at) - time.monotonic()
+            if wait > 0:
+                with contextlib.suppress(queue.Empty):
+                    self._take(self._inbox.get(timeout=wait), time.monotonic())
+        return 0
+
+    def _tell(self) -> None:
+        """Say how it stands, and ask what other processes have written."""
+        self._ledger.submit(self._check_for_orders)
+        stands = queries.standing(self._reads)
+        self._notifier.status(f"BLOCKED: {self._gate.blocked}" if self._gate.blocked else str(stands))
+        self._progress(stands)
+
+    def _take_inbox(self, now: float) -> None:
+        """Do what the inbox asks for; events are taken together, so that a burst costs one listing."""
+        noticed: list[Noticed] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                item = self._inbox.get_nowait()
+                if isinstance(item, Noticed):
+                    noticed.append(item)
+                else:
+                    self._take(item, now)
+        if noticed:
+            self._detector.noticed(noticed, now)
+
+    def _take(self, item: Item, now: float) -> None:
+        match item:
+            case Noticed():
+                self._detector.noticed([item], now)
+            case Finished():
+                self._detector.finished(item, now)
+                self._submitter.wake()
+            case Changed(unit):
+                self._detector.look(unit, now)
+            case LedgerChanged(paused):
+                self._gate.pause(paused=paused)
+                self._detector.look_at_settling(now)
+                self._submitter.wake()
+            case None:
+                pass
+
+    def _look(self, now: float) -> float:
+        """Sweep, rescan and take a turn of detection; return when to look again."""
+        to_sweep = now >= self._sweep_at
+        if to_sweep:
+            presence = self._watch.look()
+            self._away = presence is Presence.AWAY
+            if presence in (Presence.BACK, Presence.OTHER):
+                self._detect(trusted=presence is Presence.BACK)
+            self._sweep_at = now + SWEEP_SECONDS
+        if self._away:
+            return self._sweep_at
+        if now >= self._rescan_at:
+            self._rescan_at = now + self._watch.rescan_seconds
+            self._scanned = False
+            self._detector.rescan(now)
+        elif to_sweep:
+            self._detector.sweep(now)
+            self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (time.monotonic() - now))
+        next_at = self._detector.turn(now)
+        if not self._scanned and not self._detector.is_scanning(now):
+            self._scanned = True
+            self._ledger.submit(lambda ledger: ledger.put(last_scan_at=iso(ledger.now)))
+        return min(next_at, self._sweep_at, self._rescan_at)
+
+    # Orders, and the end of `run --once`
+
+    def _version(self, ledger: Ledger) -> int:
+        return int(ledger.sql.execute("pragma data_version").fetchone()[0])
+
+    def _check_for_orders(self, ledger: Ledger) -> None:
+        """Notice what another process has written (in the ledger's thread, whose own writes do not count)."""
+        version = self._version(ledger)
+        if version != self._data_version:
+            self._data_version = version
+            self._inbox.put(LedgerChanged(bool(ledger.get("paused"))))
+
+    def _moment(self) -> Moment:
+        settle = self._intake.settle
+        return Moment(
+            jobs=queries.standing(self._reads).jobs,
+            settling=len(settle),
+            growing=len(settle.growing(time.monotonic(), GROWING)),
+            busy=not self._scanned or bool(self._intake.busy) or not self._inbox.empty(),
+            in_flight=self._submitter.in_flight(),
+            shut=self._gate.is_shut,
+            blocked=bool(self._gate.blocked),
+        )
+
+    def _is_over(self, once: Once, now: float) -> int | None:
+        """Return the exit code of `run --once` where it is over; what was just handed to the ledger counts."""
+        if once.is_over(self._moment(), now):
+            self._ledger.call(lambda _ledger: None)
+            moment = self._moment()
+            if once.is_over(moment, now):
+                return exit_code(moment)
+        return None
+
+    def _feed(self) -> None:
+        """Feed systemd's watchdog: by finished turns and listed folders, never by a timer."""
+        now = time.monotonic()
+        if now - self._fed_at >= 1.0:
+            self._fed_at = now
+            self._notifier.watchdog()
+
+
+def obey_signals(service: Service) -> None:
+    """Stop cleanly at the first SIGTERM or SIGINT, at once at the second."""
+
+    def stop(number: int, _frame: object) -> None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+        log.info("%s: finishing what is in flight; once more stops at once", signal.Signals(number).name)
+        service.stop()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)

@@ -1,0 +1,148 @@
+"""Holds what was seen until it has been unchanged for long enough. Pure: it is handed the time and never asks a clock.
+
+`now` is any monotonic number of seconds. The times that files carry play no part: a file of 1970 or 2099 settles as
+any other, and a clock that jumps changes nothing.
+
+A unit settles by two looks that agree, its quiet time apart, with no change noticed between them::
+
+    settle.observe(unit, what_stat_says, quiet=2.0, now=10.0)
+    settle.due(now=12.0)        # -> [unit]: look again
+    settle.observe(unit, what_stat_says, quiet=2.0, now=12.0)
+    settle.settled()            # -> [unit], and it is forgotten here
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from agent.model import Kind
+
+LOOK_AGAIN = 1.0
+"""Seconds after which a unit whose look came to nothing is due again."""
+
+
+class UnitKey(NamedTuple):
+    """Names a unit: its path, and whether the path is an image or a folder of frames."""
+
+    path: str
+    kind: Kind
+
+
+@dataclass(slots=True)
+class _Wait:
+    fingerprint: Hashable
+    quiet: float
+    first_seen: float
+    since: float
+    blocked_until: float
+    queued: float = -math.inf
+
+    @property
+    def deadline(self) -> float:
+        return max(self.since + self.quiet, self.blocked_until)
+
+
+class Settle:
+    """The units that are waiting to become settled."""
+
+    def __init__(self) -> None:
+        self._waits: dict[UnitKey, _Wait] = {}
+        self._deadlines: list[tuple[float, UnitKey]] = []
+        self._settled: list[UnitKey] = []
+
+    def __len__(self) -> int:
+        """Return how many units wait."""
+        return len(self._waits)
+
+    def __contains__(self, unit: object) -> bool:
+        """Tell whether the unit waits here."""
+        return unit in self._waits
+
+    def __iter__(self) -> Iterator[UnitKey]:
+        """Walk over the units that wait."""
+        return iter(self._waits)
+
+    def observe(
+        self,
+        unit: UnitKey,
+        fingerprint: Hashable,
+        *,
+        quiet: float,
+        now: float,
+        blocked_until: float = -math.inf,
+    ) -> None:
+        """Take a look at `unit`: `fingerprint` is equal to the last one exactly where nothing has changed.
+
+        The quiet time (`quiet` seconds) starts anew where the fingerprint differs. `blocked_until` keeps the unit
+        from settling before that time however quiet it is (a temporary name beside its files; infinity: a ready
+        marker that is not there yet).
+        """
+        wait = self._waits.get(unit)
+        if wait is None:
+            wait = self._waits[unit] = _Wait(fingerprint, quiet, now, now, blocked_until)
+            self._queue(unit, wait, wait.deadline)
+            return
+        if fingerprint != wait.fingerprint:
+            wait.fingerprint = fingerprint
+            wait.since = now
+        wait.quiet = quiet
+        wait.blocked_until = blocked_until
+        if wait.deadline <= now:
+            del self._waits[unit]
+            self._settled.append(unit)
+        elif wait.deadline < wait.queued:  # a later one is put right when its old deadline comes up
+            self._queue(unit, wait, wait.deadline)
+
+    def touch(self, unit: UnitKey, now: float) -> None:
+        """Start the quiet time anew: something happened to the unit, not known what."""
+        wait = self._waits.get(unit)
+        if wait is not None:
+            wait.since = now
+
+    def forget(self, unit: UnitKey) -> None:
+        """Stop waiting for the unit."""
+        self._waits.pop(unit, None)
+
+    def due(self, now: float) -> list[UnitKey]:
+        """Return the units whose quiet time is over; each must be looked at again and given to `observe`."""
+        units = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            at, unit = heapq.heappop(self._deadlines)
+            wait = self._waits.get(unit)
+            if wait is None or wait.queued != at:
+                continue
+            if wait.deadline <= now:
+                units.append(unit)
+                self._queue(unit, wait, now + LOOK_AGAIN)
+            else:
+                self._queue(unit, wait, wait.deadline)
+        return units
+
+    def settled(self) -> list[UnitKey]:
+        """Return the units that have settled since the last call; they are forgotten here."""
+        units, self._settled = self._settled, []
+        return units
+
+    def next_deadline(self) -> float | None:
+        """Return when `due` will next have something to say, or None where nothing waits for a time to pass."""
+        while self._deadlines:
+            at, unit = self._deadlines[0]
+            wait = self._waits.get(unit)
+            if wait is not None and wait.queued == at:
+                return at if at != math.inf else None
+            heapq.heappop(self._deadlines)
+        return None
+
+    def growing(self, now: float, factor: float) -> list[UnitKey]:
+        """Return the units that were first seen longer than `factor` times their quiet time ago and still wait."""
+        return [unit for unit, wait in self._waits.items() if now - wait.first_seen > factor * wait.quiet]
+
+    def _queue(self, unit: UnitKey, wait: _Wait, at: float) -> None:
+        wait.queued = at
+        heapq.heappush(self._deadlines, (at, unit))

@@ -1,0 +1,114 @@
+"""Which folder is watched, and how: its lock, its identity, events or polling; and taking it up when it is back."""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from agent import host
+from agent.errors import AlreadyRunning, FolderUnavailable
+from agent.watcher import Noticed, Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Settings
+    from agent.scanner import Scanner
+
+log = logging.getLogger(__name__)
+
+
+class Presence(Enum):
+    """What a look at the watch folder shows."""
+
+    SAME = "the folder that is watched"
+    AWAY = "not there: unmounted, deleted, renamed or unreadable; nothing in it is known to be deleted"
+    BACK = "there again, or watched again: all of it is to be looked at"
+    OTHER = "another folder of the same name: what is not in it was not deleted from it"
+
+
+class Watch:
+    """Holds the folder's lock and its watcher. `notice` is called from watchdog's thread.
+
+    Raises AlreadyRunning or FolderUnavailable where the folder cannot be locked.
+    """
+
+    def __init__(self, settings: Settings, scanner: Scanner, notice: Callable[[Noticed], None]) -> None:
+        self._settings = settings
+        self._scanner = scanner
+        self._notice = notice
+        self._watcher: Watcher | None = None
+        self._lock = host.lock_folder(settings.watch_dir)
+        self._locked = self._identity = scanner.identity()
+        self.mode = "poll"
+
+    @property
+    def identity(self) -> str:
+        """The folder's device and inode as text, to tell it from another; '' while it is away."""
+        return "{}:{}".format(*self._identity) if self._identity else ""
+
+    @property
+    def rescan_seconds(self) -> float:
+        """The time between full scans."""
+        if self._watcher is None:
+            return min(self._settings.watch_poll_seconds, self._settings.watch_rescan_seconds)
+        return self._settings.watch_rescan_seconds
+
+    def start(self) -> None:
+        """Watch by events where they can be had, else by polling, and say which."""
+        self._stop_watcher()
+        mode, why = self._settings.watch_mode, ""
+        if mode == "auto":
+            kind = host.filesystem_kind(self._settings.watch_dir)
+            if kind.network or kind.fuse:
+                mode, why = "poll", f"{kind.name} tells of no remote changes"
+        if mode != "poll":
+            watcher = Watcher(self._settings.watch_dir, self._notice)
+            problem = watcher.start()
+            if problem is None:
+                self._watcher = watcher
+            else:
+                log.warning("%s; polling every %g s instead", problem, self._settings.watch_poll_seconds)
+        elif why:
+            log.info("polling every %g s: %s", self._settings.watch_poll_seconds, why)
+        self.mode = "events" if self._watcher else "poll"
+
+    def is_proof(self) -> bool:
+        """Tell whether what the folder does not show was deleted: it is still the folder that was listed."""
+        return self._identity is not None and self._scanner.identity() == self._identity
+
+    def look(self) -> Presence:
+        """See whether the folder is there and watched; take it up again where it is back."""
+        identity = self._scanner.identity()
+        if identity is None:
+            if self._identity is not None:
+                log.error("the watch folder %s is not there: nothing is taken for deleted", self._settings.watch_dir)
+                self._identity = None
+            return Presence.AWAY
+        if identity == self._identity and (self._watcher is None or self._watcher.is_alive()):
+            return Presence.SAME
+        presence = Presence.BACK
+        if identity != self._locked:
+            try:
+                lock = host.lock_folder(self._settings.watch_dir)
+            except (AlreadyRunning, FolderUnavailable) as error:
+                log.error("%s", error)  # noqa: TRY400 (a sentence, no defect)
+                return Presence.AWAY
+            self._lock.release()
+            self._lock, self._locked = lock, identity
+            presence = Presence.OTHER
+        log.warning("the watch folder %s is taken up again", self._settings.watch_dir)
+        self._identity = identity
+        self.start()
+        return presence
+
+    def close(self) -> None:
+        """Stop watching and give the folder free."""
+        self._stop_watcher()
+        self._lock.release()
+
+    def _stop_watcher(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None

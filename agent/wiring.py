@@ -1,0 +1,116 @@
+"""What the settings ask for, as parts: one place that knows how the program is put together."""
+
+from __future__ import annotations
+
+import re
+import socket
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from agent.filters import Filters
+from agent.intake import Quiet
+from agent.ledger.jobs import Terms
+from agent.ledger.store import iso
+from agent.plan import Rules
+from agent.playment import Playment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Settings
+    from agent.ledger.store import Ledger, LedgerThread
+
+BATCH_WORDS = ("day", "folder")
+
+
+def world_of(settings: Settings) -> dict[str, str]:
+    """Return what a ledger is bound to."""
+    return {
+        "project_id": settings.playment_project_id,
+        "base_url": settings.playment_base_url,
+        "watch_dir": str(settings.watch_dir),
+        "reference_id_template": settings.reference_id,
+    }
+
+
+def filters_of(settings: Settings) -> Filters:
+    """Return the filters that the settings ask for."""
+    return Filters.of(settings.image_extensions, settings.image_folders, settings.sequence_ready_marker or "")
+
+
+def quiet_of(settings: Settings) -> Quiet:
+    """Return the quiet times that the settings ask for."""
+    return Quiet(settings.settle_seconds, settings.sequence_settle_seconds, settings.sequence_ready_marker or "")
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the rules that the settings ask for."""
+    return Rules(settings.reference_id, socket.gethostname())
+
+
+def playment_of(settings: Settings) -> Playment:
+    """Return a client for the settings' project."""
+    return Playment(
+        settings.playment_base_url,
+        settings.playment_project_id,
+        settings.playment_api_key.reveal(),
+        settings.edition,
+    )
+
+
+def utc_now() -> datetime:
+    """Return the time by the clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def terms_of(settings: Settings) -> Terms:
+    """Return what an intent freezes; the batch is left open where it goes by name."""
+    batch = settings.playment_batch
+    return Terms(
+        settings.edition,
+        settings.tag_or_work_flow,
+        None if batch in BATCH_WORDS else batch,
+        settings.playment_priority_weight,
+    )
+
+
+class LedgerBatches:
+    """The ledger's memory of batches, for `Batches`."""
+
+    def __init__(self, ledger: LedgerThread) -> None:
+        self._ledger = ledger
+
+    def get(self, name: str) -> str | None:
+        """Return a known batch's id."""
+
+        def read(ledger: Ledger) -> str | None:
+            row = ledger.sql.execute("select batch_id from batches where name = ?", (name,)).fetchone()
+            return row[0] if row else None
+
+        return self._ledger.call(read)
+
+    def put(self, name: str, batch_id: str) -> None:
+        """Keep a batch's id."""
+
+        def write(ledger: Ledger) -> None:
+            ledger.sql.execute("insert or replace into batches values (?, ?, ?)", (name, batch_id, iso(ledger.now)))
+
+        self._ledger.call(write)
+
+
+def batch_namer(settings: Settings) -> Callable[[str], str | None]:
+    """Return what gives a path's batch name now; None stands for the project's default batch, or a fixed one.
+
+    A unit with no top folder goes to the default batch where batches go by folder.
+    """
+    if settings.playment_batch not in BATCH_WORDS:
+        return lambda _path: None
+
+    def name(path: str) -> str | None:
+        folder = path.partition("/")[0] if "/" in path else ""
+        if settings.playment_batch == "folder" and not folder:
+            return None
+        values = {"day": utc_now().strftime("%Y-%m-%d"), "folder": folder, "host": socket.gethostname()}
+        return re.sub(r"\{(day|folder|host)\}", lambda match: values[match[1]], settings.playment_batch_name)
+
+    return name

@@ -1,0 +1,50 @@
+"""A fixed number of threads that do what they are handed, in order.
+
+Not `concurrent.futures`: its threads are joined at the interpreter's exit, so that one request that hangs for two
+minutes would hold up a stop that must be over in twenty seconds. These are daemons; `close` waits as long as told.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Workers:
+    """Threads named `name-0` … that run the callables given to `submit`."""
+
+    def __init__(self, name: str, count: int) -> None:
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have `work` done by the next free thread."""
+        self._work.put(work)
+
+    def close(self, seconds: float) -> bool:
+        """Let what was handed in be finished, for `seconds` at most; return whether all threads have ended."""
+        for _ in self._threads:
+            self._work.put(None)
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            try:
+                work()
+            except Exception:  # the thread must outlive a defect: the next job is not to blame
+                log.exception("a defect in playment-agent; please report it")
