@@ -166,7 +166,7 @@ def boot(work: Path, tree: Path) -> Iterator[Booted]:
 
     `work` is an empty folder to mount on.
     """
-    group = _own_control_group() / f"playment-agent-test-{os.getpid()}"
+    group = _own_control_group() / f"playment-agent-test-{os.getpid()}-{work.parent.name}"
     group.mkdir()
     with (work.parent / f"{work.name}.log").open("w+b") as log:
         process = subprocess.Popen(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -21,10 +20,6 @@ pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
     pytest.mark.timeout(180),
 ]
-needs_run = pytest.mark.skipif(
-    importlib.util.find_spec("agent.__main__") is None, reason="the command `playment-agent run` is not written yet"
-)
-
 KEY = "k3y-of-the-credential"
 # Uses what the agent needs of the host and of its libraries, so that a directive that takes too much away is seen.
 STAND_IN = """
@@ -268,7 +263,6 @@ def wait_for_jobs(booted: Booted, *paths: str) -> None:
     assert at_playment(booted) == in_ledger(booted)
 
 
-@needs_run
 def test_the_agent_turns_drops_into_jobs_over_kills_and_stops_cleanly(agent: Booted) -> None:
     agent.wait_for("playment-agent", lambda now: now["StatusText"].startswith("0 submitted"))
     drop(agent, "a.jpg", 1)
