@@ -74,6 +74,8 @@ def m001_jobs(connection: sqlite3.Connection) -> None:
             primary key (job, position)
         ) strict, without rowid;
 
+        create index frames_inode on frames (inode) where position = 0;
+
         create table batches (
             name text primary key,
             batch_id text not null,

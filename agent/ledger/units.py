@@ -42,6 +42,8 @@ MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""
 
+MOST_TWINS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -95,17 +97,35 @@ def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
 
 
 def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
-    """Return rows elsewhere of the same content and kind; whether their files are still there is to be looked at."""
+    """Return rows elsewhere of the same content and kind; whether their files are still there is to be looked at.
+
+    Rows of the very same file (its inode: it was renamed) come first, then others, `MOST_TWINS` in all: where
+    thousands of files hold the same bytes, each of them would else look at each.
+    """
     if unit.digest is None:
         return []
-    rows = _known(sql, "digest = ? and kind = ? and path <> ?", (unit.digest, unit.kind, shown(unit.path)))
-    return [row for row in rows if row.state in MOVABLE]
+    same_file = _known(
+        sql,
+        "id in (select job from frames where inode = ? and position = 0) and digest = ? and kind = ? and path <> ?",
+        (unit.frames[0].stamp.inode, unit.digest, unit.kind, shown(unit.path)),
+    )
+    others = _known(
+        sql,
+        "id in (select id from jobs where digest = ? and kind = ? and path <> ? limit ?)",
+        (unit.digest, unit.kind, shown(unit.path), MOST_TWINS),
+    )
+    return [row for row in {row.id: row for row in (*same_file, *others)}.values() if row.state in MOVABLE]
 
 
 def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
     """Return a sent or ignored row that covers the unit's files as another kind of unit."""
-    rows = _known(sql, "folder = ? and kind <> ?", (shown(unit.folder), unit.kind))
-    return next((row for row in rows if row.state in SENT or row.state is State.IGNORED), None)
+    states = ", ".join(f"'{state}'" for state in (*SENT, State.IGNORED))
+    if unit.kind is Kind.IMAGE:
+        where, values = "folder = ?1 and path = ?1 and kind = 'sequence'", (shown(unit.folder),)
+    else:
+        where, values = "folder = ?1 and kind = 'image'", (shown(unit.folder),)
+    rows = _known(sql, f"id = (select id from jobs where {where} and state in ({states}) limit 1)", values)
+    return rows[0] if rows else None
 
 
 def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
