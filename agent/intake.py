@@ -162,6 +162,7 @@ class Intake:
 
     def _read(self, unit: UnitKey, read: Callable[[], Unit]) -> None:
         self.busy.add(unit)
+        self._sights.pop(unit, None)  # written later it would undo what the reading writes
         self._readers.submit(partial(self._read_and_write, unit, read))
 
     def _read_and_write(self, unit: UnitKey, read: Callable[[], Unit]) -> None:

@@ -124,7 +124,7 @@ def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
         where, values = "folder = ?1 and path = ?1 and kind = 'sequence'", (shown(unit.folder),)
     else:
         where, values = "folder = ?1 and kind = 'image'", (shown(unit.folder),)
-    rows = _known(sql, f"id = (select id from jobs where {where} and state in ({states}) limit 1)", values)
+    rows = _known(sql, f"id = (select id from jobs where {where} and state in ({states}) limit 1)", values)  # noqa: S608
     return rows[0] if rows else None
 
 
