@@ -11,7 +11,6 @@ from agent.errors import LedgerUnavailable, RemoteError, TryLater
 from agent.ledger import jobs
 from agent.lookup import search, why_not_ours
 from agent.states import State, backoff
-from agent.workers import Workers
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger, LedgerThread
     from agent.lookup import Found
     from agent.rig import Rig
+    from agent.workers import Pool
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +33,12 @@ IDLE = 3600.0
 class Adoption:
     """One pass at a time over Playment's lists, for all jobs that wait for one. `done` is called after each."""
 
-    def __init__(self, rig: Rig, ledger: LedgerThread, gate: Gate, done: Callable[[], None]) -> None:
+    def __init__(self, rig: Rig, ledger: LedgerThread, gate: Gate, worker: Pool, done: Callable[[], None]) -> None:
         self._rig = rig
         self._ledger = ledger
         self._gate = gate
         self._done = done
-        self._worker = Workers("lookup", 1)
+        self._worker = worker
         self._lock = threading.Lock()
         self._gathering_since: float | None = None
         self._not_before = 0.0

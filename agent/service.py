@@ -7,6 +7,7 @@ import logging
 import os
 import queue
 import signal
+import sqlite3
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from agent import __version__, host, queries
 from agent.batches import Batches
 from agent.detector import Detector
+from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.gate import Gate
 from agent.intake import Finished, Intake
 from agent.ledger import jobs
@@ -39,7 +41,7 @@ from agent.wiring import (
     utc_now,
     world_of,
 )
-from agent.workers import Workers
+from agent.workers import Pools, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +56,8 @@ TICK = 1.0
 SWEEP_SECONDS = 2.0
 SWEEP_SHARE = 100
 HEARTBEAT_SECONDS = 20.0
+TROUBLE_SECONDS = 2.0
+"""Seconds between tries while the ledger or the folder cannot be used."""
 STOP_SECONDS = 18.0
 """Finish what is in flight for this long; the whole stop is promised to be over in 20 s."""
 
@@ -90,6 +94,7 @@ class Service:
         self._progress = progress
         self._notifier = host.Notifier(os.environ)
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._inbox_first: Item = None
         self._stopping = False
         self._fed_at = 0.0
 
@@ -158,9 +163,9 @@ class Service:
             on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
         )
         reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
-        submitter = Submitter(
-            rig, self._ledger, reads, self._gate, posts=settings.submit_workers, publishes=settings.publish_workers
-        )
+        pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
+        submitter = Submitter(rig, self._ledger, reads, self._gate, pools)
+        submitter.start()
         stack.callback(self._stop_sending, submitter)
         return submitter
 
@@ -226,14 +231,17 @@ class Service:
         once = Once(time.monotonic())
         while not self._stopping:
             now = time.monotonic()
-            self._take_inbox(now)
-            next_at = self._look(now)
-            if now >= tick_at:
-                tick_at = now + TICK
-                self._tell()
-                code = self._is_over(once, now) if self._once else None
-                if code is not None:
-                    return code
+            try:
+                next_at = self._turn(now)
+                if now >= tick_at:
+                    tick_at = now + TICK
+                    self._tell()
+                    code = self._is_over(once, now) if self._once else None
+                    if code is not None:
+                        return code
+            except (LedgerUnavailable, FolderUnavailable, sqlite3.Error, OSError) as error:
+                log.error("%s; going on in %d s", error, TROUBLE_SECONDS)  # noqa: TRY400 (a sentence, no defect)
+                next_at = tick_at = now + TROUBLE_SECONDS
             if now >= beat_at:
                 beat_at = now + HEARTBEAT_SECONDS
                 self._ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))
@@ -241,8 +249,14 @@ class Service:
             wait = min(next_at, tick_at) - time.monotonic()
             if wait > 0:
                 with contextlib.suppress(queue.Empty):
-                    self._take(self._inbox.get(timeout=wait), time.monotonic())
+                    self._inbox_first = self._inbox.get(timeout=wait)
         return 0
+
+    def _turn(self, now: float) -> float:
+        """Take in what came, and look; return when to look again."""
+        first, self._inbox_first = self._inbox_first, None
+        self._take_inbox(first, now)
+        return self._look(now)
 
     def _tell(self) -> None:
         """Say how it stands, and ask what other processes have written."""
@@ -251,34 +265,29 @@ class Service:
         self._notifier.status(f"BLOCKED: {self._gate.blocked}" if self._gate.blocked else str(stands))
         self._progress(stands)
 
-    def _take_inbox(self, now: float) -> None:
+    def _take_inbox(self, first: Item, now: float) -> None:
         """Do what the inbox asks for; events are taken together, so that a burst costs one listing."""
         noticed: list[Noticed] = []
+        item = first
         with contextlib.suppress(queue.Empty):
             while True:
+                match item:
+                    case Noticed():
+                        noticed.append(item)
+                    case Finished():
+                        self._detector.finished(item, now)
+                        self._submitter.wake()
+                    case Changed(unit):
+                        self._detector.look(unit, now)
+                    case LedgerChanged(paused):
+                        self._gate.pause(paused=paused)
+                        self._detector.look_at_settling(now)
+                        self._submitter.wake()
+                    case None:
+                        pass
                 item = self._inbox.get_nowait()
-                if isinstance(item, Noticed):
-                    noticed.append(item)
-                else:
-                    self._take(item, now)
         if noticed:
             self._detector.noticed(noticed, now)
-
-    def _take(self, item: Item, now: float) -> None:
-        match item:
-            case Noticed():
-                self._detector.noticed([item], now)
-            case Finished():
-                self._detector.finished(item, now)
-                self._submitter.wake()
-            case Changed(unit):
-                self._detector.look(unit, now)
-            case LedgerChanged(paused):
-                self._gate.pause(paused=paused)
-                self._detector.look_at_settling(now)
-                self._submitter.wake()
-            case None:
-                pass
 
     def _look(self, now: float) -> float:
         """Sweep, rescan and take a turn of detection; return when to look again."""
@@ -301,7 +310,8 @@ class Service:
         next_at = self._detector.turn(now)
         if not self._scanned and not self._detector.is_scanning(now):
             self._scanned = True
-            self._ledger.submit(lambda ledger: ledger.put(last_scan_at=iso(ledger.now)))
+            self._watch.check_limits(self._detector.folders)
+            self._ledger.submit(lambda ledger: ledger.put(last_scan_at=iso(ledger.now), watch_mode=self._watch.mode))
         return min(next_at, self._sweep_at, self._rescan_at)
 
     # Orders, and the end of `run --once`

@@ -31,7 +31,6 @@ from agent.model import basename, parent
 from agent.payload import body
 from agent.publishers.probe import sample
 from agent.states import State, Verdict, verdict
-from agent.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger, LedgerThread
     from agent.model import Frame, Job
     from agent.rig import Rig
+    from agent.workers import Pools
 
 log = logging.getLogger(__name__)
 
@@ -52,19 +52,17 @@ IDLE = 3600.0
 
 
 class Submitter:
-    """Sends until stopped. `reads` is a connection of its own for the dispatcher."""
+    """Sends from `start` until `close`. `reads` is a connection of its own for the dispatcher."""
 
-    def __init__(
-        self, rig: Rig, ledger: LedgerThread, reads: sqlite3.Connection, gate: Gate, *, posts: int, publishes: int
-    ) -> None:
+    def __init__(self, rig: Rig, ledger: LedgerThread, reads: sqlite3.Connection, gate: Gate, pools: Pools) -> None:
         self._rig = rig
         self._ledger = ledger
         self._reads = reads
         self._gate = gate
-        self._posting = Workers("post", posts)
-        self._publishing = Workers("publish", publishes)
-        self._limit_posting = AHEAD * posts
-        self._limit_publishing = AHEAD * publishes
+        self._posting = pools.posting
+        self._publishing = pools.publishing
+        self._limit_posting = AHEAD * pools.posting.count
+        self._limit_publishing = AHEAD * pools.publishing.count
         self._wake = threading.Condition()
         self._woken = True
         self._stopping = False
@@ -75,8 +73,11 @@ class Submitter:
         self._access = Access(rig.playment, gate, rig.monotonic, self._tell_blocked)
         self._not_before = 0.0
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
-        self._adoption = Adoption(rig, ledger, gate, self.wake)
+        self._adoption = Adoption(rig, ledger, gate, pools.looking, self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
+
+    def start(self) -> None:
+        """Take turns in a thread of its own."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -105,7 +106,7 @@ class Submitter:
     def _run(self) -> None:
         while not self._stopping:
             try:
-                wait = self._turn()
+                wait = self.turn()
             except (LedgerUnavailable, sqlite3.Error) as error:
                 log.error("the ledger: %s; trying again in %d s", error, LEDGER_RETRY)  # noqa: TRY400 (a sentence, no defect)
                 wait = LEDGER_RETRY
@@ -117,7 +118,7 @@ class Submitter:
                     self._wake.wait(wait)
                 self._woken = False
 
-    def _turn(self) -> float:
+    def turn(self) -> float:
         """Do what can be done now; return after how many seconds to look again unless woken."""
         waits = [IDLE]
         if self._unwritten:

@@ -10,7 +10,8 @@ import logging
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,10 +19,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class Pool(Protocol):
+    """Does what it is handed, `count` pieces at a time."""
+
+    count: int
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have `work` done as soon as may be."""
+
+    def close(self, seconds: float) -> bool:
+        """Let what was handed in be finished, for `seconds` at most; return whether it was."""
+
+
 class Workers:
     """Threads named `name-0` … that run the callables given to `submit`."""
 
     def __init__(self, name: str, count: int) -> None:
+        self.count = count
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(count)
@@ -48,3 +62,17 @@ class Workers:
                 work()
             except Exception:  # the thread must outlive a defect: the next job is not to blame
                 log.exception("a defect in playment-agent; please report it")
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Who publishes, posts, and looks through Playment's lists: apart, so that uploads hold no slot for posts."""
+
+    publishing: Pool
+    posting: Pool
+    looking: Pool
+
+    @classmethod
+    def of_threads(cls, *, publish: int, post: int) -> Pools:
+        """Start so many threads for each; one looks through the lists."""
+        return cls(Workers("publish", publish), Workers("post", post), Workers("lookup", 1))
