@@ -75,6 +75,11 @@ class Detector:
         self._not_before: dict[str, float] = {}
         self._again: set[UnitKey] = set()
 
+    @property
+    def folders(self) -> int:
+        """How many folders are known."""
+        return len(self._folders)
+
     def is_scanning(self, now: float) -> bool:
         """Tell whether folders wait to be listed now."""
         return any(at <= now for at in self._listing_at.values())

@@ -223,3 +223,15 @@ def inotify_limits() -> InotifyLimits:
             return int(file.read())
 
     return InotifyLimits(limit("max_user_watches"), limit("max_user_instances"), limit("max_queued_events"))
+
+
+def inotify_watches() -> int:
+    """Return how many inotify watches this process holds (proc(5), /proc/pid/fdinfo: a line `inotify wd:…` each)."""
+    watches = 0
+    for descriptor in os.listdir("/proc/self/fdinfo"):
+        try:
+            with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as lines:
+                watches += sum(line.startswith("inotify ") for line in lines)
+        except FileNotFoundError:
+            continue  # closed since it was listed
+    return watches

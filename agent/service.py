@@ -305,6 +305,8 @@ class Service:
             self._scanned = False
             self._detector.rescan(now)
         elif to_sweep:
+            if self._watch.is_short:
+                self._watch.check_limits(self._detector.folders)
             self._detector.sweep(now)
             self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (time.monotonic() - now))
         next_at = self._detector.turn(now)

@@ -42,6 +42,7 @@ class Watch:
         self._lock = host.lock_folder(settings.watch_dir)
         self._locked = self._identity = scanner.identity()
         self.mode = "poll"
+        self.is_short = False
 
     @property
     def identity(self) -> str:
@@ -73,6 +74,23 @@ class Watch:
         elif why:
             log.info("polling every %g s: %s", self._settings.watch_poll_seconds, why)
         self.mode = "events" if self._watcher else "poll"
+
+    def check_limits(self, folders: int) -> None:
+        """Poll where fewer folders are watched than there are: watchdog goes deaf on the rest without a word."""
+        if self._watcher is None or self._settings.watch_mode == "events" or not self._watcher.is_alive():
+            return
+        watched = host.inotify_watches()
+        was_short, self.is_short = self.is_short, watched < folders
+        if was_short and self.is_short:  # once may be a folder so new that its watch is still being made
+            log.warning(
+                "%d of %d folders can be watched (fs.inotify.max_user_watches is %d: raise it); polling every %g s",
+                watched,
+                folders,
+                host.inotify_limits().max_user_watches,
+                self._settings.watch_poll_seconds,
+            )
+            self._stop_watcher()
+            self.mode = "poll"
 
     def is_proof(self) -> bool:
         """Tell whether what the folder does not show was deleted: it is still the folder that was listed."""
