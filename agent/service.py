@@ -307,6 +307,7 @@ class Service:
         elif to_sweep:
             if self._watch.is_short:
                 self._watch.check_limits(self._detector.folders)
+                self._rescan_at = min(self._rescan_at, now + self._watch.rescan_seconds)
             self._detector.sweep(now)
             self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (time.monotonic() - now))
         next_at = self._detector.turn(now)
