@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import ssl
 import threading
-import time
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 import urllib3
 
 from agent.errors import TryLater
+from agent.sessions import CHUNK_BYTES, Session, TooLargeError
 
 if TYPE_CHECKING:
     import random
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 30
-COUNT_SECONDS = 120
-"""How long the bytes of an answer without a length may take."""
-
 REDIRECTS = 3
 SAMPLED = 20
 """How many frames of a sequence are probed besides its first and last."""
@@ -68,15 +66,14 @@ class Probe:
         subject, at = _stripped(url), url
         for _ in range(REDIRECTS + 1):
             try:
-                with session.get(at) as response:
-                    target = session.redirected(response)
-                    if target is None:
-                        _judge(subject, response, size)
-                        return
-                    _finish(response)
-                at = urljoin(at, target)
+                target, problem = session.ask(at, size)
+                at = urljoin(at, target or "")
             except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:
                 raise _later(subject, f"could not be fetched: {_cause(error)}") from error
+            if problem:
+                raise _later(subject, problem)
+            if target is None:
+                return
             subject = f"{_stripped(url)} (redirected to {_stripped(at)})"
             if urlsplit(at).scheme not in {"http", "https"}:
                 raise _later(subject, "is neither http nor https there")
@@ -103,19 +100,29 @@ class _Session:
     """A requests session that sends URLs as they are, and reads the environment once for each host."""
 
     def __init__(self) -> None:
-        self._requests = requests.Session()
+        self._requests = Session()
         self._requests.headers.update(
             {"User-Agent": "playment-agent", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
         )
-        self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._requests.trust_env = False
         self._environment: dict[tuple[str, str], tuple[dict[str, str], bool | str]] = {}
 
-    def get(self, url: str) -> requests.Response:
-        """Return the answer to a GET of exactly `url`, its body unread."""
+    def ask(self, url: str, size: int) -> tuple[str | None, str | None]:
+        """Return where a GET of exactly `url` is redirected to and what is wrong with its answer, each None if nothing.
+
+        Nothing of the answer outlives the call: an error that kept it would keep its connection open as well.
+        """
+        with self._get(url) as response:
+            target = response.headers.get("Location") if response.is_redirect else None
+            if target is None:
+                return None, _problem(response, size)
+            _finish(response)
+            # A header's bytes reach us as Latin-1; what no URL may hold is escaped, escapes are left alone.
+            return quote(target.encode("latin-1"), safe="!#$%&'()*+,/:;=?@[]~"), None
+
+    def _get(self, url: str) -> requests.Response:
         # A callable that adds nothing keeps requests from making a header of a user and password in the URL.
         prepared = self._requests.prepare_request(requests.Request("GET", url, auth=lambda request: request))
-        # requests re-quotes what it prepares; the URL that was measured and is sent to Playment is this one.
+        # requests re-quotes what it prepares; what was published is sent as it is (urllib3 writes %2f as %2F).
         prepared.url = url
         proxies, verify = self._surroundings(url)
         return self._requests.send(
@@ -127,48 +134,50 @@ class _Session:
             verify=verify,
         )
 
-    def redirected(self, response: requests.Response) -> str | None:
-        """Return the place that the answer sends us to, percent-encoded, or None where it is no redirect."""
-        target = self._requests.get_redirect_target(response)
-        return None if target is None else requests.utils.requote_uri(target)
-
     def close(self) -> None:
         """Close the connections."""
         self._requests.close()
 
     def _surroundings(self, url: str) -> tuple[dict[str, str], bool | str]:
-        """Return the environment's proxies and CA bundle for the URL's host."""
+        """Return the environment's proxies and CA bundle for the URL's host; loopback is always asked directly."""
         origin = urlsplit(url)[:2]
         found = self._environment.get(origin)
         if found is None:
             with requests.Session() as reader:
                 settings = reader.merge_environment_settings(url, {}, None, None, None)
-            found = self._environment[origin] = (dict(settings["proxies"]), settings["verify"] or True)
+            proxies = {} if _loopback(urlsplit(url).hostname or "") else dict(settings["proxies"])
+            found = self._environment[origin] = (proxies, settings["verify"] or True)
         return found
 
 
-def _judge(subject: str, response: requests.Response, size: int) -> None:
-    """Return if the answer is that of a file of `size` bytes; raise TryLater if not."""
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _problem(response: requests.Response, size: int) -> str | None:
+    """Return what is wrong with the answer for a file of `size` bytes, as the end of a sentence, or None."""
     status = response.status_code
     total: int | None
     if status == 206:
         total = _total(response)
     elif status == 200:
         total = _length(response)
-        total = _count(subject, response, size) if total is None else total
+        total = _count(response, size) if total is None else total
     else:
         _finish(response)
-        advice = _ADVICE.get(status, "look at the server's own log")
-        raise _later(subject, f"answered {status}: {advice}")
+        return f"answered {status}: {_ADVICE.get(status, 'look at the log of the server')}"
     if total is None:
-        raise _later(subject, "answered with a part of the file but did not say how long the whole is")
+        return "answered with a part, but not with the length of the whole file"
     if total != size:
-        raise _later(
-            subject,
+        return (
             f"is not the file: it is {total:,} bytes long there and {size:,} here; look whether PUBLISH_TO is the URL "
-            "of WATCH_DIR, and whether a cache or a sign-in page stands between",
+            "of WATCH_DIR, and whether a cache or a sign-in page stands between"
         )
     _finish(response)
+    return None
 
 
 def _total(response: requests.Response) -> int | None:
@@ -183,16 +192,13 @@ def _length(response: requests.Response) -> int | None:
     return int(text) if plain and text.isdecimal() else None
 
 
-def _count(subject: str, response: requests.Response, size: int) -> int:
-    """Return the number of bytes in the body; what is longer than `size` is not read to its end."""
-    deadline = time.monotonic() + COUNT_SECONDS
+def _count(response: requests.Response, size: int) -> int:
+    """Return the number of bytes in the body; of one that is longer than `size` not all are read."""
     count = 0
-    for block in response.iter_content(1 << 16):
+    for block in response.iter_content(CHUNK_BYTES):
         count += len(block)
         if count > size:
             break
-        if time.monotonic() > deadline:
-            raise _later(subject, f"could not be read to its end within {COUNT_SECONDS} s")
     return count
 
 
@@ -213,14 +219,17 @@ def _cause(error: BaseException) -> str:
     """Return the innermost reason in the system's own words; the outer texts repeat the URL with its query."""
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {CONNECT_SECONDS} s"
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {READ_SECONDS} s"
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    text = getattr(error, "strerror", None)
-    if text is None and isinstance(error, ConnectionError):
-        text = str(error)
-    return text or type(error).__name__
+    if isinstance(error, TimeoutError):
+        return f"no whole answer within {READ_SECONDS} s"
+    if isinstance(error, TooLargeError):
+        return "the server does not send the file's length, and the file is too long to count its bytes"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, ConnectionError) or type(error) is OSError:
+        return error.strerror or str(error)
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _later(subject: str, what: str) -> TryLater:

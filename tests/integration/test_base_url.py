@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import random
 import socket
+import ssl
+import subprocess
 import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -66,10 +68,18 @@ ODD_NAMES = [
 ODD_FOLDERS = [b"", b"drive", b"a b#?%2e+", "nested é/日本\\n".encode(), b"line\nbreak/\xe9", b"x../y.."]
 
 
-@contextmanager
-def answering(status: int = 200, *, head: dict[str, str] | None = None, body: bytes = b"") -> Iterator[Answers]:
+@contextlib.contextmanager
+def answering(
+    status: int = 200,
+    *,
+    head: dict[str, str] | None = None,
+    body: bytes = b"",
+    context: ssl.SSLContext | None = None,
+) -> Iterator[Answers]:
     """Answer every request on loopback in the same way until the block ends; keep what was asked."""
     server = Answers(status, {"Content-Length": str(len(body))} if head is None else head, body)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -102,7 +112,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         assert isinstance(self.server, Answers)
-        self.server.lines.append(bytes(self.raw_requestline).removesuffix(b" HTTP/1.1\r\n"))
+        self.server.lines.append(self.requestline.encode("latin-1").removesuffix(b" HTTP/1.1"))
         self.server.heads.append({name.lower(): value for name, value in self.headers.items()})
         self.server.peers.add(self.client_address)
         status, head, body = self.server.answer
@@ -180,7 +190,7 @@ def test_the_server_receives_exactly_the_url(probe: Probe) -> None:
             probe.check(url, 1)
             assert server.lines[-1] == b"GET " + urlsplit(url).path.encode("ascii")
         # What a server's own base may hold is left alone as well, and so is a signature.
-        for target in ("/a%2Fb/%7e/x%41.jpg?X=%2f+%20&y", "/a//b/~/(x)!*'.jpg", "//a/b"):
+        for target in ("/a%2Fb/%7E/x%41.jpg?X=%2F+%20&y", "/a//b/~/(x)!*'.jpg", "//a/b"):
             probe.check(server.base.removesuffix("/") + target, 1)
             assert server.lines[-1] == b"GET " + target.encode("ascii")
         probe.close()
@@ -224,8 +234,8 @@ def test_the_web_server_shows_nothing_but_the_files(served: tuple[Path, str], pr
     for hidden in ("drive/.hidden.jpg", ".playment.toml", ".git/config"):
         assert fetch(publisher.source(hidden, ""))[0] == 404
         assert fetch(base + hidden.replace(".", "%2E"))[0] == 404
-    for link in ("link.jpg", "within.jpg", "folder/outside.jpg"):
-        assert fetch(publisher.source(link, ""))[0] == 403
+    for link, status in {"link.jpg": 403, "within.jpg": 403, "folder/outside.jpg": 404}.items():
+        assert fetch(publisher.source(link, ""))[0] == status
     assert fetch(base + "drive/")[0] == fetch(base)[0] == 403
     assert fetch(base + "%2e%2e/outside.jpg")[0] == 400
     assert refusal(probe, publisher.source("link.jpg", ""), 7).startswith(
@@ -283,7 +293,7 @@ def test_an_answer_without_a_length_is_counted(probe: Probe) -> None:
 
 def test_a_part_of_unknown_whole_is_not_believed(probe: Probe) -> None:
     with answering(206, head={"Content-Range": "bytes 0-0/*", "Content-Length": "1"}, body=b"x") as server:
-        assert "did not say how long the whole is" in refusal(probe, server.base, 1)
+        assert "answered with a part, but not with the length of the whole file" in refusal(probe, server.base, 1)
         probe.close()
 
 
@@ -296,9 +306,9 @@ def test_a_part_of_unknown_whole_is_not_believed(probe: Probe) -> None:
         (414, "the URL is too long for the server"),
         (416, "the file is empty there"),
         (429, "the server limits how often it is asked"),
-        (500, "look at the server's own log"),
-        (503, "look at the server's own log"),
-        (204, "look at the server's own log"),
+        (500, "look at the log of the server"),
+        (503, "look at the log of the server"),
+        (204, "look at the log of the server"),
     ],
 )
 def test_a_status_is_told_with_what_to_look_at(probe: Probe, status: int, advice: str) -> None:
@@ -307,6 +317,35 @@ def test_a_status_is_told_with_what_to_look_at(probe: Probe, status: int, advice
         assert said.startswith(f"{server.base}a%20b.jpg answered {status}: {advice}")
         assert "secret" not in said
         probe.close()
+
+
+def test_a_body_without_a_length_must_end_in_time(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.publishers.probe.READ_SECONDS", 0.5)
+    gone = threading.Event()
+
+    def trickle(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(ConnectionError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            while not gone.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        thread = threading.Thread(target=trickle, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/x.jpg"
+        said = refusal(probe, url, 1_000_000)
+        gone.set()
+        thread.join()
+    assert said == f"{url} could not be fetched: no whole answer within 0.5 s"
+
+
+def test_a_long_body_without_a_length_is_not_read_for_ever(probe: Probe) -> None:
+    size = 21 * 2**20
+    with answering(head={"Connection": "close"}, body=bytes(size)) as server:
+        assert "the server does not send the file's length" in refusal(probe, server.base, size)
 
 
 def test_nobody_there() -> None:
@@ -354,18 +393,27 @@ def test_a_redirect_is_followed_without_credentials(probe: Probe) -> None:
             probe.close()
 
 
+def test_a_redirect_is_followed_to_the_very_bytes_it_names(probe: Probe) -> None:
+    with answering(body=b"x") as last:
+        target = f"{last.base}caf\xc3\xa9 \xe9%2F%25.jpg"
+        with answering(308, head={"Location": target, "Content-Length": "0"}) as first:
+            probe.check(first.base, 1)
+            assert last.lines == [b"GET /caf%C3%A9%20%E9%2F%25.jpg"]
+            probe.close()
+
+
 @pytest.mark.parametrize(
     ("location", "said"),
     [
         ("/again", "was redirected more than 3 times"),
+        ("", "was redirected more than 3 times"),
         ("ftp://host.example/x.jpg", "is neither http nor https there"),
         ("http://[x/", "could not be fetched: "),
     ],
 )
 def test_a_redirect_that_leads_nowhere(probe: Probe, location: str, said: str) -> None:
-    with answering(301, head={"Location": location, "Content-Length": "0"}) as server:
+    with answering(301, head={"Location": location, "Content-Length": "0", "Connection": "close"}) as server:
         assert said in refusal(probe, server.base, 1)
-        probe.close()
 
 
 def test_the_environments_proxy_is_used_and_netrc_is_not(
@@ -393,6 +441,26 @@ def test_a_ca_bundle_that_is_not_there_is_told(probe: Probe, monkeypatch: pytest
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with answering() as server:
         assert "/nowhere/ca.pem" in refusal(probe, server.base.replace("http:", "https:"), 1)
+
+
+def test_a_certificate_must_be_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 "
+        f"-keyout {key} -out {certificate}".split(),
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with answering(body=b"x", context=context) as server:
+        url = server.base.replace("http:", "https:")
+        with contextlib.closing(Probe()) as strict:
+            said = refusal(strict, url, 1)
+        assert said.startswith(f"{url} could not be fetched: its certificate is not trusted (self")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with contextlib.closing(Probe()) as trusting:
+            trusting.check(url, 1)
 
 
 def test_each_thread_has_its_own_connection(probe: Probe) -> None:

@@ -16,11 +16,13 @@ PACKAGE = Path(agent.__file__).parent
 PURE = frozenset(
     {
         "agent",
+        "agent.answers",
         "agent.config",
         "agent.error_table",
         "agent.errors",
         "agent.filters",
         "agent.model",
+        "agent.once",
         "agent.payload",
         "agent.plan",
         "agent.reference",
@@ -119,12 +121,21 @@ def _file(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+def _claims(path: Path) -> bool:
+    first_paragraph = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n\n")[0]
+    return first_paragraph.endswith("Pure.")
+
+
 EXISTING = sorted(module for module in PURE if _file(module).exists())
 
 
 @pytest.mark.parametrize("module", EXISTING)
 def test_a_pure_module_names_nothing_impure(module: str) -> None:
     assert impurities(_file(module).read_text(encoding="utf-8")) == []
+
+
+def test_a_module_that_calls_itself_pure_is_checked() -> None:
+    assert {f"agent.{path.stem}" for path in PACKAGE.glob("*.py") if _claims(path)} <= PURE
 
 
 @pytest.mark.parametrize("module", EXISTING)
