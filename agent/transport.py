@@ -49,8 +49,8 @@ class Transport:
 
     Proxies and the CA bundle of the environment (`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` …)
     are read once, here: reading them for every request costs a third of the rate (measured). A loopback address is
-    always asked directly. Raises `SettingsError` for a header that cannot be sent, and for a CA bundle
-    that is not there.
+    always asked directly. Raises `SettingsError` for a header that cannot be sent, and, where
+    certificates matter, for a CA bundle that is not there.
     """
 
     def __init__(self, base_url: str, headers: Mapping[str, str], *, connect_seconds: float) -> None:
@@ -62,7 +62,7 @@ class Transport:
         self._headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         self._connect_seconds = connect_seconds
         self._proxies = _proxies(base_url)
-        self._verify = _ca_bundle()
+        self._verify = _ca_bundle() if urlsplit(base_url).scheme == "https" else True
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
