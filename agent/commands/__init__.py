@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from agent import __version__
+from agent.commands.demo import demo
 from agent.commands.look import explain, plan, status
 from agent.commands.order import baseline, dismiss, pause, resume, retry
 from agent.commands.run import run
@@ -23,5 +24,5 @@ def cli(context: click.Context, env_file: str | None) -> None:
     context.obj = env_file
 
 
-for command in (run, plan, status, explain, retry, dismiss, baseline, pause, resume, sandbox):
+for command in (run, plan, status, explain, retry, dismiss, baseline, pause, resume, demo, sandbox):
     cli.add_command(command)

@@ -1,0 +1,105 @@
+"""`playment-agent demo`: the whole job with nothing configured, while you look."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from agent.commands import shell
+from agent.demo import screen
+from agent.demo.proof import receipts
+from agent.demo.script import script
+from agent.demo.stage import Stage
+from agent.errors import AgentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.demo.proof import Receipt
+    from agent.demo.script import Expected
+
+QUERY = "select * from status"
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the folder with the ledger, the images and the log.")
+def demo(*, keep: bool) -> None:
+    """See the whole job in ten seconds: nothing to configure, no key, no network.
+
+    A sandbox Playment and the real agent run on this machine, in a temporary folder, while images are dropped into
+    it. The exit code is 0 only if every job came to the sandbox once, with its frames in order and the right bytes.
+
+    Example: playment-agent demo --keep
+    """
+    console = Console(highlight=False)
+    # A plain exit, so that a stop by SIGTERM cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="playment-demo-")))
+    try:
+        clean = _demo(console, folder, keep=keep)
+    except AgentError as error:
+        shell.fail(error)
+    finally:
+        if not keep:
+            shutil.rmtree(folder)
+    sys.exit(0 if clean else 1)
+
+
+def _demo(console: Console, folder: Path, *, keep: bool) -> bool:
+    """Play the demo in `folder` and report; return whether all came as it must."""
+    with Stage(folder) as stage:
+        screen.opening(console, str(stage.inbox), stage.sandbox_url)
+        drops, expected = script(stage.inbox, stage.outside)
+        with screen.Screen(console) as shown:
+            stage.play(drops, len(expected), shown.tell, shown.show)
+        # What is still on its way when all seems done would be sent twice or wrongly: it counts too.
+        stage.close()
+    rows = stage.rows()
+    got = receipts(expected, rows, stage.received)
+    screen.report(console, stage.status(), rows, got)
+    _to_repeat(console, stage, keep=keep)
+    return _verdict(console, stage, expected, got, keep=keep)
+
+
+def _to_repeat(console: Console, stage: Stage, *, keep: bool) -> None:
+    """Say how to ask the ledger for the same."""
+    ledger = shlex.quote(str(stage.ledger))
+    commands = [f"sqlite3 {ledger} '{QUERY}'"]
+    if not shutil.which("sqlite3"):
+        commands.append(f"{shlex.quote(sys.executable)} -m sqlite_utils query {ledger} '{QUERY}' --table")
+    if keep:
+        settings = shlex.quote(str(stage.env_file))
+        commands.append(f"playment-agent --env-file {settings} explain drive")
+    console.print(Text("\nThe same by SQL" + ("" if keep else " (with --keep, which leaves the folder)"), "bold"))
+    for command in commands:
+        console.print(Text(f" {command}", "cyan"), soft_wrap=True)
+
+
+def _verdict(
+    console: Console, stage: Stage, expected: Sequence[Expected], got: Sequence[Receipt], *, keep: bool
+) -> bool:
+    problems = [receipt for receipt in got if receipt.problem]
+    console.print()
+    if problems:
+        console.print(Text(f"{len(problems)} of these are not as they must be.", "bold red"))
+        warnings = [line for line in stage.log.read_text("utf-8").splitlines() if " INFO " not in line]
+        for line in warnings[-20:]:
+            console.print(Text(f" {line}", "dim"), soft_wrap=True)
+    else:
+        refused = sum(not unit.frames for unit in expected)
+        told = f"All as it must be: {len(got)} jobs sent, each once; {refused} files refused."
+        console.print(Text(told, "bold green"))
+    console.print(
+        Text(f"The folder {stage.folder} is left." if keep else "The folder is removed.", "dim"), soft_wrap=True
+    )
+    return not problems

@@ -1,0 +1,1 @@
+"""The demo: the production agent on a temporary folder, with a sandbox Playment and real images on loopback."""

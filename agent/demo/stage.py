@@ -1,0 +1,206 @@
+"""Sets up the demo's folder, servers and agent, plays the script, and reads from the ledger how it goes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlite_utils import Database
+
+from agent import environment
+from agent.demo.files import FileServer
+from agent.errors import AgentError
+from agent.filters import Filters
+from agent.ledger.store import connect
+from agent.logs import TextFormatter
+from agent.sandbox import Sandbox
+from agent.scanner import Scanner
+from agent.service import Service
+from agent.states import WAITING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from agent.config import Settings
+    from agent.demo.script import Drop
+    from agent.sandbox.state import SandboxJob
+
+START_SECONDS = 8.0
+PLAY_SECONDS = 20.0
+"""After which the demo ends whatever is missing: it is promised to be over within 30 s."""
+LOOK_SECONDS = 0.08
+API_KEY = "demo-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How it stands `at` so many seconds after the start: the ledger's jobs, and the events since the last look."""
+
+    at: float
+    jobs: Sequence[Mapping[str, Any]]
+    events: Sequence[Mapping[str, Any]]
+
+
+class Stage:
+    """The production agent at work on `folder`/inbox, as a context manager; `close` may come early.
+
+    The settings come from `folder`/demo.env alone, never from the environment. Log lines go to `folder`/demo.log.
+    Raises AgentError where the agent cannot start.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.inbox = folder / "inbox"
+        self.outside = folder / "outside"
+        self.ledger = folder / "ledger.db"
+        self.env_file = folder / "demo.env"
+        self.log = folder / "demo.log"
+        self.folder = folder
+        self._stack = contextlib.ExitStack()
+        self._failure: Exception | None = None
+        self._seen = 0
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self.inbox.mkdir()
+            self.outside.mkdir()
+            stack.enter_context(_logging_to(self.log))
+            # A demo's job ids are no secrets.
+            self._sandbox = stack.enter_context(Sandbox(rng=random.Random(), api_key=API_KEY, fetch=True))  # noqa: S311
+            settings = self._settings(stack)
+            service = Service(settings)
+            self._agent = threading.Thread(target=self._run, args=(service,), name="agent")
+            self._agent.start()
+            stack.callback(self._agent.join)
+            stack.callback(service.stop)
+            self._await_start()
+            self._reads = Database(connect(self.ledger, read_only=True))
+            stack.callback(self._reads.close)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the agent, then the servers; a second call does nothing."""
+        self._stack.close()
+
+    @property
+    def sandbox_url(self) -> str:
+        """The sandbox Playment's base URL."""
+        return self._sandbox.url
+
+    @property
+    def received(self) -> list[SandboxJob]:
+        """The sandbox's jobs, in order of creation."""
+        return self._sandbox.jobs
+
+    def play(
+        self, drops: Sequence[Drop], units: int, tell: Callable[[float, Drop], None], show: Callable[[Look], None]
+    ) -> None:
+        """Make the drops at their times, telling of each and showing how it goes, until all `units` are at rest.
+
+        Returns early where the agent has died, and after `PLAY_SECONDS`. Raises the error that the agent died of.
+        """
+        started = time.monotonic()
+        waiting = list(drops)
+        while (at := time.monotonic() - started) < PLAY_SECONDS and self._agent.is_alive():
+            while waiting and waiting[0].at <= at:
+                drop = waiting.pop(0)
+                drop.do()
+                tell(at, drop)
+            look = self._look(at)
+            show(look)
+            if not waiting and len(look.jobs) >= units and all(job["state"] not in WAITING for job in look.jobs):
+                break
+            time.sleep(LOOK_SECONDS)
+        if self._failure is not None:
+            raise self._failure
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the ledger's jobs as they are now, also after the end."""
+        with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
+            return list(Database(sql).query("select * from jobs order by id"))
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return what `select * from status` says."""
+        with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
+            return list(Database(sql).query("select * from status"))
+
+    def _settings(self, stack: contextlib.ExitStack) -> Settings:
+        """Write demo.env, start the file server, and return the settings that are in the file."""
+        files = stack.enter_context(FileServer(Scanner(self.inbox, Filters.of(()))))
+        written = {
+            "PLAYMENT_API_KEY": API_KEY,
+            "PLAYMENT_PROJECT_ID": "demo",
+            "PLAYMENT_TAG": "cars",
+            "PLAYMENT_BASE_URL": self._sandbox.url,
+            "WATCH_DIR": str(self.inbox),
+            "PUBLISH_TO": files.url,
+            "PUBLISH_PROBE": "all",
+            "LEDGER_PATH": str(self.ledger),
+            "SETTLE_SECONDS": "1",
+            "SEQUENCE_SETTLE_SECONDS": "2",
+        }
+        self.env_file.touch(mode=0o600)
+        self.env_file.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in written.items()), "utf-8")
+        return environment.load({}, self.folder, self.env_file)
+
+    def _run(self, service: Service) -> None:
+        try:
+            service.run()
+        except Exception as error:  # noqa: BLE001 - it belongs to the thread that plays the script
+            self._failure = error
+
+    def _await_start(self) -> None:
+        """Wait until the folder is watched."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._agent.is_alive():
+            if self.ledger.exists() and self._is_watching():
+                return
+            time.sleep(0.02)
+        raise self._failure or AgentError(f"the agent did not start within {START_SECONDS:g} s: look into {self.log}")
+
+    def _is_watching(self) -> bool:
+        with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
+            database = Database(sql)
+            return "agent" in database.table_names() and database["agent"].count_where("key = 'watch_mode'") > 0
+
+    def _look(self, at: float) -> Look:
+        events = list(
+            self._reads.query(
+                "select events.id, event, detail, path, kind from events join jobs on jobs.id = job "
+                "where events.id > ? order by events.id",
+                [self._seen],
+            )
+        )
+        self._seen = max((event["id"] for event in events), default=self._seen)
+        return Look(at, list(self._reads.query("select * from jobs order by id")), events)
+
+
+def _quoted(value: str) -> str:
+    """Return a value as a file of settings holds it: between single quotes nothing but these two is escaped."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@contextlib.contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Send log lines to a file alone while the demo runs."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(TextFormatter())
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        handler.close()
