@@ -80,7 +80,7 @@ def _to_repeat(console: Console, stage: Stage, *, keep: bool) -> None:
     if keep:
         settings = shlex.quote(str(stage.env_file))
         commands.append(f"playment-agent --env-file {settings} explain drive")
-    console.print(Text("\nThe same by SQL" + ("" if keep else " (with --keep, which leaves the folder)"), "bold"))
+    console.print(Text("\nTo look again" + ("" if keep else " (with --keep, which leaves the folder)"), "bold"))
     for command in commands:
         console.print(Text(f" {command}", "cyan"), soft_wrap=True)
 

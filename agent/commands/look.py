@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
+import textwrap
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,10 +18,26 @@ from rich.text import Text
 
 from agent import explanation, forecast, logs, queries
 from agent.commands import shell
+from agent.states import ATTENTION, State
 from agent.wiring import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+STYLES: Mapping[str, str] = {
+    State.SETTLING: "yellow",
+    State.PENDING: "cyan",
+    State.SUBMITTING: "cyan",
+    State.SUBMITTED: "green",
+    State.COMPLETED: "green",
+    **dict.fromkeys(ATTENTION, "red"),
+}
+UNBROKEN = frozenset({"action", "kind", "state", "jobs", "frames", "error_code", "oldest", "newest"})
+LEAST_WIDTH = 30
+"""Characters of a path or reason that the other columns leave room for."""
+SILENT_SECONDS = 90.0
+"""An agent writes a heartbeat every 30 s; after three that did not come it is said so."""
+MILLISECONDS = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z$")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -60,10 +79,13 @@ def status(*, as_json: bool) -> None:
             show_table(("state", "jobs", "frames", "oldest", "newest"), report.status)
         else:
             shell.say("no unit has been seen yet")
-        shell.say(f"submitted in the last hour: {report.submitted_last_hour:,}, day: {report.submitted_last_day:,}")
-        shell.say(_agent_line(report.agent))
+        shell.say()
+        _say_wrapped(
+            f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
+        )
+        _say_wrapped(_agent_line(report.agent, utc_now()))
         if blocked:
-            shell.say(f"BLOCKED, nothing is sent: {blocked}")
+            _say_wrapped(f"BLOCKED, nothing is sent: {blocked}")
         if report.attention:
             shell.say(f"\n{report.attention_jobs:,} need attention:")
             show_table(("path", "state", "error_code", "reason"), report.attention)
@@ -84,17 +106,41 @@ def explain(*, path: str) -> None:
     """
     settings = shell.settings()
     for line in explanation.explain(settings, path, os.getcwd()):
-        shell.say(line)
+        _say_wrapped(line)
 
 
-def _agent_line(agent: Mapping[str, str]) -> str:
+def _agent_line(agent: Mapping[str, str], now: datetime) -> str:
     if not agent.get("started_at"):
         return "the agent has not run yet"
-    paused = ", sending is paused" if agent.get("paused") else ""
+    beat = _seconds_since(agent["heartbeat_at"], now)
+    scan = _ago(_seconds_since(agent["last_scan_at"], now)) if agent.get("last_scan_at") else "none yet"
+    silent = "; no sign of life since: is it running?" if beat > SILENT_SECONDS else ""
+    paused = "; sending is PAUSED" if agent.get("paused") else ""
     return (
-        f"agent {agent.get('version')} (pid {agent.get('pid')}), last heartbeat {agent.get('heartbeat_at')}, "
-        f"last scan {agent.get('last_scan_at', 'none yet')}, noticing by {agent.get('watch_mode', '?')}{paused}"
+        f"agent {agent.get('version')}, pid {agent.get('pid')}: last heartbeat {_ago(beat)}, last full scan {scan}, "
+        f"noticing by {agent.get('watch_mode', '?')}{paused}{silent}"
     )
+
+
+def _seconds_since(at: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(at)).total_seconds()
+
+
+def _ago(seconds: float) -> str:
+    """Return a span as people say it: only its largest unit matters."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"
+
+
+def _say_wrapped(line: str) -> None:
+    """Print a line; on a terminal broken between words, with what follows indented further."""
+    text = logs.printable(line)
+    indent = " " * (len(text) - len(text.lstrip()) + 4)
+    width = Console().width if sys.stdout.isatty() else len(text) + 1
+    for part in textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False):
+        click.echo(part)
 
 
 def print_json(value: Any) -> None:
@@ -103,21 +149,39 @@ def print_json(value: Any) -> None:
 
 
 def show_table(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print rows as a table on a terminal, and as tab-separated lines in a pipe."""
+    """Print rows as a table on a terminal, and as tab-separated lines in a pipe.
+
+    On a terminal times have no milliseconds, and columns that hold nothing are left out.
+    """
     if not sys.stdout.isatty():
         click.echo("\t".join(columns))
         for row in rows:
-            click.echo(
-                "\t".join(logs.printable(str(row[column] if row[column] is not None else "")) for column in columns)
-            )
+            click.echo("\t".join(_cell(row[column]) for column in columns))
         return
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(
-            *(Text(logs.printable(str(row[column] if row[column] is not None else ""))) for column in columns)
+    shown = [{column: _brief(row[column]) for column in columns} for row in rows]
+    used = [column for column in columns if any(row[column] for row in shown)]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in used:
+        number = column in {"jobs", "frames"}
+        longest = max(len(row[column]) for row in shown)
+        table.add_column(
+            column,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=column in UNBROKEN,
+            min_width=min(longest, LEAST_WIDTH),
         )
+    for row in shown:
+        table.add_row(*(Text(row[column], STYLES.get(row[column], "") if column == "state" else "") for column in used))
     Console().print(table)
 
 
 def _cell(value: object) -> str:
     return "" if value is None else logs.printable(str(value))
+
+
+def _brief(value: object) -> str:
+    """Return a value as a person reads it."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return MILLISECONDS.sub(r"\1 \2Z", _cell(value))

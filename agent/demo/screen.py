@@ -10,6 +10,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from agent.commands.look import STYLES
 from agent.logs import printable
 from agent.states import State
 
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
     from agent.demo.proof import Receipt
     from agent.demo.script import Drop
     from agent.demo.stage import Look
-
-STYLES: Mapping[str, str] = {
-    State.SETTLING: "yellow",
-    State.PENDING: "cyan",
-    State.SUBMITTING: "cyan",
-    State.SUBMITTED: "green",
-    State.INVALID: "red",
-    State.FAILED: "red",
-    State.HELD: "magenta",
-}
 
 
 class Screen:
