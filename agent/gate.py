@@ -63,7 +63,8 @@ class Gate:
         if math.isinf(self._per_second):
             return wanted, 0.0
         now = self._clock()
-        self._next_start = max(self._next_start, now - BURST_SECONDS)
+        burst = max(BURST_SECONDS, 1 / self._per_second)  # less than one start would never become one
+        self._next_start = max(self._next_start, now - burst)
         count = min(wanted, max(0, math.floor((now - self._next_start) * self._per_second + 1e-9)))
         self._next_start += count / self._per_second
         return count, max(0.0, self._next_start + 1 / self._per_second - now)
