@@ -69,7 +69,7 @@ class Submitter:
         self._publishing_ids: set[int] = set()
         self._posting_ids: set[int] = set()
         self._ready: deque[Job] = deque()
-        self._unwritten: deque[tuple[int, Callable[[Ledger], object]]] = deque()
+        self._unwritten: deque[tuple[int, Callable[[Ledger], object], Callable[[], None]]] = deque()
         self._access = Access(rig.playment, gate, rig.monotonic, self._tell_blocked)
         self._not_before = 0.0
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
@@ -99,7 +99,7 @@ class Submitter:
         deadline = self._rig.monotonic() + seconds
         clean = [pool.close(max(0.0, deadline - self._rig.monotonic())) for pool in (self._publishing, self._posting)]
         clean.append(self._adoption.close(max(0.0, deadline - self._rig.monotonic())))
-        for _, work in self._unwritten:
+        for _, work, _ in self._unwritten:
             self._ledger.submit(work)
         return all(clean)
 
@@ -128,7 +128,7 @@ class Submitter:
             waits.append(self._access.look_for_recovery())
         ledger_wait = self._not_before - self._rig.monotonic()
         if self._gate.is_shut or ledger_wait > 0:
-            return min(*waits, max(ledger_wait, 0.05))
+            return min(*waits, ledger_wait if ledger_wait > 0 else IDLE)  # whoever opens the gate wakes this up
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
         if room > self._limit_posting // 2 or (room and not self._posting_ids):
@@ -217,8 +217,9 @@ class Submitter:
                 return
             changed = self._changed(job)
             if changed is not None:
-                self._write(job.id, partial(jobs.unsettled, job=job.id, reason=f"{changed} changed before it was sent"))
-                self._rig.on_changed(job.path, job.kind)
+                reason = f"{changed} changed before it was sent"
+                told = partial(self._rig.on_changed, job.path, job.kind)
+                self._write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
                 return
             job_id = self._rig.playment.create_job(body(job))
         except DuplicateReference as error:
@@ -269,22 +270,27 @@ class Submitter:
     def _tell_blocked(self, reason: str) -> None:
         self._ledger.submit(lambda ledger: ledger.put(blocked=reason))
 
-    def _write(self, job: int, work: Callable[[Ledger], object]) -> None:
-        """Have an outcome written; the job is in flight until it is committed, however long a full disk takes."""
-        self._ledger.submit(work).add_done_callback(partial(self._written, job, work))
+    def _write(self, job: int, work: Callable[[Ledger], object], then: Callable[[], None] = lambda: None) -> None:
+        """Have an outcome written; the job is in flight until it is committed, however long a full disk takes.
 
-    def _written(self, job: int, work: Callable[[Ledger], object], future: Future[object]) -> None:
+        `then` is called after the commit: whoever looks at the row because of it must not see it as it was.
+        """
+        self._ledger.submit(work).add_done_callback(partial(self._written, job, work, then))
+
+    def _written(
+        self, job: int, work: Callable[[Ledger], object], then: Callable[[], None], future: Future[object]
+    ) -> None:
         error = future.exception()
         if isinstance(error, LedgerUnavailable):
-            self._unwritten.append((job, work))
+            self._unwritten.append((job, work, then))
         else:
             if error is not None:
                 log.error("a defect in playment-agent; please report it", exc_info=error)
             self._posting_ids.discard(job)
             self._publishing_ids.discard(job)
+            then()
         self.wake()
 
     def _write_again(self) -> None:
         for _ in range(len(self._unwritten)):
-            job, work = self._unwritten.popleft()
-            self._write(job, work)
+            self._write(*self._unwritten.popleft())
