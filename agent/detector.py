@@ -180,14 +180,16 @@ class Detector:
         except FolderUnavailable as error:
             log.warning("%s", error)
             return
-        if stamp is None:
-            self._want(parent(unit.path), now)  # only a listing can tell that it is gone
-            return
-        if unit not in self._intake.settle:
+        if stamp is not None and unit not in self._intake.settle:
             known = looks.newest(self._reads, unit)
             if known is not None and is_at_rest(*known, stamp):
                 return
-        self._intake.see_image(unit, stamp, now)
+        # Not all is at rest in its folder now, though a listing may show what it did before this file came.
+        self._rest.pop(parent(unit.path), None)
+        if stamp is None:
+            self._want(parent(unit.path), now)  # only a listing can tell that it is gone
+        else:
+            self._intake.see_image(unit, stamp, now)
 
     def _list(self, folder: str, now: float) -> None:
         """List a folder and compare it with the ledger and with what waits."""
