@@ -79,10 +79,17 @@ def _to_repeat(console: Console, stage: Stage, *, keep: bool) -> None:
         commands.append(f"{shlex.quote(sys.executable)} -m sqlite_utils query {ledger} '{QUERY}' --table")
     if keep:
         settings = shlex.quote(str(stage.env_file))
-        commands.append(f"playment-agent --env-file {settings} explain drive")
+        commands.append(f"{_program()} --env-file {settings} explain drive")
     console.print(Text("\nTo look again" + ("" if keep else " (with --keep, which leaves the folder)"), "bold"))
     for command in commands:
         console.print(Text(f" {command}", "cyan"), soft_wrap=True)
+
+
+def _program() -> str:
+    """Return how this program was called, for a command that can be repeated."""
+    if os.path.basename(sys.argv[0]) == "playment-agent":
+        return shlex.quote(sys.argv[0])
+    return f"{shlex.quote(sys.executable)} -m agent"
 
 
 def _verdict(

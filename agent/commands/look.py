@@ -33,8 +33,6 @@ STYLES: Mapping[str, str] = {
     **dict.fromkeys(ATTENTION, "red"),
 }
 UNBROKEN = frozenset({"action", "kind", "state", "jobs", "frames", "error_code", "oldest", "newest"})
-LEAST_WIDTH = 30
-"""Characters of a path or reason that the other columns leave room for."""
 SILENT_SECONDS = 90.0
 """An agent writes a heartbeat every 30 s; after three that did not come it is said so."""
 MILLISECONDS = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z$")
@@ -163,14 +161,7 @@ def show_table(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> N
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in used:
         number = column in {"jobs", "frames"}
-        longest = max(len(row[column]) for row in shown)
-        table.add_column(
-            column,
-            justify="right" if number else "left",
-            overflow="fold",
-            no_wrap=column in UNBROKEN,
-            min_width=min(longest, LEAST_WIDTH),
-        )
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=column in UNBROKEN)
     for row in shown:
         table.add_row(*(Text(row[column], STYLES.get(row[column], "") if column == "state" else "") for column in used))
     Console().print(table)
