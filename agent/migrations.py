@@ -74,7 +74,7 @@ def m001_jobs(connection: sqlite3.Connection) -> None:
             primary key (job, position)
         ) strict, without rowid;
 
-        create index frames_inode on frames (inode) where position = 0;
+        create index frames_inode on frames (inode);
 
         create table batches (
             name text primary key,

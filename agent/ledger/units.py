@@ -31,7 +31,7 @@ from agent.states import SENT, UNSENT, State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from agent.ledger.store import Ledger
     from agent.plan import Rules
@@ -128,6 +128,21 @@ def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
     return rows[0] if rows else None
 
 
+def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[int, str, int]]:
+    """Yield (row, old path, inode) of the unit's very files that were sent or dismissed as another kind of unit.
+
+    A file that was moved keeps its inode; whether it is still at its old path is to be looked at.
+    """
+    states = (*SENT, State.IGNORED)
+    marks = ", ".join("?" * len(states))
+    for frame in unit.frames:
+        yield from sql.execute(
+            "select jobs.id, frames.path, frames.inode from frames join jobs on jobs.id = frames.job "  # noqa: S608
+            f"where inode = ? and frames.digest = ? and frames.path <> ? and kind <> ? and state in ({marks})",
+            (frame.stamp.inode, frame.digest, shown(frame.path), unit.kind, *states),
+        )
+
+
 def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
     """Return the path and stamp of a job's first file."""
     row = sql.execute(
@@ -158,15 +173,17 @@ def _known(sql: sqlite3.Connection, where: str, values: tuple[object, ...]) -> l
 
 
 def plan(sql: sqlite3.Connection, unit: Unit, rules: Rules, vanished: Collection[int]) -> Action:
-    """Decide about a settled unit from what the ledger knows; `vanished` are ids of rows whose files are not there."""
-    moved = [row for row in twins(sql, unit) if row.id in vanished]
-    return decide(
-        unit,
-        known(sql, unit.path, unit.kind),
-        rules,
-        other_kind=of_other_kind(sql, unit),
-        moved_from=best_twin(moved, unit),
-    )
+    """Decide about a settled unit from what the ledger knows; `vanished` are ids of rows whose files are not there.
+
+    These may be rows of the same content, or rows of another kind of unit that one of its files was moved from.
+    """
+    moved_from = best_twin([row for row in twins(sql, unit) if row.id in vanished], unit)
+    other_kind = of_other_kind(sql, unit)
+    if other_kind is None and moved_from is None and vanished:
+        marks = ", ".join("?" * len(vanished))
+        rows = _known(sql, f"id in ({marks}) and kind <> ?", (*vanished, unit.kind))
+        other_kind = rows[0] if rows else None
+    return decide(unit, known(sql, unit.path, unit.kind), rules, other_kind=other_kind, moved_from=moved_from)
 
 
 def apply(ledger: Ledger, action: Action) -> State | None:
