@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from agent.reader import Reader
     from agent.scanner import Scanner
     from agent.states import State
-    from agent.workers import Workers
+    from agent.workers import Pool
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Intake:
         rules: Rules,
         *,
         reader: Reader,
-        readers: Workers,
+        readers: Pool,
         ledger: LedgerThread,
         post: Callable[[Finished], None],
         wall: Callable[[], float],
