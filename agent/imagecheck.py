@@ -40,6 +40,7 @@ _MOST_DECODED_PIXELS = 89_478_485
 _MOST_PIXELS = 2 * _MOST_DECODED_PIXELS
 _MOST_DECODED_BYTES = 64 * 1024 * 1024
 _FLAT = 16
+_BLOCK = 16
 
 # Pillow's classes, not `Image.open`: that one warns of large images by a process-wide filter and hands a JPEG to a
 # second plugin; nothing but the plugin named here ever sees the bytes.
@@ -154,12 +155,21 @@ def _limit(size: int, pixels: tuple[int, int] | None) -> None:
 
 
 def _ends_flat(picture: ImageFile, zero_tail: int) -> bool:
-    """Tell whether the picture's end explains `zero_tail` zeros in a WebP: its last row is of one colour.
+    """Tell whether the picture's end explains `zero_tail` zeros in a WebP: it must be flat as far up as they reach.
 
-    Measured: only a flat end gives zeros, at most 41 bits for each of VP8's blocks of 16 x 16 pixels. So what a row of
-    blocks can give needs only the last row's right end to be flat; more needs all of it. Flat is within 16 of 256
-    steps: whole pictures with such an end have 12 and less; most whose data ends early go on in smears with 20 to 255.
+    Measured: only a flat end gives zeros, at most 41 bits for each of VP8's blocks of 16 x 16 pixels; 64 are allowed.
+    So what a row of blocks can give needs only the last row's right end to be flat; more needs all of it, and so many
+    rows of blocks above it. Flat is within 16 of 256 steps: whole pictures with such an end have 12 and less; most
+    whose data ends early go on in smears with 20 to 255, and noisy ones in a flat area too small for their zeros.
     """
-    left = 0 if zero_tail > 8 * -(-picture.width // 16) else max(0, picture.width - 64)
-    row = picture.crop((left, picture.height - 1, *picture.size)).convert("RGB")
+    for_a_row = 8 * -(-picture.width // _BLOCK)
+    if zero_tail <= for_a_row:
+        return _is_flat(picture, max(0, picture.width - 64), picture.height - 1)
+    lines = range(picture.height - 1, -1, -_BLOCK)
+    needed = -(-zero_tail // for_a_row) - 1
+    return needed <= len(lines) and all(_is_flat(picture, 0, line) for line in lines[:needed])
+
+
+def _is_flat(picture: ImageFile, left: int, line: int) -> bool:
+    row = picture.crop((left, line, picture.width, line + 1)).convert("RGB")
     return all(max(band.tobytes()) - min(band.tobytes()) <= _FLAT for band in row.split())
