@@ -74,11 +74,17 @@ class Detector:
         self._listing_at: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
         self._again: set[UnitKey] = set()
+        self._unavailable: set[str] = set()
 
     @property
     def folders(self) -> int:
         """How many folders are known."""
         return len(self._folders)
+
+    @property
+    def unavailable(self) -> int:
+        """How many folders could not be listed when it was last tried: what is in them is not known."""
+        return len(self._unavailable)
 
     def is_scanning(self, now: float) -> bool:
         """Tell whether folders wait to be listed now."""
@@ -177,8 +183,8 @@ class Detector:
             return
         try:
             stamp = self._scanner.stamp(unit.path)
-        except FolderUnavailable as error:
-            log.warning("%s", error)
+        except FolderUnavailable:
+            self._want(parent(unit.path), now)  # which says so, and tries again until it can be told
             return
         if stamp is not None and unit not in self._intake.settle:
             known = looks.newest(self._reads, unit)
@@ -199,8 +205,10 @@ class Detector:
         except FolderUnavailable as error:
             log.warning("%s; looking again in %d s", error, UNAVAILABLE_RETRY)
             self._not_before[folder] = now + UNAVAILABLE_RETRY
+            self._unavailable.add(folder)
             self._want(folder, now)
             return
+        self._unavailable.discard(folder)
         if listing is None:
             self._folder_is_gone(folder)
             return
@@ -262,6 +270,7 @@ class Detector:
     def _folder_is_gone(self, folder: str) -> None:
         for name in [name for name in self._folders if name == folder or name.startswith(f"{folder}/")]:
             del self._folders[name]
+            self._unavailable.discard(name)
             self._rest.pop(name, None)
             self._not_before.pop(name, None)
         for name in looks.folders_below(self._reads, folder):

@@ -21,12 +21,14 @@ FOR_A_PERSON = ("held", "invalid", "failed", "duplicate")
 class Moment:
     """How it stands: jobs by state, units that wait to settle, those of them that still grow after `GROWING` times.
 
-    `busy` tells of scanning, reading, or unread messages; `in_flight` counts jobs that are being sent.
+    `unlisted` counts folders that cannot be listed; `busy` tells of scanning, reading, or unread messages; `in_flight`
+    counts jobs that are being sent.
     """
 
     jobs: Mapping[str, int]
     settling: int
     growing: int
+    unlisted: int
     busy: bool
     in_flight: int
     shut: bool
@@ -58,4 +60,6 @@ def exit_code(moment: Moment) -> int:
     """Return 0 where all is well, 1 where something is left or needs attention, 3 where the key is refused."""
     if moment.blocked:
         return 3
+    if moment.unlisted:
+        return 1
     return 1 if any(moment.jobs.get(state, 0) for state in (*MOVING, *FOR_A_PERSON)) else 0
