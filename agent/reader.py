@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from agent import sequence
-from agent.errors import FileChanged
+from agent.errors import FileChanged, FolderUnavailable
 from agent.imagecheck import examine
 from agent.model import Entry, Frame, Image, Kind, Stamp, Unit, basename, is_utf8, join, shown
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from agent.scanner import Scanner
 
 PROBLEMS_TOLD = 3
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT, errno.ENOTCONN)
+"""What says nothing about the file itself: no descriptor or memory left here, or a server that is away (FUSE, NFS)."""
 
 
 class Reader:
@@ -80,6 +83,8 @@ class Reader:
                 "", stamp, problem=f"it may not be read ({error.strerror}): give the agent's user the right to"
             )
         except OSError as error:
+            if error.errno in PASSING:
+                raise FolderUnavailable(f"{shown(path)} cannot be read now: {error.strerror}") from error
             return Image("", stamp, problem=f"it cannot be read: {error.strerror}")
         if looked.stamp != stamp:
             raise FileChanged(f"{shown(path)} changed while it was read")
