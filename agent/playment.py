@@ -15,7 +15,7 @@ from agent import __version__, answers
 from agent.answers import JobDetails, JobsPage, ListedBatch, ListedJob, ProjectDetails
 from agent.error_table import classify, vendor_error
 from agent.model import Edition
-from agent.transport import Reply, Transport
+from agent.transport import Reply, Transport, http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,6 +100,13 @@ class Playment:
     def details(self) -> ProjectDetails:
         """Return the project's name and batches."""
         return answers.project_details(self._get(f"{self._project()}/details"))
+
+    def server_time(self) -> float | None:
+        """Return the time by Playment's clock in seconds since 1970, or None where its answer tells none.
+
+        Any answer tells it, a refusal too. Raises `TryLater` where there is no answer.
+        """
+        return http_date(self._exchange("GET", f"{self._project()}/details").date)
 
     def attachment(self, url: str) -> str:
         """Return the signed address of a result file, which must be fetched without the key."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Reply:
     """An answer. `body` is decoded; where it was past the limit it is empty and `cut` is set.
 
-    `retry_after` is in seconds, `location` the header's text as it came, both None where absent or unreadable.
+    `retry_after` is in seconds, `location` and `date` the headers' texts as they came; None where absent or unreadable.
     """
 
     status: int
@@ -42,6 +42,7 @@ class Reply:
     cut: bool
     retry_after: float | None
     location: str | None
+    date: str | None
 
 
 class Transport:
@@ -119,7 +120,7 @@ def retry_after_seconds(value: str, now: float) -> float | None:
     """
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value.strip()):
         return float(value)
-    date = _http_date(value)
+    date = http_date(value)
     return None if date is None else max(0.0, date - now)
 
 
@@ -137,6 +138,7 @@ def _read(response: requests.Response, limit: int) -> Reply:
         cut=cut,
         retry_after=_retry_after(response.headers),
         location=response.headers.get("Location"),
+        date=response.headers.get("Date"),
     )
 
 
@@ -145,7 +147,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("Retry-After")
     if value is None:
         return None
-    server_time = _http_date(headers.get("Date"))
+    server_time = http_date(headers.get("Date"))
     return retry_after_seconds(value, time.time() if server_time is None else server_time)
 
 
@@ -237,7 +239,7 @@ def _ca_bundle() -> bool | str:
     return True
 
 
-def _http_date(value: str | None) -> float | None:
+def http_date(value: str | None) -> float | None:
     """Return an HTTP date in seconds since 1970."""
     if value is None:
         return None

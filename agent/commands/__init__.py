@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from agent import __version__
+from agent.commands.check import check
 from agent.commands.demo import demo
 from agent.commands.look import explain, plan, status
 from agent.commands.order import baseline, dismiss, pause, resume, retry
@@ -24,5 +25,5 @@ def cli(context: click.Context, env_file: str | None) -> None:
     context.obj = env_file
 
 
-for command in (run, plan, status, explain, retry, dismiss, baseline, pause, resume, demo, sandbox):
+for command in (run, plan, status, explain, retry, dismiss, baseline, pause, resume, check, demo, sandbox):
     cli.add_command(command)

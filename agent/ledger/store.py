@@ -64,6 +64,19 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def other_world(sql: sqlite3.Connection, world: Mapping[str, str]) -> str | None:
+    """Return what stands against using a ledger for `world`, as the end of a sentence: that it holds another's jobs."""
+    bound = dict(sql.execute("select key, value from agent"))
+    others = [key for key, value in sorted(world.items()) if bound.get(key, "") not in ("", value)]
+    if not others or not sql.execute("select 1 from jobs limit 1").fetchone():
+        return None
+    told = "; ".join(f"{WORLD_HINT[key]} was {bound[key]!r} and is now {world[key]!r}" for key in others)
+    return (
+        f"belongs to other settings: {told}. Set them back, or name a new LEDGER_PATH to start afresh "
+        "(what is in the folder would be sent again there)"
+    )
+
+
 class Ledger:
     """A connection that writes. Use it from one thread at a time; `clock` gives the time in UTC."""
 
@@ -150,15 +163,9 @@ class Ledger:
         Raises LedgerRefused where it holds jobs of another world: the same files would be sent again there.
         """
         with self.transaction():
-            others = [key for key, value in world.items() if self.get(key) not in ("", value)]
-            if others and self.sql.execute("select 1 from jobs limit 1").fetchone():
-                told = "; ".join(
-                    f"{WORLD_HINT[key]} was {self.get(key)!r} and is now {world[key]!r}" for key in sorted(others)
-                )
-                raise LedgerRefused(
-                    f"the ledger {self.path} belongs to other settings: {told}. Set them back, "
-                    "or name a new LEDGER_PATH to start afresh (what is in the folder would be sent again there)",
-                )
+            problem = other_world(self.sql, world)
+            if problem:
+                raise LedgerRefused(f"the ledger {self.path} {problem}")
             self.put(**world)
 
 

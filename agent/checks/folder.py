@@ -1,0 +1,110 @@
+"""Tries whether the watch folder can be read, and how its changes are noticed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent import host
+from agent.checks import fail, ok, warn
+from agent.filters import Name
+from agent.model import is_utf8, join, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.checks import Check
+    from agent.config import Settings
+    from agent.filters import Filters
+
+FOLDER, NOTICING = "watch folder", "noticing"
+ROOM = 2
+"""Watches that the kernel should allow for each folder there is: new ones come, and other programs watch too."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a walk through the watch folder shows. `folders` counts hidden ones and the watch folder too.
+
+    `image` is the path of the first image that is met, `unreadable` are folders that cannot be listed.
+    """
+
+    folders: int = 0
+    links: int = 0
+    image: str | None = None
+    unreadable: list[str] = field(default_factory=list)
+
+
+def survey(root: str, filters: Filters) -> Survey:
+    """Walk through all folders, following no link; a file is looked at only by its name."""
+    found = Survey()
+    left = [("", True)]
+    while left:
+        folder, ours = left.pop()
+        found.folders += 1
+        try:
+            with os.scandir(join(root, folder) if folder else root) as entries:
+                for entry in entries:
+                    path = join(folder, entry.name)
+                    if entry.is_symlink():
+                        found.links += 1
+                    elif entry.is_dir(follow_symlinks=False):
+                        left.append((path, ours and filters.enters(entry.name)))
+                    elif ours and found.image is None and filters.classify(entry.name) is Name.IMAGE:
+                        found.image = path if is_utf8(path) and entry.stat(follow_symlinks=False).st_size else None
+        except FileNotFoundError:
+            found.folders -= 1  # removed since its parent was listed
+        except OSError:
+            found.unreadable.append(folder)
+    return found
+
+
+def check_folder(settings: Settings, found: Survey) -> Iterator[Check]:
+    """Say what the walk showed."""
+    where = str(settings.watch_dir)
+    if "" in found.unreadable:
+        yield fail(FOLDER, f"{where} cannot be listed: this user must be able to read and enter it")
+        return
+    yield ok(FOLDER, f"{where} can be read; {found.folders:,} folders with it and below it")
+    if found.unreadable:
+        first = shown(found.unreadable[0])
+        yield fail(
+            FOLDER,
+            f"{len(found.unreadable):,} folders below it cannot be listed, {first} among them: nothing in them is sent "
+            "until this user may read and enter them",
+        )
+    if found.links:
+        yield warn(
+            FOLDER,
+            f"{found.links:,} symbolic links lie below it: links are never followed, and what they lead to is never "
+            "sent. Put real files or hard links there",
+        )
+
+
+def check_noticing(settings: Settings, found: Survey) -> Check:
+    """Say by what changes are noticed, and whether the kernel's limits leave room for that."""
+    kind = host.filesystem_kind(settings.watch_dir)
+    remote = kind.network or kind.fuse
+    polling = f"the folder is scanned every {min(settings.watch_poll_seconds, settings.watch_rescan_seconds):g} s"
+    if settings.watch_mode == "poll" or (settings.watch_mode == "auto" and remote):
+        why = "WATCH_MODE is poll" if settings.watch_mode == "poll" else f"{kind.name} tells of no remote changes"
+        return ok(NOTICING, f"{polling}: {why}")
+    if remote:
+        return warn(
+            NOTICING,
+            f"WATCH_MODE is events, but {kind.name} tells of no remote changes: they are found by the scan every "
+            f"{settings.watch_rescan_seconds:g} s alone. Set WATCH_MODE=auto",
+        )
+    try:
+        limits = host.inotify_limits()
+    except OSError as error:
+        return warn(NOTICING, f"inotify's limits cannot be read ({error.strerror}); without inotify {polling}")
+    watches = f"inotify allows {limits.max_user_watches:,} watches for {found.folders:,} folders"
+    if limits.max_user_watches < ROOM * found.folders:
+        return warn(
+            NOTICING,
+            f"{watches}, and twice as many as folders should be allowed. As root: "
+            f"sysctl fs.inotify.max_user_watches={max(65536, 4 * found.folders)} (and keep it in /etc/sysctl.d)",
+        )
+    return ok(NOTICING, f"by events ({kind.name}); {watches}")

@@ -1,0 +1,86 @@
+"""`playment-agent check`: what is wrong with the set-up, and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent import logs
+from agent.checks import Level, fail, ok
+from agent.checks.folder import check_folder, check_noticing, survey
+from agent.checks.ledger import check_ledger
+from agent.checks.remote import check_playment, check_publishing
+from agent.commands import shell
+from agent.commands.look import as_json, print_json
+from agent.errors import SettingsError
+from agent.wiring import filters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.checks import Check
+
+STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+
+
+@click.command()
+@as_json
+@shell.settled
+def check(*, as_json: bool) -> None:
+    """Try every part of the set-up for real, and say what is wrong and what to do.
+
+    Nothing is sent and nothing is made: no job, no batch, no ledger. The exit code is 0 where nothing fails, 1 where
+    something does, 2 for settings, 3 where the key or the project is refused.
+
+    Example: playment-agent check
+    """
+    found = []
+    for each in _checks(time.time):
+        found.append(each)
+        if not as_json:
+            _show(each)
+    # Refused access outweighs wrong settings, as these outweigh all else.
+    code = max(each.exit_code for each in found)
+    if as_json:
+        print_json({"exit_code": code, "checks": [dataclasses.asdict(each) for each in found]})
+    sys.exit(code)
+
+
+def _checks(wall: Callable[[], float]) -> Iterator[Check]:
+    """Yield each check as soon as it is made, the quick and local ones first."""
+    try:
+        settings = shell.settings()
+    except SettingsError as error:
+        for problem in error.problems:
+            yield fail("settings", problem, error.exit_code)
+        return
+    named = "work flow" if settings.playment_work_flow_id else "tag"
+    yield ok("settings", f"complete; jobs are made with the {named} {settings.tag_or_work_flow!r}")
+    found = survey(os.fspath(settings.watch_dir), filters_of(settings))
+    yield from check_folder(settings, found)
+    yield check_noticing(settings, found)
+    yield from check_ledger(settings, wall())
+    yield from check_playment(settings, wall)
+    yield check_publishing(settings, found.image)
+
+
+def _show(each: Check) -> None:
+    """Print one check: its text within its column on a terminal, on one line in a pipe."""
+    text = logs.printable(each.text)
+    if not sys.stdout.isatty():
+        click.echo(f"{each.level:<4}  {each.part:<12}  {text}")
+        return
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=4)
+    grid.add_column(width=12, style="bold")
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(each.level, STYLES[each.level]), each.part, Text(text))
+    Console().print(grid)
