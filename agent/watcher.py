@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import threading
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
+from watchdog.utils import BaseThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 log = logging.getLogger(__name__)
+
+# watchdog 7.1 warns, with pages of its insides, wherever a new folder is found by an event and by a walk at once.
+warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
 EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
@@ -59,35 +65,37 @@ class Watcher(FileSystemEventHandler):
         self._root = os.fspath(root).rstrip("/")
         self._notice = notice
         self._observer: BaseObserver | None = None
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> str | None:
         """Begin to watch; return None, or a sentence that says why events cannot be had."""
         observer = None
+        before = set(threading.enumerate())
         try:
             observer = Observer()
             observer.schedule(self, self._root, recursive=True, event_filter=EVENTS)
             observer.start()
         except OSError as error:
-            if observer is not None and observer.is_alive():
-                observer.stop()
-                observer.join()
+            if observer is not None:
+                observer.stop()  # it has a thread and an inotify instance even before it is started
+                if observer.is_alive():
+                    observer.join()
             if error.errno == errno.EMFILE:
                 return f"inotify instances are used up ({error.strerror}): raise fs.inotify.max_user_instances"
             if error.errno == errno.ENOSPC:
                 return f"inotify watches are used up ({error.strerror}): raise fs.inotify.max_user_watches"
             return f"events cannot be had: {error.strerror}"
         self._observer = observer
+        self._threads = [t for t in threading.enumerate() if isinstance(t, BaseThread) and t not in before]
         return None
 
     def is_alive(self) -> bool:
-        """Tell whether events can still come: the observer lives on when an emitter has died, so both are asked."""
-        observer = self._observer
-        return (
-            observer is not None
-            and observer.is_alive()
-            and bool(observer.emitters)
-            and all(emitter.is_alive() for emitter in observer.emitters)
-        )
+        """Tell whether events can still come.
+
+        All of watchdog's threads must live: its observer lives on when an emitter has died, and both do when the
+        thread that reads from the kernel has.
+        """
+        return self._observer is not None and all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
         """Stop watching."""
