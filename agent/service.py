@@ -60,6 +60,7 @@ TROUBLE_SECONDS = 2.0
 """Seconds between tries while the ledger or the folder cannot be used."""
 STOP_SECONDS = 18.0
 """Finish what is in flight for this long; the whole stop is promised to be over in 20 s."""
+STOP_READING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class Service:
                 return self._loop()
             finally:
                 log.info("stopping")
+                self._stopping = True
                 self._notifier.stopping()
 
     # Start
@@ -137,7 +139,7 @@ class Service:
         self._gate = Gate(time.monotonic, settings.submit_jobs_per_minute)
         self._gate.pause(paused=paused)
         self._readers = Workers("read", READERS)
-        stack.callback(self._readers.close, STOP_SECONDS)
+        stack.callback(self._stop_reading)
         self._submitter = self._sending(stack)
         self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
         self._watch.start()
@@ -168,6 +170,15 @@ class Service:
         submitter.start()
         stack.callback(self._stop_sending, submitter)
         return submitter
+
+    def _stop_reading(self) -> None:
+        """Wait for files that are being read; what else is to be read is read after the next start."""
+        self._readers.discard()
+        self._readers.close(STOP_READING_SECONDS)
+
+    def _go_on_reading(self) -> None:
+        if self._stopping:
+            raise FolderUnavailable("not read: the agent is stopping")
 
     def _stop_sending(self, submitter: Submitter) -> None:
         self._notifier.status("stopping: finishing what is in flight")
@@ -200,7 +211,7 @@ class Service:
             self._scanner,
             quiet_of(settings),
             rules_of(settings),
-            reader=Reader(self._scanner, settings.sequence_gaps),
+            reader=Reader(self._scanner, settings.sequence_gaps, self._go_on_reading),
             readers=self._readers,
             ledger=self._ledger,
             post=self._inbox.put,

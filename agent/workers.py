@@ -6,6 +6,7 @@ minutes would hold up a stop that must be over in twenty seconds. These are daem
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -46,6 +47,12 @@ class Workers:
     def submit(self, work: Callable[[], None]) -> None:
         """Have `work` done by the next free thread."""
         self._work.put(work)
+
+    def discard(self) -> None:
+        """Drop what was handed in and has not begun."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._work.get_nowait()
 
     def close(self, seconds: float) -> bool:
         """Let what was handed in be finished, for `seconds` at most; return whether all threads have ended."""
