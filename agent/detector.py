@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from agent.errors import FolderUnavailable
 from agent.filters import Name
 from agent.ledger import looks
-from agent.model import Kind, basename, join, parent, shown
+from agent.model import Kind, basename, is_utf8, join, parent, shown
 from agent.plan import fingerprint, is_at_rest
 from agent.settle import UnitKey
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from agent.filters import Filters
     from agent.intake import Finished, Intake
@@ -171,7 +171,7 @@ class Detector:
 
     def _look_at_images(self, folder: str, paths: Iterable[str], now: float) -> None:
         few = set(paths)
-        if folder not in self._folders or len(few) > MANY_EVENTS:
+        if folder not in self._folders or len(few) > MANY_EVENTS or not all(map(is_utf8, few)):
             self._want(folder, now)
             return
         for path in few:
@@ -212,7 +212,7 @@ class Detector:
         if listing is None:
             self._folder_is_gone(folder)
             return
-        for subfolder in listing.subfolders:
+        for subfolder in _told_apart(listing.subfolders):
             if subfolder not in self._folders:
                 self._folders[subfolder] = None
                 self._want(subfolder, now)
@@ -232,16 +232,16 @@ class Detector:
         known = looks.images_in(self._reads, listing.folder)
         at_rest = True
         present = set()
-        for entry in listing.images:
-            path = join(listing.folder, entry.name)
+        stamps = {join(listing.folder, entry.name): entry.stamp for entry in listing.images}
+        for path in _told_apart(stamps):
             unit = UnitKey(path, Kind.IMAGE)
             present.add(shown(path))
             row = known.get(path) or known.get(shown(path))
             if unit in self._intake.busy:
                 at_rest = False
-            elif unit in self._intake.settle or row is None or not is_at_rest(*row, entry.stamp):
+            elif unit in self._intake.settle or row is None or not is_at_rest(*row, stamps[path]):
                 at_rest = False
-                self._intake.see_image(unit, entry.stamp, now)
+                self._intake.see_image(unit, stamps[path], now)
         self._miss(listing.folder, present, Kind.IMAGE)
         return at_rest
 
@@ -277,3 +277,15 @@ class Detector:
             self._miss(name, set(), Kind.SEQUENCE)
         for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
             self._intake.miss(unit)
+
+
+def _told_apart(paths: Collection[str]) -> Iterator[str]:
+    r"""Yield the paths of one folder but for those that the ledger could not tell from another one's.
+
+    The byte E9 is shown as `\xe9`, and a file may be called just that: each would undo what is written of the other.
+    """
+    for path in paths:
+        if not is_utf8(path) and shown(path) in paths:
+            log.warning("%s: its name is not UTF-8, and another one is called just that: rename it", shown(path))
+        else:
+            yield path
