@@ -71,14 +71,14 @@ def check_folder(settings: Settings, found: Survey) -> Iterator[Check]:
         first = shown(found.unreadable[0])
         yield fail(
             FOLDER,
-            f"{len(found.unreadable):,} folders below it cannot be listed, {first} among them: nothing in them is sent "
+            f"folders below it cannot be listed ({len(found.unreadable):,}; {first} is one): nothing in them is sent "
             "until this user may read and enter them",
         )
     if found.links:
         yield warn(
             FOLDER,
-            f"{found.links:,} symbolic links lie below it: links are never followed, and what they lead to is never "
-            "sent. Put real files or hard links there",
+            f"symbolic links lie below it ({found.links:,}): they are never followed, and what they lead to "
+            "is never sent. Put real files or hard links there",
         )
 
 

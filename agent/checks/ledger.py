@@ -60,7 +60,7 @@ def _place(path: Path) -> Iterator[Check]:
         )
         return
     free = shutil.disk_usage(folder).free
-    room = f"{free / 2**20:,.0f} MiB are free in {folder}"
+    room = f"{free / 2**30:,.1f} GiB are free in {folder}"
     if free < LITTLE_SPACE:
         yield warn(LEDGER, f"only {room}: nothing is sent that cannot be recorded first, so make room")
     else:

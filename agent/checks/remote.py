@@ -37,12 +37,8 @@ def check_playment(settings: Settings, wall: Callable[[], float]) -> Iterator[Ch
         try:
             details = playment.details()
         except AccessRefused as error:
-            yield fail(
-                PLAYMENT,
-                f"{settings.playment_base_url} refuses the key or the project {settings.playment_project_id}: {error}. "
-                "Look at PLAYMENT_API_KEY, PLAYMENT_PROJECT_ID and the key's rights",
-                error.exit_code,
-            )
+            where = f"{settings.playment_base_url}, project {settings.playment_project_id}"
+            yield fail(PLAYMENT, f"{where}: {error}", error.exit_code)
         except TryLater as error:
             yield fail(PLAYMENT, f"{error}. Look at PLAYMENT_BASE_URL, the network and its proxy, or try again later")
             return

@@ -42,8 +42,9 @@ def demo(*, keep: bool) -> None:
     Example: playment-agent demo --keep
     """
     console = Console(highlight=False)
-    # A plain exit, so that a stop by SIGTERM cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # A plain exit, so that these clean up as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="playment-demo-")))
     try:
         clean = _demo(console, folder, keep=keep)

@@ -99,7 +99,7 @@ def test_the_whole_job_in_a_pipe_whatever_is_set(tmp_path: Path) -> None:
 
 
 def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with subprocess.Popen(
             COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as running:
