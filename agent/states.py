@@ -56,7 +56,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.COMPLETED: frozenset(),
     State.HELD: frozenset({State.PENDING, State.SETTLING, State.GONE, State.IGNORED}),
     State.INVALID: frozenset({State.SETTLING, State.GONE, State.IGNORED}),
-    State.FAILED: frozenset({State.PENDING, State.HELD, State.INVALID, State.IGNORED}),
+    State.FAILED: frozenset({State.PENDING, State.SUBMITTED, State.HELD, State.INVALID, State.IGNORED}),
     State.DUPLICATE: frozenset({State.SUBMITTED, State.IGNORED}),
     State.GONE: frozenset({State.SETTLING, State.IGNORED}),
     State.IGNORED: frozenset(),
@@ -109,11 +109,12 @@ class Verdict:
     delay: float | None = None
 
 
-def verdict(error: RemoteError, *, attempts: int, trying_for: float, others_succeed: bool, random: float) -> Verdict:
+def verdict(error: RemoteError, *, attempts: int, trying_for: float, passed_by: int, random: float) -> Verdict:
     """Decide what becomes of a job whose `attempts`-th try ended in `error`.
 
-    `trying_for` is the number of seconds since its first try; `others_succeed` tells whether other jobs were accepted
-    meanwhile. An AccessRefused puts the job back untouched: that nothing can be sent is not the job's fault.
+    `trying_for` is the number of seconds since its first try; `passed_by` is how many of its tries failed while another
+    job was accepted: in an outage, nobody's tries count. An AccessRefused puts the job back untouched: that nothing can
+    be sent is not the job's fault.
     """
     reason = str(error)
     if isinstance(error, AccessRefused):
@@ -122,7 +123,7 @@ def verdict(error: RemoteError, *, attempts: int, trying_for: float, others_succ
         return Verdict(State.FAILED, reason, error.code, nothing_made=True)
     if error.code == "FS_0007" and trying_for >= ATTACHMENT_PATIENCE:
         return Verdict(State.FAILED, f"{reason} (for 24 hours)", error.code, nothing_made=True)
-    if attempts >= GIVE_UP_ATTEMPTS and others_succeed:
+    if passed_by >= GIVE_UP_ATTEMPTS:
         sentence = f"given up after {attempts} tries while other jobs went through: {reason}"
         return Verdict(State.FAILED, sentence, error.code, nothing_made=error.refused)
     delay = max(backoff(attempts, random), error.retry_after or 0.0)
