@@ -42,8 +42,8 @@ def demo(*, keep: bool) -> None:
     Example: playment-agent demo --keep
     """
     console = Console(highlight=False)
-    # A plain exit, so that these clean up as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # A plain exit, so that the folder is removed; also where a shell started us with Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="playment-demo-")))
     try:
