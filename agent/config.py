@@ -108,12 +108,14 @@ def parse(
     watch_problem: Callable[[Path], str | None],
     ledger_problem: Callable[[Path], str | None],
     env_file: Path | None = None,
+    needs_key: bool = True,
 ) -> Settings:
     """Read the settings from `given`; an empty text counts as not set.
 
     `read_text` returns what a file holds and raises OSError or UnicodeDecodeError. `resolve` makes a path absolute and
     follows symbolic links. `watch_problem` and `ledger_problem` say what is wrong with the place, if anything is;
-    their sentences go on after the variable's name and path. `env_file` is the resolved file that texts came from.
+    their sentences go on after the variable's name and path. `env_file` is the resolved file that texts came from. A
+    command that asks Playment nothing needs no key: then none is read, and it is an empty secret.
 
     Raises SettingsError with every problem there is; none of them holds a secret.
     """
@@ -130,7 +132,7 @@ def parse(
         elif variable.required:
             problems.append(f"{variable.name} is not set. {variable.explanation}.")
     key_file = found.pop("playment_api_key_file")
-    found["playment_api_key"] = _key(given, read_text, problems)
+    found["playment_api_key"] = _key(given, read_text, problems) if needs_key else Secret("")
     problems += _edition_problems(given, found["playment_priority_weight"])
     found["playment_batch_name"] = _batch_name(found["playment_batch"], found["playment_batch_name"])
     kept = {"PLAYMENT_API_KEY_FILE": resolve(key_file) if key_file else None, "The file of settings": env_file}

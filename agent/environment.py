@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None) -> config.Settings:
+def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_key: bool = True) -> config.Settings:
     """Return the settings from `environ` and from `env_file`, or `.env` in `cwd` where that exists.
 
-    Relative paths are taken from `cwd`. Logs a warning where others can read a key in the file.
+    Relative paths are taken from `cwd`. The key is not read where it is not needed: with a systemd credential only
+    the service can. Logs a warning where others can read a key in the file.
     Raises SettingsError with every problem, also those of the places that the settings name.
     """
     file, written, problems = _written(cwd, env_file)
@@ -48,6 +49,7 @@ def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None) -> config
             watch_problem=_watch_problem,
             ledger_problem=_ledger_problem,
             env_file=resolve(str(file)) if file else None,
+            needs_key=needs_key,
         )
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from None

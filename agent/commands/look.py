@@ -48,7 +48,7 @@ def plan(*, as_json: bool) -> None:
 
     Example: playment-agent plan --json
     """
-    settings = shell.settings()
+    settings = shell.settings(needs_key=False)
     steps = list(forecast.forecast(settings))
     if as_json:
         print_json([step.as_dict() for step in steps])
@@ -102,7 +102,7 @@ def explain(*, path: str) -> None:
 
     Example: playment-agent explain inbox/cam1/frame_1.jpg
     """
-    settings = shell.settings()
+    settings = shell.settings(needs_key=False)
     for line in explanation.explain(settings, path, os.getcwd()):
         _say_wrapped(line)
 

@@ -114,7 +114,7 @@ def baseline() -> None:
 
     Example: playment-agent baseline
     """
-    settings = shell.settings()
+    settings = shell.settings(needs_key=False)
     with (
         host.lock_file(settings.lock_path),
         host.lock_folder(settings.watch_dir),

@@ -50,9 +50,12 @@ def _env_file() -> Path | None:
     return Path(chosen) if chosen else None
 
 
-def settings() -> Settings:
-    """Return the settings, all checked, with logging set up for them. Raises SettingsError."""
-    found = environment.load(os.environ, Path.cwd(), _env_file())
+def settings(*, needs_key: bool = True) -> Settings:
+    """Return the settings, all checked, with logging set up for them; a key only where one is needed.
+
+    Raises SettingsError.
+    """
+    found = environment.load(os.environ, Path.cwd(), _env_file(), needs_key=needs_key)
     logs.set_up(found.log_level, found.log_format)
     return found
 

@@ -192,3 +192,17 @@ def test_the_ledgers_path_alone_needs_no_other_setting(tmp_path: Path) -> None:
     assert environment.load_ledger_path({}, tmp_path, None) == tmp_path / "l/l.db"
     with pytest.raises(SettingsError, match="is not there"):
         environment.load_ledger_path({}, tmp_path, Path("no.env"))
+
+
+def test_a_command_that_asks_playment_nothing_needs_no_key(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    given = {
+        "PLAYMENT_PROJECT_ID": "p1",
+        "PLAYMENT_TAG": "boxes",
+        "WATCH_DIR": "inbox",
+        "PUBLISH_TO": "https://files.example.com/",
+        "PLAYMENT_API_KEY_FILE": "only-for-the-service",
+    }
+    with pytest.raises(SettingsError, match="PLAYMENT_API_KEY_FILE"):
+        environment.load(given, tmp_path, None)
+    assert environment.load(given, tmp_path, None, needs_key=False).playment_api_key.reveal() == ""
