@@ -68,12 +68,12 @@ def _on_disk(settings: Settings, path: str) -> Iterator[str]:
         yield str(error)
         return
     is_folder = kind == "a folder"
+    if kind not in (None, "a folder"):
+        yield f"{shown(path)}: it is {kind}, which is never followed or read"
+        return
     reason = filters.explain(path, is_folder=is_folder) if path else None
     if reason is not None:
         yield f"{shown(path)}: {reason}"
-        return
-    if kind not in (None, "a folder"):
-        yield f"{shown(path)}: it is {kind}, which is never followed or read"
         return
     folder = path if is_folder else parent(path)
     if filters.kind(folder) is Kind.IMAGE and is_folder:
