@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from agent.gate import Gate
     from agent.playment import Playment
+    from agent.workers import Pool
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Access:
     def judge(self, error: AccessRefused) -> RemoteError:
         """Ask for the project's details once: refused too, everything stops; else the refusal is this job's alone."""
         with self._lock:
-            if self._gate.blocked:
+            if not self._gate.enter():
                 return error
             try:
                 self._playment.details()
@@ -48,21 +49,30 @@ class Access:
                 self._tell(reason)
                 return error
             except RemoteError as other:
-                return TryLater(str(other), code=other.code, refused=True)
+                asked = other.retry_after if isinstance(other, TryLater) else None
+                return TryLater(str(other), code=other.code, retry_after=asked, refused=True)
             return Refused(str(error), code=error.code)
 
-    def look_for_recovery(self) -> float:
-        """While blocked, ask slowly whether Playment lets us in again; return seconds until the next time."""
-        wait = self._next_probe - self._monotonic()
+    def turn(self, pool: Pool) -> float:
+        """While blocked, have `pool` ask slowly whether Playment lets us in again; return seconds until the next time.
+
+        Not in the caller's thread: an answer may take longer than a stop is allowed to.
+        """
+        wait = max(self._next_probe - self._monotonic(), self._gate.held_for())
         if wait > 0:
             return wait
         self._next_probe = self._monotonic() + BLOCKED_PROBE
+        pool.submit(self._look_for_recovery)
+        return BLOCKED_PROBE
+
+    def _look_for_recovery(self) -> None:
         try:
             self._playment.details()
         except RemoteError as error:
             log.error("still blocked: %s", error)  # noqa: TRY400 (a sentence, no defect)
-            return BLOCKED_PROBE
+            if isinstance(error, TryLater) and error.retry_after:
+                self._gate.hold(error.retry_after)
+            return
         log.warning("Playment lets us in again: sending goes on")
         self._gate.block("")
         self._tell("")
-        return 0.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.errors import LedgerUnavailable, RemoteError, TryLater
-from agent.ledger import jobs
+from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
+from agent.ledger import jobs, lookups
 from agent.lookup import search, why_not_ours
 from agent.states import State, backoff
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
+    from agent.access import Access
     from agent.gate import Gate
-    from agent.ledger.jobs import Lookup
+    from agent.ledger.lookups import Lookup
     from agent.ledger.store import Ledger, LedgerThread
     from agent.lookup import Found
     from agent.rig import Rig
@@ -28,20 +29,24 @@ log = logging.getLogger(__name__)
 GATHERING = 30.0
 """Seconds for which a job may wait for others, so that one pass over the lists serves them all."""
 IDLE = 3600.0
+SHORTEST_WAIT = 1.0
+"""Seconds between a pass that came to nothing and the next."""
 
 
 class Adoption:
     """One pass at a time over Playment's lists, for all jobs that wait for one. `done` is called after each."""
 
-    def __init__(self, rig: Rig, ledger: LedgerThread, gate: Gate, worker: Pool, done: Callable[[], None]) -> None:
+    def __init__(
+        self, rig: Rig, ledger: LedgerThread, gate: Gate, *, access: Access, worker: Pool, done: Callable[[], None]
+    ) -> None:
         self._rig = rig
         self._ledger = ledger
         self._gate = gate
+        self._access = access
         self._done = done
         self._worker = worker
-        self._lock = threading.Lock()
         self._gathering_since: float | None = None
-        self._not_before = 0.0
+        self._not_before = -math.inf
         self._failures = 0
         self.running = 0
 
@@ -52,7 +57,7 @@ class Adoption:
         """
         if self.running:
             return IDLE
-        wanted = jobs.lookups(reads, self._rig.now())
+        wanted = lookups.lookups(reads, self._rig.now())
         now = self._rig.monotonic()
         if not wanted:
             self._gathering_since = None
@@ -73,29 +78,33 @@ class Adoption:
         return self._worker.close(seconds)
 
     def _pass(self, wanted: Sequence[Lookup]) -> None:
+        self._not_before = self._rig.monotonic() + SHORTEST_WAIT
         try:
-            if self._gate.enter():
-                found = search(self._rig.playment, wanted)
+            found = search(self._rig.playment, wanted, self._gate.enter)
+            if found is not None:
                 self._ledger.call(partial(self._settle, wanted=wanted, found=found))
                 self._failures = 0
+                self._not_before = -math.inf
                 log.info("looked up %d jobs in Playment's lists, found %d", len(wanted), len(found))
                 for lookup in wanted:
                     if lookup.why == "changed":
                         self._rig.on_changed(lookup.path, lookup.kind)
         except RemoteError as error:
-            self._failures += 1
-            asked = error.retry_after if isinstance(error, TryLater) else None
-            if asked:
-                self._gate.hold(asked)
-            wait = max(asked or 0.0, 1.0, backoff(self._failures, 1.0))
-            self._not_before = self._rig.monotonic() + wait
-            log.warning("Playment's lists cannot be read, trying again in %d s: %s", wait, error)
+            self._failed(self._access.judge(error) if isinstance(error, AccessRefused) else error)
         except LedgerUnavailable as error:
             log.error("what was found is looked up again: %s", error)  # noqa: TRY400 (a sentence, no defect)
-            self._not_before = self._rig.monotonic() + 1.0
         finally:
             self.running = 0
             self._done()
+
+    def _failed(self, error: RemoteError) -> None:
+        self._failures += 1
+        asked = error.retry_after if isinstance(error, TryLater) else None
+        if asked:
+            self._gate.hold(asked)
+        wait = max(asked or 0.0, SHORTEST_WAIT, backoff(self._failures, 1.0))
+        self._not_before = self._rig.monotonic() + wait
+        log.warning("Playment's lists cannot be read, trying again in %d s: %s", wait, error)
 
     @staticmethod
     def _settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: dict[str, Found]) -> None:
@@ -106,11 +115,11 @@ class Adoption:
                 continue
             hit = found.get(lookup.reference_id)
             if hit is None:
-                jobs.not_found(ledger, lookup)
+                lookups.not_found(ledger, lookup)
                 continue
             reason = why_not_ours(hit, lookup)
             if reason is None:
                 jobs.accepted(ledger, lookup.id, hit.job.id, "found in Playment's lists: an earlier try had worked")
                 ledger.set(lookup.id, batch_id=hit.batch_id)
             else:
-                jobs.not_ours(ledger, lookup.id, reason)
+                lookups.not_ours(ledger, lookup.id, reason)

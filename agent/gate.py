@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 BURST_SECONDS = 1.0
 """How much of an unused rate may be made up for at once."""
+LONGEST_WAIT = 3600.0
+"""A server may name any date; `threading` takes no more than 292 years."""
 
 
 class Gate:
@@ -73,5 +75,5 @@ class Gate:
         """Wait while held back; return whether a request may leave now."""
         with self._changed:
             while not self.is_shut and (seconds := self.held_for()) > 0:
-                self._changed.wait(seconds)
+                self._changed.wait(min(seconds, LONGEST_WAIT))
             return not self.is_shut

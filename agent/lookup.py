@@ -6,12 +6,15 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.answers import bad_reply
+from agent.errors import AccessRefused, Refused
 from agent.model import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from agent.ledger.jobs import Lookup
+    from agent.errors import RemoteError
+    from agent.ledger.lookups import Lookup
     from agent.playment import ListedJob, Playment
 
 log = logging.getLogger(__name__)
@@ -25,30 +28,56 @@ class Found:
     batch_id: str
 
 
-def search(playment: Playment, wanted: Sequence[Lookup]) -> dict[str, Found]:
+def search(playment: Playment, wanted: Sequence[Lookup], may_go: Callable[[], bool]) -> dict[str, Found] | None:
     """Look for jobs by reference id, with one shared pass over each list; return what was found, by reference id.
 
     The batches that the intents name come first, then the default one, then the others; the pass ends with the page
-    that shows the last one wanted. Raises RemoteError.
+    that shows the last one wanted. `may_go` is asked before each request; None where it said no. Raises RemoteError.
     """
     missing = {lookup.reference_id for lookup in wanted}
     found: dict[str, Found] = {}
-    for batch_id in _batches(playment, wanted):
-        for job in playment.iter_batch_jobs(batch_id):
-            if job.reference_id in missing:
-                missing.remove(job.reference_id)
-                found[job.reference_id] = Found(job, batch_id)
-                if not missing:
-                    return found
+    named = list(dict.fromkeys(lookup.batch_id for lookup in wanted if lookup.batch_id is not None))
+    refused: dict[str, RemoteError] = {}
+    for batch_id in named:
+        try:
+            if not _look_in(playment, batch_id, missing, found, may_go):
+                return None
+        except (Refused, AccessRefused) as error:  # a batch that was deleted holds up nobody
+            log.warning("the batch %s cannot be listed: %s", batch_id, error)
+            refused[batch_id] = error
+        if not missing:
+            return found
+    if not may_go():
+        return None
+    for batch in sorted(playment.details().batches, key=lambda batch: not batch.is_default):
+        if batch.id in refused:
+            raise refused[batch.id]
+        if batch.id not in named and missing and not _look_in(playment, batch.id, missing, found, may_go):
+            return None
     return found
 
 
-def _batches(playment: Playment, wanted: Sequence[Lookup]) -> Iterator[str]:
-    """Yield the ids of the batches to look in; the project's details are asked for only once they are needed."""
-    named = list(dict.fromkeys(lookup.batch_id for lookup in wanted if lookup.batch_id is not None))
-    yield from named
-    batches = sorted(playment.details().batches, key=lambda batch: not batch.is_default)
-    yield from (batch.id for batch in batches if batch.id not in named)
+def _look_in(
+    playment: Playment, batch_id: str, missing: set[str], found: dict[str, Found], may_go: Callable[[], bool]
+) -> bool:
+    """Move from `missing` to `found` what the batch's list shows; False where `may_go` said no."""
+    token: str | None = None
+    seen: set[str] = set()
+    while missing:
+        if not may_go():
+            return False
+        page = playment.batch_jobs(batch_id, token)
+        for job in page.jobs:
+            if job.reference_id in missing:
+                missing.remove(job.reference_id)
+                found[job.reference_id] = Found(job, batch_id)
+        token = page.next_page_token
+        if token is None:
+            break
+        if token in seen:
+            raise bad_reply("its page tokens go round in a circle")
+        seen.add(token)
+    return True
 
 
 def why_not_ours(found: Found, wanted: Lookup) -> str | None:

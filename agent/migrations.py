@@ -58,7 +58,8 @@ def m001_jobs(connection: sqlite3.Connection) -> None:
         create index jobs_folder on jobs (folder, path);
         create index jobs_state on jobs (state, updated_at);
         create index jobs_digest on jobs (digest) where digest is not null;
-        create index jobs_pending on jobs (next_attempt_at, id) where state = 'pending';
+        create index jobs_pending on jobs (next_attempt_at, id) where state = 'pending' and lookup is null;
+        create index jobs_lookup on jobs (next_attempt_at, id) where state = 'pending' and lookup is not null;
 
         create table frames (
             job integer not null references jobs (id) on delete cascade,
@@ -90,6 +91,7 @@ def m001_jobs(connection: sqlite3.Connection) -> None:
             detail text not null default ''
         ) strict;
         create index events_job on events (job);
+        create index events_submitted on events (id) where event = 'submitted';
 
         create table agent (
             key text primary key,

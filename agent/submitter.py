@@ -8,11 +8,11 @@ ledger's thread, and a job counts as in flight until its outcome is committed.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import sqlite3
 import threading
 from collections import deque
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,12 @@ from agent.errors import (
     RemoteError,
     TryLater,
 )
-from agent.ledger import jobs
+from agent.ledger import jobs, lookups
 from agent.model import basename, parent
+from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
-from agent.publishers.probe import sample
-from agent.states import State, Verdict, verdict
+from agent.publication import publish
+from agent.states import State, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from agent.gate import Gate
     from agent.ledger.jobs import Candidate
     from agent.ledger.store import Ledger, LedgerThread
-    from agent.model import Frame, Job
+    from agent.model import Job
     from agent.rig import Rig
     from agent.workers import Pools
 
@@ -47,8 +48,10 @@ log = logging.getLogger(__name__)
 
 AHEAD = 3
 """Jobs claimed for each posting worker, so that none waits for a commit."""
-LEDGER_RETRY = 2.0
 IDLE = 3600.0
+DEFECT = "a defect in playment-agent; please report it"
+CLOCK_SLACK = 60.0
+"""Seconds by which the clock may be set back before what waits for its time is taken up at once."""
 
 
 class Submitter:
@@ -69,11 +72,12 @@ class Submitter:
         self._publishing_ids: set[int] = set()
         self._posting_ids: set[int] = set()
         self._ready: deque[Job] = deque()
-        self._unwritten: deque[tuple[int, Callable[[Ledger], object], Callable[[], None]]] = deque()
+        self._outcomes = Outcomes(ledger, rig.monotonic, self.wake)
         self._access = Access(rig.playment, gate, rig.monotonic, self._tell_blocked)
-        self._not_before = 0.0
+        self._not_before = -math.inf
+        self._clock_lead = self._lead()
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
-        self._adoption = Adoption(rig, ledger, gate, pools.looking, self.wake)
+        self._adoption = Adoption(rig, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 
     def start(self) -> None:
@@ -99,8 +103,7 @@ class Submitter:
         deadline = self._rig.monotonic() + seconds
         clean = [pool.close(max(0.0, deadline - self._rig.monotonic())) for pool in (self._publishing, self._posting)]
         clean.append(self._adoption.close(max(0.0, deadline - self._rig.monotonic())))
-        for _, work, _ in self._unwritten:
-            self._ledger.submit(work)
+        self._outcomes.flush()
         return all(clean)
 
     def _run(self) -> None:
@@ -111,7 +114,7 @@ class Submitter:
                 log.error("the ledger: %s; trying again in %d s", error, LEDGER_RETRY)  # noqa: TRY400 (a sentence, no defect)
                 wait = LEDGER_RETRY
             except Exception:
-                log.exception("a defect in playment-agent; please report it")
+                log.exception(DEFECT)
                 wait = LEDGER_RETRY
             with self._wake:
                 if not self._woken:
@@ -120,15 +123,15 @@ class Submitter:
 
     def turn(self) -> float:
         """Do what can be done now; return after how many seconds to look again unless woken."""
-        waits = [IDLE]
-        if self._unwritten:
-            self._write_again()
-            waits.append(LEDGER_RETRY)
+        waits = [self._outcomes.again() or IDLE, self._not_before_wait()]
         if self._gate.blocked:
-            waits.append(self._access.look_for_recovery())
-        ledger_wait = self._not_before - self._rig.monotonic()
-        if self._gate.is_shut or ledger_wait > 0:
-            return min(*waits, ledger_wait if ledger_wait > 0 else IDLE)  # whoever opens the gate wakes this up
+            waits.append(self._access.turn(self._publishing))
+        self._mind_the_clock()
+        if self._gate.is_shut:
+            self._put_back()
+            return min(waits)
+        if self._not_before_wait() < IDLE:
+            return min(waits)
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
         if room > self._limit_posting // 2 or (room and not self._posting_ids):
@@ -145,6 +148,27 @@ class Submitter:
             waits.append(max(seconds, 0.05))
         return min(waits)
 
+    def _not_before_wait(self) -> float:
+        """Return for how many seconds no intent is written, IDLE where one may be now."""
+        wait = self._not_before - self._rig.monotonic()
+        return wait if wait > 0 else IDLE
+
+    def _put_back(self) -> None:
+        """Let go of the jobs that were ready: nothing may leave, and nobody knows for how long."""
+        while self._ready:
+            self._publishing_ids.discard(self._ready.popleft().id)
+
+    def _lead(self) -> float:
+        return self._rig.now().timestamp() - self._rig.monotonic()
+
+    def _mind_the_clock(self) -> None:
+        """Take up at once what would else wait for a time that has become far: the clock was set back."""
+        lead = self._lead()
+        if lead < self._clock_lead - CLOCK_SLACK:
+            log.warning("the clock was set back by %d s: what waits is taken up now", self._clock_lead - lead)
+            self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
+        self._clock_lead = lead
+
     # Publishing and probing
 
     def _prepare(self, candidate: Candidate) -> None:
@@ -156,30 +180,24 @@ class Submitter:
             self._publishing.submit(partial(self._publish, candidate, name))
 
     def _publish(self, candidate: Candidate, batch_name: str | None) -> None:
-        job = candidate.job
+        job_id, tries = candidate.job.id, candidate.job.attempts + 1
         try:
-            if not candidate.frozen:
-                sources = [self._rig.publisher.source(frame.path, frame.digest) for frame in job.frames]
-                job = replace(job, frames=jobs.with_sources(job.frames, sources))
-            if batch_name is not None:
-                job = replace(job, batch_id=self._rig.batches.resolve(batch_name))
-            if self._rig.probe is not None:
-                for frame in self._sampled(job.frames):
-                    if not self._gate.enter():
-                        self._publishing_ids.discard(job.id)
-                        return
-                    assert frame.src is not None
-                    self._rig.probe.check(frame.src, frame.stamp.size)
+            job = publish(self._rig, self._gate, self._random, candidate, batch_name)
         except RemoteError as error:
-            self._failed(job, error, tries=job.attempts + 1)
-        else:
-            self._ready.append(job)
+            self._failed(candidate.job, error, tries=tries)
+        except LedgerUnavailable:
+            self._not_before = self._rig.monotonic() + LEDGER_RETRY
+            self._publishing_ids.discard(job_id)
             self.wake()
-
-    def _sampled(self, frames: Sequence[Frame]) -> Sequence[Frame]:
-        if self._rig.probe_all:
-            return frames
-        return [frames[position] for position in sample(len(frames), self._random)]
+        except Exception as error:
+            log.exception(DEFECT)
+            self._failed(candidate.job, _defect(error), tries=tries)
+        else:
+            if job is None:
+                self._publishing_ids.discard(job_id)
+            else:
+                self._ready.append(job)
+            self.wake()
 
     # Intent
 
@@ -213,7 +231,7 @@ class Submitter:
         try:
             if not self._gate.enter():
                 later = Verdict(State.PENDING, "not sent yet", "", nothing_made=True, delay=0.0)
-                self._write(job.id, partial(jobs.put_off, job=job.id, verdict=later))
+                self._write(job.id, partial(jobs.put_off, job=job.id, decided=later))
                 return
             changed = self._changed(job)
             if changed is not None:
@@ -223,11 +241,14 @@ class Submitter:
                 return
             job_id = self._rig.playment.create_job(body(job))
         except DuplicateReference as error:
-            self._write(job.id, partial(jobs.in_use, job=job.id, reason=str(error)))
+            self._write(job.id, partial(lookups.in_use, job=job.id, reason=str(error)))
         except FolderUnavailable as error:
             self._failed(job, TryLater(str(error), code="folder", refused=True), tries=job.attempts)
         except RemoteError as error:
             self._failed(job, error, tries=job.attempts)
+        except Exception as error:
+            log.exception(DEFECT)
+            self._failed(job, _defect(error), tries=job.attempts)
         else:
             self._write(job.id, partial(jobs.accepted, job=job.id, job_id=job_id))
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
@@ -252,45 +273,28 @@ class Submitter:
             self._gate.hold(error.retry_after)
         level = logging.INFO if isinstance(error, TryLater) else logging.WARNING
         log.log(level, "%s: %s", job.reference_id, error)
-        self._write(job.id, partial(self._put_off, job=job.id, error=error, tries=tries))
-
-    def _put_off(self, ledger: Ledger, *, job: int, error: RemoteError, tries: int) -> None:
-        seconds, others = jobs.trying_for(ledger, job)
-        decided = verdict(
-            error,
-            attempts=tries,
-            trying_for=seconds,
-            others_succeed=others,
-            random=self._random.random(),
-        )
-        jobs.put_off(ledger, job, decided)
+        chance = self._random.random()
+        self._write(job.id, partial(jobs.failed, job=job.id, error=error, tries=tries, random=chance))
 
     # Writing
 
     def _tell_blocked(self, reason: str) -> None:
-        self._ledger.submit(lambda ledger: ledger.put(blocked=reason))
+        self._outcomes.write(lambda ledger: ledger.put(blocked=reason))
 
     def _write(self, job: int, work: Callable[[Ledger], object], then: Callable[[], None] = lambda: None) -> None:
-        """Have an outcome written; the job is in flight until it is committed, however long a full disk takes.
+        """Have an outcome written; the job is in flight until it is committed.
 
         `then` is called after the commit: whoever looks at the row because of it must not see it as it was.
         """
-        self._ledger.submit(work).add_done_callback(partial(self._written, job, work, then))
 
-    def _written(
-        self, job: int, work: Callable[[Ledger], object], then: Callable[[], None], future: Future[object]
-    ) -> None:
-        error = future.exception()
-        if isinstance(error, LedgerUnavailable):
-            self._unwritten.append((job, work, then))
-        else:
-            if error is not None:
-                log.error("a defect in playment-agent; please report it", exc_info=error)
+        def written() -> None:
             self._posting_ids.discard(job)
             self._publishing_ids.discard(job)
             then()
-        self.wake()
 
-    def _write_again(self) -> None:
-        for _ in range(len(self._unwritten)):
-            self._write(*self._unwritten.popleft())
+        self._outcomes.write(work, written)
+
+
+def _defect(error: Exception) -> TryLater:
+    """Return what a defect of ours means for its job: it waits as after any failure, and holds up no other."""
+    return TryLater(f"a defect in playment-agent, told in its log ({type(error).__name__})", code="defect")

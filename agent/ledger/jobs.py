@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING
 from agent.ledger.store import iso
 from agent.ledger.units import frames_of, state_of
 from agent.model import Edition, Frame, Job, Kind
-from agent.states import LOOKUP_PATIENCE, State, Verdict
+from agent.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
+    from agent.errors import RemoteError
     from agent.ledger.store import Ledger
 
 COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, frame_count"
-
-
-SHORTEST_LOOKUP_WAIT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +40,6 @@ class Terms:
     tag: str
     batch_id: str | None
     priority_weight: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A job to be found in Playment's lists. `why`: `duplicate`, `changed` or `given-up`.
-
-    `attempted` tells whether an earlier try of ours was never answered.
-    """
-
-    id: int
-    path: str
-    reference_id: str
-    tag: str | None
-    batch_id: str | None
-    frame_count: int
-    kind: Kind
-    digest: str
-    why: str
-    attempted: bool
 
 
 def due(sql: sqlite3.Connection, now: datetime, limit: int, exclude: Collection[int], terms: Terms) -> list[Candidate]:
@@ -103,9 +82,9 @@ def _candidate(sql: sqlite3.Connection, row: Sequence[object], terms: Terms) -> 
 def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool) -> datetime | None:
     """Return when the next pending job is to be sent (or, with `lookup`, looked up), None where none waits."""
     rows = sql.execute(
-        "select id, next_attempt_at from jobs where state = 'pending' and (lookup is not null) = ? "
+        f"select id, next_attempt_at from jobs where state = 'pending' and lookup is {'not ' if lookup else ''}null "  # noqa: S608
         "order by next_attempt_at limit ?",
-        (lookup, len(exclude) + 1),
+        (len(exclude) + 1,),
     )
     return next((datetime.fromisoformat(at) for job, at in rows if job not in exclude), None)
 
@@ -161,7 +140,19 @@ def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:
     )
 
 
-def put_off(ledger: Ledger, job: int, verdict: Verdict) -> None:
+def failed(ledger: Ledger, job: int, error: RemoteError, *, tries: int, random: float) -> None:
+    """Write what the `tries`-th try of a job means that ended in `error`; `random` is uniform in [0, 1)."""
+    decided = verdict(
+        error,
+        attempts=tries,
+        trying_for=_trying_for(ledger, job),
+        passed_by=_passed_by(ledger, job, tries) if tries >= GIVE_UP_ATTEMPTS else 0,
+        random=random,
+    )
+    put_off(ledger, job, decided)
+
+
+def put_off(ledger: Ledger, job: int, decided: Verdict) -> None:
     """Write what a failed try means for its job (see `states.verdict`), be it before or after the request left.
 
     Nothing is written where the job is neither pending nor submitting any more: its files changed meanwhile.
@@ -171,43 +162,27 @@ def put_off(ledger: Ledger, job: int, verdict: Verdict) -> None:
         "select attempts, unanswered, lookup, trying_since from jobs where id = ?", (job,)
     ).fetchone()
     if state is State.SUBMITTING:
-        unanswered -= verdict.nothing_made
+        unanswered -= decided.nothing_made
     elif state is State.PENDING:
         attempts += 1  # publishing failed: nothing had left, and the back-off grows all the same
     else:
         return
-    then = verdict.state
+    then = decided.state
     if then is State.FAILED and unanswered:  # a try that was never answered may have worked after all
         then, lookup = State.PENDING, "given-up"
-    at = ledger.now + timedelta(seconds=verdict.delay or 0.0)
+    at = ledger.now + timedelta(seconds=decided.delay or 0.0)
     ledger.move(
         job,
         state,
         then,
-        f"{verdict.error_code}: {verdict.reason}",
-        reason=verdict.reason,
-        error_code=verdict.error_code,
+        f"{decided.error_code}: {decided.reason}",
+        reason=decided.reason,
+        error_code=decided.error_code,
         attempts=attempts,
         unanswered=unanswered,
         lookup=lookup,
         trying_since=trying_since or iso(ledger.now),
         next_attempt_at=iso(at) if then is State.PENDING else None,
-    )
-
-
-def in_use(ledger: Ledger, job: int, reason: str) -> None:
-    """Write that Playment says the reference_id is in use: the job is to be found in its lists."""
-    unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]
-    ledger.move(
-        job,
-        State.SUBMITTING,
-        State.PENDING,
-        f"FS_0001: {reason}",
-        reason="Playment has this reference_id already: looking for the job in its lists",
-        error_code="FS_0001",
-        lookup="duplicate",
-        unanswered=unanswered - 1,
-        next_attempt_at=iso(ledger.now),
     )
 
 
@@ -232,6 +207,7 @@ def unsettled(ledger: Ledger, job: int, reason: str) -> None:
 
 def recover(ledger: Ledger) -> int:
     """Take up what a crash left: every request whose outcome is unknown is sent again with the same reference_id."""
+    clock_set_back(ledger)
     rows = ledger.sql.execute("select id from jobs where state = 'submitting'").fetchall()
     for (job,) in rows:
         reason = "the agent was stopped before the answer came"
@@ -239,62 +215,29 @@ def recover(ledger: Ledger) -> int:
     return len(rows)
 
 
-def lookups(sql: sqlite3.Connection, now: datetime) -> list[Lookup]:
-    """Return the jobs that are to be looked up now."""
-    return [
-        Lookup(job, path, reference_id, tag, batch_id, frame_count, Kind(kind), digest, why, bool(unanswered))
-        for job, path, reference_id, tag, batch_id, frame_count, kind, digest, why, unanswered in sql.execute(
-            "select id, path, reference_id, tag, batch_id, frame_count, kind, digest, lookup, unanswered from jobs "
-            "where state = 'pending' and lookup is not null and next_attempt_at <= ? order by id",
-            (iso(now),),
-        )
-    ]
-
-
-def not_ours(ledger: Ledger, job: int, reason: str) -> None:
-    """Write that Playment's job of this id is not, or cannot be shown to be, ours: for a person."""
-    ledger.move(job, State.PENDING, State.DUPLICATE, reason, reason=reason, lookup=None, next_attempt_at=None)
-
-
-def not_found(ledger: Ledger, wanted: Lookup) -> State:
-    """Write that no list holds the job: asked again for an hour where it may exist, since lists may lag.
-
-    The waiting time between two looks is as long as it has been looked for already, 10 s at least.
-    """
-    since = datetime.fromisoformat(
-        ledger.sql.execute(
-            "select coalesce(max(at), ?) from events where job = ? and event = 'submitting'",
-            (iso(ledger.now), wanted.id),
-        ).fetchone()[0]
-    )
-    may_lag = wanted.attempted or wanted.why == "duplicate"
-    age = (ledger.now - since).total_seconds()
-    if may_lag and age < LOOKUP_PATIENCE:
-        reason = "not in Playment's lists yet, which may lag: looking again"
-        at = iso(ledger.now + timedelta(seconds=max(SHORTEST_LOOKUP_WAIT, age)))
-        ledger.set(wanted.id, reason=reason, next_attempt_at=at)
-        return State.PENDING
-    if wanted.why == "duplicate":
-        not_ours(ledger, wanted.id, "Playment says this reference_id is in use, but no batch's list shows the job")
-        return State.DUPLICATE
-    then = State.FAILED if wanted.why == "given-up" else State.SETTLING
-    reason = "no job of an earlier try is in Playment's lists"
-    if then is State.FAILED:
-        kept = ledger.sql.execute("select reason from jobs where id = ?", (wanted.id,)).fetchone()[0]
-        reason = f"given up; {reason} ({kept})"
-    ledger.move(wanted.id, State.PENDING, then, reason, reason=reason, lookup=None, unanswered=0, next_attempt_at=None)
-    return then
-
-
-def trying_for(ledger: Ledger, job: int) -> tuple[float, bool]:
-    """Return for how many seconds a job has been tried, and whether others were accepted meanwhile."""
+def _trying_for(ledger: Ledger, job: int) -> float:
+    """Return for how many seconds a job has been tried."""
     since: str | None = ledger.sql.execute("select trying_since from jobs where id = ?", (job,)).fetchone()[0]
-    if since is None:
-        return 0.0, False
-    others = ledger.sql.execute(
-        "select 1 from jobs where state in ('submitted', 'completed') and updated_at > ? limit 1", (since,)
-    ).fetchone()
-    return (ledger.now - datetime.fromisoformat(since)).total_seconds(), others is not None
+    return (ledger.now - datetime.fromisoformat(since)).total_seconds() if since else 0.0
+
+
+def _passed_by(ledger: Ledger, job: int, tries: int) -> int:
+    """Return during how many of a job's last `tries` tries (back-off included) another job was accepted."""
+    count: int = ledger.sql.execute(
+        "select count(*) from (select id, lead(id, 1, 9223372036854775807) over (order by id) as next from "
+        "(select id from events where job = ? and event = 'pending' order by id desc limit ?)) as try where exists "
+        "(select 1 from events where event = 'submitted' and events.id > try.id and events.id < try.next)",
+        (job, tries),
+    ).fetchone()[0]
+    return count
+
+
+def clock_set_back(ledger: Ledger) -> None:
+    """Make due what was put off by a clock that has been set back since: its time may be far away now."""
+    ledger.sql.execute(
+        "update jobs set next_attempt_at = ?1 where state = 'pending' and next_attempt_at > ?1 and updated_at > ?1",
+        (iso(ledger.now),),
+    )
 
 
 def with_sources(frames: tuple[Frame, ...], sources: Sequence[str]) -> tuple[Frame, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.model import Entry, Kind, Stamp, basename, parent, shown
@@ -16,14 +17,25 @@ Look = tuple[State, Stamp | bytes | None]
 """A unit's newest row: its state, and what its files looked like when they were read (None: not read)."""
 
 
-def images_in(sql: sqlite3.Connection, folder: str) -> dict[str, Look]:
-    """Return the newest row of every single image in a folder, by path; one query, however many there are."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The paths after `after` up to and with `upto`, by the order of their UTF-8 bytes; all of them where not given.
+
+    Any blob is more than any text for SQLite (datatype3.html, 4.1).
+    """
+
+    after: str = ""
+    upto: str | bytes = b""
+
+
+def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Look]:
+    """Return the newest row of every single image of a span of a folder, by path; one query, however many there are."""
     looks: dict[str, Look] = {}
     for path, state, *stamp in sql.execute(
         "select jobs.path, state, size, mtime_ns, ctime_ns, inode from jobs "
         "left join frames on frames.job = jobs.id and position = 0 "
-        "where folder = ? and kind = 'image' order by jobs.id",
-        (shown(folder),),
+        "where folder = ? and jobs.path > ? and jobs.path <= ? and kind = 'image' order by jobs.id",
+        (shown(folder), span.after, span.upto),
     ):
         known = looks.get(path)
         if state != State.GONE or known is None or known[0] is State.GONE:
@@ -52,14 +64,14 @@ def newest(sql: sqlite3.Connection, unit: UnitKey) -> Look | None:
     return State(row[1]), entries[0].stamp if unit.kind is Kind.IMAGE else fingerprint(entries)
 
 
-def unsent_in(sql: sqlite3.Connection, folder: str) -> list[UnitKey]:
-    """Return the units of a folder that are `gone` where its listing does not show them."""
+def unsent_in(sql: sqlite3.Connection, folder: str, span: Span) -> list[UnitKey]:
+    """Return the units of a span of a folder that are `gone` where its listing does not show them."""
     marks = ", ".join("?" * len(UNSENT))
     return [
         UnitKey(path, Kind(kind))
         for path, kind in sql.execute(
-            f"select path, kind from jobs where folder = ? and state in ({marks})",  # noqa: S608
-            (shown(folder), *UNSENT),
+            f"select path, kind from jobs where folder = ? and path > ? and path <= ? and state in ({marks})",  # noqa: S608
+            (shown(folder), span.after, span.upto, *UNSENT),
         )
     ]
 

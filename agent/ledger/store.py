@@ -235,11 +235,11 @@ class LedgerThread:
         self._ledger.sql.execute("savepoint work")
         try:
             value = work(self._ledger)
-        except sqlite3.OperationalError:
-            raise  # a full disk or a broken one: nothing of the group can be kept
-        except Exception as error:  # noqa: BLE001 (it belongs to whoever handed the work in)
+        except Exception as error:
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+                raise  # a full disk or a broken one: nothing of the group can be kept
             self._ledger.sql.execute("rollback to work")
             self._ledger.sql.execute("release work")
-            return None, error
+            return None, error  # it belongs to whoever handed the work in
         self._ledger.sql.execute("release work")
         return value, None

@@ -1,0 +1,104 @@
+"""What is written of jobs that are looked for in Playment's lists: why, when, and what was found there.
+
+Each function that writes runs inside a transaction of its caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from agent.ledger.store import iso
+from agent.model import Kind
+from agent.states import LOOKUP_PATIENCE, State
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from agent.ledger.store import Ledger
+
+SHORTEST_LOOKUP_WAIT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A job to be found in Playment's lists. `why`: `duplicate`, `changed` or `given-up`.
+
+    `attempted` tells whether an earlier try of ours was never answered.
+    """
+
+    id: int
+    path: str
+    reference_id: str
+    tag: str | None
+    batch_id: str | None
+    frame_count: int
+    kind: Kind
+    digest: str
+    why: str
+    attempted: bool
+
+
+def in_use(ledger: Ledger, job: int, reason: str) -> None:
+    """Write that Playment says the reference_id is in use: the job is to be found in its lists."""
+    unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]
+    ledger.move(
+        job,
+        State.SUBMITTING,
+        State.PENDING,
+        f"FS_0001: {reason}",
+        reason="Playment has this reference_id already: looking for the job in its lists",
+        error_code="FS_0001",
+        lookup="duplicate",
+        unanswered=unanswered - 1,
+        next_attempt_at=iso(ledger.now),
+    )
+
+
+def lookups(sql: sqlite3.Connection, now: datetime) -> list[Lookup]:
+    """Return the jobs that are to be looked up now."""
+    return [
+        Lookup(job, path, reference_id, tag, batch_id, frame_count, Kind(kind), digest, why, bool(unanswered))
+        for job, path, reference_id, tag, batch_id, frame_count, kind, digest, why, unanswered in sql.execute(
+            "select id, path, reference_id, tag, batch_id, frame_count, kind, digest, lookup, unanswered from jobs "
+            "where state = 'pending' and lookup is not null and next_attempt_at <= ? order by id",
+            (iso(now),),
+        )
+    ]
+
+
+def not_ours(ledger: Ledger, job: int, reason: str) -> None:
+    """Write that Playment's job of this id is not, or cannot be shown to be, ours: for a person."""
+    ledger.move(job, State.PENDING, State.DUPLICATE, reason, reason=reason, lookup=None, next_attempt_at=None)
+
+
+def not_found(ledger: Ledger, wanted: Lookup) -> State:
+    """Write that no list holds the job: asked again for an hour where it may exist, since lists may lag.
+
+    The waiting time between two looks is as long as it has been looked for already, 10 s at least.
+    """
+    since = datetime.fromisoformat(
+        ledger.sql.execute(
+            "select coalesce(max(at), ?) from events where job = ? and event = 'submitting'",
+            (iso(ledger.now), wanted.id),
+        ).fetchone()[0]
+    )
+    may_lag = wanted.attempted or wanted.why == "duplicate"
+    age = (ledger.now - since).total_seconds()
+    if may_lag and age < LOOKUP_PATIENCE:
+        at = iso(ledger.now + timedelta(seconds=max(SHORTEST_LOOKUP_WAIT, age)))
+        ledger.set(wanted.id, next_attempt_at=at, updated_at=iso(ledger.now))
+        if wanted.why != "given-up":  # the reason says what Playment said, which is what a person must know in the end
+            ledger.set(wanted.id, reason="not in Playment's lists yet, which may lag: looking again")
+        return State.PENDING
+    if wanted.why == "duplicate":
+        not_ours(ledger, wanted.id, "Playment says this reference_id is in use, but no batch's list shows the job")
+        return State.DUPLICATE
+    then = State.FAILED if wanted.why == "given-up" else State.SETTLING
+    reason = "no job of an earlier try is in Playment's lists"
+    if then is State.FAILED:
+        kept = ledger.sql.execute("select reason from jobs where id = ?", (wanted.id,)).fetchone()[0]
+        reason = f"given up; {reason} ({kept})"
+    ledger.move(wanted.id, State.PENDING, then, reason, reason=reason, lookup=None, unanswered=0, next_attempt_at=None)
+    return then

@@ -1,0 +1,45 @@
+"""Gives a job its URLs and its batch, and proves that the URLs can be fetched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent.ledger.jobs import with_sources
+from agent.publishers.probe import sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from agent.gate import Gate
+    from agent.ledger.jobs import Candidate
+    from agent.model import Frame, Job
+    from agent.rig import Rig
+
+
+def publish(rig: Rig, gate: Gate, random: Random, candidate: Candidate, batch_name: str | None) -> Job | None:
+    """Return the candidate's job with all that its body needs; None where nothing may leave now.
+
+    What an earlier intent has frozen stays as it is. Raises RemoteError, and LedgerUnavailable where the batch cannot
+    be kept.
+    """
+    job = candidate.job
+    if not candidate.frozen:
+        sources = [rig.publisher.source(frame.path, frame.digest) for frame in job.frames]
+        job = replace(job, frames=with_sources(job.frames, sources))
+    if batch_name is not None:
+        if not gate.enter():
+            return None
+        job = replace(job, batch_id=rig.batches.resolve(batch_name))
+    if rig.probe is not None:
+        for frame in job.frames if rig.probe_all else _sampled(job.frames, random):
+            if not gate.enter():
+                return None
+            assert frame.src is not None
+            rig.probe.check(frame.src, frame.stamp.size)
+    return job
+
+
+def _sampled(frames: Sequence[Frame], random: Random) -> Sequence[Frame]:
+    return [frames[position] for position in sample(len(frames), random)]

@@ -1,0 +1,273 @@
+"""What the tests of sending share: the sending half over a real ledger and real files, with a clock of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from agent import sequence
+from agent.batches import Batches
+from agent.filters import Filters
+from agent.gate import Gate
+from agent.ledger import jobs, units
+from agent.ledger.jobs import Terms
+from agent.ledger.store import Ledger, LedgerThread, connect
+from agent.ledger.units import Sight
+from agent.model import Edition, Frame, Kind, Stamp, Unit, basename, join
+from agent.plan import Rules
+from agent.playment import Playment
+from agent.publishers.base_url import BaseUrl
+from agent.rig import Rig
+from agent.sandbox.server import Answer
+from agent.scanner import Scanner
+from agent.submitter import Submitter
+from agent.wiring import LedgerBatches
+from agent.workers import Pools
+from tests.support import KEY, eventually, query
+from tests.support import Playment as Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from agent.sandbox.server import Request
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RULES = Rules("{path}~{digest}", "host1")
+TERMS = Terms(Edition.V0, "boxes", None, 5)
+
+
+class Clock:
+    """Stands still until it is advanced."""
+
+    def __init__(self) -> None:
+        self._seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self._seconds)
+
+    def advance(self, seconds: float) -> None:
+        self._seconds += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it came; `at` is by the test's clock."""
+
+    at: float
+    name: str
+    request: Request
+
+
+class Server(Sandbox):
+    """The sandbox, with every call kept. `answer` may answer a job's body in its place; `made` is told of each job."""
+
+    def __init__(self, clock: Clock, **options: Any) -> None:
+        super().__init__(**options)
+        self.calls: list[Call] = []
+        self.answer: Callable[[dict[str, Any]], Answer | None] = lambda _body: None
+        self.made: Callable[[dict[str, Any]], None] = lambda _body: None
+        self._clock = clock
+
+    def _call(self, call: str, request: Request) -> Answer:
+        self.calls.append(Call(self._clock.monotonic(), call, request))
+        if call != "create_job":
+            return super()._call(call, request)
+        body = json.loads(request.body)
+        given = self.answer(body)
+        if given is not None:
+            return given
+        answer = super()._call(call, request)
+        self.made(body)
+        return answer
+
+    def refuse_key(self, *, refused: bool) -> None:
+        """Have the key refused, or work again."""
+        self._api_key = "another" if refused else KEY
+
+    def posts(self) -> list[Call]:
+        """Return the requests for jobs."""
+        return [call for call in self.calls if call.name == "create_job"]
+
+
+def refusal(status: int, code: str, headers: dict[str, str] | None = None) -> Answer:
+    """Return a failure as Playment tells it."""
+    return Answer(status, {"error": {"code": code, "message": "no"}, "success": False}, headers or {})
+
+
+def scanner_of(root: Path) -> Scanner:
+    """Return a scanner of a watch folder."""
+    return Scanner(root, Filters.of(("jpg", "png"), (), ""))
+
+
+def image_unit(scanner: Scanner, path: str) -> Unit:
+    """Return the unit of a file as it is now; its content need not be an image, since nothing looks at it."""
+    frame = _frame(scanner, 0, path)
+    return Unit(path, Kind.IMAGE, (frame,), frame.digest)
+
+
+def sequence_unit(scanner: Scanner, folder: str) -> Unit:
+    """Return the unit of a folder of frames as it is now."""
+    listing = scanner.list(folder)
+    assert listing is not None
+    names = sequence.arrange([entry.name for entry in listing.images]).names
+    frames = tuple(_frame(scanner, position, join(folder, name)) for position, name in enumerate(names))
+    return Unit(folder, Kind.SEQUENCE, frames, sequence.digest((frame.frame_id, frame.digest) for frame in frames))
+
+
+def _frame(scanner: Scanner, position: int, path: str) -> Frame:
+    stamp = scanner.stamp(path)
+    assert isinstance(stamp, Stamp)
+    content = (scanner.root / path).read_bytes()
+    return Frame(position, basename(path), path, stamp, hashlib.sha256(content).hexdigest())
+
+
+def settle(ledger: Ledger, unit: Unit, rules: Rules = RULES) -> None:
+    """Write a unit as detection does once it has settled. To be called in a transaction."""
+    units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
+    units.apply(ledger, units.plan(ledger.sql, unit, rules, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the sending half is to be set up."""
+
+    terms: Terms = TERMS
+    rules: Rules = RULES
+    batch_name: Callable[[str], str | None] = lambda _path: None
+    per_minute: float | None = None
+    workers: int = 4
+    post_seconds: float = 120.0
+
+
+class Sending:
+    """The ledger, its thread and the submitter on `place/inbox`; like a process, it may be started on a ledger again.
+
+    `changed` collects the units that were found changed.
+    """
+
+    def __init__(self, place: Path, url: str, clock: Clock, **options: Any) -> None:
+        self.clock = clock
+        self.path = place / "ledger.db"
+        self.inbox = place / "inbox"
+        self.inbox.mkdir(exist_ok=True)
+        self.scanner = scanner_of(self.inbox)
+        self.options = replace(Options(), **options)
+        self.gate = Gate(clock.monotonic, self.options.per_minute)
+        self.changed: list[str] = []
+        self._url = url
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        options, stack = self.options, self._stack
+        ledger = Ledger(self.path, self.clock.now)
+        stack.callback(ledger.close)
+        self.ledger = LedgerThread(ledger)
+        stack.callback(self.ledger.close)
+        self.ledger.call(jobs.recover)
+        playment = Playment(self._url, "p1", KEY, options.terms.edition, post_seconds=options.post_seconds)
+        stack.callback(playment.close)
+        self.rig = Rig(
+            playment=playment,
+            batches=Batches(playment, LedgerBatches(self.ledger)),
+            publisher=BaseUrl("http://127.0.0.1:9/"),
+            probe=None,
+            probe_all=False,
+            scanner=self.scanner,
+            terms=options.terms,
+            batch_name=options.batch_name,
+            now=self.clock.now,
+            monotonic=self.clock.monotonic,
+            on_changed=lambda path, _kind: self.changed.append(path),
+        )
+        reads = stack.enter_context(contextlib.closing(connect(self.path, read_only=True)))
+        pools = Pools.of_threads(publish=options.workers, post=options.workers)
+        self.submitter = Submitter(self.rig, self.ledger, reads, self.gate, pools)
+        self.submitter.start()
+        stack.callback(self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _stop(self) -> None:
+        self.gate.stop()
+        ticking = threading.Event()
+        thread = threading.Thread(target=self._tick, args=(ticking,))
+        thread.start()
+        try:
+            assert self.submitter.close(20.0)
+        finally:
+            ticking.set()
+            thread.join()
+
+    def _tick(self, stopped: threading.Event) -> None:
+        """Let the clock go while the threads end: its limits are measured by it."""
+        while not stopped.wait(0.01):
+            self.clock.advance(0.01)
+
+    def drop(self, name: str, content: bytes | None = None) -> None:
+        """Write a file and have it queued."""
+        path = self.inbox / name
+        path.write_bytes(name.encode() if content is None else content)
+        self.ledger.call(lambda ledger: settle(ledger, image_unit(self.scanner, name), self.options.rules))
+        self.submitter.wake()
+
+    def drop_many(self, count: int) -> None:
+        """Write files and have them queued together."""
+        names = [f"{number:05}.jpg" for number in range(count)]
+        for name in names:
+            (self.inbox / name).write_bytes(name.encode())
+
+        def write(ledger: Ledger) -> None:
+            for name in names:
+                settle(ledger, image_unit(self.scanner, name), self.options.rules)
+
+        self.ledger.call(write)
+        self.submitter.wake()
+
+    def drop_frames(self, folder: str, names: list[str]) -> None:
+        """Write a folder of frames and have it queued."""
+        (self.inbox / folder).mkdir(parents=True)
+        for name in names:
+            (self.inbox / folder / name).write_bytes(f"{folder}/{name}".encode())
+        self.ledger.call(lambda ledger: settle(ledger, sequence_unit(self.scanner, folder), self.options.rules))
+        self.submitter.wake()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and have everybody look at the clock."""
+        self.clock.advance(seconds)
+        self.gate.block(self.gate.blocked)
+        self.submitter.wake()
+
+    def states(self) -> dict[str, int]:
+        """Return the number of jobs by state, as anybody sees it."""
+        return {row["state"]: row["jobs"] for row in query(self.path, "select state, jobs from status")}
+
+    def becomes(self, seconds: float = 30.0, **states: int) -> None:
+        """Wait until there are exactly so many jobs in these states."""
+        eventually(lambda: self.states() == states, seconds)
+
+    def row(self, path: str) -> dict[str, Any]:
+        """Return the newest row of a path."""
+        return query(self.path, "select * from jobs where path = ? order by id desc limit 1", path)[0]
+
+    def passes_until(self, condition: Callable[[], object], step: float = 30.0, seconds: float = 30.0) -> None:
+        """Let time pass in steps until `condition` holds; `seconds` is the limit by the real clock."""
+
+        def looked() -> bool:
+            if condition():
+                return True
+            if not self.submitter.in_flight():
+                self.advance(step)
+            return False
+
+        eventually(looked, seconds)
