@@ -37,6 +37,8 @@ TURN_SECONDS = 0.2
 UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0
 """A folder's times are trusted once they are this many seconds old: two changes may share one tick of the clock."""
+COMPARED_TOGETHER = 5000
+WRITE_AGAIN = 0.05
 MANY_EVENTS = 64
 """More paths than this in one folder in one turn: listing it is cheaper than looking at each."""
 
@@ -140,14 +142,14 @@ class Detector:
 
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
-        self._intake.busy.discard(outcome.unit)
+        self._intake.release(outcome.unit)
         if outcome.state is None or outcome.unit in self._again:
             self._again.discard(outcome.unit)
             self.look(outcome.unit, now)
 
     def turn(self, now: float) -> float:
         """Do what is due; return the monotonic time of the next turn unless something comes before."""
-        for unit in self._intake.settle.due(now):
+        for unit in self._intake.settle.due(now, self._intake.room):
             if unit.kind is Kind.IMAGE:
                 self._look_at_image(unit, now)
             else:
@@ -159,7 +161,11 @@ class Detector:
                 self._list(folder, now)
                 self._fed()
         self._intake.flush(absence_is_proof=self._absence_is_proof())
-        deadlines = [self._intake.settle.next_deadline(), self._to_list[0][0] if self._to_list else None]
+        deadlines = [
+            self._intake.settle.next_deadline() if self._intake.room else None,  # what is read makes room, and tells
+            self._to_list[0][0] if self._to_list else None,
+            now + WRITE_AGAIN if self._intake.unwritten else None,
+        ]
         return min((at for at in deadlines if at is not None), default=math.inf)
 
     def _want(self, folder: str, now: float) -> None:
@@ -229,20 +235,19 @@ class Detector:
 
     def _images_at_rest(self, listing: Listing, _seen: bytes, now: float) -> bool:
         """Compare a folder of single images with the ledger; return whether all of them are at rest."""
-        known = looks.images_in(self._reads, listing.folder)
         at_rest = True
-        present = set()
         stamps = {join(listing.folder, entry.name): entry.stamp for entry in listing.images}
-        for path in _told_apart(stamps):
-            unit = UnitKey(path, Kind.IMAGE)
-            present.add(shown(path))
-            row = known.get(path) or known.get(shown(path))
-            if unit in self._intake.busy:
-                at_rest = False
-            elif unit in self._intake.settle or row is None or not is_at_rest(*row, stamps[path]):
-                at_rest = False
-                self._intake.see_image(unit, stamps[path], now)
-        self._miss(listing.folder, present, Kind.IMAGE)
+        for span, paths in _pieces(sorted(_told_apart(stamps), key=shown)):
+            known = looks.images_in(self._reads, listing.folder, span)
+            for path in paths:
+                unit = UnitKey(path, Kind.IMAGE)
+                row = known.get(shown(path))
+                if unit in self._intake.busy:
+                    at_rest = False
+                elif unit in self._intake.settle or row is None or not is_at_rest(*row, stamps[path]):
+                    at_rest = False
+                    self._intake.see_image(unit, stamps[path], now)
+            self._miss(listing.folder, {shown(path) for path in paths}, Kind.IMAGE, span)
         return at_rest
 
     def _sequence_at_rest(self, listing: Listing, seen: bytes, now: float) -> bool:
@@ -261,9 +266,9 @@ class Detector:
         self._intake.see_sequence(unit, listing, seen, now)
         return False
 
-    def _miss(self, folder: str, present: set[str], kind: Kind) -> None:
+    def _miss(self, folder: str, present: set[str], kind: Kind, span: looks.Span = looks.Span()) -> None:  # noqa: B008
         """Note the unsent units of a folder that its listing does not show, or shows as another kind."""
-        for unit in looks.unsent_in(self._reads, folder):
+        for unit in looks.unsent_in(self._reads, folder, span):
             if unit.kind is not kind or unit.path not in present:
                 self._intake.miss(unit)
 
@@ -277,6 +282,20 @@ class Detector:
             self._miss(name, set(), Kind.SEQUENCE)
         for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
             self._intake.miss(unit)
+
+
+def _pieces(paths: list[str]) -> Iterator[tuple[looks.Span, list[str]]]:
+    """Cut the paths of one folder, in order, into pieces whose spans together cover all paths there can be.
+
+    Comparing 100,000 images with their rows at once would take 60 MiB.
+    """
+    after = ""
+    while len(paths) > COMPARED_TOGETHER:
+        piece, paths = paths[:COMPARED_TOGETHER], paths[COMPARED_TOGETHER:]
+        upto = shown(piece[-1])
+        yield looks.Span(after, upto), piece
+        after = upto
+    yield looks.Span(after), paths
 
 
 def _told_apart(paths: Collection[str]) -> Iterator[str]:

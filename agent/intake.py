@@ -10,6 +10,7 @@ import logging
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
@@ -37,6 +38,10 @@ FRESH_TEMPORARY = 3600.0
 """Seconds for which a temporary file that does not change keeps its folder unsettled: for most of a slow rsync nothing
 else changes (measured)."""
 WRITTEN_TOGETHER = 1000
+MOST_UNITS = 256
+MOST_FILES = 4096
+"""Units and files that are being read or wait to be written: what is read faster than it is written takes memory
+(2 KiB a file). One sequence is always let in, however long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,31 +121,48 @@ class Intake:
         self._post = post
         self._wall = wall
         self.settle = Settle()
-        self.busy: set[UnitKey] = set()
+        self.busy: dict[UnitKey, int] = {}  # with the number of files
+        self._busy_files = 0
+        self._noticing: Future[None] | None = None
         self._sights: dict[UnitKey, Sight] = {}
         self._missed: set[UnitKey] = set()
         self._seen: set[UnitKey] | None = None if trusted else set()
+
+    @property
+    def room(self) -> int:
+        """How many more units may be read now."""
+        return MOST_UNITS - len(self.busy) if self._busy_files < MOST_FILES else 0
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether sights wait for those before them to be committed."""
+        return bool(self._sights)
 
     def see_image(self, unit: UnitKey, stamp: Stamp, now: float) -> None:
         """Take a look at a single image that is not at rest."""
         if self._seen is not None:
             self._seen.add(unit)
-        if unit not in self.settle:
+        if unit in self.settle:
+            if not self.room:
+                return
+        else:
             self._sights[unit] = Sight(unit.path, unit.kind, self._quiet.image_reason, 1, stamp.size)
         self.settle.observe(unit, stamp, quiet=self._quiet.image, now=now)
         for settled in self.settle.settled():
-            self._read(settled, partial(self._reader.image, settled.path, stamp))
+            self._read(settled, 1, partial(self._reader.image, settled.path, stamp))
 
     def see_sequence(self, unit: UnitKey, listing: Listing, fingerprint: bytes, now: float) -> None:
         """Take a look at a folder of frames that is not at rest."""
         if self._seen is not None:
             self._seen.add(unit)
+        if unit in self.settle and not self.room:
+            return
         quiet, blocked_until, reason = self._quiet.waits_for(listing, now, self._wall())
         size = sum(entry.stamp.size for entry in listing.images)
         self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.images), size)
         self.settle.observe(unit, fingerprint, quiet=quiet, now=now, blocked_until=blocked_until)
         for settled in self.settle.settled():
-            self._read(settled, partial(self._reader.sequence, settled.path, listing.images))
+            self._read(settled, len(listing.images), partial(self._reader.sequence, settled.path, listing.images))
 
     def miss(self, unit: UnitKey) -> None:
         """Take note that a listing does not show a unit that it should."""
@@ -149,19 +171,23 @@ class Intake:
         if self._seen is None or unit in self._seen:
             self._missed.add(unit)
 
+    def release(self, unit: UnitKey) -> None:
+        """Take note that a unit was read and written."""
+        self._busy_files -= self.busy.pop(unit, 0)
+
     def flush(self, *, absence_is_proof: bool) -> None:
         """Have written what was seen and what is missing; the latter only where absence proves a deletion."""
-        sights = list(self._sights.values())
-        self._sights.clear()
-        for start in range(0, len(sights), WRITTEN_TOGETHER):
-            self._ledger.submit(partial(_notice_all, sights=sights[start : start + WRITTEN_TOGETHER]))
+        if self._noticing is None or self._noticing.done():  # one piece a commit: a long one holds up all others
+            sights = [self._sights.pop(unit) for unit in list(islice(self._sights, WRITTEN_TOGETHER))]
+            self._noticing = self._ledger.submit(partial(_notice_all, sights=sights)) if sights else None
         missed, self._missed = list(self._missed), set()
         if absence_is_proof:
             for start in range(0, len(missed), WRITTEN_TOGETHER):
                 self._ledger.submit(partial(_vanish_all, missed=missed[start : start + WRITTEN_TOGETHER]))
 
-    def _read(self, unit: UnitKey, read: Callable[[], Unit]) -> None:
-        self.busy.add(unit)
+    def _read(self, unit: UnitKey, files: int, read: Callable[[], Unit]) -> None:
+        self.busy[unit] = files
+        self._busy_files += files
         self._sights.pop(unit, None)  # written later it would undo what the reading writes
         self._readers.submit(partial(self._read_and_write, unit, read))
 

@@ -347,7 +347,7 @@ class Service:
             settling=len(settle),
             growing=len(settle.growing(time.monotonic(), GROWING)),
             unlisted=self._detector.unavailable,
-            busy=not self._scanned or bool(self._intake.busy) or not self._inbox.empty(),
+            busy=not self._scanned or bool(self._intake.busy) or self._intake.unwritten or not self._inbox.empty(),
             in_flight=self._submitter.in_flight(),
             shut=self._gate.is_shut,
             blocked=bool(self._gate.blocked),

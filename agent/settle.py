@@ -109,10 +109,10 @@ class Settle:
         """Stop waiting for the unit."""
         self._waits.pop(unit, None)
 
-    def due(self, now: float) -> list[UnitKey]:
-        """Return the units whose quiet time is over; each must be looked at again and given to `observe`."""
-        units = []
-        while self._deadlines and self._deadlines[0][0] <= now:
+    def due(self, now: float, most: float = math.inf) -> list[UnitKey]:
+        """Return up to `most` units whose quiet time is over; each must be looked at again and given to `observe`."""
+        units: list[UnitKey] = []
+        while len(units) < most and self._deadlines and self._deadlines[0][0] <= now:
             at, unit = heapq.heappop(self._deadlines)
             wait = self._waits.get(unit)
             if wait is None or wait.queued != at:

@@ -86,8 +86,13 @@ class Watching:
 
     def wait(self, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
         """Wait for something while the agent runs; tell its log where it does not come."""
+
+        def come() -> Any:
+            self.told()
+            return self._process.poll() is not None or condition()
+
         try:
-            return eventually(lambda: self._process.poll() is not None or condition(), seconds, every=0.02)
+            return eventually(come, seconds, every=0.02)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.said()[-4000:]}") from error
         finally:
