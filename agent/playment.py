@@ -8,6 +8,7 @@ redirect is followed.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin
 
@@ -26,6 +27,7 @@ __all__ = ["JobDetails", "JobsPage", "ListedBatch", "ListedJob", "Playment", "Pr
 
 _POST_BYTES: Final = 2**20
 _LIST_BYTES: Final = 16 * 2**20
+_SECRET_CHARACTERS: Final = 8  # a shorter text is no key of a vendor's, and may stand anywhere in an answer
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -55,6 +57,9 @@ class Playment:
         self._read_seconds = read_seconds
         headers = {"x-api-key": api_key, "User-Agent": f"playment-agent/{__version__}"}
         self._transport = Transport(self._base_url, headers, connect_seconds=connect_seconds)
+        in_json = json.dumps(api_key)[1:-1]
+        forms = {api_key, in_json, in_json.replace("/", "\\/")} if len(api_key) >= _SECRET_CHARACTERS else set()
+        self._key_forms = tuple(form.encode() for form in forms)
 
     def create_job(self, body: Mapping[str, object]) -> str:
         """Create a job and return Playment's `job_id`.
@@ -129,12 +134,21 @@ class Playment:
     def _post(self, path: str, body: Mapping[str, object], seconds: float) -> Mapping[str, object]:
         encoded = json.dumps(dict(body), allow_nan=False).encode()
         url = self._base_url + path
-        return _data(self._transport.exchange("POST", url, encoded, seconds=seconds, limit=_POST_BYTES))
+        reply = self._transport.exchange("POST", url, encoded, seconds=seconds, limit=_POST_BYTES)
+        return _data(self._without_key(reply))
 
     def _exchange(self, method: str, path: str) -> Reply:
-        return self._transport.exchange(
-            method, self._base_url + path, None, seconds=self._read_seconds, limit=_LIST_BYTES
+        url = self._base_url + path
+        return self._without_key(
+            self._transport.exchange(method, url, None, seconds=self._read_seconds, limit=_LIST_BYTES)
         )
+
+    def _without_key(self, reply: Reply) -> Reply:
+        """Return the answer without the key, should the vendor repeat it: what it says is logged and kept."""
+        body = reply.body
+        for form in self._key_forms:
+            body = body.replace(form, b"[the key]")
+        return replace(reply, body=body)
 
 
 def _edition_of(body: Mapping[str, object], otherwise: Edition) -> Edition:
