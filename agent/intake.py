@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
-from agent.ledger import units
+from agent.ledger import kin, units
 from agent.ledger.units import Sight
 from agent.model import shown
 from agent.settle import Settle, UnitKey
@@ -224,15 +224,15 @@ def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[in
     FolderUnavailable where that cannot be told: taking it for a copy would send it twice.
     """
     left = set()
-    for row in units.twins(sql, unit):
-        before = units.first_frame(sql, row.id)
+    for row in kin.twins(sql, unit):
+        before = kin.first_frame(sql, row.id)
         if before is None:
             continue
         path, stamp = before
         now = scanner.stamp(path)
         if now is None or (now.inode != stamp.inode and unit.frames[0].stamp.inode == stamp.inode):
             left.add(row.id)
-    for job, path, inode in () if left else units.files_of_other_kind(sql, unit):
+    for job, path, inode in () if left else kin.files_of_other_kind(sql, unit):
         now = scanner.stamp(path)
         if now is None or now.inode != inode:
             return {job}

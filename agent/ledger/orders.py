@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.ledger.kin import known
 from agent.ledger.store import iso
-from agent.ledger.units import UNFROZEN, known, write_settled
+from agent.ledger.units import UNFROZEN, write_settled
 from agent.states import MOVES, SENT, State
 
 if TYPE_CHECKING:

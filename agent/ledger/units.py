@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from agent.ledger.kin import known, of_other_kind, rows_where, twins
 from agent.ledger.store import iso
 from agent.model import (
     Action,
@@ -26,23 +27,18 @@ from agent.model import (
     parent,
     shown,
 )
-from agent.plan import Known, best_twin, decide
-from agent.states import SENT, UNSENT, State
+from agent.plan import best_twin, decide
+from agent.states import UNSENT, State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from agent.ledger.store import Ledger
     from agent.plan import Rules
 
-MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
-"""States of rows that a moved unit may take along; the others have nothing that is worth keeping."""
-
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""
-
-MOST_TWINS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,88 +86,6 @@ def notice(ledger: Ledger, sight: Sight) -> None:
         ledger.move(job, state, State.SETTLING, "seen again, changed", error_code="", reference_id=None, **seen)
 
 
-def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
-    """Return the rows of a path and kind, oldest first, with their frames' names and digests."""
-    folder = path if kind is Kind.SEQUENCE else parent(path)
-    return _known(sql, "folder = ? and path = ? and kind = ?", (shown(folder), shown(path), kind))
-
-
-def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
-    """Return rows elsewhere of the same content and kind; whether their files are still there is to be looked at.
-
-    Rows of the very same file (its inode: it was renamed) come first, then others, `MOST_TWINS` in all: where
-    thousands of files hold the same bytes, each of them would else look at each.
-    """
-    if unit.digest is None:
-        return []
-    same_file = _known(
-        sql,
-        "id in (select job from frames where inode = ? and position = 0) and digest = ? and kind = ? and path <> ?",
-        (unit.frames[0].stamp.inode, unit.digest, unit.kind, shown(unit.path)),
-    )
-    others = _known(
-        sql,
-        "id in (select id from jobs where digest = ? and kind = ? and path <> ? limit ?)",
-        (unit.digest, unit.kind, shown(unit.path), MOST_TWINS),
-    )
-    return [row for row in {row.id: row for row in (*same_file, *others)}.values() if row.state in MOVABLE]
-
-
-def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
-    """Return a sent or ignored row that covers the unit's files as another kind of unit."""
-    states = ", ".join(f"'{state}'" for state in (*SENT, State.IGNORED))
-    if unit.kind is Kind.IMAGE:
-        where, values = "folder = ?1 and path = ?1 and kind = 'sequence'", (shown(unit.folder),)
-    else:
-        where, values = "folder = ?1 and kind = 'image'", (shown(unit.folder),)
-    rows = _known(sql, f"id = (select id from jobs where {where} and state in ({states}) limit 1)", values)  # noqa: S608
-    return rows[0] if rows else None
-
-
-def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[int, str, int]]:
-    """Yield (row, old path, inode) of the unit's very files that were sent or dismissed as another kind of unit.
-
-    A file that was moved keeps its inode; whether it is still at its old path is to be looked at.
-    """
-    states = (*SENT, State.IGNORED)
-    marks = ", ".join("?" * len(states))
-    for frame in unit.frames:
-        yield from sql.execute(
-            "select jobs.id, frames.path, frames.inode from frames join jobs on jobs.id = frames.job "  # noqa: S608
-            f"where inode = ? and frames.digest = ? and frames.path <> ? and kind <> ? and state in ({marks})",
-            (frame.stamp.inode, frame.digest, shown(frame.path), unit.kind, *states),
-        )
-
-
-def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
-    """Return the path and stamp of a job's first file."""
-    row = sql.execute(
-        "select path, size, mtime_ns, ctime_ns, inode from frames where job = ? and position = 0", (job,)
-    ).fetchone()
-    return (row[0], Stamp(*row[1:])) if row else None
-
-
-def _known(sql: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[Known]:
-    rows = sql.execute(
-        f"select id, path, kind, state, digest, unanswered from jobs where {where} order by id",  # noqa: S608
-        values,
-    ).fetchall()
-    return [
-        Known(
-            job,
-            path,
-            Kind(kind),
-            State(state),
-            digest,
-            unanswered,
-            tuple(sql.execute("select frame_id, digest from frames where job = ? order by position", (job,)))
-            if kind == Kind.SEQUENCE
-            else (),
-        )
-        for job, path, kind, state, digest, unanswered in rows
-    ]
-
-
 def plan(sql: sqlite3.Connection, unit: Unit, rules: Rules, vanished: Collection[int]) -> Action:
     """Decide about a settled unit from what the ledger knows; `vanished` are ids of rows whose files are not there.
 
@@ -181,7 +95,7 @@ def plan(sql: sqlite3.Connection, unit: Unit, rules: Rules, vanished: Collection
     other_kind = of_other_kind(sql, unit)
     if other_kind is None and moved_from is None and vanished:
         marks = ", ".join("?" * len(vanished))
-        rows = _known(sql, f"id in ({marks}) and kind <> ?", (*vanished, unit.kind))
+        rows = rows_where(sql, f"id in ({marks}) and kind <> ?", (*vanished, unit.kind))
         other_kind = rows[0] if rows else None
     return decide(unit, known(sql, unit.path, unit.kind), rules, other_kind=other_kind, moved_from=moved_from)
 

@@ -1,0 +1,103 @@
+"""What planning compares a settled unit with: the rows of its path, its content, and its very files. Reads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.model import Kind, Stamp, parent, shown
+from agent.plan import Known
+from agent.states import SENT, State
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from agent.model import Unit
+
+MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
+"""States of rows that a moved unit may take along; the others have nothing that is worth keeping."""
+
+MOST_TWINS = 64
+
+
+def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
+    """Return the rows of a path and kind, oldest first, with their frames' names and digests."""
+    folder = path if kind is Kind.SEQUENCE else parent(path)
+    return rows_where(sql, "folder = ? and path = ? and kind = ?", (shown(folder), shown(path), kind))
+
+
+def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
+    """Return rows elsewhere of the same content and kind; whether their files are still there is to be looked at.
+
+    Rows of the very same file (its inode: it was renamed) come first, then others, `MOST_TWINS` in all: where
+    thousands of files hold the same bytes, each of them would else look at each.
+    """
+    if unit.digest is None:
+        return []
+    same_file = rows_where(
+        sql,
+        "id in (select job from frames where inode = ? and position = 0) and digest = ? and kind = ? and path <> ?",
+        (unit.frames[0].stamp.inode, unit.digest, unit.kind, shown(unit.path)),
+    )
+    others = rows_where(
+        sql,
+        "id in (select id from jobs where digest = ? and kind = ? and path <> ? limit ?)",
+        (unit.digest, unit.kind, shown(unit.path), MOST_TWINS),
+    )
+    return [row for row in {row.id: row for row in (*same_file, *others)}.values() if row.state in MOVABLE]
+
+
+def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
+    """Return a sent or ignored row that covers the unit's files as another kind of unit."""
+    states = ", ".join(f"'{state}'" for state in (*SENT, State.IGNORED))
+    if unit.kind is Kind.IMAGE:
+        where, values = "folder = ?1 and path = ?1 and kind = 'sequence'", (shown(unit.folder),)
+    else:
+        where, values = "folder = ?1 and kind = 'image'", (shown(unit.folder),)
+    rows = rows_where(sql, f"id = (select id from jobs where {where} and state in ({states}) limit 1)", values)  # noqa: S608
+    return rows[0] if rows else None
+
+
+def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[int, str, int]]:
+    """Yield (row, old path, inode) of the unit's very files that were sent or dismissed as another kind of unit.
+
+    A file that was moved keeps its inode; whether it is still at its old path is to be looked at.
+    """
+    states = (*SENT, State.IGNORED)
+    marks = ", ".join("?" * len(states))
+    for frame in unit.frames:
+        yield from sql.execute(
+            "select jobs.id, frames.path, frames.inode from frames join jobs on jobs.id = frames.job "  # noqa: S608
+            f"where inode = ? and frames.digest = ? and frames.path <> ? and kind <> ? and state in ({marks})",
+            (frame.stamp.inode, frame.digest, shown(frame.path), unit.kind, *states),
+        )
+
+
+def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
+    """Return the path and stamp of a job's first file."""
+    row = sql.execute(
+        "select path, size, mtime_ns, ctime_ns, inode from frames where job = ? and position = 0", (job,)
+    ).fetchone()
+    return (row[0], Stamp(*row[1:])) if row else None
+
+
+def rows_where(sql: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[Known]:
+    """Return rows of `jobs` as planning needs them, oldest first."""
+    rows = sql.execute(
+        f"select id, path, kind, state, digest, unanswered from jobs where {where} order by id",  # noqa: S608
+        values,
+    ).fetchall()
+    return [
+        Known(
+            job,
+            path,
+            Kind(kind),
+            State(state),
+            digest,
+            unanswered,
+            tuple(sql.execute("select frame_id, digest from frames where job = ? order by position", (job,)))
+            if kind == Kind.SEQUENCE
+            else (),
+        )
+        for job, path, kind, state, digest, unanswered in rows
+    ]
