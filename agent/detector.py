@@ -6,11 +6,11 @@ never waits: the service calls `turn` in a loop.
 
 from __future__ import annotations
 
-import heapq
 import logging
 import math
 from typing import TYPE_CHECKING
 
+from agent.agenda import Agenda
 from agent.errors import FolderUnavailable
 from agent.filters import Name
 from agent.ledger import looks
@@ -72,9 +72,7 @@ class Detector:
         self._absence_is_proof = absence_is_proof
         self._folders: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
         self._rest: dict[str, bytes] = {}  # the listing of a folder in which all is at rest
-        self._to_list: list[tuple[float, str]] = []
-        self._listing_at: dict[str, float] = {}
-        self._not_before: dict[str, float] = {}
+        self._agenda = Agenda()
         self._again: set[UnitKey] = set()
         self._unavailable: set[str] = set()
 
@@ -90,19 +88,20 @@ class Detector:
 
     def is_scanning(self, now: float) -> bool:
         """Tell whether folders wait to be listed now."""
-        return any(at <= now for at in self._listing_at.values())
+        at = self._agenda.next_at()
+        return at is not None and at <= now
 
     def rescan(self, now: float) -> None:
         """List every known folder, and find those that are not known."""
         for folder in ("", *self._folders):
-            self._want(folder, now)
+            self._agenda.want(folder, now)
 
     def sweep(self, now: float) -> None:
         """List the folders whose times have changed, or are too fresh to be trusted."""
         fresh = [folder for folder, times in self._folders.items() if times is None]
         trusted = {folder: times for folder, times in self._folders.items() if times is not None}
         for folder in (*fresh, *self._scanner.sweep(trusted)):
-            self._want(folder, now)
+            self._agenda.want(folder, now)
 
     def noticed(self, events: Iterable[Noticed], now: float) -> None:
         """Look at the paths of events."""
@@ -113,13 +112,13 @@ class Detector:
                 continue
             if event.is_folder:
                 if not name or self._filters.enters(name):
-                    self._want(event.path, now)
+                    self._agenda.want(event.path, now)
             elif self._filters.kind(folder) is Kind.IMAGE:
                 if self._filters.classify(name) is Name.IMAGE:
                     images.setdefault(folder, set()).add(event.path)
             elif self._filters.classify(name) in (Name.IMAGE, Name.TEMPORARY, Name.MARKER):
                 self._intake.settle.touch(UnitKey(folder, Kind.SEQUENCE), now)
-                self._want(folder, now)
+                self._agenda.want(folder, now)
         for folder, paths in images.items():
             self._look_at_images(folder, paths, now)
 
@@ -132,7 +131,7 @@ class Detector:
         elif unit in self._intake.busy:
             self._again.add(unit)
         else:
-            self._want(folder, now)
+            self._agenda.want(folder, now)
 
     def look_at_settling(self, now: float) -> None:
         """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`)."""
@@ -153,32 +152,22 @@ class Detector:
             if unit.kind is Kind.IMAGE:
                 self._look_at_image(unit, now)
             else:
-                self._want(unit.path, now)
-        while self._to_list and self._to_list[0][0] <= now and self._monotonic() - now < TURN_SECONDS:
-            at, folder = heapq.heappop(self._to_list)
-            if self._listing_at.get(folder) == at:
-                del self._listing_at[folder]
-                self._list(folder, now)
-                self._fed()
+                self._agenda.want(unit.path, now)
+        while self._monotonic() - now < TURN_SECONDS and (folder := self._agenda.take(now)) is not None:
+            self._list(folder, now)
+            self._fed()
         self._intake.flush(absence_is_proof=self._absence_is_proof())
         deadlines = [
             self._intake.settle.next_deadline() if self._intake.room else None,  # what is read makes room, and tells
-            self._to_list[0][0] if self._to_list else None,
+            self._agenda.next_at(),
             now + WRITE_AGAIN if self._intake.unwritten else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
 
-    def _want(self, folder: str, now: float) -> None:
-        """Have a folder listed as soon as it may be."""
-        at = max(now, self._not_before.get(folder, now))
-        if at < self._listing_at.get(folder, math.inf):
-            self._listing_at[folder] = at
-            heapq.heappush(self._to_list, (at, folder))
-
     def _look_at_images(self, folder: str, paths: Iterable[str], now: float) -> None:
         few = set(paths)
         if folder not in self._folders or len(few) > MANY_EVENTS or not all(map(is_utf8, few)):
-            self._want(folder, now)
+            self._agenda.want(folder, now)
             return
         for path in few:
             self._look_at_image(UnitKey(path, Kind.IMAGE), now)
@@ -190,7 +179,7 @@ class Detector:
         try:
             stamp = self._scanner.stamp(unit.path)
         except FolderUnavailable:
-            self._want(parent(unit.path), now)  # which says so, and tries again until it can be told
+            self._agenda.want(parent(unit.path), now)  # which says so, and tries again until it can be told
             return
         if stamp is not None and unit not in self._intake.settle:
             known = looks.newest(self._reads, unit)
@@ -199,7 +188,7 @@ class Detector:
         # Not all is at rest in its folder now, though a listing may show what it did before this file came.
         self._rest.pop(parent(unit.path), None)
         if stamp is None:
-            self._want(parent(unit.path), now)  # only a listing can tell that it is gone
+            self._agenda.want(parent(unit.path), now)  # only a listing can tell that it is gone
         else:
             self._intake.see_image(unit, stamp, now)
 
@@ -209,10 +198,11 @@ class Detector:
         try:
             listing = self._scanner.list(folder)
         except FolderUnavailable as error:
-            log.warning("%s; looking again in %d s", error, UNAVAILABLE_RETRY)
-            self._not_before[folder] = now + UNAVAILABLE_RETRY
+            level = logging.DEBUG if folder in self._unavailable else logging.WARNING  # once, not for months
+            log.log(level, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
+            self._agenda.spare(folder, now + UNAVAILABLE_RETRY)
             self._unavailable.add(folder)
-            self._want(folder, now)
+            self._agenda.want(folder, now)
             return
         self._unavailable.discard(folder)
         if listing is None:
@@ -221,7 +211,7 @@ class Detector:
         for subfolder in _told_apart(listing.subfolders):
             if subfolder not in self._folders:
                 self._folders[subfolder] = None
-                self._want(subfolder, now)
+                self._agenda.want(subfolder, now)
         seen = fingerprint(listing.images)
         if self._rest.get(folder) != seen:
             compare = self._images_at_rest if self._filters.kind(folder) is Kind.IMAGE else self._sequence_at_rest
@@ -231,7 +221,7 @@ class Detector:
                 self._rest.pop(folder, None)
         is_old = abs(self._wall() - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self._folders[folder] = listing.times if is_old else None
-        self._not_before[folder] = now + LISTING_SHARE * (self._monotonic() - started)
+        self._agenda.spare(folder, now + LISTING_SHARE * (self._monotonic() - started))
 
     def _images_at_rest(self, listing: Listing, _seen: bytes, now: float) -> bool:
         """Compare a folder of single images with the ledger; return whether all of them are at rest."""
@@ -277,7 +267,7 @@ class Detector:
             del self._folders[name]
             self._unavailable.discard(name)
             self._rest.pop(name, None)
-            self._not_before.pop(name, None)
+            self._agenda.forget(name)
         for name in looks.folders_below(self._reads, folder):
             self._miss(name, set(), Kind.SEQUENCE)
         for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:

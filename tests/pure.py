@@ -10,6 +10,7 @@ import sys
 PURE = frozenset(
     {
         "agent",
+        "agent.agenda",
         "agent.answers",
         "agent.config",
         "agent.error_table",
