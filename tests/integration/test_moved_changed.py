@@ -95,6 +95,18 @@ def test_a_submitted_image_that_is_moved_into_a_folder_of_frames(tmp_path: Path)
         shutil.copy(agent.inbox / "b.jpg", agent.inbox / "copies" / "b.jpg")
         agent.becomes("copies", "submitted")
         assert playment.paths() == ["a.jpg", "b.jpg", "copies"]
+        # A person wants it all the same; from then on it is a sequence like any other, also when it is moved.
+        env = environ(tmp_path, playment.url)
+        assert command("retry", "done", environ=env, cwd=tmp_path).returncode == 0
+        agent.becomes("done", "submitted")
+        (agent.inbox / "done").rename(agent.inbox / "done2")
+        agent.becomes("done2", "submitted")
+        # The other way round: a frame that was sent is moved out to where it would be an image of its own.
+        (agent.inbox / "copies" / "b.jpg").rename(agent.inbox / "out.jpg")
+        (row,) = agent.becomes("out.jpg", "held")
+        assert "taken as a sequence before (copies, submitted)" in row["reason"]
+        assert playment.paths() == ["a.jpg", "b.jpg", "copies", "done"]
+        assert len(playment.receipts) == 4
 
 
 def test_submitted_units_that_are_changed(tmp_path: Path) -> None:
