@@ -29,7 +29,7 @@ from agent.scanner import Scanner
 from agent.settle import UnitKey
 from agent.submitter import Submitter
 from agent.watch import Presence, Watch
-from agent.watcher import Noticed
+from agent.watcher import Lost, Noticed
 from agent.wiring import (
     LedgerBatches,
     batch_namer,
@@ -77,7 +77,7 @@ class LedgerChanged:
     paused: bool
 
 
-Item = Noticed | Finished | Changed | LedgerChanged | None
+Item = Noticed | Lost | Finished | Changed | LedgerChanged | None
 
 
 class Service:
@@ -273,18 +273,22 @@ class Service:
         """Say how it stands, and ask what other processes have written."""
         self._ledger.submit(self._check_for_orders)
         stands = queries.standing(self._reads)
-        self._notifier.status(f"BLOCKED: {self._gate.blocked}" if self._gate.blocked else str(stands))
+        told = f"BLOCKED: {self._gate.blocked}" if self._gate.blocked else str(stands)
+        self._notifier.status(f"{told}; {self._watch.trouble}" if self._watch.trouble else told)
         self._progress(stands)
 
     def _take_inbox(self, first: Item, now: float) -> None:
         """Do what the inbox asks for; events are taken together, so that a burst costs one listing."""
         noticed: list[Noticed] = []
+        lost = False
         item = first
         with contextlib.suppress(queue.Empty):
             while True:
                 match item:
                     case Noticed():
                         noticed.append(item)
+                    case Lost():
+                        lost = True
                     case Finished():
                         self._detector.finished(item, now)
                         self._submitter.wake()
@@ -297,6 +301,9 @@ class Service:
                     case None:
                         pass
                 item = self._inbox.get_nowait()
+        if lost:
+            self._watch.lost()
+            self._rescan_at = now
         if noticed:
             self._detector.noticed(noticed, now)
 
@@ -316,9 +323,8 @@ class Service:
             self._scanned = False
             self._detector.rescan(now)
         elif to_sweep:
-            if self._watch.is_short:
-                self._watch.check_limits(self._detector.folders)
-                self._rescan_at = min(self._rescan_at, now + self._watch.rescan_seconds)
+            self._watch.check_growth(self._detector.folders)
+            self._rescan_at = min(self._rescan_at, now + self._watch.rescan_seconds)
             self._detector.sweep(now)
             self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (time.monotonic() - now))
         next_at = self._detector.turn(now)

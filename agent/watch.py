@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent import host
 from agent.errors import AlreadyRunning, FolderUnavailable
-from agent.watcher import Noticed, Watcher
+from agent.watcher import Lost, Noticed, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,15 +34,18 @@ class Watch:
     Raises AlreadyRunning or FolderUnavailable where the folder cannot be locked.
     """
 
-    def __init__(self, settings: Settings, scanner: Scanner, notice: Callable[[Noticed], None]) -> None:
+    def __init__(self, settings: Settings, scanner: Scanner, notice: Callable[[Noticed | Lost], None]) -> None:
         self._settings = settings
         self._scanner = scanner
         self._notice = notice
         self._watcher: Watcher | None = None
         self._lock = host.lock_folder(settings.watch_dir)
         self._locked = self._identity = scanner.identity()
+        self._device = self._identity[0] if self._identity else None
         self.mode = "poll"
         self.is_short = False
+        self._checked = 0
+        self.trouble = ""
 
     @property
     def identity(self) -> str:
@@ -75,10 +78,16 @@ class Watch:
             log.info("polling every %g s: %s", self._settings.watch_poll_seconds, why)
         self.mode = "events" if self._watcher else "poll"
 
+    def check_growth(self, folders: int) -> None:
+        """Do as `check_limits` where there are more folders than at the last look: counting watches takes time."""
+        if self.is_short or folders > self._checked:
+            self.check_limits(folders)
+
     def check_limits(self, folders: int) -> None:
         """Poll where fewer folders are watched than there are: watchdog goes deaf on the rest without a word."""
         if self._watcher is None or self._settings.watch_mode == "events" or not self._watcher.is_alive():
             return
+        self._checked = folders
         watched = host.inotify_watches()
         was_short, self.is_short = self.is_short, watched < folders
         if was_short and self.is_short:  # once may be a folder so new that its watch is still being made
@@ -96,12 +105,20 @@ class Watch:
         """Tell whether what the folder does not show was deleted: it is still the folder that was listed."""
         return self._identity is not None and self._scanner.identity() == self._identity
 
+    def lost(self) -> None:
+        """Say that the kernel's queue of events has overflowed; the caller looks at everything."""
+        log.warning(
+            "events were lost (fs.inotify.max_queued_events is %d: raise it); looking at everything now",
+            host.inotify_limits().max_queued_events,
+        )
+
     def look(self) -> Presence:
         """See whether the folder is there and watched; take it up again where it is back."""
         identity = self._scanner.identity()
         if identity is None:
             if self._identity is not None:
-                log.error("the watch folder %s is not there: nothing is taken for deleted", self._settings.watch_dir)
+                self.trouble = f"the watch folder {self._settings.watch_dir} is not there or cannot be listed"
+                log.error("%s: nothing in it is taken for deleted; it is taken up when it is back", self.trouble)
                 self._identity = None
             return Presence.AWAY
         if identity == self._identity and (self._watcher is None or self._watcher.is_alive()):
@@ -116,7 +133,12 @@ class Watch:
             self._lock.release()
             self._lock, self._locked = lock, identity
             presence = Presence.OTHER
-        log.warning("the watch folder %s is taken up again", self._settings.watch_dir)
+        self.trouble = ""
+        if presence is Presence.OTHER and identity[0] != self._device:
+            self.trouble = f"the watch folder {self._settings.watch_dir} is on another device than at the start"
+            log.error("%s (unmounted?): what is not in it is not taken for deleted", self.trouble)
+        else:
+            log.warning("the watch folder %s is taken up again", self._settings.watch_dir)
         self._identity = identity
         self.start()
         return presence

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+WATCHDOG_LOG = logging.getLogger("watchdog")
+
 # watchdog 7.1 warns, with pages of its insides, wherever a new folder is found by an event and by a walk at once.
 warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
@@ -58,12 +60,31 @@ class Noticed:
     is_folder: bool
 
 
-class Watcher(FileSystemEventHandler):
-    """Watches a folder and all below it. `notice` is called from watchdog's thread and must return quickly."""
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Events were lost: everything is worth a look."""
 
-    def __init__(self, root: Path, notice: Callable[[Noticed], None]) -> None:
+
+class _Overflow(logging.Handler):
+    """Hears watchdog say in its log, the only place, that the kernel's queue of events has overflowed."""
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._lost = lost
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass on an overflow."""
+        if "events were lost" in record.getMessage():
+            self._lost()
+
+
+class Watcher(FileSystemEventHandler):
+    """Watches a folder and all below it. `notice` is called from watchdog's threads and must return quickly."""
+
+    def __init__(self, root: Path, notice: Callable[[Noticed | Lost], None]) -> None:
         self._root = os.fspath(root).rstrip("/")
         self._notice = notice
+        self._overflow = _Overflow(lambda: notice(Lost()))
         self._observer: BaseObserver | None = None
         self._threads: list[threading.Thread] = []
 
@@ -86,6 +107,7 @@ class Watcher(FileSystemEventHandler):
                 return f"inotify watches are used up ({error.strerror}): raise fs.inotify.max_user_watches"
             return f"events cannot be had: {error.strerror}"
         self._observer = observer
+        WATCHDOG_LOG.addHandler(self._overflow)
         self._threads = [t for t in threading.enumerate() if isinstance(t, BaseThread) and t not in before]
         return None
 
@@ -100,6 +122,7 @@ class Watcher(FileSystemEventHandler):
     def stop(self) -> None:
         """Stop watching."""
         if self._observer is not None:
+            WATCHDOG_LOG.removeHandler(self._overflow)
             self._observer.stop()
             self._observer.join()
             self._observer = None

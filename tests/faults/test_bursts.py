@@ -6,7 +6,6 @@ This is where watchdog's events alone lose up to 86 % of the files.
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from typing import TYPE_CHECKING
 

@@ -126,6 +126,15 @@ class Watching:
             if row["jobs"]
         }
 
+    def states(self) -> list[tuple[str, str]]:
+        """Return the path and state of every job, by path."""
+        return [(row["path"], row["state"]) for row in query(self.ledger, "select * from jobs order by path, id")]
+
+    def events(self, path: str) -> list[str]:
+        """Return what has happened to the jobs of a path."""
+        sql = "select event from events join jobs on jobs.id = job where path = ? order by events.id"
+        return [row["event"] for row in query(self.ledger, sql, path)]
+
     def files(self) -> list[str]:
         """Return the path of every file that is in a job, sorted."""
         return [row["path"] for row in query(self.ledger, "select path from frames order by path")]
