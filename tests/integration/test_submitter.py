@@ -105,7 +105,7 @@ def test_a_429_holds_back_all_workers_for_as_long_as_it_said(sending: Sending, s
     sending.drop("late.jpg")
     eventually(lambda: len(sending.submitter._posting_ids) >= 4)
     sending.advance(1.0)
-    sending.becomes(submitted=41)
+    sending.passes_until(lambda: sending.states() == {"submitted": 41}, step=5.0)
     times = [call.at for call in server.posts()]
     assert sum(at < asked_at + 60 for at in times) <= 4, "only what was on its way came sooner"
 
