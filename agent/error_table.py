@@ -16,6 +16,7 @@ MESSAGE_CHARACTERS: Final = 500
 
 _READ_CHARACTERS: Final = 4000
 _CODE_CHARACTERS: Final = 80
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _QUERY: Final = re.compile(r"\?[^\s\"'<>]+")
 
 _DUPLICATE: Final = "FS_0001"
@@ -100,8 +101,12 @@ def vendor_error(body: object) -> tuple[str | None, str]:
 
 
 def bounded(text: str) -> str:
-    """Return foreign text fit to be kept: no URL queries (they hold signatures), no lone surrogates, 500 characters."""
+    """Return foreign text fit to be kept: no URL queries (they hold signatures), at most 500 characters.
+
+    Lone surrogates and control characters (a terminal's escapes; people read the ledger there) are written as escapes.
+    """
     text = _QUERY.sub("", text[:_READ_CHARACTERS]).encode(errors="backslashreplace").decode().strip()
+    text = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
     return text if len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 1] + "…"
 
 

@@ -27,6 +27,7 @@ __all__ = ["JobDetails", "JobsPage", "ListedBatch", "ListedJob", "Playment", "Pr
 
 _POST_BYTES: Final = 2**20
 _LIST_BYTES: Final = 16 * 2**20
+_MOST_PARTS: Final = 400_000  # of JSON, some 33,000 batches: 16 MiB of `{},` are 400 MiB once they are read (measured)
 _SECRET_CHARACTERS: Final = 8  # a shorter text is no key of a vendor's, and may stand anywhere in an answer
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -177,6 +178,8 @@ def _decoded(reply: Reply) -> tuple[object, str]:
     """Return the body's JSON, or None and why it cannot be read."""
     if reply.cut:
         return None, "the body is too large"
+    if sum(map(reply.body.count, (b",", b"[", b"{"))) > _MOST_PARTS:
+        return None, "the body has too many parts"
     try:
         return json.loads(reply.body), ""
     except RecursionError:

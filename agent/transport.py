@@ -16,7 +16,7 @@ import time
 import zlib
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import requests
@@ -28,6 +28,9 @@ from agent.sessions import CHUNK_BYTES, Session, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+_LONGEST_WAIT: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,12 @@ def retry_after_seconds(value: str, now: float) -> float | None:
     """Return the seconds that a `Retry-After` header asks for, or None where it cannot be read.
 
     It holds seconds or an HTTP date (RFC 9110, 10.2.3). `now` is in seconds since 1970, at best the server's own.
+    More than a day is taken for a day: a server's broken clock must not stop all sending for years.
     """
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value.strip()):
-        return float(value)
+        return min(float(value), _LONGEST_WAIT)
     date = http_date(value)
-    return None if date is None else max(0.0, date - now)
+    return None if date is None else min(max(0.0, date - now), _LONGEST_WAIT)
 
 
 def _read(response: requests.Response, limit: int) -> Reply:
