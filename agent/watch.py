@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ class Watch:
         self._watcher: Watcher | None = None
         self._lock = host.lock_folder(settings.watch_dir)
         self._locked = self._identity = scanner.identity()
-        self._device = self._identity[0] if self._identity else None
+        self._is_mount = os.path.ismount(settings.watch_dir)
         self.mode = "poll"
         self.is_short = False
         self._checked = 0
@@ -134,10 +135,11 @@ class Watch:
             self._lock, self._locked = lock, identity
             presence = Presence.OTHER
         self.trouble = ""
-        if presence is Presence.OTHER and identity[0] != self._device:
-            self.trouble = f"the watch folder {self._settings.watch_dir} is on another device than at the start"
-            log.error("%s (unmounted?): what is not in it is not taken for deleted", self.trouble)
+        if self._is_mount and not os.path.ismount(self._settings.watch_dir):
+            self.trouble = f"the watch folder {self._settings.watch_dir} is not mounted any more"
+            log.error("%s: nothing in it is taken for deleted; it is taken up when it is back", self.trouble)
         else:
+            self._is_mount = os.path.ismount(self._settings.watch_dir)
             log.warning("the watch folder %s is taken up again", self._settings.watch_dir)
         self._identity = identity
         self.start()

@@ -6,6 +6,7 @@ This is where watchdog's events alone lose up to 86 % of the files.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,9 @@ def burst(inbox: Path, outside: Path, way: str, shape: str) -> None:
 
 
 def report(what: str, agent: Watching, started: float, burst_seconds: float) -> None:
-    print(
+    sys.stdout.write(
         f"\n{what}: {FILES:,} files in {burst_seconds:.1f} s, all rows after {time.monotonic() - started:.1f} s, "
-        f"{agent.cpu_seconds():.1f} CPU s, {agent.peak_mib():.0f} MiB"
+        f"{agent.cpu_seconds():.1f} CPU s, {agent.peak_mib():.0f} MiB\n"
     )
 
 

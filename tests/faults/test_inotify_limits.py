@@ -1,27 +1,21 @@
-"""inotify's limits set low for real, in a user namespace of the agent's own: said, by the sysctl's name; nothing lost."""
+"""inotify's limits set low for real, in a user namespace: said, by the sysctl's name, and nothing is lost."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent import host
-from tests.faults.watching import Watching, picture
+from tests.faults.watching import NAMESPACE, Watching, namespaces, picture
 from tests.support import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMESPACE = ("unshare", "--user", "--map-root-user")
-
-pytestmark = pytest.mark.skipif(
-    subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode != 0,
-    reason="user namespaces cannot be made here",
-)
+pytestmark = pytest.mark.skipif(not namespaces(), reason="user namespaces cannot be made here")
 
 
 def limited(what: str, most: int) -> tuple[str, ...]:

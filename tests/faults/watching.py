@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+NAMESPACE = ("unshare", "--user", "--map-root-user")
+"""The start of a command that runs another in a user namespace of its own, where it may do as root does."""
+
 WHOLE = image(1, size=(4, 4))
+
+
+def namespaces() -> bool:
+    """Tell whether user namespaces can be made here."""
+    return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
 
 
 def picture(number: int) -> bytes:
@@ -134,6 +142,10 @@ class Watching:
         """Return what has happened to the jobs of a path."""
         sql = "select event from events join jobs on jobs.id = job where path = ? order by events.id"
         return [row["event"] for row in query(self.ledger, sql, path)]
+
+    def day(self, path: str) -> str:
+        """Return the day on which a path was first seen, by the agent's clock."""
+        return str(query(self.ledger, "select first_seen_at from jobs where path = ?", path)[0]["first_seen_at"][:10])
 
     def files(self) -> list[str]:
         """Return the path of every file that is in a job, sorted."""
