@@ -66,7 +66,7 @@ def notice(ledger: Ledger, sight: Sight) -> None:
     path, folder = shown(sight.path), shown(sight.folder)
     row = ledger.sql.execute(
         "select id, state, unanswered, reason, frame_count, bytes from jobs "
-        "where folder = ? and path = ? and kind = ? order by id desc limit 1",
+        "where folder = ? and path = ? and kind = ? order by state = 'gone', id desc limit 1",
         (folder, path, sight.kind),
     ).fetchone()
     seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
