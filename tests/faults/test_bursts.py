@@ -5,7 +5,9 @@ This is where watchdog's events alone lose up to 86 % of the files.
 
 from __future__ import annotations
 
+import functools
 import os
+import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -58,7 +60,7 @@ def report(what: str, agent: Watching, started: float, burst_seconds: float) -> 
     )
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(3600 if LONG else 180)
 @pytest.mark.parametrize("shape", ["images", "folder", "folders"])
 @pytest.mark.parametrize("way", ["written", "renamed"])
 def test_a_burst_loses_nothing(tmp_path: Path, way: str, shape: str) -> None:
@@ -70,8 +72,56 @@ def test_a_burst_loses_nothing(tmp_path: Path, way: str, shape: str) -> None:
         started = time.monotonic()
         burst(agent.inbox, outside, way, shape)
         took = time.monotonic() - started
-        agent.wait(lambda: agent.counts() == {"pending": (units, FILES)}, 1200 if LONG else 120)
+        agent.wait(functools.partial(is_noticed, agent, units, FILES), 1200 if LONG else 120)
         report(f"{way}, {shape}", agent, started, took)
         assert agent.files() == sorted(names(shape))
+        assert agent.peak_mib() < MOST_MIB
+        assert agent.stop() == 0
+
+
+@pytest.mark.timeout(3600 if LONG else 180)
+def test_tar_restores_the_times_of_the_folders(tmp_path: Path) -> None:
+    """Unpacked over what is known already: a folder has its old time again when it has new files."""
+    inbox, packed = tmp_path / "inbox", tmp_path / "packed"
+    half = FILES // 2
+    for number in range(FILES):
+        folder = packed / f"shot {number % FOLDERS}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"frame_{number}.jpg").write_bytes(picture(number))
+        if number + 1 in (half, FILES):
+            for each in packed.iterdir():
+                os.utime(each, (1e9, 1e9))
+            subprocess.run(["tar", "-cf", tmp_path / f"{number + 1}.tar", "-C", packed, "."], check=True)
+    with Watching(tmp_path) as agent:
+        for count in (half, FILES):
+            started = time.monotonic()
+            subprocess.run(["tar", "-xf", tmp_path / f"{count}.tar", "-C", inbox], check=True)
+            took = time.monotonic() - started
+            assert {each.stat().st_mtime for each in inbox.iterdir()} == {1e9}
+            agent.wait(functools.partial(is_noticed, agent, FOLDERS, count), 1200 if LONG else 120)
+            report(f"tar -x, {count:,} of", agent, started, took)
+        assert len(agent.files()) == FILES
+        assert agent.peak_mib() < MOST_MIB
+        assert agent.stop() == 0
+
+
+def is_noticed(agent: Watching, units: int, files: int) -> bool:
+    return agent.counts() == {"pending": (units, files)}
+
+
+@pytest.mark.timeout(3600 if LONG else 180)
+def test_one_more_image_in_a_large_folder(tmp_path: Path) -> None:
+    """It does not wait for the folder to be listed again, which is put off the longer the larger the folder is."""
+    inbox = tmp_path / "inbox"
+    prepare(inbox)
+    for number in range(FILES):
+        (inbox / str(number)).rename(inbox / f"image_{number}.jpg")
+    with Watching(tmp_path) as agent:
+        agent.wait(functools.partial(is_noticed, agent, FILES, FILES), 1200 if LONG else 120)
+        for number in range(3):
+            (inbox / f"more_{number}.jpg").write_bytes(picture(FILES + number))
+            started = time.monotonic()
+            agent.wait(functools.partial(is_noticed, agent, FILES + number + 1, FILES + number + 1))
+            report(f"one more image ({number + 1}) in", agent, started, 0.0)
         assert agent.peak_mib() < MOST_MIB
         assert agent.stop() == 0

@@ -9,12 +9,29 @@ from pathlib import Path
 import pytest
 
 from tests.faults.watching import Watching, picture
-from tests.support import write
+from tests.support import Playment, command, environ, write
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 DAY = 86_400
 AGES = {"1970": 1.0, "2099": 4_087_000_000.0}
 SETTLE = 1.5
+
+
+def faked(clock: Path) -> dict[str, str]:
+    """Return what gives a process a clock that is so many seconds off as the file says; the monotonic one is real."""
+    return {
+        "LD_PRELOAD": str(LIBRARIES[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",  # the files keep the times that the kernel wrote, as after a jump of the real clock
+    }
+
+
+def set_clock(clock: Path, seconds: int) -> None:
+    """Set the faked clock to so many seconds from the real one."""
+    (clock.parent / "next").write_text(f"{seconds:+d}\n")
+    (clock.parent / "next").rename(clock)
 
 
 def settles_once(agent: Watching, name: str, seed: int) -> None:
@@ -34,25 +51,11 @@ def settles_once(agent: Watching, name: str, seed: int) -> None:
 @pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed (apt-get install faketime)")
 def test_the_clock_jumps_by_a_day(tmp_path: Path) -> None:
     clock = write(tmp_path / "clock", b"+0\n")
-    changed = {
-        "LD_PRELOAD": str(LIBRARIES[0]) if LIBRARIES else "",
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",  # the files keep the times that the kernel wrote, as after a jump of the real clock
-        "SETTLE_SECONDS": f"{SETTLE}",
-        "SEQUENCE_SETTLE_SECONDS": f"{SETTLE}",
-    }
-
-    def jump(seconds: int) -> None:
-        """Set the agent's clock to so many seconds from the real one."""
-        (tmp_path / "next").write_text(f"{seconds:+d}\n")
-        (tmp_path / "next").rename(clock)
-
-    with Watching(tmp_path, **changed) as agent:
+    quiet = f"{SETTLE}"
+    with Watching(tmp_path, **faked(clock), SETTLE_SECONDS=quiet, SEQUENCE_SETTLE_SECONDS=quiet) as agent:
         settles_once(agent, "before", 10)
         for number, seconds in enumerate((DAY, 0, -DAY, DAY)):
-            jump(seconds)
+            set_clock(clock, seconds)
             settles_once(agent, f"after jump {number}", 20 + 10 * number)
         tomorrow = time.strftime("%Y-%m-%d", time.gmtime(time.time() + DAY))
         assert agent.day("after jump 3") == tomorrow, "the agent's clock was not the faked one"
@@ -82,4 +85,18 @@ def test_files_and_folders_of_another_age(tmp_path: Path, age: float) -> None:
             os.utime(folder, (age, age))
         agent.wait(lambda: agent.counts() == {"pending": (2, 8)})
         agent.wait(lambda: agent.events("old.jpg") == agent.events("old") == ["pending", "settling", "pending"])
+        assert agent.stop() == 0
+
+
+@pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed (apt-get install faketime)")
+def test_what_was_to_be_sent_tomorrow_by_a_wrong_clock(tmp_path: Path) -> None:
+    """The clock was a day ahead and is put right: what waits by the old time goes now."""
+    clock = write(tmp_path / "clock", f"+{DAY}\n".encode())
+    changed = {**faked(clock), "SETTLE_SECONDS": "0.2"}
+    with Playment() as playment, Watching(tmp_path, **changed, PLAYMENT_BASE_URL=playment.url) as agent:
+        write(agent.inbox / "a.jpg", picture(1))
+        agent.wait(lambda: agent.states() == [("a.jpg", "pending")])
+        set_clock(clock, 0)
+        assert command("resume", environ=environ(tmp_path, playment.url), cwd=tmp_path).returncode == 0
+        agent.wait(lambda: agent.states() == [("a.jpg", "submitted")], 20)
         assert agent.stop() == 0

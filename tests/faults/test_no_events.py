@@ -1,0 +1,71 @@
+"""A file system whose changes come from elsewhere and send no event: recognised, polled, and complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent import host
+from tests.faults.watching import Watching, picture
+from tests.support import eventually, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SETTLE = 1.0
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("fusermount3") is None or not os.access("/dev/fuse", os.R_OK | os.W_OK),
+    reason="needs /dev/fuse and fusermount3 (apt-get install fuse3)",
+)
+
+
+@contextlib.contextmanager
+def mounted(source: Path, point: Path) -> Iterator[None]:
+    """Show `source` at `point` through FUSE."""
+    point.mkdir()
+    command = [sys.executable, "-m", "tests.faults.fuse_loopback", str(source), str(point)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as server:
+        try:
+            eventually(lambda: server.poll() is not None or point.is_mount())
+            yield
+        finally:
+            subprocess.run(["fusermount3", "-u", "-z", str(point)], check=True)
+
+
+def test_a_folder_that_comes_through_fuse(tmp_path: Path) -> None:
+    source = tmp_path / "far away"
+    write(source / "before.jpg", picture(1))
+    changed = {"WATCH_MODE": "auto", "WATCH_POLL_SECONDS": "0.5", "SETTLE_SECONDS": f"{SETTLE}"}
+    with (
+        mounted(source, tmp_path / "inbox"),
+        Watching(tmp_path, **changed, SEQUENCE_SETTLE_SECONDS=f"{SETTLE}") as agent,
+    ):
+        assert host.filesystem_kind(agent.inbox).fuse
+        assert agent.value("watch_mode") == "poll"
+        assert "tells of no remote changes" in agent.said()
+        for number in range(500):
+            write(source / f"shot {number % 10}" / f"frame_{number}.jpg", picture(10 + number))
+            write(source / f"single_{number}.jpg", picture(1000 + number))
+        for turn in range(6):  # grows for longer than it must be quiet
+            write(source / "slow" / f"frame_{turn}.jpg", picture(2000 + turn))
+            last_at = time.monotonic()
+            time.sleep(SETTLE / 3)
+        agent.wait(lambda: agent.counts() == {"pending": (512, 1007)})
+        assert time.monotonic() >= last_at + SETTLE
+        assert agent.events("slow") == ["pending"], "it was taken before it was complete"
+        # Rewritten in place with as many bytes: only the file itself shows it, its folder does not.
+        write(source / "shot 3" / "frame_3.jpg", picture(3000))
+        agent.wait(lambda: agent.events("shot 3") == ["pending", "settling", "pending"])
+        shutil.rmtree(source / "shot 4")
+        (source / "single_0.jpg").unlink()
+        agent.wait(lambda: agent.counts() == {"pending": (510, 956), "gone": (2, 51)})
+        assert agent.stop() == 0
