@@ -143,7 +143,7 @@ class Submitter:
         soonest = jobs.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
         seconds = (soonest - self._rig.now()).total_seconds() if soonest else IDLE
         idle = not self._publishing_ids and not self._posting_ids
-        waits.append(self._adoption.turn(self._reads, idle=idle))
+        waits.append(self._adoption.turn(self._reads, idle=idle and seconds > 0))
         if seconds > 0 or idle:
             waits.append(max(seconds, 0.05))
         return min(waits)
