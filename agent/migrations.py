@@ -139,10 +139,10 @@ def m001_jobs(connection: sqlite3.Connection) -> None:
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_jobs,)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the ledger to the newest schema, each step in a transaction of its own.
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return how many steps a ledger has behind it, 0 for an empty file.
 
-    Raises LedgerRefused for a ledger that a newer version of this package has made.
+    Raises LedgerRefused for a ledger that a newer version of this package has made, and for another program's file.
     """
     version: int = connection.execute("pragma user_version").fetchone()[0]
     if version > len(MIGRATIONS):
@@ -150,6 +150,14 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"the ledger has schema version {version}, this playment-agent knows versions up to {len(MIGRATIONS)}: "
             "it was written by a newer playment-agent. Upgrade this one, or name another LEDGER_PATH",
         )
+    if version == 0 and connection.execute("select 1 from sqlite_master").fetchone():
+        raise LedgerRefused("the file is another program's database, not a ledger: name another LEDGER_PATH")
+    return version
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the ledger to the newest schema, each step in a transaction of its own. Raises as `version_of` does."""
+    version = version_of(connection)
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.execute("begin immediate")
         try:

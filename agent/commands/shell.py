@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -12,6 +13,7 @@ import click
 
 from agent import environment, logs
 from agent.errors import AgentError
+from agent.ledger.store import unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,8 @@ def settled(command: F) -> F:
             return context.invoke(command, *args, **options)
         except AgentError as error:
             fail(error)
+        except sqlite3.Error as error:
+            fail(unusable("the ledger cannot be used", error))
 
     return wrapped  # type: ignore[return-value]  # click's decorators lose the type
 

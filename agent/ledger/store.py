@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlite_utils
 
 from agent.errors import LedgerRefused, LedgerUnavailable
-from agent.migrations import migrate
+from agent.migrations import migrate, version_of
 from agent.states import State, check
 
 if TYPE_CHECKING:
@@ -44,24 +44,46 @@ def iso(moment: datetime) -> str:
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a connection to the ledger file, which must exist for `read_only`.
 
-    Raises LedgerUnavailable with what SQLite said, and where to look.
+    Raises LedgerUnavailable with what SQLite said, and where to look; LedgerRefused for what is no ledger of ours.
     """
-    try:
-        if read_only and not path.exists():
-            raise LedgerUnavailable(f"there is no ledger at {path}: has the agent run yet? LEDGER_PATH names the file")
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection.execute("select 1 from sqlite_master").fetchone()
-        if read_only:
-            connection.execute("pragma query_only = on")
-    except (sqlite3.Error, OSError) as error:
-        raise LedgerUnavailable(f"the ledger {path} cannot be opened: {error}") from error
+    if path.is_dir():
+        raise LedgerRefused(f"the ledger {path} is a folder: LEDGER_PATH must name a file")
+    with contextlib.ExitStack() as undo:
+        try:
+            if read_only and not path.exists():
+                raise _no_ledger(path)
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            undo.callback(connection.close)
+            version = version_of(connection)
+            if read_only:
+                if version == 0:
+                    raise _no_ledger(path)
+                connection.execute("pragma query_only = on")
+        except (sqlite3.Error, OSError) as error:
+            raise unusable(f"the ledger {path} cannot be opened", error) from error
+        undo.pop_all()
     return connection
+
+
+def unusable(what: str, error: Exception) -> LedgerUnavailable:
+    """Return our error for one of SQLite's, with what to do where the file itself is spoilt; `what` begins it."""
+    # SQLite's other errors are of subclasses; this class alone stands for SQLITE_CORRUPT and SQLITE_NOTADB.
+    spoilt = type(error) is sqlite3.DatabaseError
+    advice = (
+        ". Move it away with its -wal and -shm files and start again: jobs that were sent are recognised by their ids; "
+        "'sqlite3 LEDGER .recover' may save the rest"
+    )
+    return LedgerUnavailable(f"{what}: {error}{advice if spoilt else ''}")
+
+
+def _no_ledger(path: Path) -> LedgerUnavailable:
+    return LedgerUnavailable(f"there is no ledger at {path}: has the agent run yet? LEDGER_PATH names the file")
 
 
 def other_world(sql: sqlite3.Connection, world: Mapping[str, str]) -> str | None:
@@ -94,7 +116,7 @@ class Ledger:
             migrate(self.sql)
         except sqlite3.Error as error:
             self.sql.close()
-            raise LedgerUnavailable(f"the ledger {path} cannot be used: {error}") from error
+            raise unusable(f"the ledger {path} cannot be used", error) from error
         except LedgerRefused:
             self.sql.close()
             raise
@@ -123,7 +145,7 @@ class Ledger:
         except sqlite3.Error as error:
             if self.sql.in_transaction:
                 self.sql.execute("rollback")
-            raise LedgerUnavailable(f"the ledger {self.path} cannot be written: {error}") from error
+            raise unusable(f"the ledger {self.path} cannot be written", error) from error
 
     def move(self, job: int, now: State, then: State, detail: str = "", **columns: object) -> None:
         """Change a job's state: the one way to do so. Sets `columns` with it and writes the event.
