@@ -192,7 +192,7 @@ def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
     ledger.sql.executemany(
         "insert into frames (job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode) "
         "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
+        (
             (
                 job,
                 frame.position,
@@ -206,7 +206,7 @@ def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
                 frame.stamp.inode,
             )
             for frame in unit.frames
-        ],
+        ),
     )
 
 
