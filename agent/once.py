@@ -13,6 +13,9 @@ GROWING = 3.0
 PATIENCE = 60.0
 """Seconds without any change of any job after which it is over: what fails for longer is the next run's."""
 
+ANSWER_PATIENCE = 150.0
+"""The same while a request is on its way: a POST's answer may take 120 s, since Playment copies the files first."""
+
 MOVING = ("settling", "pending", "submitting")
 FOR_A_PERSON = ("held", "invalid", "failed", "duplicate")
 
@@ -53,7 +56,8 @@ class Once:
         if moment.settling > moment.growing:
             return False
         left = sum(moment.jobs.get(state, 0) for state in MOVING) - moment.settling
-        return left <= 0 or moment.shut or now - self._moved_at > PATIENCE
+        patience = ANSWER_PATIENCE if moment.in_flight else PATIENCE
+        return left <= 0 or moment.shut or now - self._moved_at > patience
 
 
 def exit_code(moment: Moment) -> int:

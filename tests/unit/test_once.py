@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.once import PATIENCE, Moment, Once, exit_code
+
+DONE = Moment({"submitted": 3}, settling=0, growing=0, unlisted=0, busy=False, in_flight=0, shut=False, blocked=False)
+
+
+@pytest.mark.parametrize(
+    ("moment", "over"),
+    [
+        (DONE, True),
+        (replace(DONE, jobs={}), True),
+        (replace(DONE, busy=True), False),
+        (replace(DONE, jobs={"pending": 1}), False),
+        (replace(DONE, jobs={"submitting": 1}, in_flight=1), False),
+        (replace(DONE, jobs={"settling": 1}, settling=1), False),
+        (replace(DONE, jobs={"settling": 1}, settling=1, growing=1), True),
+        (replace(DONE, jobs={"held": 1, "failed": 1}), True),
+        (replace(DONE, jobs={"pending": 1}, shut=True), True),
+        (replace(DONE, jobs={"pending": 1}, shut=True, blocked=True), True),
+        (replace(DONE, jobs={"submitting": 1}, shut=True, blocked=True, in_flight=1), False),
+    ],
+)
+def test_when_it_is_over(moment: Moment, over: bool) -> None:
+    assert Once(0.0).is_over(moment, 1.0) is over
+
+
+def test_what_does_not_move_is_the_next_runs() -> None:
+    once = Once(0.0)
+    waiting = replace(DONE, jobs={"pending": 2})
+    assert not once.is_over(waiting, 1.0)
+    assert not once.is_over(waiting, 1.0 + PATIENCE)
+    assert not once.is_over(replace(DONE, jobs={"pending": 1, "submitted": 1}), 30.0 + PATIENCE), "it moved"
+    assert once.is_over(replace(DONE, jobs={"pending": 1, "submitted": 1}), 31.0 + 2 * PATIENCE)
+
+
+def test_a_slow_answer_is_waited_for() -> None:
+    once = Once(0.0)
+    waiting = replace(DONE, jobs={"submitting": 1}, in_flight=1)
+    assert not once.is_over(waiting, 0.0)
+    assert not once.is_over(waiting, 125.0)
+    assert once.is_over(waiting, 200.0), "but not for ever: it may be held back for hours"
+
+
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [
+        (DONE, 0),
+        (replace(DONE, jobs={"submitted": 1, "ignored": 2, "gone": 1, "completed": 1}), 0),
+        *((replace(DONE, jobs={state: 1}), 1) for state in ("pending", "settling", "held", "failed", "duplicate")),
+        (replace(DONE, unlisted=1), 1),
+        (replace(DONE, jobs={"pending": 1}, blocked=True, unlisted=1), 3),
+    ],
+)
+def test_the_exit_code(moment: Moment, code: int) -> None:
+    assert exit_code(moment) == code
