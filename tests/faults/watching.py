@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.ledger.store import Ledger
@@ -163,8 +162,3 @@ class Watching:
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def now() -> float:
-    """Return seconds by the monotonic clock."""
-    return time.monotonic()
