@@ -48,7 +48,8 @@ def due(sql: sqlite3.Connection, now: datetime, limit: int, exclude: Collection[
     Jobs without an intent carry `terms`.
     """
     rows = sql.execute(
-        f"select {COLUMNS} from jobs where state = 'pending' and lookup is null and next_attempt_at <= ? "  # noqa: S608
+        f"select {COLUMNS} from jobs indexed by jobs_pending "  # noqa: S608
+        "where state = 'pending' and lookup is null and next_attempt_at <= ? "
         "order by next_attempt_at, id limit ?",
         (iso(now), limit + len(exclude)),
     )
@@ -82,8 +83,8 @@ def _candidate(sql: sqlite3.Connection, row: Sequence[object], terms: Terms) -> 
 def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool) -> datetime | None:
     """Return when the next pending job is to be sent (or, with `lookup`, looked up), None where none waits."""
     rows = sql.execute(
-        f"select id, next_attempt_at from jobs where state = 'pending' and lookup is {'not ' if lookup else ''}null "  # noqa: S608
-        "order by next_attempt_at limit ?",
+        f"select id, next_attempt_at from jobs indexed by jobs_{'lookup' if lookup else 'pending'} "  # noqa: S608
+        f"where state = 'pending' and lookup is {'not ' if lookup else ''}null order by next_attempt_at limit ?",
         (len(exclude) + 1,),
     )
     return next((datetime.fromisoformat(at) for job, at in rows if job not in exclude), None)

@@ -62,6 +62,7 @@ def lookups(sql: sqlite3.Connection, now: datetime) -> list[Lookup]:
         Lookup(job, path, reference_id, tag, batch_id, frame_count, Kind(kind), digest, why, bool(unanswered))
         for job, path, reference_id, tag, batch_id, frame_count, kind, digest, why, unanswered in sql.execute(
             "select id, path, reference_id, tag, batch_id, frame_count, kind, digest, lookup, unanswered from jobs "
+            "indexed by jobs_lookup "
             "where state = 'pending' and lookup is not null and next_attempt_at <= ? order by id",
             (iso(now),),
         )

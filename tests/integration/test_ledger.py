@@ -1,0 +1,187 @@
+"""The ledger on a real SQLite file: its modes, its transactions, its thread, its schema."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent import migrations
+from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
+from agent.ledger import jobs, lookups
+from agent.ledger.store import Ledger, LedgerThread, connect
+from agent.ledger.units import Sight, notice
+from agent.model import Kind
+from agent.states import State
+from tests.sending import TERMS, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+WORLD = {"project_id": "p1", "base_url": "https://host", "watch_dir": "/inbox", "reference_id_template": "{path}"}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(tmp_path / "ledger.db", Clock().now)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def thread(ledger: Ledger) -> Iterator[LedgerThread]:
+    running = LedgerThread(ledger)
+    yield running
+    running.close()
+
+
+def _add(ledger: Ledger, name: str = "a.jpg") -> None:
+    notice(ledger, Sight(name, Kind.IMAGE, "waits", 1, 10))
+
+
+def test_it_is_private_durable_and_in_wal_mode(ledger: Ledger) -> None:
+    assert ledger.path.stat().st_mode & 0o777 == 0o600
+    with ledger.transaction():
+        _add(ledger)
+    for side in ledger.path.parent.glob("ledger.db-*"):
+        assert side.stat().st_mode & 0o777 == 0o600
+    modes = [
+        ledger.sql.execute(f"pragma {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")
+    ]
+    assert modes == ["wal", 2, 1]
+
+
+def test_an_illegal_move_is_never_written(ledger: Ledger) -> None:
+    with ledger.transaction():
+        _add(ledger)
+    with pytest.raises(IllegalMove), ledger.transaction():
+        ledger.move(1, State.SETTLING, State.SUBMITTED)
+    assert ledger.sql.execute("select state from jobs").fetchall() == [("settling",)]
+
+
+def test_the_counts_follow_every_change(ledger: Ledger) -> None:
+    with ledger.transaction():
+        for name in ("a.jpg", "b.jpg", "c.jpg"):
+            _add(ledger, name)
+        ledger.move(1, State.SETTLING, State.PENDING, frame_count=5)
+        ledger.set(2, frame_count=7)
+        ledger.sql.execute("delete from jobs where id = 3")
+    counted = ledger.sql.execute("select state, count(*), sum(frame_count) from jobs group by state order by state")
+    kept = ledger.sql.execute("select state, jobs, frames from counts where jobs > 0 order by state")
+    assert kept.fetchall() == counted.fetchall() == [("pending", 1, 5), ("settling", 1, 7)]
+
+
+def test_work_that_fails_is_undone_alone(thread: LedgerThread, ledger: Ledger) -> None:
+    def adds_then_fails(ledger: Ledger) -> None:
+        _add(ledger, "b.jpg")
+        raise ValueError("mine")
+
+    def breaks_a_rule(ledger: Ledger) -> None:
+        ledger.sql.execute("insert into frames values (99, 0, 'x', 'x', 1, 1, null, null, 1, 1)")
+
+    futures: list[Future[None]] = [
+        thread.submit(work) for work in (_add, adds_then_fails, breaks_a_rule, lambda ledger: _add(ledger, "c.jpg"))
+    ]
+    assert [type(future.exception()) for future in futures] == [
+        type(None),
+        ValueError,
+        sqlite3.IntegrityError,
+        type(None),
+    ]
+    assert thread.call(lambda ledger: [row[0] for row in ledger.sql.execute("select path from jobs")]) == [
+        "a.jpg",
+        "c.jpg",
+    ]
+
+
+def test_a_ledger_that_breaks_fails_the_whole_group_and_nothing_of_it_stays(thread: LedgerThread) -> None:
+    """What SQLite says of a damaged file is no fault of the work at hand: it must be written again."""
+    started, go = threading.Event(), threading.Event()
+
+    def waits(_ledger: Ledger) -> None:
+        started.set()
+        go.wait(10)
+
+    def is_corrupt(_ledger: Ledger) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    first = thread.submit(waits)
+    assert started.wait(10)
+    group = [thread.submit(_add), thread.submit(is_corrupt)]
+    go.set()
+    assert first.exception() is None
+    assert [type(future.exception()) for future in group] == [LedgerUnavailable, LedgerUnavailable]
+    assert thread.call(lambda ledger: ledger.sql.execute("select count(*) from jobs").fetchone()) == (0,)
+
+
+def test_it_is_bound_to_its_world_once_it_holds_jobs(ledger: Ledger) -> None:
+    ledger.bind(WORLD)
+    ledger.bind({**WORLD, "project_id": "p2"})
+    with ledger.transaction():
+        _add(ledger)
+    ledger.bind({**WORLD, "project_id": "p2"})
+    with pytest.raises(LedgerRefused, match=r"PLAYMENT_PROJECT_ID was 'p2' and is now 'p1'.*LEDGER_PATH"):
+        ledger.bind(WORLD)
+
+
+def test_what_only_reads_makes_nothing_and_writes_nothing(tmp_path: Path, ledger: Ledger) -> None:
+    with pytest.raises(LedgerUnavailable, match="has the agent run yet"):
+        connect(tmp_path / "none.db", read_only=True)
+    assert not (tmp_path / "none.db").exists()
+    reads = connect(ledger.path, read_only=True)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reads.execute("delete from jobs")
+    reads.close()
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_damaged_file_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(content)
+    with pytest.raises(LedgerUnavailable, match=r"ledger\.db"):
+        Ledger(path, Clock().now)
+
+
+def test_a_newer_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger(path, Clock().now).close()
+    newer = sqlite3.connect(path)
+    newer.execute("pragma user_version = 99")
+    newer.close()
+    with pytest.raises(LedgerRefused, match=r"version 99.*Upgrade"):
+        Ledger(path, Clock().now)
+
+
+def test_a_step_that_fails_leaves_the_ledger_as_it_was(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
+    def broken(connection: sqlite3.Connection) -> None:
+        connection.execute("create table half (a)")
+        raise sqlite3.OperationalError("disk full")
+
+    before = ledger.sql.execute("pragma user_version").fetchone()
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
+    with pytest.raises(sqlite3.OperationalError):
+        migrations.migrate(ledger.sql)
+    assert ledger.sql.execute("pragma user_version").fetchone() == before
+    assert not ledger.sql.execute("select 1 from sqlite_master where name = 'half'").fetchone()
+
+
+def test_what_is_asked_at_every_turn_sorts_and_scans_nothing(ledger: Ledger) -> None:
+    """SQLite would take the index on the state, and sort all that is pending, a hundred times a second."""
+    asked: list[str] = []
+    now = Clock().now()
+    ledger.sql.set_trace_callback(asked.append)
+    jobs.due(ledger.sql, now, 10, (), TERMS)
+    jobs.next_due(ledger.sql, (), lookup=False)
+    jobs.next_due(ledger.sql, (), lookup=True)
+    lookups.lookups(ledger.sql, now)
+    ledger.sql.set_trace_callback(None)
+    plans = [" | ".join(str(row[3]) for row in ledger.sql.execute(f"explain query plan {sql}")) for sql in asked]
+    wanted = ("jobs_pending", "jobs_pending", "jobs_lookup", "jobs_lookup")
+    assert len(plans) == len(wanted)
+    for plan, index in zip(plans, wanted, strict=True):
+        assert index in plan, plan
+    assert not [plan for plan in plans[:3] if "TEMP B-TREE" in plan]
