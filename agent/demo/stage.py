@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from agent import environment
 from agent.demo.files import FileServer
-from agent.errors import AgentError
+from agent.errors import AgentError, LedgerUnavailable
 from agent.filters import Filters
 from agent.ledger.store import connect
 from agent.logs import TextFormatter
@@ -162,15 +162,17 @@ class Stage:
         """Wait until the folder is watched."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._agent.is_alive():
-            if self.ledger.exists() and self._is_watching():
+            if self._is_watching():
                 return
             time.sleep(0.02)
         raise self._failure or AgentError(f"the agent did not start within {START_SECONDS:g} s: look into {self.log}")
 
     def _is_watching(self) -> bool:
-        with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
-            database = Database(sql)
-            return "agent" in database.table_names() and database["agent"].count_where("key = 'watch_mode'") > 0
+        try:
+            with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
+                return Database(sql)["agent"].count_where("key = 'watch_mode'") > 0
+        except LedgerUnavailable:
+            return False  # it is not there yet, or its tables are not
 
     def _look(self, at: float) -> Look:
         events = list(
