@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.checks import fail, ok, warn
-from agent.errors import LedgerUnavailable
+from agent.errors import LedgerError
 from agent.ledger.store import connect, other_world
-from agent.migrations import MIGRATIONS
 from agent.wiring import world_of
 
 if TYPE_CHECKING:
@@ -33,16 +32,16 @@ def check_ledger(settings: Settings, wall: float) -> Iterator[Check]:
     """Try its folder, and look into it where it is there; `wall` is the time in seconds since 1970."""
     path = settings.ledger_path
     yield from _place(path)
-    if not path.exists():
-        yield ok(LEDGER, f"{path} is not there yet: the first run makes it")
+    if not path.exists() or path.stat().st_size == 0:
+        yield ok(LEDGER, f"{path} is not there yet, or is empty: the first run makes it")
         return
     if not os.access(path, os.W_OK):
         yield fail(LEDGER, f"{path} cannot be written by this user: run check as the agent's user, or change its owner")
     try:
         with contextlib.closing(connect(path, read_only=True)) as sql:
             yield from _content(settings, sql, wall)
-    except LedgerUnavailable as error:
-        yield fail(LEDGER, f"{error}; a file that is no ledger must be moved away, or LEDGER_PATH name another")
+    except LedgerError as error:
+        yield fail(LEDGER, str(error), error.exit_code)
     except sqlite3.Error as error:
         yield fail(LEDGER, f"{path} cannot be read ({error}): restore it from a backup, or move it away")
 
@@ -69,28 +68,16 @@ def _place(path: Path) -> Iterator[Check]:
 
 def _content(settings: Settings, sql: sqlite3.Connection, wall: float) -> Iterator[Check]:
     path = settings.ledger_path
-    version: int = sql.execute("pragma user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        yield fail(
-            LEDGER,
-            f"{path} was written by a newer playment-agent (schema {version}, this one knows {len(MIGRATIONS)}): "
-            "upgrade this one, or name another LEDGER_PATH",
-            2,
-        )
-        return
     damage: str = sql.execute("pragma quick_check(1)").fetchone()[0]
     if damage != "ok":
         yield fail(LEDGER, f"{path} is damaged ({damage}): restore it from a backup")
-        return
-    if version == 0:
-        yield ok(LEDGER, f"{path} is empty")
         return
     problem = other_world(sql, world_of(settings))
     if problem:
         yield fail(LEDGER, f"{path} {problem}", 2)
         return
     jobs: int = sql.execute("select coalesce(sum(jobs), 0) from counts").fetchone()[0]
-    yield ok(LEDGER, f"{path} is whole, of schema {version}, and holds {jobs:,} jobs of these settings")
+    yield ok(LEDGER, f"{path} is whole, and holds {jobs:,} jobs of these settings")
     yield _running(sql, wall)
 
 

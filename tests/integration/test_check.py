@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import random
-import sqlite3
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -295,8 +294,6 @@ def test_a_damaged_ledger_is_found(setup: SetUp) -> None:
 
 
 def test_an_empty_file_and_a_missing_folder(setup: SetUp) -> None:
-    with contextlib.closing(sqlite3.connect(setup.folder / "ledger.db")) as sql:
-        sql.execute("pragma user_version = 0")
     (setup.folder / "ledger.db").touch()
     assert "is empty" in ledger_checks(setup.settings())[-1].text
     code, told = setup.check(LEDGER_PATH=str(setup.folder / "none" / "ledger.db"))
