@@ -1,4 +1,4 @@
-"""Gives a job its URLs and its batch, and proves that the URLs can be fetched."""
+"""Makes a job ready: its URLs and its batch, that the URLs can be fetched, and that its files are still the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.ledger.jobs import with_sources
+from agent.model import Kind, basename, parent
 from agent.publishers.probe import sample
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from agent.ledger.jobs import Candidate
     from agent.model import Frame, Job
     from agent.rig import Rig
+    from agent.scanner import Scanner
 
 
 def publish(rig: Rig, gate: Gate, random: Random, candidate: Candidate, batch_name: str | None) -> Job | None:
@@ -43,3 +45,17 @@ def publish(rig: Rig, gate: Gate, random: Random, candidate: Candidate, batch_na
 
 def _sampled(frames: Sequence[Frame], random: Random) -> Sequence[Frame]:
     return [frames[position] for position in sample(len(frames), random)]
+
+
+def first_changed(scanner: Scanner, job: Job) -> str | None:
+    """Return the name of a file that is not as it was when the job's unit settled, or None.
+
+    A frame that was added counts: what was settled is only a part of its folder then. Raises FolderUnavailable.
+    """
+    folder = parent(job.frames[0].path)
+    settled = {basename(frame.path): frame.stamp for frame in job.frames}
+    if job.kind is Kind.IMAGE:
+        return scanner.first_changed(folder, settled.items())
+    listing = scanner.list(folder)
+    seen = dict(listing.images) if listing is not None else {}
+    return next((name for name in (*settled, *seen) if seen.get(name) != settled.get(name)), None)

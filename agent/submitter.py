@@ -27,10 +27,9 @@ from agent.errors import (
     TryLater,
 )
 from agent.ledger import jobs, lookups
-from agent.model import basename, parent
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
-from agent.publication import publish
+from agent.publication import first_changed, publish
 from agent.states import State, Verdict
 
 if TYPE_CHECKING:
@@ -256,9 +255,7 @@ class Submitter:
                 self._rig.on_changed(job.path, job.kind)
 
     def _changed(self, job: Job) -> str | None:
-        """Return the name of a file that is not as it was settled."""
-        folder = parent(job.frames[0].path)
-        return self._rig.scanner.first_changed(folder, ((basename(f.path), f.stamp) for f in job.frames))
+        return first_changed(self._rig.scanner, job)
 
     def _changed_meanwhile(self, job: Job) -> bool:
         try:
