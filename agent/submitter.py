@@ -13,6 +13,7 @@ import random
 import sqlite3
 import threading
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,15 +22,17 @@ from agent.adoption import Adoption
 from agent.errors import (
     AccessRefused,
     DuplicateReference,
+    FileChanged,
     FolderUnavailable,
     LedgerUnavailable,
     RemoteError,
     TryLater,
 )
+from agent.freshness import first_changed
 from agent.ledger import jobs, lookups
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
-from agent.publication import first_changed, publish
+from agent.publication import Publication
 from agent.states import State, Verdict
 
 if TYPE_CHECKING:
@@ -72,10 +75,11 @@ class Submitter:
         self._posting_ids: set[int] = set()
         self._ready: deque[Job] = deque()
         self._outcomes = Outcomes(ledger, rig.monotonic, self.wake)
-        self._access = Access(rig.playment, gate, rig.monotonic, self._tell_blocked)
+        self._access = Access(rig.playment, rig.publisher, gate, rig.monotonic, self._tell_blocked)
         self._not_before = -math.inf
         self._clock_lead = self._lead()
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
+        self._publication = Publication(rig, gate, pools.publishing, self._random, self._published)
         self._adoption = Adoption(rig, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 
@@ -136,7 +140,7 @@ class Submitter:
         if room > self._limit_posting // 2 or (room and not self._posting_ids):
             for candidate in jobs.due(self._reads, self._rig.now(), room, busy, self._rig.terms):
                 self._publishing_ids.add(candidate.job.id)
-                self._prepare(candidate)
+                self._publication.begin(candidate)
         if self._ready:
             waits.append(self._claim())
         soonest = jobs.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
@@ -168,35 +172,27 @@ class Submitter:
             self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
         self._clock_lead = lead
 
-    # Publishing and probing
+    # Publishing
 
-    def _prepare(self, candidate: Candidate) -> None:
-        """Give a job its URLs and batch; where that needs no network, at once."""
-        name = None if candidate.frozen else self._rig.batch_name(candidate.job.path)
-        if self._rig.probe is None and name is None:
-            self._publish(candidate, name)
-        else:
-            self._publishing.submit(partial(self._publish, candidate, name))
-
-    def _publish(self, candidate: Candidate, batch_name: str | None) -> None:
-        job_id, tries = candidate.job.id, candidate.job.attempts + 1
-        try:
-            job = publish(self._rig, self._gate, self._random, candidate, batch_name)
-        except RemoteError as error:
-            self._failed(candidate.job, error, tries=tries)
-        except LedgerUnavailable:
-            self._not_before = self._rig.monotonic() + LEDGER_RETRY
-            self._publishing_ids.discard(job_id)
-            self.wake()
-        except Exception as error:
-            log.exception(DEFECT)
-            self._failed(candidate.job, _defect(error), tries=tries)
-        else:
-            if job is None:
-                self._publishing_ids.discard(job_id)
-            else:
+    def _published(self, candidate: Candidate, job: Job | None, error: Exception | None) -> None:
+        """Take note that a job can be sent, or of what stood in the way."""
+        tries = candidate.job.attempts + 1
+        match error:
+            case None if job is not None:
                 self._ready.append(job)
-            self.wake()
+            case None:
+                self._publishing_ids.discard(candidate.job.id)
+            case FileChanged():
+                self._unsettle(candidate.job, str(error))
+            case RemoteError():
+                self._failed(candidate.job, error, tries=tries)
+            case LedgerUnavailable():
+                self._not_before = self._rig.monotonic() + LEDGER_RETRY
+                self._publishing_ids.discard(candidate.job.id)
+            case _:
+                log.error(DEFECT, exc_info=error)
+                self._failed(candidate.job, _defect(error), tries=tries)
+        self.wake()
 
     # Intent
 
@@ -234,11 +230,9 @@ class Submitter:
                 return
             changed = self._changed(job)
             if changed is not None:
-                reason = f"{changed} changed before it was sent"
-                told = partial(self._rig.on_changed, job.path, job.kind)
-                self._write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
+                self._unsettle(job, f"{changed} changed before it was sent")
                 return
-            job_id = self._rig.playment.create_job(body(job))
+            job_id = self._rig.playment.create_job(body(self._addressed(job)))
         except DuplicateReference as error:
             self._write(job.id, partial(lookups.in_use, job=job.id, reason=str(error)))
         except FolderUnavailable as error:
@@ -253,6 +247,15 @@ class Submitter:
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
             if self._changed_meanwhile(job):
                 self._rig.on_changed(job.path, job.kind)
+
+    def _addressed(self, job: Job) -> Job:
+        """Return the job with the URLs that it is sent with: they may be signed, and are not kept."""
+        addresses = [self._rig.publisher.address(frame.src or "") for frame in job.frames]
+        return replace(job, frames=jobs.with_sources(job.frames, addresses))
+
+    def _unsettle(self, job: Job, reason: str) -> None:
+        told = partial(self._rig.on_changed, job.path, job.kind)
+        self._write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
 
     def _changed(self, job: Job) -> str | None:
         return first_changed(self._rig.scanner, job)

@@ -188,12 +188,19 @@ def put_off(ledger: Ledger, job: int, decided: Verdict) -> None:
 
 
 def unsettled(ledger: Ledger, job: int, reason: str) -> None:
-    """Write that a job's files changed before its request left; nothing of this try was sent."""
-    unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0] - 1
+    """Write that a job's files changed before its request left; nothing of this try was sent.
+
+    Nothing is written where that is known already: the job is neither pending nor submitting any more.
+    """
+    state = state_of(ledger, job)
+    if state not in (State.PENDING, State.SUBMITTING):
+        return
+    unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]
+    unanswered -= state is State.SUBMITTING
     if unanswered:
         ledger.move(
             job,
-            State.SUBMITTING,
+            state,
             State.PENDING,
             reason,
             reason=f"{reason}, while an answer of Playment's is missing",
@@ -203,7 +210,7 @@ def unsettled(ledger: Ledger, job: int, reason: str) -> None:
         )
     else:
         cleared = {"unanswered": 0, "reference_id": None, "next_attempt_at": None}
-        ledger.move(job, State.SUBMITTING, State.SETTLING, reason, reason=reason, **cleared)
+        ledger.move(job, state, State.SETTLING, reason, reason=reason, **cleared)
 
 
 def recover(ledger: Ledger) -> int:
