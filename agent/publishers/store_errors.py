@@ -23,7 +23,7 @@ _OVER: Final = "the credentials' session is over: renew them"
 _CLOSED: Final = {
     "NoSuchBucket": "the bucket is not there: make it, or look at PUBLISH_TO",
     "InvalidBucketName": "the store does not take this bucket's name: look at PUBLISH_TO",
-    "AccessDenied": "the credentials may not do this: they need s3:PutObject and s3:GetObject below the prefix",
+    "AccessDenied": "the credentials may not do this (they need s3:PutObject and s3:GetObject), or the bucket is missing",
     "InvalidAccessKeyId": "the store does not know the access key: look at AWS_ACCESS_KEY_ID or the profile",
     "SignatureDoesNotMatch": "the secret does not fit the access key: look at AWS_SECRET_ACCESS_KEY or the profile",
     "RequestTimeTooSkewed": "this machine's clock is off: set it, and keep it right (timedatectl set-ntp true)",
@@ -98,7 +98,8 @@ def _unanswered(text: str, bucket: str) -> RemoteError:
 
 def no_credentials(text: str, bucket: str) -> StoreRefused:
     """Return the error for a machine that has no role, where no credentials were set."""
-    cause = bounded(_found(_CAUSE, text) or text.partition(_DEBUG)[0])
+    status = _found(_STATUS, text)
+    cause = f"HTTP {status}" if status else bounded(_found(_CAUSE, text) or text.partition(_DEBUG)[0])
     return StoreRefused(
         f"no credentials for bucket {bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile; the "
         f"machine's role was asked for and not found ({cause})",
