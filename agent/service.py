@@ -128,6 +128,8 @@ class Service:
         settings = self._settings
         self._scanner = Scanner(settings.watch_dir, filters_of(settings))
         self._publisher = publisher_of(settings, self._scanner)
+        if self._publisher.caution:
+            log.warning("%s", self._publisher.caution)
         stack.enter_context(host.lock_file(settings.lock_path))
         self._watch = Watch(settings, self._scanner, self._inbox.put)
         stack.callback(self._watch.close)

@@ -121,8 +121,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "PUBLISH_TO",
         "",
-        "The https:// base URL where WATCH_DIR is served, or s3://bucket/prefix to upload to (with AWS_ACCESS_KEY_ID "
-        "and AWS_SECRET_ACCESS_KEY here or in the environment, a profile, or the machine's role) (required)",
+        "The https:// base URL where WATCH_DIR is served, or s3://bucket/prefix to upload to (required)",
         values.publish_to,
         show=values.without_secrets,
         required=True,
@@ -169,6 +168,7 @@ _HEAD = """\
 # The environment wins over this file. An empty value counts as not set. Nothing is interpolated.
 # A value with spaces, quotes or a # goes between single quotes.
 # A line that begins with # shows the default.
+# For an object store AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and the like may stand here too.
 """
 
 

@@ -16,6 +16,11 @@ class Publisher(Protocol):
         """Whether each file must be handed to `publish` before its address answers."""
         ...
 
+    @property
+    def caution(self) -> str:
+        """What a person should know of these settings, as a sentence; '' where there is nothing."""
+        ...
+
     def source(self, path: str, digest: str) -> str:
         """Return the URL of the file at `path`, whose sha256 in hex is `digest`: what the ledger keeps, no secret.
 

@@ -23,6 +23,7 @@ class BaseUrl:
     """Names the files of the watch folder below `base`, which ends with a slash."""
 
     uploads = False
+    caution = ""
 
     def __init__(self, base: str) -> None:
         self._base = base

@@ -12,6 +12,7 @@ import os
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -25,6 +26,8 @@ from agent.scanner import stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from obstore.store import ClientConfig
 
     from agent.model import Frame
     from agent.publishers.credentials import Credentials
@@ -75,6 +78,20 @@ class ObjectStore:
         self._lock = threading.Lock()
         self._conditional = True
         self._there: set[str] = set()
+
+    @property
+    def caution(self) -> str:
+        """Say where signed URLs end with the credentials that signed them.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html: 'expires when the credential
+        is revoked, deleted, or deactivated … even if the URL was created with a later expiration time'.
+        """
+        if self._style != "signed" or not self._credentials.ends:
+            return ""
+        return (
+            "signed URLs end with the credentials that sign them, and a role's or session's live for hours only, "
+            "whatever PUBLISH_SIGNED_SECONDS says: where they must last, use a user's key, or PUBLISH_URLS=native"
+        )
 
     def source(self, path: str, digest: str) -> str:
         """Return `s3://bucket/key`. Raises Refused (`name`) where the key would be too long."""
@@ -133,7 +150,7 @@ class ObjectStore:
         """Tell whether the key holds as many bytes; Refused where it holds another number, which no one can mend."""
         try:
             size = obstore.head(self._store(bucket), key)["size"]
-        except (FileNotFoundError, PermissionError):
+        except FileNotFoundError:
             return False
         except BaseError as error:
             if " 403 " in str(error).partition("\n")[0]:
@@ -210,10 +227,20 @@ class ObjectStore:
                 "allow_http": self._endpoint.startswith("http://"),
                 "timeout": timedelta(seconds=ANSWER_SECONDS),
                 "connect_timeout": timedelta(seconds=10),
+                **_past_proxies(self._endpoint),
             },
             retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=ANSWER_SECONDS)},
             credential_provider=self._credentials.provide,
         )
+
+
+def _past_proxies(endpoint: str) -> ClientConfig:
+    """Return the options by which a store on this machine is asked directly, whatever proxies the environment names."""
+    host = urlsplit(endpoint).hostname or ""
+    if host not in {"localhost", "127.0.0.1", "::1"}:
+        return {}
+    # A proxy of our own takes the place of the environment's, and is then left out for this host.
+    return {"proxy_url": "http://127.0.0.1:9", "proxy_excludes": host}
 
 
 class _Chunks:

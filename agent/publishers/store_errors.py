@@ -23,7 +23,7 @@ _OVER: Final = "the credentials' session is over: renew them"
 _CLOSED: Final = {
     "NoSuchBucket": "the bucket is not there: make it, or look at PUBLISH_TO",
     "InvalidBucketName": "the store does not take this bucket's name: look at PUBLISH_TO",
-    "AccessDenied": "the credentials may not do this (they need s3:PutObject and s3:GetObject), or the bucket is missing",
+    "AccessDenied": "the credentials may not do this (they need s3:PutObject, s3:GetObject), or the bucket is missing",
     "InvalidAccessKeyId": "the store does not know the access key: look at AWS_ACCESS_KEY_ID or the profile",
     "SignatureDoesNotMatch": "the secret does not fit the access key: look at AWS_SECRET_ACCESS_KEY or the profile",
     "RequestTimeTooSkewed": "this machine's clock is off: set it, and keep it right (timedatectl set-ntp true)",

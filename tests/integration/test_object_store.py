@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from agent.checks import Level
+from agent.checks.remote import check_publishing
 from agent.demo.store import ACCESS_KEY, SECRET_KEY, Store
 from agent.errors import FileChanged, Refused, SettingsError, StoreRefused, TryLater
 from agent.publishers.credentials import find
@@ -26,6 +28,8 @@ from tests.support import Agent, Playment, environ, eventually, frames, image, q
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from agent.checks import Check
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -297,6 +301,55 @@ def test_a_refused_key_blocks_loudly_and_recovers_without_a_restart(
             profile(tmp_path, SECRET_KEY)
             agent.becomes("a.jpg", "submitted")
             assert agent.value("blocked") == ""
+
+
+def test_check_uploads_one_image_and_fetches_it(store: Store, tmp_path: Path, prefix: str) -> None:
+    def checked(image: str | None = "a.jpg", **changed: str) -> list[Check]:
+        given = settings_for(store.url, prefix, **changed)
+        return list(check_publishing(settings(tmp_path, "http://127.0.0.1:9", **given), image))
+
+    (tmp_path / "inbox").mkdir()
+    write(tmp_path / "inbox" / "a.jpg", image())
+    (tried,) = checked()
+    assert (tried.level, tried.exit_code) == (Level.OK, 0)
+    assert f"/inbox/{prefix}" in tried.text or f"s3://inbox/{prefix}" in tried.text
+    assert "can be fetched" in tried.text
+    assert "X-Amz" not in tried.text
+    (native,) = checked(PUBLISH_URLS="native")
+    assert native.level is Level.OK
+    assert "nobody but Playment can fetch such URLs" in native.text
+    (public,) = checked(PUBLISH_URLS="public")
+    assert public.level is Level.FAIL
+    assert "answered 403" in public.text
+    (wrong,) = checked(AWS_SECRET_ACCESS_KEY="wrong")
+    assert (wrong.level, wrong.exit_code) == (Level.FAIL, 3)
+    (half,) = checked(AWS_SECRET_ACCESS_KEY="")
+    assert (half.level, half.exit_code) == (Level.FAIL, 2)
+    (nothing,) = checked(None)
+    assert nothing.level is Level.WARN
+    session = checked(None, AWS_SESSION_TOKEN="t")
+    assert [each.level for each in session] == [Level.FAIL]  # this server knows no sessions
+    assert (
+        "signed URLs end with the credentials"
+        in publisher(store.url, tmp_path, credentials=find({**AWS, "AWS_SESSION_TOKEN": "t"})).caution
+    )
+
+
+def test_a_file_that_changes_while_its_folder_is_uploaded_is_settled_again(
+    store: Store, tmp_path: Path, prefix: str
+) -> None:
+    with Playment(fetch=True) as playment, Relay(store.port) as relay:
+        relay.delay = 0.05
+        given = settings_for(relay.url, prefix, PUBLISH_WORKERS="1", PUBLISH_PROBE="off")
+        with Agent(settings(tmp_path, playment.url, **given)) as agent:
+            paths = frames(agent.inbox / "drive", 30, seed=1)
+            eventually(lambda: len(relay.paths("PUT")) > 3)
+            content = image(77)
+            paths[-1].write_bytes(content)
+            relay.delay = 0.0
+            agent.becomes("drive", "submitted")
+        (job,) = playment.jobs
+        assert job.fetched[urls(job.body)[-1]] == hashlib.sha256(content).hexdigest()
 
 
 def test_a_long_sequence_does_not_hold_up_an_image(store: Store, tmp_path: Path, prefix: str) -> None:
