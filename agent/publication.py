@@ -13,11 +13,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import FolderUnavailable, TryLater
-from agent.ledger.jobs import with_sources
+from agent.ledger import jobs
 from agent.publishers.probe import sample
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
     from random import Random
 
     from agent.gate import Gate
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from agent.model import Frame, Job
     from agent.rig import Rig
     from agent.workers import Pool
+
+
+LONG = 50
+"""Frames beyond which a sequence is long: of those no more are uploaded at once than there are workers."""
 
 
 class Done(Protocol):
@@ -42,7 +48,22 @@ class Publication:
         self._gate = gate
         self._pool = pool
         self._random = random
-        self._done = done
+        self._told = done
+        self._long: set[int] = set()
+
+    def due(self, reads: sqlite3.Connection, room: int, busy: AbstractSet[int]) -> list[Candidate]:
+        """Return up to `room` jobs to begin, but for those that are `busy`; for one thread alone.
+
+        Where files are uploaded, not all of them are long sequences: what is short never waits for these to end.
+        """
+        now, terms = self._rig.now(), self._rig.terms
+        if not self._rig.publisher.uploads:
+            return jobs.due(reads, now, room, busy, terms)
+        free = max(0, self._pool.count - len(self._long))
+        found = jobs.due(reads, now, min(room, free), busy, terms)
+        self._long.update(candidate.job.id for candidate in found if len(candidate.job.frames) > LONG)
+        others = busy | {candidate.job.id for candidate in found}
+        return found + jobs.due(reads, now, room - len(found), others, terms, most_frames=LONG)
 
     def begin(self, candidate: Candidate) -> None:
         """Give a job its URLs and batch, with the workers; where that needs no network, at once.
@@ -62,7 +83,7 @@ class Publication:
         try:
             if not candidate.frozen:
                 sources = [self._rig.publisher.source(frame.path, frame.digest) for frame in job.frames]
-                job = replace(job, frames=with_sources(job.frames, sources))
+                job = replace(job, frames=jobs.with_sources(job.frames, sources))
             if batch_name is not None:
                 if not self._gate.enter():
                     self._done(candidate, None, None)
@@ -111,6 +132,10 @@ class Publication:
         if probed and probe is not None:
             assert frame.src is not None
             probe.check(publisher.address(frame.src), frame.stamp.size)
+
+    def _done(self, candidate: Candidate, job: Job | None, error: Exception | None) -> None:
+        self._long.discard(candidate.job.id)
+        self._told(candidate, job, error)
 
 
 class _Frames:

@@ -138,7 +138,7 @@ class Submitter:
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
         if room > self._limit_posting // 2 or (room and not self._posting_ids):
-            for candidate in jobs.due(self._reads, self._rig.now(), room, busy, self._rig.terms):
+            for candidate in self._publication.due(self._reads, room, busy):
                 self._publishing_ids.add(candidate.job.id)
                 self._publication.begin(candidate)
         if self._ready:
@@ -172,8 +172,6 @@ class Submitter:
             self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
         self._clock_lead = lead
 
-    # Publishing
-
     def _published(self, candidate: Candidate, job: Job | None, error: Exception | None) -> None:
         """Take note that a job can be sent, or of what stood in the way."""
         tries = candidate.job.attempts + 1
@@ -193,8 +191,6 @@ class Submitter:
                 log.error(DEFECT, exc_info=error)
                 self._failed(candidate.job, _defect(error), tries=tries)
         self.wake()
-
-    # Intent
 
     def _claim(self) -> float:
         """Write the intents of all jobs that are ready, as far as the rate allows; return seconds until more may."""
@@ -218,8 +214,6 @@ class Submitter:
             self._posting.submit(partial(self._post, job))
         if len(going) < len(taken):
             self.wake()
-
-    # Posting
 
     def _post(self, job: Job) -> None:
         """Send one job, and have written what became of it."""
@@ -275,8 +269,6 @@ class Submitter:
         log.log(level, "%s: %s", job.reference_id, error)
         chance = self._random.random()
         self._write(job.id, partial(jobs.failed, job=job.id, error=error, tries=tries, random=chance))
-
-    # Writing
 
     def _tell_blocked(self, reason: str) -> None:
         self._outcomes.write(lambda ledger: ledger.put(blocked=reason))

@@ -42,16 +42,24 @@ class Terms:
     priority_weight: int
 
 
-def due(sql: sqlite3.Connection, now: datetime, limit: int, exclude: Collection[int], terms: Terms) -> list[Candidate]:
+def due(
+    sql: sqlite3.Connection,
+    now: datetime,
+    limit: int,
+    exclude: Collection[int],
+    terms: Terms,
+    *,
+    most_frames: int | None = None,
+) -> list[Candidate]:
     """Return up to `limit` pending jobs whose time has come, oldest first, but for those in `exclude`.
 
-    Jobs without an intent carry `terms`.
+    Jobs without an intent carry `terms`. Those of more than `most_frames` frames are left where they are.
     """
     rows = sql.execute(
         f"select {COLUMNS} from jobs indexed by jobs_pending "  # noqa: S608
-        "where state = 'pending' and lookup is null and next_attempt_at <= ? "
+        "where state = 'pending' and lookup is null and next_attempt_at <= ? and (? is null or frame_count <= ?) "
         "order by next_attempt_at, id limit ?",
-        (iso(now), limit + len(exclude)),
+        (iso(now), most_frames, most_frames, limit + len(exclude)),
     )
     found: list[Candidate] = []
     for row in rows:

@@ -369,6 +369,22 @@ def test_a_long_sequence_does_not_hold_up_an_image(store: Store, tmp_path: Path,
     assert len(keys(store.url, f"{prefix}drive/")) == 1000
 
 
+def test_no_number_of_long_sequences_holds_up_an_image(store: Store, tmp_path: Path, prefix: str) -> None:
+    with Playment() as playment, Relay(store.port) as relay:
+        relay.delay = 0.05
+        given = settings_for(relay.url, prefix, PUBLISH_WORKERS="2", SUBMIT_WORKERS="1", PUBLISH_PROBE="off")
+        with Agent(settings(tmp_path, playment.url, **given)) as agent:
+            for number in range(8):  # more than are ever claimed ahead
+                frames(agent.inbox / f"drive {number}", 60, seed=number)
+            eventually(lambda: len(relay.paths("PUT")) > 10)
+            write(agent.inbox / "a.jpg", image(1))
+            agent.becomes("a.jpg", "submitted")
+            assert playment.paths() == ["a.jpg"]
+            relay.delay = 0.0
+            agent.rests()
+        assert len(playment.paths()) == 9
+
+
 def test_an_agent_that_is_killed_goes_on_where_it_stopped(store: Store, tmp_path: Path, prefix: str) -> None:
     with Playment() as playment, Relay(store.port) as relay:
         relay.delay = 0.002
