@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 import requests
 
 from agent.errors import AgentError
+from agent.sessions import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,13 +114,15 @@ class Store:
 
     def make_bucket(self) -> None:
         """Make the bucket where it is missing, which needs no key of ours."""
-        answer = requests.post(self._bucket, timeout=10)
+        with Session() as http:
+            answer = http.post(self._bucket, timeout=10)
         if answer.status_code != requests.codes.conflict:
             answer.raise_for_status()
 
     def drop_bucket(self) -> None:
         """Delete the bucket with all that is in it."""
-        requests.delete(f"{self._bucket}?recursive=true", timeout=10).raise_for_status()
+        with Session() as http:
+            http.delete(f"{self._bucket}?recursive=true", timeout=10).raise_for_status()
 
     @property
     def _filer(self) -> str:
@@ -135,8 +138,9 @@ class Store:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                requests.put(f"{self._filer}/ready", data=b"x", timeout=5).raise_for_status()
-                requests.get(self.url, timeout=5)
+                with Session() as http:
+                    http.put(f"{self._filer}/ready", data=b"x", timeout=5).raise_for_status()
+                    http.get(self.url, timeout=5)
             except requests.RequestException as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise AgentError(f"the S3 server did not start: look into {self._folder}/weed.log") from error
