@@ -56,7 +56,8 @@ class Access:
     def judge(self, error: AccessRefused) -> RemoteError:
         """Knock once (ask for the project's details, or write to the bucket): refused too, everything stops.
 
-        Else the refusal is this job's alone.
+        Else the refusal is this job's alone: for good where Playment says so, and tried again where a store does, whose
+        rights and rules take a while to reach all of it.
         """
         door = self._store if isinstance(error, StoreRefused) else self._playment
         with self._lock:
@@ -75,6 +76,8 @@ class Access:
             except RemoteError as other:
                 asked = other.retry_after if isinstance(other, TryLater) else None
                 return TryLater(str(other), code=other.code, retry_after=asked, refused=True)
+            if door is self._store:
+                return TryLater(str(error), code=error.code, refused=True)
             return Refused(str(error), code=error.code)
 
     def turn(self, pool: Pool) -> float:

@@ -6,6 +6,7 @@ the S3-compatible stores share, and what SeaweedFS 4.48 and obstore 0.12.1 were 
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Final
 
@@ -69,7 +70,9 @@ def classify(text: str, bucket: str) -> RemoteError:
     named = f"store-{code or status or 'connection'}"
     if status is None:
         return _unanswered(text, bucket)
-    told = ", ".join(part for part in (f"HTTP {status}", code, bounded(_found(_MESSAGE, text) or "")) if part)
+    told = ", ".join(
+        part for part in (f"HTTP {status}", code, bounded(html.unescape(_found(_MESSAGE, text) or ""))) if part
+    )
 
     def sentence(words: str) -> str:
         return f"the object store, bucket {bucket}: {words} ({told})"

@@ -51,9 +51,12 @@ def frame(store: ObjectStore, root: Path, path: str) -> Frame:
 
 def keys(url: str, prefix: str = "") -> list[str]:
     """Return every key below a prefix, sorted."""
-    store = S3Store(
+    return sorted(each["path"] for page in obstore.list(_client(url), prefix or None) for each in page)
+
+
+def _client(url: str) -> S3Store:
+    return S3Store(
         BUCKET,
         config={"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY, "endpoint": url, "region": "us-east-1"},
         client_options={"allow_http": True},
     )
-    return sorted(each["path"] for page in obstore.list(store, prefix or None) for each in page)

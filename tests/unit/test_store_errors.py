@@ -7,7 +7,7 @@ from agent.publishers.store_errors import classify, no_credentials
 
 TEXT = """Generic S3 error: Error performing PUT https://s3.example/b/a/x.jpg?X-Amz-Signature=sss in 3.2ms - \
 Server returned non-2xx status code: {status} Whatever: <?xml version="1.0" encoding="UTF-8"?>
-<Error><Code>{code}</Code><Message>Their words https://x.example/y?X-Amz-Signature=sss</Message></Error>
+<Error><Code>{code}</Code><Message>Their &#39;words&#39; https://x.example/y?X-Amz-Signature=sss</Message></Error>
 
 Debug source:
 Generic {{ inner: Status {{ body: "s3cret" }} }}"""
@@ -51,7 +51,7 @@ def test_the_store_s_word_becomes_a_sentence_and_a_class(
     assert type(error) is kind
     assert says in str(error)
     assert error.code == f"store-{code}"
-    assert f"(HTTP {status}, {code}, Their words https://x.example/y" in str(error)
+    assert f"(HTTP {status}, {code}, Their 'words' https://x.example/y" in str(error)
     assert "sss" not in str(error)
     assert "s3cret" not in str(error)
 
