@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from agent import __version__, host, queries
 from agent.batches import Batches
+from agent.collector import collecting
 from agent.detector import Detector
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.gate import Gate
@@ -140,6 +141,8 @@ class Service:
         self._gate.pause(paused=paused)
         self._readers = Workers("read", READERS)
         stack.callback(self._stop_reading)
+        if not self._once:
+            stack.enter_context(collecting(settings, self._ledger, self._gate))
         self._submitter = self._sending(stack)
         self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
         self._watch.start()

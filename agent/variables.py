@@ -138,6 +138,13 @@ VARIABLES: tuple[Variable, ...] = (
         "SUBMIT_JOBS_PER_MINUTE", "", "An upper limit on the rate; empty: none", values.number(0.01, 1_000_000, "jobs")
     ),
     Variable(
+        "RESULTS_DIR",
+        "",
+        "An existing folder, outside WATCH_DIR: completed annotations are fetched into it; empty: they are not",
+        values.path,
+    ),
+    Variable("RESULTS_POLL_SECONDS", "300", "Seconds between two looks for completed annotations", _SECONDS),
+    Variable(
         "LEDGER_PATH",
         "",
         "The ledger's file: on a local disk, outside WATCH_DIR",

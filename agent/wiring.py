@@ -6,7 +6,10 @@ import re
 import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from agent import values
+from agent.download import Download
 from agent.filters import Filters
 from agent.intake import Quiet
 from agent.ledger.jobs import Terms
@@ -56,6 +59,11 @@ def playment_of(settings: Settings) -> Playment:
         settings.playment_api_key.reveal(),
         settings.edition,
     )
+
+
+def download_of(settings: Settings) -> Download:
+    """Return what fetches results; from a Playment on loopback they may come from anywhere."""
+    return Download(allow_private=values.is_loopback(urlsplit(settings.playment_base_url).hostname or ""))
 
 
 def utc_now() -> datetime:
