@@ -231,6 +231,8 @@ class Results:
         with self._files.temporary(path, job.job_id) as file:
             self._download.fetch(address, file)
             self._files.check(file)
+            if self._stopping.is_set():  # the ledger may be closed by now: what it cannot hear of is not placed
+                raise StoppedError
             if other is not None:
                 self._files.keep(path, results.kept_path(path.removesuffix(".json"), other[1]))
             self._files.place(path, job.job_id, file)
