@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from agent import queries
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.forecast import Seen, why_not_settled
+from agent.ledger import orders
 from agent.model import Kind, join, parent, shown
 from agent.scanner import Scanner
 from agent.settle import UnitKey
+from agent.states import State
 from agent.wiring import filters_of
 
 if TYPE_CHECKING:
@@ -107,6 +109,8 @@ def _about_row(row: Mapping[str, Any]) -> Iterator[str]:
     """Say what the ledger has: the state, the reason, the ids, and how it came to that."""
     reason = f": {row['reason']}" if row["reason"] else ""
     yield f"job {row['id']} ({row['kind']}, {row['path']}) is {row['state']}{reason}"
+    if row["state"] == State.HELD and row["error_code"] == orders.CHANGED:
+        yield "  'resubmit' sends it as a new job, 'dismiss' leaves it; the job that was sent stays as it is"
     if row["reference_id"]:
         yield f"  reference_id {row['reference_id']}"
     if row["job_id"]:
