@@ -80,6 +80,8 @@ class Settings:
     publish_workers: int
     submit_workers: int
     submit_jobs_per_minute: float | None
+    submit_limit_jobs_per_day: int | None
+    submit_limit_frames_per_day: int | None
     results_dir: Path | None
     results_poll_seconds: float
     ledger_path: Path

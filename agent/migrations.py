@@ -147,6 +147,7 @@ def m002_results_and_spend(connection: sqlite3.Connection) -> None:
         """
         alter table jobs add column fetches integer not null default 0;
         alter table jobs add column spent_for text;
+        update jobs set spent_for = reference_id where edition is not null;
         create index jobs_unfetched on jobs (id) where state = 'completed' and result_path is null;
         create index jobs_result on jobs (result_path) where result_path is not null;
 

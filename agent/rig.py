@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.publishers import Publisher
     from agent.publishers.probe import Probe
     from agent.scanner import Scanner
+    from agent.spend import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Rig:
     probe_all: bool
     scanner: Scanner
     terms: Terms
+    limits: Limits
     batch_name: Callable[[str], str | None]
     now: Callable[[], datetime]
     monotonic: Callable[[], float]

@@ -19,7 +19,7 @@ from agent.detector import Detector
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.gate import Gate
 from agent.intake import Finished, Intake
-from agent.ledger import jobs
+from agent.ledger import jobs, spend
 from agent.ledger.store import Ledger, LedgerThread, connect, iso
 from agent.once import GROWING, Moment, Once, exit_code
 from agent.publishers.base_url import BaseUrl
@@ -35,6 +35,7 @@ from agent.wiring import (
     LedgerBatches,
     batch_namer,
     filters_of,
+    limits_of,
     playment_of,
     quiet_of,
     rules_of,
@@ -162,6 +163,7 @@ class Service:
             probe_all=settings.publish_probe == "all",
             scanner=self._scanner,
             terms=terms_of(settings),
+            limits=limits_of(settings),
             batch_name=batch_namer(settings),
             now=utc_now,
             monotonic=time.monotonic,
@@ -201,6 +203,7 @@ class Service:
             watch_dir_identity=self._watch.identity,
         )
         ledger.record(None, "started", f"version {__version__}")
+        spend.reconsider(ledger)
         recovered = jobs.recover(ledger)
         if recovered:
             log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
@@ -358,6 +361,7 @@ class Service:
             unlisted=self._detector.unavailable,
             busy=not self._scanned or bool(self._intake.busy) or self._intake.unwritten or not self._inbox.empty(),
             in_flight=self._submitter.in_flight(),
+            put_off=spend.put_off(self._reads, utc_now()),
             shut=self._gate.is_shut,
             blocked=bool(self._gate.blocked),
         )

@@ -26,11 +26,12 @@ from agent.errors import (
     RemoteError,
     TryLater,
 )
-from agent.ledger import jobs, lookups
+from agent.ledger import jobs, lookups, spend
 from agent.model import basename, parent
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
 from agent.publication import publish
+from agent.spend import is_used_up
 from agent.states import State, Verdict
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Submitter:
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
         if room > self._limit_posting // 2 or (room and not self._posting_ids):
-            for candidate in jobs.due(self._reads, self._rig.now(), room, busy, self._rig.terms):
+            for candidate in self._affordable(jobs.due(self._reads, self._rig.now(), room, busy, self._rig.terms)):
                 self._publishing_ids.add(candidate.job.id)
                 self._prepare(candidate)
         if self._ready:
@@ -168,6 +169,16 @@ class Submitter:
             log.warning("the clock was set back by %d s: what waits is taken up now", self._clock_lead - lead)
             self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
         self._clock_lead = lead
+
+    def _affordable(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Put off all that was not paid for, once the day's limit is reached: nothing is published in vain."""
+        limits = self._rig.limits
+        if not is_used_up(limits, spend.today(self._reads, self._rig.now())):
+            return candidates
+        counted = [candidate for candidate in candidates if candidate.counted]
+        if len(counted) < len(candidates):
+            self._ledger.call(partial(spend.put_off_all, limits=limits))
+        return counted
 
     # Publishing and probing
 
@@ -209,7 +220,7 @@ class Submitter:
             for job in taken:
                 self._posting_ids.add(job.id)
                 self._publishing_ids.discard(job.id)
-            future = self._ledger.submit(partial(jobs.intend, jobs=taken))
+            future = self._ledger.submit(partial(jobs.intend, jobs=taken, limits=self._rig.limits))
             future.add_done_callback(partial(self._intended, taken))
         return wait if self._ready else IDLE
 

@@ -16,6 +16,7 @@ from agent.ledger.jobs import Terms
 from agent.ledger.store import iso
 from agent.plan import Rules
 from agent.playment import Playment
+from agent.spend import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,11 @@ def playment_of(settings: Settings) -> Playment:
         settings.playment_api_key.reveal(),
         settings.edition,
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the spend guard's limits."""
+    return Limits(settings.submit_limit_jobs_per_day, settings.submit_limit_frames_per_day)
 
 
 def download_of(settings: Settings) -> Download:

@@ -23,6 +23,7 @@ PURE = frozenset(
         "agent.reference",
         "agent.sequence",
         "agent.settle",
+        "agent.spend",
         "agent.states",
         "agent.values",
         "agent.variables",

@@ -25,6 +25,7 @@ from agent.publishers.base_url import BaseUrl
 from agent.rig import Rig
 from agent.sandbox.server import Answer
 from agent.scanner import Scanner
+from agent.spend import Limits
 from agent.submitter import Submitter
 from agent.wiring import LedgerBatches
 from agent.workers import Pools
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = Rules("{path}~{digest}", "host1")
+NO_LIMITS = Limits()
 TERMS = Terms(Edition.V0, "boxes", None, 5)
 
 
@@ -141,6 +143,7 @@ class Options:
     """How the sending half is to be set up."""
 
     terms: Terms = TERMS
+    limits: Limits = NO_LIMITS
     rules: Rules = RULES
     batch_name: Callable[[str], str | None] = lambda _path: None
     per_minute: float | None = None
@@ -183,6 +186,7 @@ class Sending:
             probe_all=False,
             scanner=self.scanner,
             terms=options.terms,
+            limits=options.limits,
             batch_name=options.batch_name,
             now=self.clock.now,
             monotonic=self.clock.monotonic,

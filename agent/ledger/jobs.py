@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import frames_of, state_of
 from agent.model import Edition, Frame, Job, Kind
@@ -20,16 +21,24 @@ if TYPE_CHECKING:
 
     from agent.errors import RemoteError
     from agent.ledger.store import Ledger
+    from agent.spend import Limits
 
-COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, frame_count"
+COLUMNS = (
+    "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, frame_count, "
+    "spent_for is reference_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent."""
+    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent.
+
+    `counted` tells whether the spend guard has counted it.
+    """
 
     job: Job
     frozen: bool
+    counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ def due(sql: sqlite3.Connection, now: datetime, limit: int, exclude: Collection[
 
 
 def _candidate(sql: sqlite3.Connection, row: Sequence[object], terms: Terms) -> Candidate:
-    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, _ = row
+    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, _, counted = row
     frozen = edition is not None
     return Candidate(
         Job(
@@ -77,6 +86,7 @@ def _candidate(sql: sqlite3.Connection, row: Sequence[object], terms: Terms) -> 
             attempts=attempts,  # type: ignore[arg-type]
         ),
         frozen,
+        bool(counted),
     )
 
 
@@ -90,8 +100,11 @@ def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool)
     return next((datetime.fromisoformat(at) for job, at in rows if job not in exclude), None)
 
 
-def intend(ledger: Ledger, jobs: Sequence[Job]) -> list[Job]:
-    """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read."""
+def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
+    """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read.
+
+    Those that the spend guard puts off, or holds, are left out.
+    """
     at = iso(ledger.now)
     intended = []
     for job in jobs:
@@ -99,6 +112,8 @@ def intend(ledger: Ledger, jobs: Sequence[Job]) -> list[Job]:
             "select state, reference_id, attempts, lookup, edition from jobs where id = ?", (job.id,)
         ).fetchone()
         if row is None or row[:4] != (State.PENDING, job.reference_id, job.attempts, None):
+            continue
+        if limits.are_set and not spend.admit(ledger, job.id, limits):
             continue
         ledger.move(
             job.id,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.ledger import spend
 from agent.ledger.kin import known
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
@@ -68,6 +69,8 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         return State.SETTLING
     if target.state is State.FAILED or (target.state is State.HELD and not is_change(target)):
         frozen = {} if target.unanswered else UNFROZEN
+        if target.error_code == spend.CODE:  # a person pays for it, whatever the limit says
+            spend.count(ledger, target.id)
         ledger.move(
             target.id,
             target.state,

@@ -87,6 +87,8 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         publish_workers=8,
         submit_workers=8,
         submit_jobs_per_minute=None,
+        submit_limit_jobs_per_day=None,
+        submit_limit_frames_per_day=None,
         results_dir=None,
         results_poll_seconds=300.0,
         ledger_path=Path("/work/ledger.db"),
