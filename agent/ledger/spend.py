@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CODE = "spend"
+WAITING = "state = 'pending' and lookup is null and spent_for is not reference_id and next_attempt_at < ?1"
 
 
 def today(sql: sqlite3.Connection, now: datetime) -> Spent:
@@ -35,15 +36,14 @@ def admit(ledger: Ledger, job: int, limits: Limits) -> bool:
 
     To be called in the transaction of the intent, so that no crash can come between counting and sending.
     """
-    reference_id, frames, counted = ledger.sql.execute(
-        "select reference_id, frame_count, spent_for is reference_id from jobs where id = ?", (job,)
+    frames, counted = ledger.sql.execute(
+        "select frame_count, spent_for is reference_id from jobs where id = ?", (job,)
     ).fetchone()
     if counted:
         return True
     answer, why = ask(limits, today(ledger.sql, ledger.now), frames)
     if answer is Answer.NEVER:
-        ledger.move(job, State.PENDING, State.HELD, why, reason=why, error_code=CODE, next_attempt_at=None)
-        log.warning("%s is held: %s", reference_id, why)
+        _hold(ledger, job, why)
         return False
     if answer is Answer.TOMORROW:
         until = _say(ledger, why)
@@ -65,17 +65,28 @@ def count(ledger: Ledger, job: int) -> None:
 
 
 def put_off_all(ledger: Ledger, limits: Limits) -> int:
-    """Put off every job that was not counted yet, where nothing more may be sent today; return how many there were."""
+    """Put off every job that was not counted yet, where nothing more may be sent today; return how many there were.
+
+    Those that no day allows are held at once.
+    """
     spent = today(ledger.sql, ledger.now)
     if not is_used_up(limits, spent):
         return 0
     _, why = ask(limits, spent, 1)
     until = _say(ledger, why)
+    if limits.frames is not None:
+        too_large = f"select id, frame_count from jobs where {WAITING} and frame_count > ?2"  # noqa: S608 (our words)
+        for job, frames in ledger.sql.execute(too_large, (until, limits.frames)).fetchall():
+            _hold(ledger, job, ask(limits, spent, frames)[1])
     return ledger.sql.execute(
-        "update jobs set reason = ?, error_code = ?, next_attempt_at = ? "
-        "where state = 'pending' and lookup is null and spent_for is not reference_id and next_attempt_at < ?",
-        (_waits(why, until), CODE, until, until),
+        f"update jobs set reason = ?2, error_code = ?3, next_attempt_at = ?1 where {WAITING}",  # noqa: S608 (our words)
+        (until, _waits(why, until), CODE),
     ).rowcount
+
+
+def _hold(ledger: Ledger, job: int, why: str) -> None:
+    ledger.move(job, State.PENDING, State.HELD, why, reason=why, error_code=CODE, next_attempt_at=None)
+    log.warning("job %d is held: %s", job, why)
 
 
 def put_off(sql: sqlite3.Connection, now: datetime) -> int:
