@@ -84,6 +84,7 @@ class Settings:
     submit_limit_frames_per_day: int | None
     results_dir: Path | None
     results_poll_seconds: float
+    folder_settings: bool
     ledger_path: Path
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from agent.agenda import Agenda
 from agent.errors import FolderUnavailable
 from agent.filters import Name
+from agent.folder_settings import NAME, NoFolders
 from agent.ledger import looks
 from agent.model import Kind, basename, is_utf8, join, parent, shown
 from agent.plan import fingerprint, is_at_rest
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from agent.filters import Filters
+    from agent.folder_settings import FolderRules, Folders
     from agent.intake import Finished, Intake
     from agent.model import Listing, Times
     from agent.scanner import Scanner
     from agent.watcher import Noticed
+
+NO_FOLDERS = NoFolders()
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +65,7 @@ class Detector:
         wall: Callable[[], float],
         monotonic: Callable[[], float],
         absence_is_proof: Callable[[], bool],
+        folders: Folders = NO_FOLDERS,
     ) -> None:
         self._scanner = scanner
         self._filters = filters
@@ -71,7 +76,8 @@ class Detector:
         self._monotonic = monotonic
         self._absence_is_proof = absence_is_proof
         self._folders: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
-        self._rest: dict[str, bytes] = {}  # the listing of a folder in which all is at rest
+        self._rest: dict[str, tuple[bytes, FolderRules]] = {}  # the listing of a folder in which all is at rest
+        self._folder_settings = folders
         self._agenda = Agenda()
         self._again: set[UnitKey] = set()
         self._unavailable: set[str] = set()
@@ -108,12 +114,14 @@ class Detector:
         images: dict[str, set[str]] = {}
         for event in events:
             folder, name = parent(event.path), basename(event.path)
-            if not all(self._filters.enters(part) for part in folder.split("/") if part):
+            if not self._enters(folder):
                 continue
             if event.is_folder:
                 if not name or self._filters.enters(name):
                     self._agenda.want(event.path, now)
-            elif self._filters.kind(folder) is Kind.IMAGE:
+            elif name == NAME:
+                self._want_all(folder, now)
+            elif self._kind(folder, now) is Kind.IMAGE:
                 if self._filters.classify(name) is Name.IMAGE:
                     images.setdefault(folder, set()).add(event.path)
             elif self._filters.classify(name) in (Name.IMAGE, Name.TEMPORARY, Name.MARKER):
@@ -126,7 +134,7 @@ class Detector:
         """Look at a unit that somebody says has changed."""
         folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
         self._rest.pop(folder, None)
-        if unit.kind is Kind.IMAGE and self._filters.kind(folder) is Kind.IMAGE:
+        if unit.kind is Kind.IMAGE and self._kind(folder, now) is Kind.IMAGE:
             self._look_at_image(unit, now)
         elif unit in self._intake.busy:
             self._again.add(unit)
@@ -176,10 +184,17 @@ class Detector:
         if unit in self._intake.busy:
             self._again.add(unit)
             return
+        folder = parent(unit.path)
         try:
             stamp = self._scanner.stamp(unit.path)
+            rules = self._folder_settings.of(folder)
         except FolderUnavailable:
-            self._agenda.want(parent(unit.path), now)  # which says so, and tries again until it can be told
+            self._agenda.want(folder, now)  # which says so, and tries again until it can be told
+            return
+        if rules.is_stop or rules.kind_in(folder, Kind.IMAGE) is not Kind.IMAGE:
+            self._rest.pop(folder, None)
+            self._intake.settle.forget(unit)
+            self._agenda.want(folder, now)
             return
         if stamp is not None and unit not in self._intake.settle:
             known = looks.newest(self._reads, unit)
@@ -196,7 +211,8 @@ class Detector:
         """List a folder and compare it with the ledger and with what waits."""
         started = self._monotonic()
         try:
-            listing = self._scanner.list(folder)
+            rules = self._folder_settings.of(folder)
+            listing = self._scanner.list(folder, rules.ready_marker)
         except FolderUnavailable as error:
             level = logging.DEBUG if folder in self._unavailable else logging.WARNING  # once, not for months
             log.log(level, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
@@ -213,18 +229,65 @@ class Detector:
                 self._folders[subfolder] = None
                 self._agenda.want(subfolder, now)
         seen = fingerprint(listing.images)
-        if self._rest.get(folder) != seen:
-            compare = self._images_at_rest if self._filters.kind(folder) is Kind.IMAGE else self._sequence_at_rest
-            if compare(listing, seen, now):
-                self._rest[folder] = seen
+        if self._rest.get(folder) != (seen, rules):
+            if self._compare(listing, seen, now, rules):
+                self._rest[folder] = (seen, rules)
             else:
                 self._rest.pop(folder, None)
         is_old = abs(self._wall() - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self._folders[folder] = listing.times if is_old else None
         self._agenda.spare(folder, now + LISTING_SHARE * (self._monotonic() - started))
 
-    def _images_at_rest(self, listing: Listing, _seen: bytes, now: float) -> bool:
+    def _enters(self, folder: str) -> bool:
+        return all(self._filters.enters(part) for part in folder.split("/") if part)
+
+    def _want_all(self, folder: str, now: float) -> None:
+        """Have a folder and all below it listed."""
+        below = f"{folder}/" if folder else ""
+        for known in (folder, *(known for known in self._folders if known.startswith(below))):
+            self._agenda.want(known, now)
+
+    def _kind(self, folder: str, now: float) -> Kind:
+        """Return what the images in a folder are; where that cannot be told, the folder is to be listed."""
+        otherwise = self._filters.kind(folder)
+        try:
+            return self._folder_settings.of(folder).kind_in(folder, otherwise)
+        except FolderUnavailable:
+            self._agenda.want(folder, now)
+            return otherwise
+
+    def _compare(self, listing: Listing, seen: bytes, now: float, rules: FolderRules) -> bool:
+        """Compare a folder with the ledger, by the rules that hold in it; return whether all in it is at rest."""
+        kind = rules.kind_in(listing.folder, self._filters.kind(listing.folder))
+        if rules.ignore:
+            for unit in looks.unsent_in(self._reads, listing.folder, looks.Span()):
+                self._intake.leave_alone(unit, rules.why_ignored)
+            for unit in [unit for unit in self._intake.settle if unit.folder == listing.folder]:
+                self._intake.leave_alone(unit, rules.why_ignored)
+            return True
+        if kind is Kind.IMAGE and rules.problem is None:
+            return self._images_at_rest(listing, now)
+        if kind is Kind.SEQUENCE and rules.why_held(len(listing.images)) is None:
+            return self._sequence_at_rest(listing, seen, now, rules)
+        return self._held(listing, kind, rules)
+
+    def _held(self, listing: Listing, kind: Kind, rules: FolderRules) -> bool:
+        """Have the units of a folder held; return whether that was done for all of them."""
+        sizes = {join(listing.folder, entry.name): entry.stamp.size for entry in listing.images}
+        units = {UnitKey(path, kind): (1, sizes[path]) for path in _told_apart(sizes)}
+        if kind is Kind.SEQUENCE:
+            whole = UnitKey(listing.folder, kind)
+            units = {whole: (len(sizes), sum(sizes.values()))} if sizes else {}
+        reason = rules.why_held(len(sizes)) or ""
+        for unit, (frames, size) in units.items():
+            if unit not in self._intake.busy:  # what is being read is stopped before it is sent
+                self._intake.hold(unit, reason, frames, size)
+        self._miss(listing.folder, {shown(unit.path) for unit in units}, kind)
+        return not any(unit in self._intake.busy for unit in units)
+
+    def _images_at_rest(self, listing: Listing, now: float) -> bool:
         """Compare a folder of single images with the ledger; return whether all of them are at rest."""
+        self._intake.settle.forget(UnitKey(listing.folder, Kind.SEQUENCE))
         at_rest = True
         stamps = {join(listing.folder, entry.name): entry.stamp for entry in listing.images}
         for span, paths in _pieces(sorted(_told_apart(stamps), key=shown)):
@@ -240,7 +303,7 @@ class Detector:
             self._miss(listing.folder, {shown(path) for path in paths}, Kind.IMAGE, span)
         return at_rest
 
-    def _sequence_at_rest(self, listing: Listing, seen: bytes, now: float) -> bool:
+    def _sequence_at_rest(self, listing: Listing, seen: bytes, now: float, rules: FolderRules) -> bool:
         """Compare a folder of frames with the ledger; return whether it is at rest."""
         unit = UnitKey(listing.folder, Kind.SEQUENCE)
         self._miss(listing.folder, {shown(listing.folder)} if listing.images else set(), Kind.SEQUENCE)
@@ -253,7 +316,7 @@ class Detector:
         row = None if unit in self._intake.settle else looks.newest(self._reads, unit)
         if row is not None and is_at_rest(*row, seen):
             return True
-        self._intake.see_sequence(unit, listing, seen, now)
+        self._intake.see_sequence(unit, listing, seen, now, rules)
         return False
 
     def _miss(self, folder: str, present: set[str], kind: Kind, span: looks.Span = looks.Span()) -> None:  # noqa: B008

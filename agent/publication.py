@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
+    from agent.folder_settings import FolderRules
     from agent.gate import Gate
     from agent.ledger.jobs import Candidate
     from agent.model import Frame, Job
@@ -39,6 +40,21 @@ def publish(rig: Rig, gate: Gate, random: Random, candidate: Candidate, batch_na
             assert frame.src is not None
             rig.probe.check(frame.src, frame.stamp.size)
     return job
+
+
+def with_rules(rig: Rig, candidate: Candidate, rules: FolderRules) -> tuple[Candidate, str | None]:
+    """Return a job that no intent has frozen with the tag and batch that hold in its folder, and its batch's name.
+
+    The name is None where the batch is known by its id, or is the default one.
+    """
+    job = candidate.job
+    name = rig.batch_name(job.path)
+    if rules.batch is not None:
+        batch_id, name = rig.batch_of(job.path, rules.batch)
+        job = replace(job, batch_id=batch_id)
+    if rules.tag is not None:
+        job = replace(job, tag=rules.tag)
+    return replace(candidate, job=job), name
 
 
 def _sampled(frames: Sequence[Frame], random: Random) -> Sequence[Frame]:

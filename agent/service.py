@@ -33,8 +33,10 @@ from agent.watch import Presence, Watch
 from agent.watcher import Lost, Noticed
 from agent.wiring import (
     LedgerBatches,
+    batch_chooser,
     batch_namer,
     filters_of,
+    folders_of,
     limits_of,
     playment_of,
     quiet_of,
@@ -128,6 +130,7 @@ class Service:
         """Take the locks, open the ledger, and start the threads; the stack ends them in the opposite order."""
         settings = self._settings
         self._scanner = Scanner(settings.watch_dir, filters_of(settings))
+        self._folders = folders_of(settings, self._scanner)
         stack.enter_context(host.lock_file(settings.lock_path))
         self._watch = Watch(settings, self._scanner, self._inbox.put)
         stack.callback(self._watch.close)
@@ -165,6 +168,8 @@ class Service:
             terms=terms_of(settings),
             limits=limits_of(settings),
             batch_name=batch_namer(settings),
+            batch_of=batch_chooser(settings),
+            folders=self._folders,
             now=utc_now,
             monotonic=time.monotonic,
             on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
@@ -233,6 +238,7 @@ class Service:
             wall=time.time,
             monotonic=time.monotonic,
             absence_is_proof=self._watch.is_proof,
+            folders=self._folders,
         )
         self._scanned = False
         self._away = False

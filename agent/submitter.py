@@ -26,11 +26,11 @@ from agent.errors import (
     RemoteError,
     TryLater,
 )
-from agent.ledger import jobs, lookups, spend
+from agent.ledger import folder_stops, jobs, lookups, spend, units
 from agent.model import basename, parent
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
-from agent.publication import publish
+from agent.publication import publish, with_rules
 from agent.spend import is_used_up
 from agent.states import State, Verdict
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from agent.folder_settings import FolderRules
     from agent.gate import Gate
     from agent.ledger.jobs import Candidate
     from agent.ledger.store import Ledger, LedgerThread
@@ -184,11 +185,32 @@ class Submitter:
 
     def _prepare(self, candidate: Candidate) -> None:
         """Give a job its URLs and batch; where that needs no network, at once."""
-        name = None if candidate.frozen else self._rig.batch_name(candidate.job.path)
+        name = None
+        if not candidate.frozen:
+            job = candidate.job
+            try:
+                rules = self._rig.folders.of(job.folder)
+            except FolderUnavailable as error:
+                self._failed(job, TryLater(str(error), code="folder", refused=True), tries=job.attempts + 1)
+                return
+            if rules.is_stop:
+                self._stop(job, rules)
+                return
+            candidate, name = with_rules(self._rig, candidate, rules)
         if self._rig.probe is None and name is None:
             self._publish(candidate, name)
         else:
             self._publishing.submit(partial(self._publish, candidate, name))
+
+    def _stop(self, job: Job, rules: FolderRules) -> None:
+        """Have a job held, or let go of, as its folder's settings say by now; detection sees when they change."""
+        why_held = rules.why_held()
+        work: Callable[[Ledger], object]
+        if why_held is None:
+            work = partial(units.vanish, path=job.path, kind=job.kind, why=rules.why_ignored)
+        else:
+            work = partial(folder_stops.hold_pending, job=job.id, reason=why_held)
+        self._write(job.id, work, partial(self._rig.on_changed, job.path, job.kind))
 
     def _publish(self, candidate: Candidate, batch_name: str | None) -> None:
         job_id, tries = candidate.job.id, candidate.job.attempts + 1

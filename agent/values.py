@@ -97,6 +97,11 @@ def choice(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def switch(text: str) -> bool:
+    """Return true or false."""
+    return choice("true", "false")(text) == "true"
+
+
 def extensions(text: str) -> frozenset[str]:
     """Return file name extensions in lower case, without their dot."""
     found = frozenset(part.strip().removeprefix(".").lower() for part in text.split(","))

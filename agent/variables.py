@@ -158,6 +158,9 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("RESULTS_POLL_SECONDS", "300", "Seconds between two looks for completed annotations", _SECONDS),
     Variable(
+        "FOLDER_SETTINGS", "false", "true: obey .playment.toml files in the watch folder", values.switch, unset=False
+    ),
+    Variable(
         "LEDGER_PATH",
         "",
         "The ledger's file: on a local disk, outside WATCH_DIR",

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from agent import values
 from agent.download import Download
 from agent.filters import Filters
+from agent.folder_settings import NoFolders
+from agent.folders import FolderFiles
 from agent.intake import Quiet
 from agent.ledger.jobs import Terms
 from agent.ledger.store import iso
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.config import Settings
+    from agent.folder_settings import Folders
     from agent.ledger.store import Ledger, LedgerThread
+    from agent.scanner import Scanner
 
 BATCH_WORDS = ("day", "folder")
 
@@ -117,14 +121,39 @@ def batch_namer(settings: Settings) -> Callable[[str], str | None]:
 
     A unit with no top folder goes to the default batch where batches go by folder.
     """
-    if settings.playment_batch not in BATCH_WORDS:
+    word = settings.playment_batch
+    if word not in BATCH_WORDS:
         return lambda _path: None
+    return lambda path: _batch_name(word, settings.playment_batch_name, path)
 
-    def name(path: str) -> str | None:
-        folder = path.partition("/")[0] if "/" in path else ""
-        if settings.playment_batch == "folder" and not folder:
-            return None
-        values = {"day": utc_now().strftime("%Y-%m-%d"), "folder": folder, "host": socket.gethostname()}
-        return re.sub(r"\{(day|folder|host)\}", lambda match: values[match[1]], settings.playment_batch_name)
 
-    return name
+def batch_chooser(settings: Settings) -> Callable[[str, str], tuple[str | None, str | None]]:
+    """Return what gives (id, name) of a path's batch from what a file of folder settings says of it.
+
+    '' is the default batch, a UUID that batch; `day` and `folder` are as in PLAYMENT_BATCH; anything else is a name.
+    """
+
+    def choose(path: str, said: str) -> tuple[str | None, str | None]:
+        if not said:
+            return None, None
+        if values.UUID.fullmatch(said):
+            return said.lower(), None
+        if said not in BATCH_WORDS:
+            return None, said
+        same = said == settings.playment_batch
+        return None, _batch_name(said, settings.playment_batch_name if same else f"{{{said}}}", path)
+
+    return choose
+
+
+def _batch_name(word: str, template: str, path: str) -> str | None:
+    folder = path.partition("/")[0] if "/" in path else ""
+    if word == "folder" and not folder:
+        return None
+    fields = {"day": utc_now().strftime("%Y-%m-%d"), "folder": folder, "host": socket.gethostname()}
+    return re.sub(r"\{(day|folder|host)\}", lambda match: fields[match[1]], template)
+
+
+def folders_of(settings: Settings, scanner: Scanner) -> Folders:
+    """Return what knows the settings of folders, where they are to be obeyed."""
+    return FolderFiles(scanner, settings.edition) if settings.folder_settings else NoFolders()

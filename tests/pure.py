@@ -16,6 +16,7 @@ PURE = frozenset(
         "agent.error_table",
         "agent.errors",
         "agent.filters",
+        "agent.folder_settings",
         "agent.model",
         "agent.once",
         "agent.payload",

@@ -18,7 +18,7 @@ from agent.commands import shell
 from agent.errors import LedgerUnavailable
 from agent.explanation import relative
 from agent.forecast import units_now
-from agent.ledger import orders
+from agent.ledger import folder_stops, orders
 from agent.ledger.store import Ledger
 from agent.states import State
 from agent.wiring import utc_now, world_of
@@ -76,6 +76,8 @@ def retry(*, code: str | None, names: tuple[str, ...]) -> None:
 
 
 def _why_no_retry(row: Target) -> str:
+    if row.error_code == folder_stops.CODE:
+        return f"it goes on by itself once this is mended: {row.reason}"
     if row.state is State.HELD:
         return "it changed after submission: 'resubmit' sends it as a new job, 'dismiss' leaves it"
     return f"it is {row.state}: retry is for failed, held and invalid ones"

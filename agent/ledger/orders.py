@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.ledger import spend
+from agent.ledger import folder_stops, spend
 from agent.ledger.kin import known
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
@@ -67,6 +67,8 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         reason = "to be read again, as asked"
         ledger.move(target.id, target.state, State.SETTLING, "retry", reason=reason, error_code="")
         return State.SETTLING
+    if target.error_code == folder_stops.CODE:
+        return None  # it may not have been read; it goes on when the file of settings is mended
     if target.state is State.FAILED or (target.state is State.HELD and not is_change(target)):
         frozen = {} if target.unanswered else UNFROZEN
         if target.error_code == spend.CODE:  # a person pays for it, whatever the limit says

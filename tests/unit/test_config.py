@@ -91,6 +91,7 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         submit_limit_frames_per_day=None,
         results_dir=None,
         results_poll_seconds=300.0,
+        folder_settings=False,
         ledger_path=Path("/work/ledger.db"),
         log_level="INFO",
         log_format="text",

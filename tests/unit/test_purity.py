@@ -35,6 +35,7 @@ ALLOWED = frozenset(
         "operator",
         "re",
         "string",
+        "tomllib",
         "types",
         "typing",
         "unicodedata",
