@@ -78,6 +78,12 @@ def _on_disk(settings: Settings, path: str) -> Iterator[str]:
     if reason is not None:
         yield f"{shown(path)}: {reason}"
         return
+    yield from _about_unit(settings, scanner, path, is_folder=is_folder)
+
+
+def _about_unit(settings: Settings, scanner: Scanner, path: str, *, is_folder: bool) -> Iterator[str]:
+    """Say what unit the path is, or is part of, by which rules, and what it waits for."""
+    filters = filters_of(settings)
     folder = path if is_folder else parent(path)
     rules = folders_of(settings, scanner).of(folder)
     in_folder = rules.kind_in(folder, filters.kind(folder))

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """What sending is made of. `batch_name` gives the batch's name for a path now, or None for `terms.batch_id`.
-    `batch_of` gives (id, name) of the batch for a path and what its folder's settings say. `folders` knows these.
+    """What sending is made of.
+
+    `batch_name` gives the batch's name for a path now, or None for `terms.batch_id`. `batch_of` gives (id, name) of the
+    batch for a path and what its folder's settings say; `folders` knows these.
 
     `now` gives the time in UTC, `monotonic` seconds for waiting. `on_changed` is told of a unit whose files changed.
     """

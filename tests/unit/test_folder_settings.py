@@ -18,7 +18,8 @@ def read(text: str, edition: Edition = Edition.V0) -> File:
 
 def test_every_key_is_read() -> None:
     file = read(
-        'ignore = false\ntag = "cars"\nbatch = "night drives"\nkind = "images"\nexpected_frames = 120\nready_marker = ""\n'
+        'ignore = false\ntag = "cars"\nbatch = "night drives"\nkind = "images"\n'
+        'expected_frames = 120\nready_marker = ""\n'
     )
     assert file.problem is None
     assert file.given == {
