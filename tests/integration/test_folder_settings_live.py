@@ -195,6 +195,18 @@ def test_switched_off_the_files_say_nothing(tmp_path: Path, playment: Playment) 
         assert not query(agent.settings.ledger_path, "select 1 from jobs where path like '%toml%'")
 
 
+def test_check_reads_every_file(tmp_path: Path, playment: Playment) -> None:
+    env = environ(tmp_path, playment.url, **ON)
+    say(tmp_path / "inbox/good", 'tag = "x"\n')
+    say(tmp_path / "inbox/bad", "tag = 1\n")
+    done = command("check", environ=env, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "bad/.playment.toml, line 1: tag: it must be a text in quotes, not 1: what lies below is held" in done.stdout
+    assert done.stdout.count("FAIL") == 1
+    off = command("check", environ=environ(tmp_path, playment.url), cwd=tmp_path)
+    assert (off.returncode, off.stdout.count(".playment.toml files lie in it (2)")) == (0, 1)
+
+
 def test_only_a_plain_small_file_is_read(tmp_path: Path) -> None:
     folders = FolderFiles(Scanner(tmp_path, Filters.of(("jpg",))), Edition.V0)
     assert folders.of("a/b") == folders.of("") == NOTHING
