@@ -32,9 +32,7 @@ def server(clock: Clock) -> Iterator[Server]:
 
 
 def put_off(sending: Sending) -> int:
-    return query(sending.path, "select count(*) as n from jobs where error_code = 'spend' and state = 'pending'")[0][
-        "n"
-    ]
+    return len(query(sending.path, "select 1 from jobs where error_code = 'spend' and state = 'pending'"))
 
 
 def test_what_goes_beyond_waits_for_the_next_utc_day_and_nothing_resets_the_count(
