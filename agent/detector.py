@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.agenda import Agenda
 from agent.errors import FolderUnavailable
 from agent.filters import Name
-from agent.folder_settings import NAME, NoFolders
+from agent.folder_settings import NAME, NO_FOLDERS
 from agent.ledger import looks
 from agent.model import Kind, basename, is_utf8, join, parent, shown
 from agent.plan import fingerprint, is_at_rest
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from agent.model import Listing, Times
     from agent.scanner import Scanner
     from agent.watcher import Noticed
-
-NO_FOLDERS = NoFolders()
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +117,7 @@ class Detector:
             if event.is_folder:
                 if not name or self._filters.enters(name):
                     self._agenda.want(event.path, now)
-            elif name == NAME:
+            elif name == NAME and self._folder_settings is not NO_FOLDERS:
                 self._want_all(folder, now)
             elif self._kind(folder, now) is Kind.IMAGE:
                 if self._filters.classify(name) is Name.IMAGE:

@@ -139,7 +139,9 @@ def _about_row(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"  reference_id {row['reference_id']}"
     if row["job_id"]:
         yield f"  Playment's job_id {row['job_id']}, submitted at {row['submitted_at']}"
-    if row["next_attempt_at"]:
+    if row["next_attempt_at"] and row["state"] == State.COMPLETED:
+        yield f"  its result is asked for again at {row['next_attempt_at']}, after {row['fetches']} tries"
+    elif row["next_attempt_at"]:
         yield f"  next try at {row['next_attempt_at']}, after {row['attempts']} tries"
     yield f"  {row['first_seen_at']} seen"
     for event in row["events"]:

@@ -96,6 +96,9 @@ class NoFolders:
         return NOTHING
 
 
+NO_FOLDERS = NoFolders()
+
+
 def parse(path: str, content: bytes, edition: Edition) -> File:
     """Read the content of the file at `path`; what is wrong becomes its `problem`, with the line where there is one."""
     try:

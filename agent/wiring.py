@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from agent import values
 from agent.download import Download
 from agent.filters import Filters
-from agent.folder_settings import NoFolders
+from agent.folder_settings import NO_FOLDERS
 from agent.folders import FolderFiles
 from agent.intake import Quiet
 from agent.ledger.jobs import Terms
@@ -156,4 +156,4 @@ def _batch_name(word: str, template: str, path: str) -> str | None:
 
 def folders_of(settings: Settings, scanner: Scanner) -> Folders:
     """Return what knows the settings of folders, where they are to be obeyed."""
-    return FolderFiles(scanner, settings.edition) if settings.folder_settings else NoFolders()
+    return FolderFiles(scanner, settings.edition) if settings.folder_settings else NO_FOLDERS

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from agent import sequence
 from agent.batches import Batches
 from agent.filters import Filters
-from agent.folder_settings import NoFolders
+from agent.folder_settings import NO_FOLDERS
 from agent.gate import Gate
 from agent.ledger import jobs, units
 from agent.ledger.jobs import Terms
@@ -190,7 +190,7 @@ class Sending:
             limits=options.limits,
             batch_name=options.batch_name,
             batch_of=lambda _path, said: (said or None, None),
-            folders=NoFolders(),
+            folders=NO_FOLDERS,
             now=self.clock.now,
             monotonic=self.clock.monotonic,
             on_changed=lambda path, _kind: self.changed.append(path),

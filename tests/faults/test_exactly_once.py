@@ -28,7 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from agent.batches import Batches
 from agent.errors import TryLater
-from agent.folder_settings import NoFolders
+from agent.folder_settings import NO_FOLDERS
 from agent.gate import Gate
 from agent.intake import left_behind
 from agent.ledger import jobs, looks, orders, units
@@ -237,7 +237,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             limits=NO_LIMITS,
             batch_name=lambda path: parent(path).replace("/", "-") or None,
             batch_of=lambda _path, said: (None, said or None),
-            folders=NoFolders(),
+            folders=NO_FOLDERS,
             now=self.clock.now,
             monotonic=self.clock.monotonic,
             on_changed=lambda _path, _kind: None,
