@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.access import Access
+from agent.admission import affordable, rules_for, stopped
 from agent.adoption import Adoption
 from agent.errors import (
     AccessRefused,
@@ -26,19 +27,18 @@ from agent.errors import (
     RemoteError,
     TryLater,
 )
-from agent.ledger import folder_stops, jobs, lookups, spend, units
+from agent.ledger import jobs, lookups
 from agent.model import basename, parent
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
 from agent.publication import publish, with_rules
-from agent.spend import is_used_up
+from agent.setback import SetBack
 from agent.states import State, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from agent.folder_settings import FolderRules
     from agent.gate import Gate
     from agent.ledger.jobs import Candidate
     from agent.ledger.store import Ledger, LedgerThread
@@ -52,8 +52,6 @@ AHEAD = 3
 """Jobs claimed for each posting worker, so that none waits for a commit."""
 IDLE = 3600.0
 DEFECT = "a defect in playment-agent; please report it"
-CLOCK_SLACK = 60.0
-"""Seconds by which the clock may be set back before what waits for its time is taken up at once."""
 
 
 class Submitter:
@@ -77,7 +75,7 @@ class Submitter:
         self._outcomes = Outcomes(ledger, rig.monotonic, self.wake)
         self._access = Access(rig.playment, gate, rig.monotonic, self._tell_blocked)
         self._not_before = -math.inf
-        self._clock_lead = self._lead()
+        self._set_back = SetBack(rig.now, rig.monotonic)
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
         self._adoption = Adoption(rig, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
@@ -137,7 +135,8 @@ class Submitter:
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
         if room > self._limit_posting // 2 or (room and not self._posting_ids):
-            for candidate in self._affordable(jobs.due(self._reads, self._rig.now(), room, busy, self._rig.terms)):
+            due = jobs.due(self._reads, self._rig.now(), room, busy, self._rig.terms)
+            for candidate in affordable(self._rig, self._ledger, self._reads, due):
                 self._publishing_ids.add(candidate.job.id)
                 self._prepare(candidate)
         if self._ready:
@@ -160,57 +159,32 @@ class Submitter:
         while self._ready:
             self._publishing_ids.discard(self._ready.popleft().id)
 
-    def _lead(self) -> float:
-        return self._rig.now().timestamp() - self._rig.monotonic()
-
     def _mind_the_clock(self) -> None:
         """Take up at once what would else wait for a time that has become far: the clock was set back."""
-        lead = self._lead()
-        if lead < self._clock_lead - CLOCK_SLACK:
-            log.warning("the clock was set back by %d s: what waits is taken up now", self._clock_lead - lead)
+        seconds = self._set_back.seconds()
+        if seconds:
+            log.warning("the clock was set back by %d s: what waits is taken up now", seconds)
             self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
-        self._clock_lead = lead
-
-    def _affordable(self, candidates: list[Candidate]) -> list[Candidate]:
-        """Put off all that was not paid for, once the day's limit is reached: nothing is published in vain."""
-        limits = self._rig.limits
-        if not is_used_up(limits, spend.today(self._reads, self._rig.now())):
-            return candidates
-        counted = [candidate for candidate in candidates if candidate.counted]
-        if len(counted) < len(candidates):
-            self._ledger.call(partial(spend.put_off_all, limits=limits))
-        return counted
 
     # Publishing and probing
 
     def _prepare(self, candidate: Candidate) -> None:
         """Give a job its URLs and batch; where that needs no network, at once."""
-        name = None
+        job, name = candidate.job, None
         if not candidate.frozen:
-            job = candidate.job
             try:
-                rules = self._rig.folders.of(job.folder)
-            except FolderUnavailable as error:
-                self._failed(job, TryLater(str(error), code="folder", refused=True), tries=job.attempts + 1)
+                rules = rules_for(self._rig, job)
+            except TryLater as error:
+                self._failed(job, error, tries=job.attempts + 1)
                 return
             if rules.is_stop:
-                self._stop(job, rules)
+                self._write(job.id, stopped(job, rules), partial(self._rig.on_changed, job.path, job.kind))
                 return
             candidate, name = with_rules(self._rig, candidate, rules)
         if self._rig.probe is None and name is None:
             self._publish(candidate, name)
         else:
             self._publishing.submit(partial(self._publish, candidate, name))
-
-    def _stop(self, job: Job, rules: FolderRules) -> None:
-        """Have a job held, or let go of, as its folder's settings say by now; detection sees when they change."""
-        why_held = rules.why_held()
-        work: Callable[[Ledger], object]
-        if why_held is None:
-            work = partial(units.vanish, path=job.path, kind=job.kind, why=rules.why_ignored)
-        else:
-            work = partial(folder_stops.hold_pending, job=job.id, reason=why_held)
-        self._write(job.id, work, partial(self._rig.on_changed, job.path, job.kind))
 
     def _publish(self, candidate: Candidate, batch_name: str | None) -> None:
         job_id, tries = candidate.job.id, candidate.job.attempts + 1
