@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.access import Access
-from agent.admission import affordable, rules_for, stopped
+from agent.admission import affordable, changed_meanwhile, first_changed, rules_for, stopped
 from agent.adoption import Adoption
 from agent.errors import (
     AccessRefused,
@@ -28,7 +28,6 @@ from agent.errors import (
     TryLater,
 )
 from agent.ledger import jobs, lookups
-from agent.model import basename, parent
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
 from agent.publication import publish, with_rules
@@ -240,7 +239,7 @@ class Submitter:
                 later = Verdict(State.PENDING, "not sent yet", "", nothing_made=True, delay=0.0)
                 self._write(job.id, partial(jobs.put_off, job=job.id, decided=later))
                 return
-            changed = self._changed(job)
+            changed = first_changed(self._rig, job)
             if changed is not None:
                 reason = f"{changed} changed before it was sent"
                 told = partial(self._rig.on_changed, job.path, job.kind)
@@ -259,19 +258,8 @@ class Submitter:
         else:
             self._write(job.id, partial(jobs.accepted, job=job.id, job_id=job_id))
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
-            if self._changed_meanwhile(job):
+            if changed_meanwhile(self._rig, job):
                 self._rig.on_changed(job.path, job.kind)
-
-    def _changed(self, job: Job) -> str | None:
-        """Return the name of a file that is not as it was settled."""
-        folder = parent(job.frames[0].path)
-        return self._rig.scanner.first_changed(folder, ((basename(f.path), f.stamp) for f in job.frames))
-
-    def _changed_meanwhile(self, job: Job) -> bool:
-        try:
-            return self._changed(job) is not None
-        except FolderUnavailable:
-            return True  # the unit is looked at again as soon as its folder can be
 
     def _failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
         if isinstance(error, AccessRefused):
