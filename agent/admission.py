@@ -1,4 +1,4 @@
-"""Whether a job may go: the spend guard, the settings of its folder, and files that are still as they were settled."""
+"""What comes before a pending job is published: the spend guard, and the settings of its folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from agent.errors import FolderUnavailable, TryLater
 from agent.ledger import folder_stops, spend, units
-from agent.model import basename, parent
 from agent.spend import is_used_up
 
 if TYPE_CHECKING:
@@ -51,17 +50,3 @@ def stopped(job: Job, rules: FolderRules) -> Callable[[Ledger], object]:
     if why_held is None:
         return partial(units.vanish, path=job.path, kind=job.kind, why=rules.why_ignored)
     return partial(folder_stops.hold_pending, job=job.id, reason=why_held)
-
-
-def first_changed(rig: Rig, job: Job) -> str | None:
-    """Return the name of a file that is not as it was settled, or None. Raises FolderUnavailable."""
-    folder = parent(job.frames[0].path)
-    return rig.scanner.first_changed(folder, ((basename(frame.path), frame.stamp) for frame in job.frames))
-
-
-def changed_meanwhile(rig: Rig, job: Job) -> bool:
-    """Tell whether a job's files changed while it was sent; where that cannot be told, they may have."""
-    try:
-        return first_changed(rig, job) is not None
-    except FolderUnavailable:
-        return True  # the unit is looked at again as soon as its folder can be

@@ -1,11 +1,13 @@
-"""Gives a job its URLs and its batch, and proves that the URLs can be fetched."""
+"""Makes a job ready: its URLs and its batch, that the URLs can be fetched, and that its files are still the same."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.errors import FolderUnavailable
 from agent.ledger.jobs import with_sources
+from agent.model import Kind, basename, parent
 from agent.publishers.probe import sample
 
 if TYPE_CHECKING:
@@ -59,3 +61,25 @@ def with_rules(rig: Rig, candidate: Candidate, rules: FolderRules) -> tuple[Cand
 
 def _sampled(frames: Sequence[Frame], random: Random) -> Sequence[Frame]:
     return [frames[position] for position in sample(len(frames), random)]
+
+
+def first_changed(rig: Rig, job: Job) -> str | None:
+    """Return the name of a file that is not as it was when the job's unit settled, or None.
+
+    A frame that was added counts: what was settled is only a part of its folder then. Raises FolderUnavailable.
+    """
+    folder = parent(job.frames[0].path)
+    settled = {basename(frame.path): frame.stamp for frame in job.frames}
+    if job.kind is Kind.IMAGE:
+        return rig.scanner.first_changed(folder, settled.items())
+    listing = rig.scanner.list(folder, rig.folders.of(folder).ready_marker)
+    seen = dict(listing.images) if listing is not None else {}
+    return next((name for name in (*settled, *seen) if seen.get(name) != settled.get(name)), None)
+
+
+def changed_meanwhile(rig: Rig, job: Job) -> bool:
+    """Tell whether a job's files changed while it was sent; where that cannot be told, they may have."""
+    try:
+        return first_changed(rig, job) is not None
+    except FolderUnavailable:
+        return True  # the unit is looked at again as soon as its folder can be

@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.access import Access
-from agent.admission import affordable, changed_meanwhile, first_changed, rules_for, stopped
+from agent.admission import affordable, rules_for, stopped
 from agent.adoption import Adoption
 from agent.errors import (
     AccessRefused,
@@ -30,7 +30,7 @@ from agent.errors import (
 from agent.ledger import jobs, lookups
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
-from agent.publication import publish, with_rules
+from agent.publication import changed_meanwhile, first_changed, publish, with_rules
 from agent.setback import SetBack
 from agent.states import State, Verdict
 

@@ -351,6 +351,17 @@ def test_a_file_that_changed_before_the_post_is_not_sent(sending: Sending, serve
         sending.becomes(gone=1)
 
 
+def test_a_frame_that_came_before_the_post_is_not_left_out(sending: Sending, server: Server) -> None:
+    sending.gate.hold(10.0)
+    sending.drop_frames("drive", ["f_1.jpg", "f_2.jpg"])
+    eventually(lambda: sending.row("drive")["state"] == "submitting")
+    (sending.inbox / "drive" / "f_3.jpg").write_bytes(b"late")
+    sending.advance(10.0)
+    sending.becomes(settling=1)
+    assert "f_3.jpg changed" in sending.row("drive")["reason"]
+    assert (server.posts(), sending.changed) == ([], ["drive"])
+
+
 def test_a_file_that_changed_during_the_post_is_told_of(sending: Sending, server: Server) -> None:
     server.made = lambda _body: (sending.inbox / "a.jpg").unlink()
     sending.drop("a.jpg")
