@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.errors import FolderUnavailable, TryLater
+from agent.errors import AgentError, FolderUnavailable, TryLater
 from agent.ledger import folder_stops, spend, units
 from agent.spend import is_used_up
 
@@ -13,40 +14,50 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from agent.folder_settings import FolderRules
     from agent.ledger.jobs import Candidate
     from agent.ledger.store import Ledger, LedgerThread
-    from agent.model import Job
     from agent.rig import Rig
 
 
-def affordable(
-    rig: Rig, ledger: LedgerThread, reads: sqlite3.Connection, candidates: list[Candidate]
-) -> list[Candidate]:
-    """Return those that may be prepared; once the day's limit is reached, all that was not counted is put off.
+class Stopped(AgentError):
+    """The settings of a job's folder stop it; `work` writes that it is held, or let go of."""
 
-    So nothing is published in vain; whether a job may be sent is decided once more with its intent. Raises
-    LedgerUnavailable.
+    def __init__(self, reason: str, work: Callable[[Ledger], object]) -> None:
+        self.work = work
+        super().__init__(reason)
+
+
+def spare(rig: Rig, ledger: LedgerThread, reads: sqlite3.Connection) -> None:
+    """Put off all that was not counted yet, once the day's limit is reached: nothing is published in vain.
+
+    Whether a job may be sent is decided once more with its intent. Raises LedgerUnavailable.
     """
-    if not is_used_up(rig.limits, spend.today(reads, rig.now())):
-        return candidates
-    counted = [candidate for candidate in candidates if candidate.counted]
-    if len(counted) < len(candidates):
+    now = rig.now()
+    if is_used_up(rig.limits, spend.today(reads, now)) and spend.is_due(reads, now):
         ledger.call(partial(spend.put_off_all, limits=rig.limits))
-    return counted
 
 
-def rules_for(rig: Rig, job: Job) -> FolderRules:
-    """Return what the settings of the job's folder say now. Raises TryLater where that cannot be told."""
+def by_folder(rig: Rig, candidate: Candidate) -> tuple[Candidate, str | None]:
+    """Return a job that no intent has frozen with the tag and batch that hold in its folder, and its batch's name.
+
+    The name is None where the batch is known by its id, or is the default one. Raises Stopped, and TryLater where the
+    folder's settings cannot be told.
+    """
+    job = candidate.job
     try:
-        return rig.folders.of(job.folder)
+        rules = rig.folders.of(job.folder)
     except FolderUnavailable as error:
         raise TryLater(str(error), code="folder", refused=True) from error
-
-
-def stopped(job: Job, rules: FolderRules) -> Callable[[Ledger], object]:
-    """Return what is to be written of a job that its folder's settings stop: it is held, or let go of."""
     why_held = rules.why_held()
-    if why_held is None:
-        return partial(units.vanish, path=job.path, kind=job.kind, why=rules.why_ignored)
-    return partial(folder_stops.hold_pending, job=job.id, reason=why_held)
+    if why_held is not None:
+        raise Stopped(why_held, partial(folder_stops.hold_pending, job=job.id, reason=why_held))
+    if rules.ignore:
+        why = rules.why_ignored
+        raise Stopped(why, partial(units.vanish, path=job.path, kind=job.kind, why=why))
+    name = rig.batch_name(job.path)
+    if rules.batch is not None:
+        batch_id, name = rig.batch_of(job.path, rules.batch)
+        job = replace(job, batch_id=batch_id)
+    if rules.tag is not None:
+        job = replace(job, tag=rules.tag)
+    return replace(candidate, job=job), name

@@ -22,6 +22,22 @@ CREDENTIAL = "playment_api_key"
 """The name of the systemd credential that may hold the key."""
 
 
+AWS_NAMES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "HOME",
+)
+"""What other programs set for object stores; a profile's files are looked for in HOME."""
+
+
 class Secret:
     """A text that shows itself only to `reveal()`: not to `str`, `repr`, logs, tracebacks, pickle or copies."""
 
@@ -52,8 +68,9 @@ class Settings:
     """All settings, checked. Each field is the variable of the same name, whose meaning stands in `VARIABLES`.
 
     None stands for a variable that is not set. Seconds are seconds. Paths are absolute, symbolic links resolved.
-    `playment_base_url` has no slash at its end, `publish_to` has one; `image_extensions` are lower case without a dot.
-    `playment_batch` is None, 'day', 'folder' or a UUID, and `playment_batch_name` is '' unless it is one of the words.
+    `playment_base_url` has no slash at its end, `publish_to` has one and may be `s3://…`; `image_extensions` are lower
+    case without a dot. `playment_batch` is None, 'day', 'folder' or a UUID, and `playment_batch_name` is '' unless it
+    is one of the words. `aws` holds those of AWS_NAMES that are set; it is empty where nothing is uploaded.
     """
 
     playment_api_key: Secret
@@ -76,6 +93,10 @@ class Settings:
     image_folders: tuple[str, ...]
     reference_id: str
     publish_to: str
+    publish_urls: Literal["signed", "public", "native"]
+    publish_signed_seconds: int
+    publish_endpoint: str | None
+    publish_region: str | None
     publish_probe: Literal["all", "sample", "off"]
     publish_workers: int
     submit_workers: int
@@ -88,6 +109,7 @@ class Settings:
     ledger_path: Path
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json"]
+    aws: Mapping[str, Secret]
 
     @property
     def edition(self) -> Edition:
@@ -161,6 +183,8 @@ def parse(
         problems += _overlap(watch_dir, found["results_dir"])
     if problems:
         raise SettingsError(problems)
+    uploads = found["publish_to"].startswith("s3://")
+    found["aws"] = {name: Secret(given[name]) for name in AWS_NAMES if uploads and given.get(name)}
     return Settings(**found)
 
 

@@ -16,7 +16,8 @@ The tree::
         ├── Refused             permanent, for this job alone
         │   └── DuplicateReference  FS_0001: the reference_id is in use already
         │   └── BatchExists         BATCH_CREATION: a batch of this name exists
-        └── AccessRefused       the key, the project or the bucket is refused: nothing can be sent
+        └── AccessRefused       the key or the project is refused: nothing can be sent
+            └── StoreRefused    the object store refuses its credentials, or the bucket is not there
 """
 
 from __future__ import annotations
@@ -111,3 +112,7 @@ class AccessRefused(RemoteError):
     """The key is wrong, or the project or bucket is not ours: what was asked may be fine, but nothing can be sent."""
 
     exit_code = 3
+
+
+class StoreRefused(AccessRefused):
+    """The object store refuses the credentials, or the bucket is missing: nothing can be published."""

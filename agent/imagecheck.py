@@ -63,7 +63,7 @@ def examine(fd: int, name: str) -> Image:
     before = _stamp(fd)
     source = Source(fd, before.size)
     head = source.peek(16, 0)
-    form = _format(head)
+    form = format_of(head)
     finding = _CHECKS[form](source) if form else Finding(problem=_foreign(head, before.size))
     source.drain()
     if finding.pixels and finding.pixels[0] * finding.pixels[1] > _MOST_PIXELS:
@@ -84,8 +84,8 @@ def _stamp(fd: int) -> Stamp:
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-def _format(head: bytes) -> str | None:
-    """Tell the format by the first 16 bytes."""
+def format_of(head: bytes) -> str | None:
+    """Tell the format by the first 16 bytes: JPEG, PNG, WebP, TIFF, BMP, or None."""
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -22,7 +22,6 @@ from agent.intake import Finished, Intake
 from agent.ledger import jobs, spend
 from agent.ledger.store import Ledger, LedgerThread, connect, iso
 from agent.once import GROWING, Moment, Once, exit_code
-from agent.publishers.base_url import BaseUrl
 from agent.publishers.probe import Probe
 from agent.reader import Reader
 from agent.rig import Rig
@@ -37,8 +36,10 @@ from agent.wiring import (
     batch_namer,
     filters_of,
     folders_of,
+    is_probed,
     limits_of,
     playment_of,
+    publisher_of,
     quiet_of,
     rules_of,
     terms_of,
@@ -131,6 +132,9 @@ class Service:
         settings = self._settings
         self._scanner = Scanner(settings.watch_dir, filters_of(settings))
         self._folders = folders_of(settings, self._scanner)
+        self._publisher = publisher_of(settings, self._scanner)
+        if self._publisher.caution:
+            log.warning("%s", self._publisher.caution)
         stack.enter_context(host.lock_file(settings.lock_path))
         self._watch = Watch(settings, self._scanner, self._inbox.put)
         stack.callback(self._watch.close)
@@ -156,12 +160,12 @@ class Service:
         settings = self._settings
         playment = stack.enter_context(contextlib.closing(playment_of(settings)))
         probe = None
-        if settings.publish_probe != "off":
+        if is_probed(settings):
             probe = stack.enter_context(contextlib.closing(Probe()))
         rig = Rig(
             playment=playment,
             batches=Batches(playment, LedgerBatches(self._ledger)),
-            publisher=BaseUrl(settings.publish_to),
+            publisher=self._publisher,
             probe=probe,
             probe_all=settings.publish_probe == "all",
             scanner=self._scanner,

@@ -13,24 +13,27 @@ import random
 import sqlite3
 import threading
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.access import Access
-from agent.admission import affordable, rules_for, stopped
+from agent.admission import Stopped, spare
 from agent.adoption import Adoption
 from agent.errors import (
     AccessRefused,
     DuplicateReference,
+    FileChanged,
     FolderUnavailable,
     LedgerUnavailable,
     RemoteError,
     TryLater,
 )
+from agent.freshness import changed_meanwhile, first_changed
 from agent.ledger import jobs, lookups
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
-from agent.publication import changed_meanwhile, first_changed, publish, with_rules
+from agent.publication import Publication
 from agent.setback import SetBack
 from agent.states import State, Verdict
 
@@ -72,10 +75,11 @@ class Submitter:
         self._posting_ids: set[int] = set()
         self._ready: deque[Job] = deque()
         self._outcomes = Outcomes(ledger, rig.monotonic, self.wake)
-        self._access = Access(rig.playment, gate, rig.monotonic, self._tell_blocked)
+        self._access = Access(rig.playment, rig.publisher, gate, rig.monotonic, self._tell_blocked)
         self._not_before = -math.inf
         self._set_back = SetBack(rig.now, rig.monotonic)
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
+        self._publication = Publication(rig, gate, pools.publishing, self._random, self._published)
         self._adoption = Adoption(rig, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 
@@ -134,10 +138,10 @@ class Submitter:
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
         if room > self._limit_posting // 2 or (room and not self._posting_ids):
-            due = jobs.due(self._reads, self._rig.now(), room, busy, self._rig.terms)
-            for candidate in affordable(self._rig, self._ledger, self._reads, due):
+            spare(self._rig, self._ledger, self._reads)
+            for candidate in self._publication.due(self._reads, room, busy):
                 self._publishing_ids.add(candidate.job.id)
-                self._prepare(candidate)
+                self._publication.begin(candidate)
         if self._ready:
             waits.append(self._claim())
         soonest = jobs.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
@@ -165,47 +169,28 @@ class Submitter:
             log.warning("the clock was set back by %d s: what waits is taken up now", seconds)
             self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
 
-    # Publishing and probing
-
-    def _prepare(self, candidate: Candidate) -> None:
-        """Give a job its URLs and batch; where that needs no network, at once."""
-        job, name = candidate.job, None
-        if not candidate.frozen:
-            try:
-                rules = rules_for(self._rig, job)
-            except TryLater as error:
-                self._failed(job, error, tries=job.attempts + 1)
-                return
-            if rules.is_stop:
-                self._write(job.id, stopped(job, rules), partial(self._rig.on_changed, job.path, job.kind))
-                return
-            candidate, name = with_rules(self._rig, candidate, rules)
-        if self._rig.probe is None and name is None:
-            self._publish(candidate, name)
-        else:
-            self._publishing.submit(partial(self._publish, candidate, name))
-
-    def _publish(self, candidate: Candidate, batch_name: str | None) -> None:
-        job_id, tries = candidate.job.id, candidate.job.attempts + 1
-        try:
-            job = publish(self._rig, self._gate, self._random, candidate, batch_name)
-        except RemoteError as error:
-            self._failed(candidate.job, error, tries=tries)
-        except LedgerUnavailable:
-            self._not_before = self._rig.monotonic() + LEDGER_RETRY
-            self._publishing_ids.discard(job_id)
-            self.wake()
-        except Exception as error:
-            log.exception(DEFECT)
-            self._failed(candidate.job, _defect(error), tries=tries)
-        else:
-            if job is None:
-                self._publishing_ids.discard(job_id)
-            else:
+    def _published(self, candidate: Candidate, job: Job | None, error: Exception | None) -> None:
+        """Take note that a job can be sent, or of what stood in the way."""
+        tries = candidate.job.attempts + 1
+        match error:
+            case None if job is not None:
                 self._ready.append(job)
-            self.wake()
-
-    # Intent
+            case None:
+                self._publishing_ids.discard(candidate.job.id)
+            case Stopped():
+                told = partial(self._rig.on_changed, candidate.job.path, candidate.job.kind)
+                self._write(candidate.job.id, error.work, told)
+            case FileChanged():
+                self._unsettle(candidate.job, str(error))
+            case RemoteError():
+                self._failed(candidate.job, error, tries=tries)
+            case LedgerUnavailable():
+                self._not_before = self._rig.monotonic() + LEDGER_RETRY
+                self._publishing_ids.discard(candidate.job.id)
+            case _:
+                log.error(DEFECT, exc_info=error)
+                self._failed(candidate.job, _defect(error), tries=tries)
+        self.wake()
 
     def _claim(self) -> float:
         """Write the intents of all jobs that are ready, as far as the rate allows; return seconds until more may."""
@@ -230,8 +215,6 @@ class Submitter:
         if len(going) < len(taken):
             self.wake()
 
-    # Posting
-
     def _post(self, job: Job) -> None:
         """Send one job, and have written what became of it."""
         try:
@@ -241,11 +224,9 @@ class Submitter:
                 return
             changed = first_changed(self._rig, job)
             if changed is not None:
-                reason = f"{changed} changed before it was sent"
-                told = partial(self._rig.on_changed, job.path, job.kind)
-                self._write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
+                self._unsettle(job, f"{changed} changed before it was sent")
                 return
-            job_id = self._rig.playment.create_job(body(job))
+            job_id = self._rig.playment.create_job(body(self._addressed(job)))
         except DuplicateReference as error:
             self._write(job.id, partial(lookups.in_use, job=job.id, reason=str(error)))
         except FolderUnavailable as error:
@@ -261,6 +242,15 @@ class Submitter:
             if changed_meanwhile(self._rig, job):
                 self._rig.on_changed(job.path, job.kind)
 
+    def _addressed(self, job: Job) -> Job:
+        """Return the job with the URLs that it is sent with: they may be signed, and are not kept."""
+        addresses = [self._rig.publisher.address(frame.src or "") for frame in job.frames]
+        return replace(job, frames=jobs.with_sources(job.frames, addresses))
+
+    def _unsettle(self, job: Job, reason: str) -> None:
+        told = partial(self._rig.on_changed, job.path, job.kind)
+        self._write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
+
     def _failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
         if isinstance(error, AccessRefused):
             error = self._access.judge(error)
@@ -270,8 +260,6 @@ class Submitter:
         log.log(level, "%s: %s", job.reference_id, error)
         chance = self._random.random()
         self._write(job.id, partial(jobs.failed, job=job.id, error=error, tries=tries, random=chance))
-
-    # Writing
 
     def _tell_blocked(self, reason: str) -> None:
         self._outcomes.write(lambda ledger: ledger.put(blocked=reason))

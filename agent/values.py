@@ -159,19 +159,46 @@ def base_url(text: str) -> str:
 
 
 def publish_to(text: str) -> str:
-    """Return the base URL under which the watch folder is served, with a slash at its end.
+    """Return the base URL under which the watch folder is served, or `s3://bucket/prefix`, with a slash at its end.
 
     `http://` only for loopback and private addresses: a name can be made to point anywhere.
     """
     if text.lower().startswith("s3://"):
-        raise ValueError(
-            "object stores are not supported by this version; it must be the https:// base URL of a server"
-        )
+        return _store(text)
+    base = _served(text)
+    return base if base.endswith("/") else base + "/"
+
+
+def endpoint(text: str) -> str:
+    """Return an object store's address without a slash at its end; `http://` as for `publish_to`."""
+    return _served(text).rstrip("/")
+
+
+def region(text: str) -> str:
+    """Return the name of an object store's region."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+        raise ValueError("it must be a region's name such as eu-central-1")
+    return text
+
+
+def _store(text: str) -> str:
+    """Return `s3://bucket/prefix/`. The prefix is plain ASCII: signers of URLs differ on all else."""
+    bucket, _, prefix = text[5:].partition("/")
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; other stores take `_` and capitals.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]", bucket):
+        raise ValueError("it must be s3://bucket/prefix, the bucket of 3 to 63 letters, digits, '.', '-' and '_'")
+    parts = prefix.rstrip("/").split("/") if prefix.rstrip("/") else []
+    if any(part in {"", ".", ".."} or not re.fullmatch(r"[A-Za-z0-9._-]+", part) for part in parts):
+        raise ValueError("it must be s3://bucket/prefix, the prefix of letters, digits, '.', '-', '_' and single '/'")
+    return "/".join(["s3:/", bucket, *parts, ""])
+
+
+def _served(text: str) -> str:
     parts = _url(text)
     host = parts.hostname or ""
     if parts.scheme == "http" and not is_loopback(host) and not _is_private(host):
         raise ValueError("it must begin with https:// (http:// only for localhost, loopback and private addresses)")
-    return text if text.endswith("/") else text + "/"
+    return text
 
 
 def hidden(_text: str) -> str:

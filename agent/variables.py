@@ -122,11 +122,25 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "PUBLISH_TO",
         "",
-        "The https:// base URL where WATCH_DIR is served; http:// only for loopback and private addresses (required)",
+        "The https:// base URL where WATCH_DIR is served, or s3://bucket/prefix to upload to (required)",
         values.publish_to,
         show=values.without_secrets,
         required=True,
     ),
+    Variable(
+        "PUBLISH_URLS",
+        "signed",
+        "What a job is given of an object store: signed https URLs, public https URLs, or native (s3://)",
+        values.choice("signed", "public", "native"),
+    ),
+    Variable(
+        "PUBLISH_SIGNED_SECONDS",
+        "86400",
+        "Life of a signed URL: at most 7 days, and no longer than a role's credentials",
+        values.whole(60, 604_800),
+    ),
+    Variable("PUBLISH_ENDPOINT", "", "The address of an S3-compatible store that is not Amazon's", values.endpoint),
+    Variable("PUBLISH_REGION", "", "The bucket's region", values.region),
     Variable(
         "PUBLISH_PROBE",
         "sample",
@@ -177,6 +191,7 @@ _HEAD = """\
 # The environment wins over this file. An empty value counts as not set. Nothing is interpolated.
 # A value with spaces, quotes or a # goes between single quotes.
 # A line that begins with # shows the default.
+# For an object store AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and the like may stand here too.
 """
 
 

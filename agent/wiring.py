@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from agent import values
 from agent.download import Download
+from agent.errors import SettingsError
 from agent.filters import Filters
 from agent.folder_settings import NO_FOLDERS
 from agent.folders import FolderFiles
@@ -18,6 +19,8 @@ from agent.ledger.jobs import Terms
 from agent.ledger.store import iso
 from agent.plan import Rules
 from agent.playment import Playment
+from agent.publishers import credentials
+from agent.publishers.base_url import BaseUrl
 from agent.spend import Limits
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from agent.config import Settings
     from agent.folder_settings import Folders
     from agent.ledger.store import Ledger, LedgerThread
+    from agent.publishers import Publisher
     from agent.scanner import Scanner
 
 BATCH_WORDS = ("day", "folder")
@@ -74,6 +78,43 @@ def limits_of(settings: Settings) -> Limits:
 def download_of(settings: Settings) -> Download:
     """Return what fetches results; from a Playment on loopback they may come from anywhere."""
     return Download(allow_private=values.is_loopback(urlsplit(settings.playment_base_url).hostname or ""))
+
+
+def uploads(settings: Settings) -> bool:
+    """Tell whether files are published by uploading them to an object store."""
+    return settings.publish_to.startswith("s3://")
+
+
+def is_probed(settings: Settings) -> bool:
+    """Tell whether URLs are fetched before a job is posted: an `s3://` URL can be fetched by nobody but Playment."""
+    return settings.publish_probe != "off" and not (uploads(settings) and settings.publish_urls == "native")
+
+
+def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
+    """Return the place where files are published; nothing is asked of it yet.
+
+    Raises SettingsError where the extra for object stores is missing, or the credentials are no whole key.
+    """
+    if not uploads(settings):
+        return BaseUrl(settings.publish_to)
+    try:
+        from agent.publishers.object_store import ObjectStore  # noqa: PLC0415 - needs the extra, which may be missing
+    except ModuleNotFoundError as error:
+        if error.name != "obstore":
+            raise
+        raise SettingsError(
+            ["PUBLISH_TO is an object store, and what uploads to it is not installed: pip install 'obstore<0.13'."]
+        ) from None
+    aws = {name: secret.reveal() for name, secret in settings.aws.items()}
+    return ObjectStore(
+        settings.publish_to,
+        credentials.find(aws),
+        scanner,
+        endpoint=settings.publish_endpoint or aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or "",
+        region=settings.publish_region,
+        style=settings.publish_urls,
+        signed_seconds=settings.publish_signed_seconds,
+    )
 
 
 def utc_now() -> datetime:

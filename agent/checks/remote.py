@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING
 
 from agent.checks import fail, ok, warn
-from agent.errors import AccessRefused, AgentError, FileChanged, Refused, SettingsError, TryLater
+from agent.errors import AccessRefused, AgentError, FileChanged, Refused, RemoteError, SettingsError, TryLater
 from agent.model import shown
-from agent.publishers.base_url import BaseUrl
 from agent.publishers.probe import Probe
 from agent.reader import Reader
 from agent.scanner import Scanner
-from agent.wiring import BATCH_WORDS, filters_of, playment_of
+from agent.wiring import BATCH_WORDS, filters_of, is_probed, playment_of, publisher_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.checks import Check
     from agent.config import Settings
+    from agent.model import Frame
     from agent.playment import Playment, ProjectDetails
+    from agent.publishers import Publisher
 
 PLAYMENT, BATCH, CLOCK, PUBLISH = "Playment", "batch", "clock", "publishing"
 SKEW_SECONDS = 60.0
@@ -87,31 +89,53 @@ def _clock(playment: Playment, wall: Callable[[], float]) -> Check:
     return ok(CLOCK, "within a minute of Playment's")
 
 
-def check_publishing(settings: Settings, image: str | None) -> Check:
-    """Fetch one real image's URL as the agent would before it sends a job, and compare its length."""
-    if image is None:
-        return warn(PUBLISH, "the watch folder holds no image to try it with: put one there and run check again")
+def check_publishing(settings: Settings, image: str | None) -> Iterator[Check]:
+    """Publish one real image and fetch its URL as the agent would before it sends a job, and compare its length."""
+    scanner = Scanner(settings.watch_dir, filters_of(settings))
     try:
-        source, size = _published(settings, image)
+        publisher = publisher_of(settings, scanner)
+        publisher.knock()
+    except SettingsError as error:
+        for problem in error.problems:
+            yield fail(PUBLISH, problem, error.exit_code)
+        return
+    except RemoteError as error:
+        yield fail(PUBLISH, str(error), error.exit_code)
+        return
+    if publisher.caution:
+        yield warn(PUBLISH, publisher.caution)
+    if image is None:
+        yield warn(PUBLISH, "the watch folder holds no image to try it with: put one there and run check again")
+        return
+    try:
+        frame = _frame(settings, scanner, publisher, image)
+        publisher.publish(frame, expected=False)
+    except RemoteError as error:
+        yield fail(PUBLISH, str(error), error.exit_code)
     except AgentError as error:
-        return warn(
-            PUBLISH, f"{shown(image)} could not serve to try it: {error}. Run check again, or put another there"
-        )
-    if settings.publish_probe == "off":
-        return ok(PUBLISH, f"not tried, since PUBLISH_PROBE is off; {shown(image)} would be {source}")
+        yield warn(PUBLISH, f"{shown(image)} could not serve to try it: {error}. Run check again, or put another there")
+    else:
+        yield _fetched(settings, publisher, frame)
+
+
+def _fetched(settings: Settings, publisher: Publisher, frame: Frame) -> Check:
+    source = frame.src or ""
+    if not is_probed(settings):
+        why = "PUBLISH_PROBE is off" if settings.publish_probe == "off" else "nobody but Playment can fetch such URLs"
+        done = "was uploaded" if publisher.uploads else "would be"
+        return ok(PUBLISH, f"no URL was fetched, since {why}; {shown(frame.path)} {done} as {source}")
     try:
         with contextlib.closing(Probe()) as probe:
-            probe.check(source, size)
-    except AgentError as error:
+            probe.check(publisher.address(source), frame.stamp.size)
+    except RemoteError as error:
         return fail(PUBLISH, str(error))
-    return ok(PUBLISH, f"{source} can be fetched, {size:,} bytes as here")
+    return ok(PUBLISH, f"{source} can be fetched, {frame.stamp.size:,} bytes as here")
 
 
-def _published(settings: Settings, image: str) -> tuple[str, int]:
-    """Return an image's URL and size. Raises FileChanged, FolderUnavailable, Refused."""
-    scanner = Scanner(settings.watch_dir, filters_of(settings))
+def _frame(settings: Settings, scanner: Scanner, publisher: Publisher, image: str) -> Frame:
+    """Return an image as it would be published. Raises FileChanged, FolderUnavailable, Refused."""
     stamp = scanner.stamp(image)
     if stamp is None:
         raise FileChanged("it is gone")
-    unit = Reader(scanner, settings.sequence_gaps).image(image, stamp)
-    return BaseUrl(settings.publish_to).source(image, unit.digest or ""), stamp.size
+    (frame,) = Reader(scanner, settings.sequence_gaps).image(image, stamp).frames
+    return dataclasses.replace(frame, src=publisher.source(image, frame.digest))

@@ -37,8 +37,9 @@ STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 def check(*, as_json: bool) -> None:
     """Try every part of the set-up for real, and say what is wrong and what to do.
 
-    Nothing is sent and nothing is made: no job, no batch, no ledger. The exit code is 0 where nothing fails, 1 where
-    something does, 2 for settings, 3 where the key or the project is refused.
+    Nothing is sent and nothing is made: no job, no batch, no ledger; to an object store one image is uploaded, as it
+    will be anyway. The exit code is 0 where nothing fails, 1 where something does, 2 for settings, 3 where the key,
+    the project or the bucket is refused.
 
     Example: playment-agent check
     """
@@ -70,7 +71,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     yield check_noticing(settings, found)
     yield from check_ledger(settings, wall())
     yield from check_playment(settings, wall)
-    yield check_publishing(settings, found.image)
+    yield from check_publishing(settings, found.image)
 
 
 def _show(each: Check) -> None:

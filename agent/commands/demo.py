@@ -33,11 +33,13 @@ QUERY = "select * from status"
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the folder with the ledger, the images and the log.")
-def demo(*, keep: bool) -> None:
+@click.option("--s3", is_flag=True, help="Upload the images to an S3 server on this machine.")
+def demo(*, keep: bool, s3: bool) -> None:
     """See the whole job in ten seconds: nothing to configure, no key, no network.
 
     A sandbox Playment and the real agent run on this machine, in a temporary folder, while images are dropped into
     it. The exit code is 0 only if every job came to the sandbox once, with its frames in order and the right bytes.
+    With --s3 the images are uploaded to a SeaweedFS on this machine, and fetched by signed URLs.
 
     Example: playment-agent demo --keep
     """
@@ -47,7 +49,7 @@ def demo(*, keep: bool) -> None:
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="playment-demo-")))
     try:
-        clean = _demo(console, folder, keep=keep)
+        clean = _demo(console, folder, keep=keep, s3=s3)
     except AgentError as error:
         shell.fail(error)
     finally:
@@ -56,9 +58,11 @@ def demo(*, keep: bool) -> None:
     sys.exit(0 if clean else 1)
 
 
-def _demo(console: Console, folder: Path, *, keep: bool) -> bool:
+def _demo(console: Console, folder: Path, *, keep: bool, s3: bool) -> bool:
     """Play the demo in `folder` and report; return whether all came as it must."""
-    with Stage(folder) as stage:
+    if s3:
+        console.print(Text("starting an S3 server, which takes some seconds …", "dim"))
+    with Stage(folder, s3=s3) as stage:
         screen.opening(console, str(stage.inbox), stage.sandbox_url)
         drops, expected = script(stage.inbox, stage.outside)
         with screen.Screen(console) as shown:
@@ -68,6 +72,8 @@ def _demo(console: Console, folder: Path, *, keep: bool) -> bool:
     rows = stage.rows()
     got = receipts(expected, rows, stage.received)
     screen.report(console, stage.status(), rows, got)
+    if s3:
+        screen.uploaded(console, stage.sources())
     _to_repeat(console, stage, keep=keep)
     return _verdict(console, stage, expected, got, keep=keep)
 

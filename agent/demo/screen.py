@@ -132,6 +132,13 @@ def report(
     console.print(table)
 
 
+def uploaded(console: Console, sources: Iterable[str]) -> None:
+    """Show where the first files were uploaded to."""
+    _heading(console, "Uploaded, among others")
+    for source in sources:
+        console.print(Text(f" {source}"), soft_wrap=True)
+
+
 def _heading(console: Console, text: str) -> None:
     console.print()
     console.print(Text(text, "bold"))

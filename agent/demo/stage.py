@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlite_utils import Database
 
 from agent import environment
+from agent.demo import store
 from agent.demo.files import FileServer
 from agent.errors import AgentError, LedgerUnavailable
 from agent.filters import Filters
@@ -51,16 +52,18 @@ class Stage:
     """The production agent at work on `folder`/inbox, as a context manager; `close` may come early.
 
     The settings come from `folder`/demo.env alone, never from the environment. Log lines go to `folder`/demo.log.
-    Raises AgentError where the agent cannot start.
+    With `s3` the files are uploaded to an S3 server on this machine, else served where they lie.
+    Raises AgentError where the agent, or that server, cannot start.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, s3: bool = False) -> None:
         self.inbox = folder / "inbox"
         self.outside = folder / "outside"
         self.ledger = folder / "ledger.db"
         self.env_file = folder / "demo.env"
         self.log = folder / "demo.log"
         self.folder = folder
+        self._s3 = s3
         self._stack = contextlib.ExitStack()
         self._failure: Exception | None = None
         self._seen = 0
@@ -133,16 +136,33 @@ class Stage:
         with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
             return list(Database(sql).query("select * from status"))
 
+    def sources(self) -> list[str]:
+        """Return where the ledger says that the frames of the first jobs were published."""
+        with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
+            return [row["src"] for row in Database(sql).query("select src from frames where src is not null limit 3")]
+
+    def _publishing(self, stack: contextlib.ExitStack) -> dict[str, str]:
+        """Start the server that publishes the files, and return the settings for it."""
+        if not self._s3:
+            files = stack.enter_context(FileServer(Scanner(self.inbox, Filters.of(()))))
+            return {"PUBLISH_TO": files.url}
+        server = stack.enter_context(store.Store(self.folder / "store"))
+        return {
+            "PUBLISH_TO": f"s3://{store.BUCKET}/demo",
+            "PUBLISH_ENDPOINT": server.url,
+            "AWS_ACCESS_KEY_ID": store.ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": store.SECRET_KEY,
+        }
+
     def _settings(self, stack: contextlib.ExitStack) -> Settings:
-        """Write demo.env, start the file server, and return the settings that are in the file."""
-        files = stack.enter_context(FileServer(Scanner(self.inbox, Filters.of(()))))
+        """Write demo.env, start what publishes the files, and return the settings that are in the file."""
         written = {
             "PLAYMENT_API_KEY": API_KEY,
             "PLAYMENT_PROJECT_ID": "demo",
             "PLAYMENT_TAG": "cars",
             "PLAYMENT_BASE_URL": self._sandbox.url,
             "WATCH_DIR": str(self.inbox),
-            "PUBLISH_TO": files.url,
+            **self._publishing(stack),
             "PUBLISH_PROBE": "all",
             "LEDGER_PATH": str(self.ledger),
             "SETTLE_SECONDS": "1",

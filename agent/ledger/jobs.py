@@ -23,22 +23,15 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.spend import Limits
 
-COLUMNS = (
-    "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, frame_count, "
-    "spent_for is reference_id"
-)
+COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, frame_count"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent.
-
-    `counted` tells whether the spend guard has counted it.
-    """
+    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent."""
 
     job: Job
     frozen: bool
-    counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +44,24 @@ class Terms:
     priority_weight: int
 
 
-def due(sql: sqlite3.Connection, now: datetime, limit: int, exclude: Collection[int], terms: Terms) -> list[Candidate]:
+def due(
+    sql: sqlite3.Connection,
+    now: datetime,
+    limit: int,
+    exclude: Collection[int],
+    terms: Terms,
+    *,
+    most_frames: int | None = None,
+) -> list[Candidate]:
     """Return up to `limit` pending jobs whose time has come, oldest first, but for those in `exclude`.
 
-    Jobs without an intent carry `terms`.
+    Jobs without an intent carry `terms`. Those of more than `most_frames` frames are left where they are.
     """
     rows = sql.execute(
         f"select {COLUMNS} from jobs indexed by jobs_pending "  # noqa: S608
-        "where state = 'pending' and lookup is null and next_attempt_at <= ? "
+        "where state = 'pending' and lookup is null and next_attempt_at <= ? and (? is null or frame_count <= ?) "
         "order by next_attempt_at, id limit ?",
-        (iso(now), limit + len(exclude)),
+        (iso(now), most_frames, most_frames, limit + len(exclude)),
     )
     found: list[Candidate] = []
     for row in rows:
@@ -70,7 +71,7 @@ def due(sql: sqlite3.Connection, now: datetime, limit: int, exclude: Collection[
 
 
 def _candidate(sql: sqlite3.Connection, row: Sequence[object], terms: Terms) -> Candidate:
-    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, _, counted = row
+    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, _ = row
     frozen = edition is not None
     return Candidate(
         Job(
@@ -86,7 +87,6 @@ def _candidate(sql: sqlite3.Connection, row: Sequence[object], terms: Terms) -> 
             attempts=attempts,  # type: ignore[arg-type]
         ),
         frozen,
-        bool(counted),
     )
 
 
@@ -203,12 +203,19 @@ def put_off(ledger: Ledger, job: int, decided: Verdict) -> None:
 
 
 def unsettled(ledger: Ledger, job: int, reason: str) -> None:
-    """Write that a job's files changed before its request left; nothing of this try was sent."""
-    unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0] - 1
+    """Write that a job's files changed before its request left; nothing of this try was sent.
+
+    Nothing is written where that is known already: the job is neither pending nor submitting any more.
+    """
+    state = state_of(ledger, job)
+    if state not in (State.PENDING, State.SUBMITTING):
+        return
+    unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]
+    unanswered -= state is State.SUBMITTING
     if unanswered:
         ledger.move(
             job,
-            State.SUBMITTING,
+            state,
             State.PENDING,
             reason,
             reason=f"{reason}, while an answer of Playment's is missing",
@@ -218,7 +225,7 @@ def unsettled(ledger: Ledger, job: int, reason: str) -> None:
         )
     else:
         cleared = {"unanswered": 0, "reference_id": None, "next_attempt_at": None}
-        ledger.move(job, State.SUBMITTING, State.SETTLING, reason, reason=reason, **cleared)
+        ledger.move(job, state, State.SETTLING, reason, reason=reason, **cleared)
 
 
 def recover(ledger: Ledger) -> int:

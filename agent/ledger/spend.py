@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CODE = "spend"
-WAITING = "state = 'pending' and lookup is null and spent_for is not reference_id and next_attempt_at < ?1"
+WAITING = "state = 'pending' and lookup is null and spent_for is not reference_id and next_attempt_at <= ?1"
 
 
 def today(sql: sqlite3.Connection, now: datetime) -> Spent:
@@ -87,6 +87,11 @@ def put_off_all(ledger: Ledger, limits: Limits) -> int:
 def _hold(ledger: Ledger, job: int, why: str) -> None:
     ledger.move(job, State.PENDING, State.HELD, why, reason=why, error_code=CODE, next_attempt_at=None)
     log.warning("job %d is held: %s", job, why)
+
+
+def is_due(sql: sqlite3.Connection, now: datetime) -> bool:
+    """Tell whether the turn of a job has come that was not counted yet."""
+    return bool(sql.execute(f"select exists (select 1 from jobs where {WAITING})", (iso(now),)).fetchone()[0])  # noqa: S608 (our words)
 
 
 def put_off(sql: sqlite3.Connection, now: datetime) -> int:

@@ -1,16 +1,47 @@
-"""Where files gain the URLs that Playment reads them from: one module for each kind of place."""
+"""Where files gain the URLs that Playment reads them from: one module for each kind of place. Pure."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from agent.model import Frame
 
 
 class Publisher(Protocol):
-    """A place where the files of the watch folder can be reached."""
+    """A place where the files of the watch folder can be reached. Safe to use from several threads."""
+
+    @property
+    def uploads(self) -> bool:
+        """Whether each file must be handed to `publish` before its address answers."""
+        ...
+
+    @property
+    def caution(self) -> str:
+        """What a person should know of these settings, as a sentence; '' where there is nothing."""
+        ...
 
     def source(self, path: str, digest: str) -> str:
-        """Return the URL of the file at `path`, whose sha256 in hex is `digest`.
+        """Return the URL of the file at `path`, whose sha256 in hex is `digest`: what the ledger keeps, no secret.
 
-        It is what the ledger keeps and the job sends. Raises Refused (`name`) where the file can have none.
+        Raises Refused (`name`) where the file can have none.
         """
+        ...
+
+    def publish(self, frame: Frame, *, expected: bool) -> None:
+        """Have the frame's bytes at its `src`; nothing is sent where they are there already.
+
+        `expected` tells that they are most likely there. Raises RemoteError, FileChanged, FolderUnavailable.
+        """
+        ...
+
+    def address(self, source: str) -> str:
+        """Return the URL by which Playment reads a `source` from now on; it may hold a signature.
+
+        Raises RemoteError.
+        """
+        ...
+
+    def knock(self) -> None:
+        """Return if files may be published at all now. Raises RemoteError."""
         ...

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from os import fsencode
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from agent.errors import Refused
+
+if TYPE_CHECKING:
+    from agent.model import Frame
 
 URL_CHARACTERS = 8000
 """The longest URL that is sent.
@@ -17,6 +21,9 @@ nginx and Apache answer 414 to a request line that does not fit their default 8 
 
 class BaseUrl:
     """Names the files of the watch folder below `base`, which ends with a slash."""
+
+    uploads = False
+    caution = ""
 
     def __init__(self, base: str) -> None:
         self._base = base
@@ -34,3 +41,19 @@ class BaseUrl:
                 code="name",
             )
         return url
+
+    def publish(self, frame: Frame, *, expected: bool) -> None:
+        """Do nothing: the file is served where it lies."""
+
+    def address(self, source: str) -> str:
+        """Return the URL itself. Raises Refused (`moved`) for a file that earlier settings had uploaded."""
+        if not source.startswith(("https://", "http://")):
+            raise Refused(
+                f"its files were published to {source.rpartition('/')[0]}/ by earlier settings: set PUBLISH_TO as it "
+                "was, and retry it",
+                code="moved",
+            )
+        return source
+
+    def knock(self) -> None:
+        """Do nothing: no part of a base URL is ours."""

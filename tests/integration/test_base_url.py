@@ -127,6 +127,12 @@ class _Request(BaseHTTPRequestHandler):
         pass
 
 
+def test_what_was_uploaded_under_earlier_settings_is_not_sent_as_it_is() -> None:
+    with pytest.raises(Refused, match="published to s3://bucket/a/0123/ by earlier settings: set PUBLISH_TO as it was"):
+        BaseUrl("https://host/").address("s3://bucket/a/0123/x.jpg")
+    assert BaseUrl("https://host/").address("https://old/x.jpg") == "https://old/x.jpg"
+
+
 @pytest.fixture
 def probe() -> Iterator[Probe]:
     probe = Probe()

@@ -98,6 +98,23 @@ def test_the_whole_job_in_a_pipe_whatever_is_set(tmp_path: Path) -> None:
     assert "is submitted" in said.stdout
 
 
+def test_the_same_through_an_object_store_whatever_is_set(tmp_path: Path) -> None:
+    misleading = {"AWS_ACCESS_KEY_ID": "x", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
+    run = subprocess.run(
+        [*COMMAND, "--s3"],
+        env={**environment(tmp_path), **misleading, "AWS_SKIP_SIGNATURE": "true", "AWS_REGION": "mars"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "✓ drive: one job, 12 frames in order, every byte equal" in run.stdout
+    assert re.search(r"^ s3://inbox/demo/[0-9a-f]{12}/street\.jpg$", run.stdout, re.MULTILINE)
+    assert "X-Amz" not in run.stdout
+    assert not list(tmp_path.glob("playment-demo-*"))
+
+
 def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with subprocess.Popen(

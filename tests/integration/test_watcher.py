@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.watcher import Noticed, Watcher
+from agent.watcher import Lost, Noticed, Watcher
 from tests.support import eventually, write
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def _is_dead(watcher: Watcher) -> bool:
 
 
 @contextmanager
-def watching(root: Path) -> Iterator[tuple[Watcher, list[Noticed]]]:
-    noticed: list[Noticed] = []
+def watching(root: Path) -> Iterator[tuple[Watcher, list[Noticed | Lost]]]:
+    noticed: list[Noticed | Lost] = []
     watcher = Watcher(root, noticed.append)
     assert watcher.start() is None
     try:

@@ -83,6 +83,10 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         image_folders=(),
         reference_id="{path}~{digest}",
         publish_to="https://images.example.com/inbox/",
+        publish_urls="signed",
+        publish_signed_seconds=86_400,
+        publish_endpoint=None,
+        publish_region=None,
         publish_probe="sample",
         publish_workers=8,
         submit_workers=8,
@@ -95,13 +99,25 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         ledger_path=Path("/work/ledger.db"),
         log_level="INFO",
         log_format="text",
+        aws={},
     )
 
 
 def test_every_variable_is_a_field_and_every_field_a_variable() -> None:
     fields = {field.name for field in dataclasses.fields(Settings)}
     assert {variable.field for variable in variables.VARIABLES} - fields == {"playment_api_key_file"}
-    assert fields <= {variable.field for variable in variables.VARIABLES}
+    assert fields - {"aws"} <= {variable.field for variable in variables.VARIABLES}
+
+
+def test_what_other_programs_set_for_object_stores_is_taken_for_those_alone_and_never_shown() -> None:
+    given = {"AWS_SECRET_ACCESS_KEY": "s3cret!", "AWS_PROFILE": "cameras", "AWS_OTHER": "x"}
+    assert parse(given).aws == {}
+    found = parse({**given, "PUBLISH_TO": "s3://bucket"})
+    assert {name: secret.reveal() for name, secret in found.aws.items()} == {
+        "AWS_SECRET_ACCESS_KEY": "s3cret!",
+        "AWS_PROFILE": "cameras",
+    }
+    assert "s3cret!" not in repr(found)
 
 
 def test_empty_counts_as_not_set() -> None:
@@ -115,7 +131,7 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
             "SETTLE_SECONDS": "soon",
             "WATCH_MODE": "inotify",
             "PUBLISH_WORKERS": "0",
-            "PUBLISH_TO": "s3://bucket/x",
+            "PUBLISH_TO": "s3://b/x",
         }
     )
     assert found == [
@@ -123,8 +139,8 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
         "WATCH_MODE is 'inotify': it must be one of auto, events, poll.",
         "SETTLE_SECONDS is 'soon': it must be a number of seconds from 0.1 to 86400.",
         (
-            "PUBLISH_TO is 's3://bucket/x': object stores are not supported by this version; "
-            "it must be the https:// base URL of a server."
+            "PUBLISH_TO is 's3://b/x': it must be s3://bucket/prefix, the bucket of 3 to 63 letters, digits, "
+            "'.', '-' and '_'."
         ),
         "PUBLISH_WORKERS is '0': it must be a whole number from 1 to 64.",
     ]
@@ -152,6 +168,13 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
         ("PUBLISH_TO", "http://10.0.0.1", "http://10.0.0.1/"),
         ("PUBLISH_TO", "http://[fd00::1]/x/", "http://[fd00::1]/x/"),
         ("PUBLISH_TO", "http://localhost:8000", "http://localhost:8000/"),
+        ("PUBLISH_TO", "s3://bucket", "s3://bucket/"),
+        ("PUBLISH_TO", "S3://My_bucket.x/a/b-1/", "s3://My_bucket.x/a/b-1/"),
+        ("PUBLISH_URLS", "NATIVE", "native"),
+        ("PUBLISH_SIGNED_SECONDS", "604800", 604_800),
+        ("PUBLISH_ENDPOINT", "https://minio.example:9000/", "https://minio.example:9000"),
+        ("PUBLISH_ENDPOINT", "http://10.0.0.1:9000", "http://10.0.0.1:9000"),
+        ("PUBLISH_REGION", "eu-central-1", "eu-central-1"),
         ("SUBMIT_JOBS_PER_MINUTE", "90", 90.0),
         ("LEDGER_PATH", "state/l.db", Path("/work/state/l.db")),
         ("LOG_LEVEL", "debug", "DEBUG"),
@@ -228,6 +251,18 @@ def test_what_is_allowed_is_taken(name: str, text: str, value: object) -> None:
         ("PUBLISH_TO", "https://host/%zz/"),
         ("PUBLISH_TO", "https://host/ü/"),
         ("PUBLISH_TO", "gs://bucket/"),
+        ("PUBLISH_TO", "s3://"),
+        ("PUBLISH_TO", "s3://bucket/a//b"),
+        ("PUBLISH_TO", "s3://bucket/../b"),
+        ("PUBLISH_TO", "s3://bucket/a b"),
+        ("PUBLISH_TO", "s3://bucket/\u00fc"),
+        ("PUBLISH_TO", "s3://bucket/a?x"),
+        ("PUBLISH_TO", "s3://key:secret@bucket/a"),
+        ("PUBLISH_URLS", "s3"),
+        ("PUBLISH_SIGNED_SECONDS", "604801"),
+        ("PUBLISH_SIGNED_SECONDS", "59"),
+        ("PUBLISH_ENDPOINT", "http://store.example"),
+        ("PUBLISH_REGION", "eu central"),
         ("PUBLISH_PROBE", "some"),
         ("SUBMIT_WORKERS", "65"),
         ("SUBMIT_JOBS_PER_MINUTE", "0"),

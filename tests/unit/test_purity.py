@@ -27,6 +27,7 @@ ALLOWED = frozenset(
         "functools",
         "hashlib",
         "heapq",
+        "html",
         "ipaddress",
         "itertools",
         "json",

@@ -1,0 +1,113 @@
+"""An object store that is killed, or full, or forgets: what is uploaded is uploaded once, and nothing is sent half."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.demo.store import Store
+from agent.errors import TryLater
+from tests.integration.s3 import frame, keys, publisher, settings_for
+from tests.relay import Relay
+from tests.support import Agent, Playment, environ, eventually, frames, image, settings, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.model import Frame
+    from agent.publishers.object_store import ObjectStore
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_a_store_that_is_killed_half_way_through_a_thousand_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.states.LONGEST_BACKOFF", 1.0)
+    with (
+        Store(tmp_path / "weed", ["-filer.maxMB=1"]) as store,
+        Playment(fetch=True) as playment,
+        Relay(store.port) as relay,
+    ):
+        given = settings_for(relay.url, "p", PUBLISH_PROBE="sample")
+        with Agent(settings(tmp_path, playment.url, **given)) as agent:
+            paths = frames(agent.inbox / "drive", 1000, seed=1)
+            eventually(lambda: len(relay.paths("PUT")) > 500, 60)
+            store.kill()
+            eventually(lambda: agent.rows("drive")[0]["error_code"] == "store", 60)
+            assert playment.jobs == []
+            write(agent.inbox / "a.jpg", image(5))
+            relay.requests.clear()
+            store.start()
+            there = set(keys(store.url, "p"))
+            eventually(lambda: agent.states("drive") == ["submitted"], 120)
+            agent.becomes("a.jpg", "submitted")
+        again = {path.removeprefix("/inbox/") for path in relay.paths("PUT")}
+        assert len(there) > 400
+        assert len(keys(store.url, "p")) == 1001
+        assert len(again) >= 1001 - len(there) - 1
+        job = next(job for job in playment.jobs if job.frames == 1000)
+        body = job.body["data"]
+        assert isinstance(body, dict)
+        assert [job.fetched[each["src"]] for each in body["video_data"]["frames"]] == [
+            hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+        ]
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+@pytest.mark.parametrize("hours", ["+1h", "-1h"])
+def test_a_clock_that_is_off_blocks_and_says_so(tmp_path: Path, hours: str) -> None:
+    with Store(tmp_path / "weed") as store, Playment() as playment:
+        given = environ(tmp_path, playment.url, **settings_for(store.url, "p"))
+        write(tmp_path / "inbox" / "a.jpg", image())
+        run = subprocess.run(
+            ["faketime", "-f", hours, sys.executable, "-m", "agent", "run", "--once"],
+            env={**os.environ, **given, "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 3
+        assert "this machine's clock is off: set it" in run.stderr
+        assert playment.jobs == []
+
+
+def test_one_file_that_no_store_takes_holds_up_no_other(tmp_path: Path) -> None:
+    with Store(tmp_path / "weed") as store, Playment() as playment:
+        deep = "/".join(letter * 250 for letter in "abcd")
+        with Agent(settings(tmp_path, playment.url, **settings_for(store.url, "prefix"))) as agent:
+            write(agent.inbox / deep / "frame_1.jpg", image(1))
+            write(agent.inbox / "b.jpg", image(2))
+            agent.becomes("b.jpg", "submitted")
+            (row,) = agent.becomes(deep, "failed")
+            assert "use shorter folder and file names" in row["reason"]
+            assert agent.value("blocked") == ""
+
+
+def test_a_full_store_is_passing_and_says_so(tmp_path: Path) -> None:
+    """One volume of 1 MB: the second file finds no room, and nothing of it is left behind."""
+    with Store(tmp_path / "weed", ["-volume.max=1", "-master.volumeSizeLimitMB=1", "-filer.maxMB=1"]) as store:
+        root = tmp_path / "inbox"
+        ours = publisher(store.url, root)
+        for number in range(20):
+            write(root / f"{number}.jpg", image(number) + bytes(700_000))
+        refusals = [error for number in range(20) if (error := refusal(ours, frame(ours, root, f"{number}.jpg")))]
+        assert refusals
+        assert all("see whether it is full" in str(error) and error.refused for error in refusals)
+        assert len(keys(store.url)) == 20 - len(refusals)
+
+
+def refusal(ours: ObjectStore, each: Frame) -> TryLater | None:
+    try:
+        ours.publish(each, expected=False)
+    except TryLater as error:
+        return error
+    return None
