@@ -67,7 +67,7 @@ class Secret:
 class Settings:
     """All settings, checked. Each field is the variable of the same name, whose meaning stands in `VARIABLES`.
 
-    None stands for a variable that is not set. Seconds are seconds. Both paths are absolute, symbolic links resolved.
+    None stands for a variable that is not set. Seconds are seconds. Paths are absolute, symbolic links resolved.
     `playment_base_url` has no slash at its end, `publish_to` has one and may be `s3://…`; `image_extensions` are lower
     case without a dot. `playment_batch` is None, 'day', 'folder' or a UUID, and `playment_batch_name` is '' unless it
     is one of the words. `aws` holds those of AWS_NAMES that are set; it is empty where nothing is uploaded.
@@ -101,6 +101,11 @@ class Settings:
     publish_workers: int
     submit_workers: int
     submit_jobs_per_minute: float | None
+    submit_limit_jobs_per_day: int | None
+    submit_limit_frames_per_day: int | None
+    results_dir: Path | None
+    results_poll_seconds: float
+    folder_settings: bool
     ledger_path: Path
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json"]
@@ -129,15 +134,16 @@ def parse(
     resolve: Callable[[str], Path],
     watch_problem: Callable[[Path], str | None],
     ledger_problem: Callable[[Path], str | None],
+    results_problem: Callable[[Path], str | None],
     env_file: Path | None = None,
     needs_key: bool = True,
 ) -> Settings:
     """Read the settings from `given`; an empty text counts as not set.
 
     `read_text` returns what a file holds and raises OSError or UnicodeDecodeError. `resolve` makes a path absolute and
-    follows symbolic links. `watch_problem` and `ledger_problem` say what is wrong with the place, if anything is;
-    their sentences go on after the variable's name and path. `env_file` is the resolved file that texts came from. A
-    command that asks Playment nothing needs no key: then none is read, and it is an empty secret.
+    follows symbolic links. `watch_problem`, `ledger_problem` and `results_problem` say what is wrong with the place, if
+    anything is; their sentences go on after the variable's name and path. `env_file` is the resolved file that texts
+    came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret.
 
     Raises SettingsError with every problem there is; none of them holds a secret.
     """
@@ -162,6 +168,7 @@ def parse(
         found["ledger_path"] = kept["LEDGER_PATH"] = resolve(ledger)
         if problem := ledger_problem(found["ledger_path"]):
             problems.append(f"LEDGER_PATH is {_quoted(ledger)}: {problem}")
+    found["results_dir"] = _results_dir(found["results_dir"], resolve, results_problem, problems)
     if found["watch_dir"]:
         watch_dir = resolve(found["watch_dir"])
         if problem := watch_problem(watch_dir):
@@ -173,11 +180,35 @@ def parse(
             for name, path in kept.items()
             if path and path.is_relative_to(watch_dir)
         ]
+        problems += _overlap(watch_dir, found["results_dir"])
     if problems:
         raise SettingsError(problems)
     uploads = found["publish_to"].startswith("s3://")
     found["aws"] = {name: Secret(given[name]) for name in AWS_NAMES if uploads and given.get(name)}
     return Settings(**found)
+
+
+def _results_dir(
+    text: str | None,
+    resolve: Callable[[str], Path],
+    results_problem: Callable[[Path], str | None],
+    problems: list[str],
+) -> Path | None:
+    """Return the folder for results, None where it is not set."""
+    if text is None:
+        return None
+    folder = resolve(text)
+    if problem := results_problem(folder):
+        problems.append(f"RESULTS_DIR is {_quoted(text)}: {problem}")
+    return folder
+
+
+def _overlap(watch_dir: Path, results_dir: Path | None) -> list[str]:
+    """Return a problem where the one folder lies in the other: results would be noticed, or images mixed with them."""
+    if results_dir is None or not (results_dir.is_relative_to(watch_dir) or watch_dir.is_relative_to(results_dir)):
+        return []
+    both = f"RESULTS_DIR ({_quoted(str(results_dir))}) and WATCH_DIR ({_quoted(str(watch_dir))}) lie in each other"
+    return [f"{both}: results would be noticed as if they were dropped, and served. Name a folder beside WATCH_DIR."]
 
 
 def ledger_text(given: Mapping[str, str]) -> str:

@@ -11,20 +11,23 @@ import math
 from typing import TYPE_CHECKING
 
 from agent.agenda import Agenda
+from agent.comparison import Comparison, told_apart
 from agent.errors import FolderUnavailable
 from agent.filters import Name
+from agent.folder_settings import NAME, NO_FOLDERS
 from agent.ledger import looks
-from agent.model import Kind, basename, is_utf8, join, parent, shown
+from agent.model import Kind, basename, is_utf8, parent
 from agent.plan import fingerprint, is_at_rest
 from agent.settle import UnitKey
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from agent.filters import Filters
+    from agent.folder_settings import FolderRules, Folders
     from agent.intake import Finished, Intake
-    from agent.model import Listing, Times
+    from agent.model import Times
     from agent.scanner import Scanner
     from agent.watcher import Noticed
 
@@ -37,7 +40,6 @@ TURN_SECONDS = 0.2
 UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0
 """A folder's times are trusted once they are this many seconds old: two changes may share one tick of the clock."""
-COMPARED_TOGETHER = 5000
 WRITE_AGAIN = 0.05
 MANY_EVENTS = 64
 """More paths than this in one folder in one turn: listing it is cheaper than looking at each."""
@@ -61,6 +63,7 @@ class Detector:
         wall: Callable[[], float],
         monotonic: Callable[[], float],
         absence_is_proof: Callable[[], bool],
+        folders: Folders = NO_FOLDERS,
     ) -> None:
         self._scanner = scanner
         self._filters = filters
@@ -71,9 +74,11 @@ class Detector:
         self._monotonic = monotonic
         self._absence_is_proof = absence_is_proof
         self._folders: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
-        self._rest: dict[str, bytes] = {}  # the listing of a folder in which all is at rest
+        self._rest: dict[str, tuple[bytes, FolderRules]] = {}  # the listing of a folder in which all is at rest
+        self._folder_settings = folders
         self._agenda = Agenda()
         self._again: set[UnitKey] = set()
+        self._comparison = Comparison(filters, intake, reads, self._again.add)
         self._unavailable: set[str] = set()
 
     @property
@@ -108,12 +113,14 @@ class Detector:
         images: dict[str, set[str]] = {}
         for event in events:
             folder, name = parent(event.path), basename(event.path)
-            if not all(self._filters.enters(part) for part in folder.split("/") if part):
+            if not self._enters(folder):
                 continue
             if event.is_folder:
                 if not name or self._filters.enters(name):
                     self._agenda.want(event.path, now)
-            elif self._filters.kind(folder) is Kind.IMAGE:
+            elif name == NAME and self._folder_settings is not NO_FOLDERS:
+                self._want_all(folder, now)
+            elif self._kind(folder, now) is Kind.IMAGE:
                 if self._filters.classify(name) is Name.IMAGE:
                     images.setdefault(folder, set()).add(event.path)
             elif self._filters.classify(name) in (Name.IMAGE, Name.TEMPORARY, Name.MARKER):
@@ -126,7 +133,7 @@ class Detector:
         """Look at a unit that somebody says has changed."""
         folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
         self._rest.pop(folder, None)
-        if unit.kind is Kind.IMAGE and self._filters.kind(folder) is Kind.IMAGE:
+        if unit.kind is Kind.IMAGE and self._kind(folder, now) is Kind.IMAGE:
             self._look_at_image(unit, now)
         elif unit in self._intake.busy:
             self._again.add(unit)
@@ -176,10 +183,17 @@ class Detector:
         if unit in self._intake.busy:
             self._again.add(unit)
             return
+        folder = parent(unit.path)
         try:
             stamp = self._scanner.stamp(unit.path)
+            rules = self._folder_settings.of(folder)
         except FolderUnavailable:
-            self._agenda.want(parent(unit.path), now)  # which says so, and tries again until it can be told
+            self._agenda.want(folder, now)  # which says so, and tries again until it can be told
+            return
+        if rules.is_stop or rules.kind_in(folder, Kind.IMAGE) is not Kind.IMAGE:
+            self._rest.pop(folder, None)
+            self._intake.settle.forget(unit)
+            self._agenda.want(folder, now)
             return
         if stamp is not None and unit not in self._intake.settle:
             known = looks.newest(self._reads, unit)
@@ -196,7 +210,8 @@ class Detector:
         """List a folder and compare it with the ledger and with what waits."""
         started = self._monotonic()
         try:
-            listing = self._scanner.list(folder)
+            rules = self._folder_settings.of(folder)
+            listing = self._scanner.list(folder, rules.ready_marker)
         except FolderUnavailable as error:
             level = logging.DEBUG if folder in self._unavailable else logging.WARNING  # once, not for months
             log.log(level, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
@@ -208,59 +223,37 @@ class Detector:
         if listing is None:
             self._folder_is_gone(folder)
             return
-        for subfolder in _told_apart(listing.subfolders):
+        for subfolder in told_apart(listing.subfolders):
             if subfolder not in self._folders:
                 self._folders[subfolder] = None
                 self._agenda.want(subfolder, now)
         seen = fingerprint(listing.images)
-        if self._rest.get(folder) != seen:
-            compare = self._images_at_rest if self._filters.kind(folder) is Kind.IMAGE else self._sequence_at_rest
-            if compare(listing, seen, now):
-                self._rest[folder] = seen
+        if self._rest.get(folder) != (seen, rules):
+            if self._comparison.at_rest(listing, seen, now, rules):
+                self._rest[folder] = (seen, rules)
             else:
                 self._rest.pop(folder, None)
         is_old = abs(self._wall() - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self._folders[folder] = listing.times if is_old else None
         self._agenda.spare(folder, now + LISTING_SHARE * (self._monotonic() - started))
 
-    def _images_at_rest(self, listing: Listing, _seen: bytes, now: float) -> bool:
-        """Compare a folder of single images with the ledger; return whether all of them are at rest."""
-        at_rest = True
-        stamps = {join(listing.folder, entry.name): entry.stamp for entry in listing.images}
-        for span, paths in _pieces(sorted(_told_apart(stamps), key=shown)):
-            known = looks.images_in(self._reads, listing.folder, span)
-            for path in paths:
-                unit = UnitKey(path, Kind.IMAGE)
-                row = known.get(shown(path))
-                if unit in self._intake.busy:
-                    at_rest = False
-                elif unit in self._intake.settle or row is None or not is_at_rest(*row, stamps[path]):
-                    at_rest = False
-                    self._intake.see_image(unit, stamps[path], now)
-            self._miss(listing.folder, {shown(path) for path in paths}, Kind.IMAGE, span)
-        return at_rest
+    def _enters(self, folder: str) -> bool:
+        return all(self._filters.enters(part) for part in folder.split("/") if part)
 
-    def _sequence_at_rest(self, listing: Listing, seen: bytes, now: float) -> bool:
-        """Compare a folder of frames with the ledger; return whether it is at rest."""
-        unit = UnitKey(listing.folder, Kind.SEQUENCE)
-        self._miss(listing.folder, {shown(listing.folder)} if listing.images else set(), Kind.SEQUENCE)
-        if not listing.images:
-            self._intake.settle.forget(unit)
-            return True
-        if unit in self._intake.busy:
-            self._again.add(unit)
-            return False
-        row = None if unit in self._intake.settle else looks.newest(self._reads, unit)
-        if row is not None and is_at_rest(*row, seen):
-            return True
-        self._intake.see_sequence(unit, listing, seen, now)
-        return False
+    def _want_all(self, folder: str, now: float) -> None:
+        """Have a folder and all below it listed."""
+        below = f"{folder}/" if folder else ""
+        for known in (folder, *(known for known in self._folders if known.startswith(below))):
+            self._agenda.want(known, now)
 
-    def _miss(self, folder: str, present: set[str], kind: Kind, span: looks.Span = looks.Span()) -> None:  # noqa: B008
-        """Note the unsent units of a folder that its listing does not show, or shows as another kind."""
-        for unit in looks.unsent_in(self._reads, folder, span):
-            if unit.kind is not kind or unit.path not in present:
-                self._intake.miss(unit)
+    def _kind(self, folder: str, now: float) -> Kind:
+        """Return what the images in a folder are; where that cannot be told, the folder is to be listed."""
+        otherwise = self._filters.kind(folder)
+        try:
+            return self._folder_settings.of(folder).kind_in(folder, otherwise)
+        except FolderUnavailable:
+            self._agenda.want(folder, now)
+            return otherwise
 
     def _folder_is_gone(self, folder: str) -> None:
         for name in [name for name in self._folders if name == folder or name.startswith(f"{folder}/")]:
@@ -269,32 +262,6 @@ class Detector:
             self._rest.pop(name, None)
             self._agenda.forget(name)
         for name in looks.folders_below(self._reads, folder):
-            self._miss(name, set(), Kind.SEQUENCE)
+            self._comparison.miss(name, set(), Kind.SEQUENCE)
         for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
             self._intake.miss(unit)
-
-
-def _pieces(paths: list[str]) -> Iterator[tuple[looks.Span, list[str]]]:
-    """Cut the paths of one folder, in order, into pieces whose spans together cover all paths there can be.
-
-    Comparing 100,000 images with their rows at once would take 60 MiB.
-    """
-    after = ""
-    while len(paths) > COMPARED_TOGETHER:
-        piece, paths = paths[:COMPARED_TOGETHER], paths[COMPARED_TOGETHER:]
-        upto = shown(piece[-1])
-        yield looks.Span(after, upto), piece
-        after = upto
-    yield looks.Span(after), paths
-
-
-def _told_apart(paths: Collection[str]) -> Iterator[str]:
-    r"""Yield the paths of one folder but for those that the ledger could not tell from another one's.
-
-    The byte E9 is shown as `\xe9`, and a file may be called just that: each would undo what is written of the other.
-    """
-    for path in paths:
-        if not is_utf8(path) and shown(path) in paths:
-            log.warning("%s: its name is not UTF-8, and another one is called just that: rename it", shown(path))
-        else:
-            yield path

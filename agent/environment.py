@@ -48,6 +48,7 @@ def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_
             resolve=resolve,
             watch_problem=_watch_problem,
             ledger_problem=_ledger_problem,
+            results_problem=_results_problem,
             env_file=resolve(str(file)) if file else None,
             needs_key=needs_key,
         )
@@ -119,3 +120,12 @@ def _ledger_problem(path: Path) -> str | None:
             f"it lies on a network file system ({kind.name}), where SQLite can lose data. It must be on a local disk."
         )
     return "it is a folder. It must be a file's path." if path.is_dir() else None
+
+
+def _results_problem(folder: Path) -> str | None:
+    """Return what is wrong with the place for results, as the end of a sentence."""
+    if not folder.is_dir():
+        return "it is no folder that is there. It must be an existing folder."
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return "this user may not write there. Give it the right to (under systemd: ReadWritePaths= in a drop-in)."
+    return None

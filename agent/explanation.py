@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 from agent import queries
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.forecast import Seen, why_not_settled
+from agent.ledger import orders
 from agent.model import Kind, join, parent, shown
 from agent.scanner import Scanner
 from agent.settle import UnitKey
-from agent.wiring import filters_of
+from agent.states import State
+from agent.wiring import filters_of, folders_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
     from agent.config import Settings
+    from agent.folder_settings import FolderRules
 
 
 def relative(watch_dir: str, path: str, cwd: str) -> str | None:
@@ -75,43 +78,70 @@ def _on_disk(settings: Settings, path: str) -> Iterator[str]:
     if reason is not None:
         yield f"{shown(path)}: {reason}"
         return
+    yield from _about_unit(settings, scanner, path, is_folder=is_folder)
+
+
+def _about_unit(settings: Settings, scanner: Scanner, path: str, *, is_folder: bool) -> Iterator[str]:
+    """Say what unit the path is, or is part of, by which rules, and what it waits for."""
+    filters = filters_of(settings)
     folder = path if is_folder else parent(path)
-    if filters.kind(folder) is Kind.IMAGE and is_folder:
+    rules = folders_of(settings, scanner).of(folder)
+    in_folder = rules.kind_in(folder, filters.kind(folder))
+    if in_folder is Kind.IMAGE and is_folder:
         yield f"{shown(path) or 'the watch folder'}: a folder of single images, each a job of its own"
+        yield from _about_rules(rules)
         return
-    key = UnitKey(path, Kind.IMAGE) if filters.kind(folder) is Kind.IMAGE else UnitKey(folder, Kind.SEQUENCE)
-    seen = _find(scanner, key)
+    key = UnitKey(path, Kind.IMAGE) if in_folder is Kind.IMAGE else UnitKey(folder, Kind.SEQUENCE)
+    seen = _find(scanner, key, rules)
     if seen is None:
         yield f"{shown(path)}: a folder without images of its own"
+        yield from _about_rules(rules)
         return
     what = "an image job" if key.kind is Kind.IMAGE else f"a sequence of {len(seen.entries)} frames"
     part = f", part of {shown(folder)}" if not is_folder and key.kind is Kind.SEQUENCE else ""
     yield f"{shown(path)}: {what}{part}"
+    yield from _about_rules(rules)
+    if rules.is_stop:
+        return
     waits = why_not_settled(settings, seen)
-    if waits is not None:
+    if seen.held is not None:
+        yield f"  held: {seen.held}"
+    elif waits is not None:
         yield f"by the times of its files, it {waits}"
 
 
-def _find(scanner: Scanner, key: UnitKey) -> Seen | None:
-    folder = key.path if key.kind is Kind.SEQUENCE else parent(key.path)
-    listing = scanner.list(folder)
+def _about_rules(rules: FolderRules) -> Iterator[str]:
+    """Say what the files of folder settings say, and which of them says it."""
+    yield from (f"  {sentence}" for sentence in rules.told())
+    stops = rules.why_held() or rules.why_ignored
+    if stops:
+        yield f"  {stops}"
+
+
+def _find(scanner: Scanner, key: UnitKey, rules: FolderRules) -> Seen | None:
+    folder = key.folder
+    listing = scanner.list(folder, rules.ready_marker)
     if listing is None:
         return None
     entries = tuple(
         entry for entry in listing.images if key.kind is Kind.SEQUENCE or join(folder, entry.name) == key.path
     )
-    return Seen(key, entries, listing) if entries else None
+    return Seen(key, entries, listing, rules) if entries else None
 
 
 def _about_row(row: Mapping[str, Any]) -> Iterator[str]:
     """Say what the ledger has: the state, the reason, the ids, and how it came to that."""
     reason = f": {row['reason']}" if row["reason"] else ""
     yield f"job {row['id']} ({row['kind']}, {row['path']}) is {row['state']}{reason}"
+    if row["state"] == State.HELD and row["error_code"] == orders.CHANGED:
+        yield "  'resubmit' sends it as a new job, 'dismiss' leaves it; the job that was sent stays as it is"
     if row["reference_id"]:
         yield f"  reference_id {row['reference_id']}"
     if row["job_id"]:
         yield f"  Playment's job_id {row['job_id']}, submitted at {row['submitted_at']}"
-    if row["next_attempt_at"]:
+    if row["next_attempt_at"] and row["state"] == State.COMPLETED:
+        yield f"  its result is asked for again at {row['next_attempt_at']}, after {row['fetches']} tries"
+    elif row["next_attempt_at"]:
         yield f"  next try at {row['next_attempt_at']}, after {row['attempts']} tries"
     yield f"  {row['first_seen_at']} seen"
     for event in row["events"]:

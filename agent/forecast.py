@@ -16,12 +16,13 @@ from agent.plan import fingerprint, is_at_rest
 from agent.reader import Reader
 from agent.scanner import Scanner
 from agent.settle import UnitKey
-from agent.wiring import filters_of, quiet_of, rules_of, utc_now
+from agent.wiring import filters_of, folders_of, quiet_of, rules_of, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.config import Settings
+    from agent.folder_settings import FolderRules
     from agent.model import Action, Listing
 
 ACTIONS = {
@@ -67,6 +68,12 @@ class Seen:
     key: UnitKey
     entries: tuple[Entry, ...]
     listing: Listing
+    rules: FolderRules
+
+    @property
+    def held(self) -> str | None:
+        """Why its folder's settings hold it, None where they do not."""
+        return self.rules.why_held(len(self.entries) if self.key.kind is Kind.SEQUENCE else 0)
 
     @property
     def look(self) -> Stamp | bytes:
@@ -81,18 +88,22 @@ class Seen:
 
 def walk(settings: Settings, scanner: Scanner) -> Iterator[Seen]:
     """Yield every unit that is in the watch folder now. Raises FolderUnavailable."""
-    filters = filters_of(settings)
+    filters, known = filters_of(settings), folders_of(settings, scanner)
     folders = [""]
     while folders:
-        listing = scanner.list(folders.pop())
+        folder = folders.pop()
+        rules = known.of(folder)
+        listing = scanner.list(folder, rules.ready_marker)
         if listing is None:
             continue
         folders += sorted(listing.subfolders, reverse=True)
-        if filters.kind(listing.folder) is Kind.IMAGE:
+        if rules.ignore:
+            continue
+        if rules.kind_in(folder, filters.kind(folder)) is Kind.IMAGE:
             for entry in listing.images:
-                yield Seen(UnitKey(join(listing.folder, entry.name), Kind.IMAGE), (entry,), listing)
+                yield Seen(UnitKey(join(folder, entry.name), Kind.IMAGE), (entry,), listing, rules)
         elif listing.images:
-            yield Seen(UnitKey(listing.folder, Kind.SEQUENCE), listing.images, listing)
+            yield Seen(UnitKey(folder, Kind.SEQUENCE), listing.images, listing, rules)
 
 
 def read(reader: Reader, seen: Seen) -> Unit:
@@ -139,6 +150,8 @@ def _ledger(settings: Settings) -> sqlite3.Connection:
 
 
 def _step(settings: Settings, scanner: Scanner, reader: Reader, sql: sqlite3.Connection, seen: Seen) -> Step:
+    if seen.held is not None:
+        return Step("hold", seen.key.path, seen.key.kind, len(seen.entries), seen.held)
     waits = why_not_settled(settings, seen)
     if waits is not None:
         return Step("settle", seen.key.path, seen.key.kind, len(seen.entries), waits)
@@ -152,7 +165,7 @@ def _step(settings: Settings, scanner: Scanner, reader: Reader, sql: sqlite3.Con
 def why_not_settled(settings: Settings, seen: Seen) -> str | None:
     """Say what a unit waits for, or return None where it counts as settled."""
     wall = utc_now().timestamp()
-    rules = quiet_of(settings)
+    rules = quiet_of(settings).under(seen.rules)
     if seen.key.kind is Kind.SEQUENCE:
         quiet, blocked_until, reason = rules.waits_for(seen.listing, wall, wall)
     else:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.errors import FolderUnavailable
 from agent.model import Kind, basename, parent
 
 if TYPE_CHECKING:
     from agent.model import Job
-    from agent.scanner import Scanner
+    from agent.rig import Rig
 
 
-def first_changed(scanner: Scanner, job: Job) -> str | None:
+def first_changed(rig: Rig, job: Job) -> str | None:
     """Return the name of a file that is not as it was when the job's unit settled, or None.
 
     A frame that was added counts: what was settled is only a part of its folder then. Raises FolderUnavailable.
@@ -19,7 +20,15 @@ def first_changed(scanner: Scanner, job: Job) -> str | None:
     folder = parent(job.frames[0].path)
     settled = {basename(frame.path): frame.stamp for frame in job.frames}
     if job.kind is Kind.IMAGE:
-        return scanner.first_changed(folder, settled.items())
-    listing = scanner.list(folder)
+        return rig.scanner.first_changed(folder, settled.items())
+    listing = rig.scanner.list(folder, rig.folders.of(folder).ready_marker)
     seen = dict(listing.images) if listing is not None else {}
     return next((name for name in (*settled, *seen) if seen.get(name) != settled.get(name)), None)
+
+
+def changed_meanwhile(rig: Rig, job: Job) -> bool:
+    """Tell whether a job's files changed while it was sent; where that cannot be told, they may have."""
+    try:
+        return first_changed(rig, job) is not None
+    except FolderUnavailable:
+        return True  # the unit is looked at again as soon as its folder can be

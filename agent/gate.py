@@ -73,7 +73,14 @@ class Gate:
 
     def enter(self) -> bool:
         """Wait while held back; return whether a request may leave now."""
+        return self._enter(lambda: not self.is_shut)
+
+    def enter_to_read(self) -> bool:
+        """Wait while held back; return whether a call that only reads may leave now: a pause does not stop it."""
+        return self._enter(lambda: not self._stopped and not self.blocked)
+
+    def _enter(self, is_open: Callable[[], bool]) -> bool:
         with self._changed:
-            while not self.is_shut and (seconds := self.held_for()) > 0:
-                self._changed.wait(min(seconds, LONGEST_WAIT))
-            return not self.is_shut
+            while is_open() and (seconds := self.held_for()) > 0:
+                self._changed.wait(seconds)
+            return is_open()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
-from agent.ledger import kin, units
+from agent.folder_settings import NOTHING
+from agent.ledger import folder_stops, kin, units
 from agent.ledger.units import Sight
 from agent.model import shown
 from agent.settle import Settle, UnitKey
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
 
+    from agent.folder_settings import FolderRules
     from agent.ledger.store import Ledger, LedgerThread
     from agent.model import Entry, Listing, Stamp, Unit
     from agent.plan import Rules
@@ -46,11 +48,22 @@ MOST_FILES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """How long units must stay unchanged, in seconds; `marker` is the ready marker's name or ''."""
+    """How long units must stay unchanged, in seconds; `marker` is the ready marker's name or ''.
+
+    `expected` is the number of frames that a folder must hold, or None.
+    """
 
     image: float
     sequence: float
     marker: str
+    expected: int | None = None
+
+    def under(self, rules: FolderRules) -> Quiet:
+        """Return the same for a folder about which files in the watch folder say something."""
+        if rules.ready_marker is None and rules.expected_frames is None:
+            return self
+        marker = self.marker if rules.ready_marker is None else rules.ready_marker
+        return replace(self, marker=marker, expected=rules.expected_frames)
 
     @property
     def image_reason(self) -> str:
@@ -60,12 +73,18 @@ class Quiet:
     def waits_for(self, listing: Listing, now: float, wall: float) -> tuple[float, float, str]:
         """Return a sequence's quiet time, until when it cannot settle at all, and both in words.
 
-        A ready marker replaces the long quiet time, no more: rsync sends `_READY` before `frame_1`.
+        A ready marker, or the number of frames, replaces the long quiet time, no more: rsync sends `_READY` before
+        `frame_1`.
         """
         quiet = self.sequence
         if self.marker:
             if not listing.marker:
                 return quiet, math.inf, f"waits for the ready marker {self.marker}"
+            quiet = self.image
+        if self.expected is not None:
+            count = len(listing.images)
+            if count < self.expected:
+                return quiet, math.inf, f"waits for {self.expected:,} frames, has {count:,}"
             quiet = self.image
         name, left = freshest(listing.temporary, wall)
         if left > 0:
@@ -126,6 +145,7 @@ class Intake:
         self._noticing: Future[None] | None = None
         self._sights: dict[UnitKey, Sight] = {}
         self._missed: set[UnitKey] = set()
+        self._stopped: list[Callable[[Ledger], None]] = []
         self._seen: set[UnitKey] | None = None if trusted else set()
 
     @property
@@ -151,13 +171,15 @@ class Intake:
         for settled in self.settle.settled():
             self._read(settled, 1, partial(self._reader.image, settled.path, stamp))
 
-    def see_sequence(self, unit: UnitKey, listing: Listing, fingerprint: bytes, now: float) -> None:
+    def see_sequence(
+        self, unit: UnitKey, listing: Listing, fingerprint: bytes, now: float, rules: FolderRules = NOTHING
+    ) -> None:
         """Take a look at a folder of frames that is not at rest."""
         if self._seen is not None:
             self._seen.add(unit)
         if unit in self.settle and not self.room:
             return
-        quiet, blocked_until, reason = self._quiet.waits_for(listing, now, self._wall())
+        quiet, blocked_until, reason = self._quiet.under(rules).waits_for(listing, now, self._wall())
         size = sum(entry.stamp.size for entry in listing.images)
         self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.images), size)
         self.settle.observe(unit, fingerprint, quiet=quiet, now=now, blocked_until=blocked_until)
@@ -171,6 +193,20 @@ class Intake:
         if self._seen is None or unit in self._seen:
             self._missed.add(unit)
 
+    def hold(self, unit: UnitKey, reason: str, frames: int, size: int) -> None:
+        """Have a unit held that must not even be read: its folder's settings are bad, or it does not fit them."""
+        self._let_go(unit)
+        self._stopped.append(partial(folder_stops.hold, sight=Sight(unit.path, unit.kind, reason, frames, size)))
+
+    def leave_alone(self, unit: UnitKey, reason: str) -> None:
+        """Have a unit left alone: its folder's settings say so."""
+        self._let_go(unit)
+        self._stopped.append(partial(units.vanish, path=unit.path, kind=unit.kind, why=reason))
+
+    def _let_go(self, unit: UnitKey) -> None:
+        self.settle.forget(unit)
+        self._sights.pop(unit, None)
+
     def release(self, unit: UnitKey) -> None:
         """Take note that a unit was read and written."""
         self._busy_files -= self.busy.pop(unit, 0)
@@ -180,10 +216,20 @@ class Intake:
         if self._noticing is None or self._noticing.done():  # one piece a commit: a long one holds up all others
             sights = [self._sights.pop(unit) for unit in list(islice(self._sights, WRITTEN_TOGETHER))]
             self._noticing = self._ledger.submit(partial(_notice_all, sights=sights)) if sights else None
+        stopped, self._stopped = self._stopped, []
+        for start in range(0, len(stopped), WRITTEN_TOGETHER):
+            self._stop(stopped[start : start + WRITTEN_TOGETHER])
         missed, self._missed = list(self._missed), set()
         if absence_is_proof:
             for start in range(0, len(missed), WRITTEN_TOGETHER):
                 self._ledger.submit(partial(_vanish_all, missed=missed[start : start + WRITTEN_TOGETHER]))
+
+    def _stop(self, stopped: list[Callable[[Ledger], None]]) -> None:
+        def again(future: Future[None]) -> None:
+            if isinstance(future.exception(), LedgerUnavailable):
+                self._stopped.extend(stopped)
+
+        self._ledger.submit(partial(_stop_all, stopped=stopped)).add_done_callback(again)
 
     def _read(self, unit: UnitKey, files: int, read: Callable[[], Unit]) -> None:
         self.busy[unit] = files
@@ -242,6 +288,11 @@ def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[in
 def _notice_all(ledger: Ledger, *, sights: Sequence[Sight]) -> None:
     for sight in sights:
         units.notice(ledger, sight)
+
+
+def _stop_all(ledger: Ledger, *, stopped: Sequence[Callable[[Ledger], None]]) -> None:
+    for stop in stopped:
+        stop(ledger)
 
 
 def _vanish_all(ledger: Ledger, *, missed: Sequence[UnitKey]) -> None:

@@ -136,7 +136,31 @@ def m001_jobs(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_jobs,)
+def m002_results_and_spend(connection: sqlite3.Connection) -> None:
+    """Remember how often a result could not be fetched, and what was spent on each UTC day.
+
+    `jobs.fetches` counts failed tries to fetch the result; `jobs.spent_for` is the reference_id under which the job
+    was counted in `spend`: a retry is not counted again, other content under another id is.
+    """
+    _run(
+        connection,
+        """
+        alter table jobs add column fetches integer not null default 0;
+        alter table jobs add column spent_for text;
+        update jobs set spent_for = reference_id where edition is not null;
+        create index jobs_unfetched on jobs (id) where state = 'completed' and result_path is null;
+        create index jobs_result on jobs (result_path) where result_path is not null;
+
+        create table spend (
+            day text primary key,
+            jobs integer not null,
+            frames integer not null
+        ) strict;
+        """,
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_jobs, m002_results_and_spend)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -144,6 +144,11 @@ class Job:
     frames: tuple[Frame, ...]
     attempts: int
 
+    @property
+    def folder(self) -> str:
+        """The folder whose settings hold for the job: an image's parent, a sequence's own folder."""
+        return self.path if self.kind is Kind.SEQUENCE else parent(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:

@@ -25,7 +25,7 @@ class Moment:
     """How it stands: jobs by state, units that wait to settle, those of them that still grow after `GROWING` times.
 
     `unlisted` counts folders that cannot be listed; `busy` tells of scanning, reading, or unread messages; `in_flight`
-    counts jobs that are being sent.
+    counts jobs that are being sent, `put_off` those that wait for another day.
     """
 
     jobs: Mapping[str, int]
@@ -36,6 +36,7 @@ class Moment:
     in_flight: int
     shut: bool
     blocked: bool
+    put_off: int = 0
 
 
 class Once:
@@ -55,7 +56,7 @@ class Once:
             return moment.in_flight == 0
         if moment.settling > moment.growing:
             return False
-        left = sum(moment.jobs.get(state, 0) for state in MOVING) - moment.settling
+        left = sum(moment.jobs.get(state, 0) for state in MOVING) - moment.settling - moment.put_off
         patience = ANSWER_PATIENCE if moment.in_flight else PATIENCE
         return left <= 0 or moment.shut or now - self._moved_at > patience
 

@@ -123,10 +123,10 @@ def _changed(unit: Unit, sent: Known, live: Sequence[Known], rules: Rules) -> Ac
         return LookUp(unit, sent.id)
     later = [row for row in live if row.id > sent.id]
     row = later[-1].id if later else None
-    ids = rules.reference_ids(unit.path, unit.digest) if unit.digest else ()
-    since = "it was dismissed" if sent.state is State.IGNORED else "submission"
-    difference = describe_change(sent, unit)
-    reason = f"{difference} after {since}" + (f"; now {unit.problem}" if unit.problem else "")
+    # Without an id it cannot be sent, whatever a person says: 'resubmit' is for what is whole.
+    ids = rules.reference_ids(unit.path, unit.digest) if unit.digest and not unit.problem else ()
+    since = "after it was dismissed" if sent.state is State.IGNORED else "after submission"
+    reason = describe_change(sent, unit, since) + (f"; now {unit.problem}" if unit.problem else "")
     return Hold(unit, ids, "changed", reason, row)
 
 
@@ -144,15 +144,18 @@ def _is_refused(row: Known) -> bool:
     return row.state is State.FAILED and row.unanswered == 0
 
 
-def describe_change(before: Known, now: Unit) -> str:
-    """Say in words what differs between a row and its unit: '3 frames added: a.jpg, b.jpg, c.jpg'."""
+def describe_change(before: Known, now: Unit, since: str) -> str:
+    """Say in words what differs between a row and its unit: '3 frames added after submission: a.jpg, b.jpg, c.jpg'.
+
+    `since` says when: 'after submission'.
+    """
     if now.kind is Kind.IMAGE:
-        return "the file's content changed"
+        return f"the file's content changed {since}"
     old = dict(before.frames)
     new = {frame.frame_id: frame.digest for frame in now.frames}
     changed = [name for name in new if name in old and old[name] != new[name]]
     parts = [
-        _count(names, what)
+        f"{len(names)} frame{'s' if len(names) != 1 else ''} {what} {since}: {_told(names)}"
         for names, what in (
             ([name for name in new if name not in old], "added"),
             ([name for name in old if name not in new], "removed"),
@@ -160,13 +163,12 @@ def describe_change(before: Known, now: Unit) -> str:
         )
         if names
     ]
-    return " and ".join(parts) or "the frames' order changed"
+    return "; ".join(parts) or f"the frames' order changed {since}"
 
 
-def _count(names: Sequence[str], what: str) -> str:
-    told = ", ".join(basename(name) for name in names[:NAMES_TOLD])
+def _told(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
-    return f"{len(names)} frame{'s' if len(names) != 1 else ''} {what} ({told}{more})"
+    return ", ".join(basename(name) for name in names[:NAMES_TOLD]) + more
 
 
 def best_twin(candidates: Sequence[Known], unit: Unit) -> Known | None:

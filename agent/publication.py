@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from agent.admission import Stopped, by_folder
 from agent.errors import FolderUnavailable, TryLater
 from agent.ledger import jobs
 from agent.publishers.probe import sample
@@ -69,9 +70,15 @@ class Publication:
         """Give a job its URLs and batch, with the workers; where that needs no network, at once.
 
         What an earlier intent has frozen stays as it is. The error that `done` is told may be a RemoteError,
-        FileChanged, LedgerUnavailable where the batch cannot be kept, or a defect.
+        FileChanged, Stopped, LedgerUnavailable where the batch cannot be kept, or a defect.
         """
-        name = None if candidate.frozen else self._rig.batch_name(candidate.job.path)
+        name = None
+        if not candidate.frozen:
+            try:
+                candidate, name = by_folder(self._rig, candidate)
+            except (TryLater, Stopped) as error:
+                self._done(candidate, None, error)
+                return
         if self._rig.probe is None and name is None and not self._rig.publisher.uploads:
             self._open(candidate, name)
         else:

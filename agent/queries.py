@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
+from agent.ledger import spend
 from agent.ledger.store import connect, iso
 from agent.states import ATTENTION, WAITING, State
 
@@ -47,6 +48,13 @@ class Standing:
 def standing(sql: sqlite3.Connection) -> Standing:
     """Return the jobs by state, from the counts that triggers keep."""
     return Standing(dict(sql.execute("select state, jobs from counts where jobs > 0")))
+
+
+def spend_notice(sql: sqlite3.Connection, now: datetime) -> str:
+    """Return the sentence about the spend limit that is reached now, '' where none is."""
+    return spend.notice(
+        dict(sql.execute("select key, value from agent where key in ('spend_limit', 'spend_limit_until')")), now
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.batches import Batches
+    from agent.folder_settings import Folders
     from agent.ledger.jobs import Terms
     from agent.model import Kind
     from agent.playment import Playment
     from agent.publishers import Publisher
     from agent.publishers.probe import Probe
     from agent.scanner import Scanner
+    from agent.spend import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """What sending is made of. `batch_name` gives the batch's name for a path now, or None for `terms.batch_id`.
+    """What sending is made of.
+
+    `batch_name` gives the batch's name for a path now, or None for `terms.batch_id`. `batch_of` gives (id, name) of the
+    batch for a path and what its folder's settings say; `folders` knows these.
 
     `now` gives the time in UTC, `monotonic` seconds for waiting. `on_changed` is told of a unit whose files changed.
     """
@@ -32,7 +37,10 @@ class Rig:
     probe_all: bool
     scanner: Scanner
     terms: Terms
+    limits: Limits
     batch_name: Callable[[str], str | None]
+    batch_of: Callable[[str, str], tuple[str | None, str | None]]
+    folders: Folders
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     on_changed: Callable[[str, Kind], None]

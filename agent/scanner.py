@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged, FolderUnavailable
@@ -57,8 +58,10 @@ class Scanner:
             return None
         return (status.st_dev, status.st_ino)
 
-    def list(self, folder: str) -> Listing | None:
+    def list(self, folder: str, ready_marker: str | None = None) -> Listing | None:
         """Return what a folder holds, or None where there is no such folder.
+
+        `ready_marker` is the name that counts as one in this folder, in place of the filters'; '' for none.
 
         Raises FolderUnavailable where it cannot be told: permission, I/O, too many open files, a watch folder that
         is not there.
@@ -67,6 +70,7 @@ class Scanner:
         temporary: list[Entry] = []
         subfolders: list[str] = []
         marker = False
+        filters = self._filters if ready_marker is None else replace(self._filters, marker=ready_marker)
         try:
             with self._opened(folder) as fd:
                 if fd is None:
@@ -75,10 +79,10 @@ class Scanner:
                 with os.scandir(fd) as entries:
                     for entry in entries:
                         if entry.is_dir(follow_symlinks=False):
-                            if self._filters.enters(entry.name):
+                            if filters.enters(entry.name):
                                 subfolders.append(join(folder, entry.name))
                             continue
-                        match self._filters.classify(entry.name):
+                        match filters.classify(entry.name):
                             case Name.IMAGE:
                                 images += _entries(entry)
                             case Name.TEMPORARY:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from agent import __version__, host, queries
 from agent.batches import Batches
+from agent.collector import collecting
 from agent.detector import Detector
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.gate import Gate
 from agent.intake import Finished, Intake
-from agent.ledger import jobs
+from agent.ledger import jobs, spend
 from agent.ledger.store import Ledger, LedgerThread, connect, iso
 from agent.once import GROWING, Moment, Once, exit_code
 from agent.publishers.probe import Probe
@@ -31,9 +32,12 @@ from agent.watch import Presence, Watch
 from agent.watcher import Lost, Noticed
 from agent.wiring import (
     LedgerBatches,
+    batch_chooser,
     batch_namer,
     filters_of,
+    folders_of,
     is_probed,
+    limits_of,
     playment_of,
     publisher_of,
     quiet_of,
@@ -127,6 +131,7 @@ class Service:
         """Take the locks, open the ledger, and start the threads; the stack ends them in the opposite order."""
         settings = self._settings
         self._scanner = Scanner(settings.watch_dir, filters_of(settings))
+        self._folders = folders_of(settings, self._scanner)
         self._publisher = publisher_of(settings, self._scanner)
         if self._publisher.caution:
             log.warning("%s", self._publisher.caution)
@@ -144,6 +149,8 @@ class Service:
         self._gate.pause(paused=paused)
         self._readers = Workers("read", READERS)
         stack.callback(self._stop_reading)
+        if not self._once:
+            stack.enter_context(collecting(settings, self._ledger, self._gate))
         self._submitter = self._sending(stack)
         self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
         self._watch.start()
@@ -163,7 +170,10 @@ class Service:
             probe_all=settings.publish_probe == "all",
             scanner=self._scanner,
             terms=terms_of(settings),
+            limits=limits_of(settings),
             batch_name=batch_namer(settings),
+            batch_of=batch_chooser(settings),
+            folders=self._folders,
             now=utc_now,
             monotonic=time.monotonic,
             on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
@@ -202,6 +212,7 @@ class Service:
             watch_dir_identity=self._watch.identity,
         )
         ledger.record(None, "started", f"version {__version__}")
+        spend.reconsider(ledger)
         recovered = jobs.recover(ledger)
         if recovered:
             log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
@@ -231,6 +242,7 @@ class Service:
             wall=time.time,
             monotonic=time.monotonic,
             absence_is_proof=self._watch.is_proof,
+            folders=self._folders,
         )
         self._scanned = False
         self._away = False
@@ -359,6 +371,7 @@ class Service:
             unlisted=self._detector.unavailable,
             busy=not self._scanned or bool(self._intake.busy) or self._intake.unwritten or not self._inbox.empty(),
             in_flight=self._submitter.in_flight(),
+            put_off=spend.put_off(self._reads, utc_now()),
             shut=self._gate.is_shut,
             blocked=bool(self._gate.blocked),
         )

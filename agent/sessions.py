@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import io
 import time
+from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,14 +30,17 @@ _SEND_SECONDS: Final = 120.0  # for a request's body: a sequence's can be megaby
 
 
 class Session(requests.Session):
-    """A session that takes nothing from the environment, follows no redirect and keeps no cookie."""
+    """A session that takes nothing from the environment, follows no redirect and keeps no cookie.
 
-    def __init__(self) -> None:
+    `pools` are the connection pools by scheme; without them answers are bounded as the job API's are.
+    """
+
+    def __init__(self, pools: Pools | None = None) -> None:
         super().__init__()
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter())
+            self.mount(scheme, _Adapter(_POOLS if pools is None else pools))
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - requests' own signature
         """Return None: even with `allow_redirects=False` requests would read a redirect's whole body, unbounded."""
@@ -46,12 +50,12 @@ class Session(requests.Session):
 class _Incoming(io.RawIOBase):
     """The bytes of one answer from a socket, with a deadline and a limit for all of them together."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, most_bytes: int) -> None:
         super().__init__()
         self._raw = raw
         self._sock = sock
         self._deadline = time.monotonic() + (sock.gettimeout() or 0.0)
-        self._left = _RAW_BYTES
+        self._left = most_bytes
 
     def readable(self) -> bool:
         return True
@@ -77,12 +81,14 @@ class TooLargeError(OSError):
     """An answer has more bytes than any that is documented."""
 
 
-class _Answer(http.client.HTTPResponse):
+class Answer(http.client.HTTPResponse):
     """The standard response, read through `_Incoming`. Its deadline is the read time limit set on the socket."""
+
+    most_bytes = _RAW_BYTES
 
     def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:
         super().__init__(sock, *args, **named)
-        self.fp = io.BufferedReader(_Incoming(self.fp.detach(), sock), CHUNK_BYTES)
+        self.fp = io.BufferedReader(_Incoming(self.fp.detach(), sock, self.most_bytes), CHUNK_BYTES)
 
 
 class _SendTime:
@@ -96,33 +102,46 @@ class _SendTime:
         super().send(data)  # type: ignore[misc]
 
 
-class _Connection(_SendTime, HTTPConnection):
-    response_class = _Answer
+class Connection(_SendTime, HTTPConnection):
+    """A plain connection whose answers are bounded."""
+
+    response_class = Answer
 
 
-class _TlsConnection(_SendTime, HTTPSConnection):
-    response_class = _Answer
+class TlsConnection(_SendTime, HTTPSConnection):
+    """The same through TLS."""
+
+    response_class = Answer
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+class Pool(HTTPConnectionPool):
+    """Plain connections to one host."""
+
+    ConnectionCls = Connection
 
 
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+class TlsPool(HTTPSConnectionPool):
+    """TLS connections to one host."""
+
+    ConnectionCls = TlsConnection
 
 
-_POOLS: Final = {"http": _Pool, "https": _TlsPool}
+Pools = Mapping[str, type[HTTPConnectionPool]]
+_POOLS: Final[Pools] = {"http": Pool, "https": TlsPool}
 
 
 class _Adapter(HTTPAdapter):
     """Makes connections of ours, straight or through a proxy."""
 
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
+        super().__init__()
+
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
         super().init_poolmanager(*args, **named)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **named)
-        manager.pool_classes_by_scheme = _POOLS
+        manager.pool_classes_by_scheme = self._pools
         return manager

@@ -18,10 +18,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from agent.model import Kind, parent
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from agent.model import Kind
 
 LOOK_AGAIN = 1.0
 """Seconds after which a unit whose look came to nothing is due again."""
@@ -32,6 +33,11 @@ class UnitKey(NamedTuple):
 
     path: str
     kind: Kind
+
+    @property
+    def folder(self) -> str:
+        """The folder whose listing shows the unit."""
+        return self.path if self.kind is Kind.SEQUENCE else parent(self.path)
 
 
 @dataclass(slots=True)

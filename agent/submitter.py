@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.access import Access
+from agent.admission import Stopped, spare
 from agent.adoption import Adoption
 from agent.errors import (
     AccessRefused,
@@ -28,11 +29,12 @@ from agent.errors import (
     RemoteError,
     TryLater,
 )
-from agent.freshness import first_changed
+from agent.freshness import changed_meanwhile, first_changed
 from agent.ledger import jobs, lookups
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
 from agent.publication import Publication
+from agent.setback import SetBack
 from agent.states import State, Verdict
 
 if TYPE_CHECKING:
@@ -52,8 +54,6 @@ AHEAD = 3
 """Jobs claimed for each posting worker, so that none waits for a commit."""
 IDLE = 3600.0
 DEFECT = "a defect in playment-agent; please report it"
-CLOCK_SLACK = 60.0
-"""Seconds by which the clock may be set back before what waits for its time is taken up at once."""
 
 
 class Submitter:
@@ -77,7 +77,7 @@ class Submitter:
         self._outcomes = Outcomes(ledger, rig.monotonic, self.wake)
         self._access = Access(rig.playment, rig.publisher, gate, rig.monotonic, self._tell_blocked)
         self._not_before = -math.inf
-        self._clock_lead = self._lead()
+        self._set_back = SetBack(rig.now, rig.monotonic)
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
         self._publication = Publication(rig, gate, pools.publishing, self._random, self._published)
         self._adoption = Adoption(rig, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
@@ -138,6 +138,7 @@ class Submitter:
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
         if room > self._limit_posting // 2 or (room and not self._posting_ids):
+            spare(self._rig, self._ledger, self._reads)
             for candidate in self._publication.due(self._reads, room, busy):
                 self._publishing_ids.add(candidate.job.id)
                 self._publication.begin(candidate)
@@ -161,16 +162,12 @@ class Submitter:
         while self._ready:
             self._publishing_ids.discard(self._ready.popleft().id)
 
-    def _lead(self) -> float:
-        return self._rig.now().timestamp() - self._rig.monotonic()
-
     def _mind_the_clock(self) -> None:
         """Take up at once what would else wait for a time that has become far: the clock was set back."""
-        lead = self._lead()
-        if lead < self._clock_lead - CLOCK_SLACK:
-            log.warning("the clock was set back by %d s: what waits is taken up now", self._clock_lead - lead)
+        seconds = self._set_back.seconds()
+        if seconds:
+            log.warning("the clock was set back by %d s: what waits is taken up now", seconds)
             self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
-        self._clock_lead = lead
 
     def _published(self, candidate: Candidate, job: Job | None, error: Exception | None) -> None:
         """Take note that a job can be sent, or of what stood in the way."""
@@ -180,6 +177,9 @@ class Submitter:
                 self._ready.append(job)
             case None:
                 self._publishing_ids.discard(candidate.job.id)
+            case Stopped():
+                told = partial(self._rig.on_changed, candidate.job.path, candidate.job.kind)
+                self._write(candidate.job.id, error.work, told)
             case FileChanged():
                 self._unsettle(candidate.job, str(error))
             case RemoteError():
@@ -200,7 +200,7 @@ class Submitter:
             for job in taken:
                 self._posting_ids.add(job.id)
                 self._publishing_ids.discard(job.id)
-            future = self._ledger.submit(partial(jobs.intend, jobs=taken))
+            future = self._ledger.submit(partial(jobs.intend, jobs=taken, limits=self._rig.limits))
             future.add_done_callback(partial(self._intended, taken))
         return wait if self._ready else IDLE
 
@@ -222,7 +222,7 @@ class Submitter:
                 later = Verdict(State.PENDING, "not sent yet", "", nothing_made=True, delay=0.0)
                 self._write(job.id, partial(jobs.put_off, job=job.id, decided=later))
                 return
-            changed = self._changed(job)
+            changed = first_changed(self._rig, job)
             if changed is not None:
                 self._unsettle(job, f"{changed} changed before it was sent")
                 return
@@ -239,7 +239,7 @@ class Submitter:
         else:
             self._write(job.id, partial(jobs.accepted, job=job.id, job_id=job_id))
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
-            if self._changed_meanwhile(job):
+            if changed_meanwhile(self._rig, job):
                 self._rig.on_changed(job.path, job.kind)
 
     def _addressed(self, job: Job) -> Job:
@@ -250,15 +250,6 @@ class Submitter:
     def _unsettle(self, job: Job, reason: str) -> None:
         told = partial(self._rig.on_changed, job.path, job.kind)
         self._write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
-
-    def _changed(self, job: Job) -> str | None:
-        return first_changed(self._rig.scanner, job)
-
-    def _changed_meanwhile(self, job: Job) -> bool:
-        try:
-            return self._changed(job) is not None
-        except FolderUnavailable:
-            return True  # the unit is looked at again as soon as its folder can be
 
     def _failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
         if isinstance(error, AccessRefused):

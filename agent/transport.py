@@ -65,8 +65,8 @@ class Transport:
                 )
         self._headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         self._connect_seconds = connect_seconds
-        self._proxies = _proxies(base_url)
-        self._verify = _ca_bundle() if urlsplit(base_url).scheme == "https" else True
+        self._proxies = proxies_for(base_url)
+        self._verify = ca_bundle() if urlsplit(base_url).scheme == "https" else True
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -131,7 +131,7 @@ def retry_after_seconds(value: str, now: float) -> float | None:
 def _read(response: requests.Response, limit: int) -> Reply:
     """Return the answer with its body read and decoded, or cut where it is past `limit`."""
     body = bytearray()
-    for chunk in _decoded(response):
+    for chunk in decoded(response):
         body += chunk
         if len(body) > limit:
             break
@@ -155,7 +155,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return retry_after_seconds(value, time.time() if server_time is None else server_time)
 
 
-def _decoded(response: requests.Response) -> Iterator[bytes]:
+def decoded(response: requests.Response) -> Iterator[bytes]:
     """Yield the body in pieces of a bounded size, however well it was compressed."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     pieces: Iterator[bytes] = response.raw.stream(CHUNK_BYTES, decode_content=False)
@@ -196,6 +196,11 @@ def _failure(error: BaseException, host: str | None, seconds: float) -> TryLater
     return TryLater(f"the connection to Playment broke: {_reason(causes)}", code="connection")
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why a request failed, in the system's own words, which hold nothing of the request."""
+    return _reason(list(_causes(error)))
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield `error` and every error inside it; urllib3 and requests keep them in `args` and `reason`."""
     seen: set[int] = set()
@@ -220,7 +225,7 @@ def _reason(causes: list[BaseException]) -> str:
     return type(causes[-1]).__name__
 
 
-def _proxies(base_url: str) -> dict[str, str]:
+def proxies_for(base_url: str) -> dict[str, str]:
     """Return the environment's proxies for this host. A proxy elsewhere cannot reach our own loopback."""
     host = urlsplit(base_url).hostname or ""
     try:
@@ -230,7 +235,7 @@ def _proxies(base_url: str) -> dict[str, str]:
     return {} if loopback else dict(requests.utils.get_environ_proxies(base_url, no_proxy=None))
 
 
-def _ca_bundle() -> bool | str:
+def ca_bundle() -> bool | str:
     """Return the environment's CA bundle, in the order that requests looks for it, or True for the usual one."""
     for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         path = os.environ.get(variable)

@@ -97,6 +97,11 @@ def choice(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def switch(text: str) -> bool:
+    """Return true or false."""
+    return choice("true", "false")(text) == "true"
+
+
 def extensions(text: str) -> frozenset[str]:
     """Return file name extensions in lower case, without their dot."""
     found = frozenset(part.strip().removeprefix(".").lower() for part in text.split(","))
@@ -146,7 +151,7 @@ def template(*fields: str, one_of: frozenset[str] = frozenset()) -> Callable[[st
 def base_url(text: str) -> str:
     """Return Playment's base URL without a slash at its end; `http://` only for loopback hosts."""
     parts = _url(text)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError(
             "it must begin with https://: the key would travel readable (http:// only for a loopback host)"
         )
@@ -191,7 +196,7 @@ def _store(text: str) -> str:
 def _served(text: str) -> str:
     parts = _url(text)
     host = parts.hostname or ""
-    if parts.scheme == "http" and not _is_loopback(host) and not _is_private(host):
+    if parts.scheme == "http" and not is_loopback(host) and not _is_private(host):
         raise ValueError("it must begin with https:// (http:// only for localhost, loopback and private addresses)")
     return text
 
@@ -243,7 +248,8 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's own."""
     address = _address(host)
     return host == "localhost" if address is None else address.is_loopback
 

@@ -35,6 +35,7 @@ class Variable:
 
 
 _SECONDS = values.number(0.1, 86_400, "seconds")
+_LIMIT = values.whole(1, 999_999_999)
 _WORKERS = values.whole(1, 64)
 _TELLS_APART = frozenset({"path", "digest", "name", "stem"})
 
@@ -150,6 +151,28 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SUBMIT_WORKERS", "8", "Concurrent posts", _WORKERS),
     Variable(
         "SUBMIT_JOBS_PER_MINUTE", "", "An upper limit on the rate; empty: none", values.number(0.01, 1_000_000, "jobs")
+    ),
+    Variable(
+        "SUBMIT_LIMIT_JOBS_PER_DAY",
+        "",
+        "Spend guard: the most jobs on one UTC day, what goes beyond waits for the next; empty: no limit",
+        _LIMIT,
+    ),
+    Variable(
+        "SUBMIT_LIMIT_FRAMES_PER_DAY",
+        "",
+        "The same in frames (an image is one); a unit with more frames than this waits for a person",
+        _LIMIT,
+    ),
+    Variable(
+        "RESULTS_DIR",
+        "",
+        "An existing folder, outside WATCH_DIR: completed annotations are fetched into it; empty: they are not",
+        values.path,
+    ),
+    Variable("RESULTS_POLL_SECONDS", "300", "Seconds between two looks for completed annotations", _SECONDS),
+    Variable(
+        "FOLDER_SETTINGS", "false", "true: obey .playment.toml files in the watch folder", values.switch, unset=False
     ),
     Variable(
         "LEDGER_PATH",

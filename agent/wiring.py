@@ -6,9 +6,14 @@ import re
 import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from agent import values
+from agent.download import Download
 from agent.errors import SettingsError
 from agent.filters import Filters
+from agent.folder_settings import NO_FOLDERS
+from agent.folders import FolderFiles
 from agent.intake import Quiet
 from agent.ledger.jobs import Terms
 from agent.ledger.store import iso
@@ -16,11 +21,13 @@ from agent.plan import Rules
 from agent.playment import Playment
 from agent.publishers import credentials
 from agent.publishers.base_url import BaseUrl
+from agent.spend import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.config import Settings
+    from agent.folder_settings import Folders
     from agent.ledger.store import Ledger, LedgerThread
     from agent.publishers import Publisher
     from agent.scanner import Scanner
@@ -61,6 +68,16 @@ def playment_of(settings: Settings) -> Playment:
         settings.playment_api_key.reveal(),
         settings.edition,
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the spend guard's limits."""
+    return Limits(settings.submit_limit_jobs_per_day, settings.submit_limit_frames_per_day)
+
+
+def download_of(settings: Settings) -> Download:
+    """Return what fetches results; from a Playment on loopback they may come from anywhere."""
+    return Download(allow_private=values.is_loopback(urlsplit(settings.playment_base_url).hostname or ""))
 
 
 def uploads(settings: Settings) -> bool:
@@ -145,14 +162,39 @@ def batch_namer(settings: Settings) -> Callable[[str], str | None]:
 
     A unit with no top folder goes to the default batch where batches go by folder.
     """
-    if settings.playment_batch not in BATCH_WORDS:
+    word = settings.playment_batch
+    if word not in BATCH_WORDS:
         return lambda _path: None
+    return lambda path: _batch_name(word, settings.playment_batch_name, path)
 
-    def name(path: str) -> str | None:
-        folder = path.partition("/")[0] if "/" in path else ""
-        if settings.playment_batch == "folder" and not folder:
-            return None
-        values = {"day": utc_now().strftime("%Y-%m-%d"), "folder": folder, "host": socket.gethostname()}
-        return re.sub(r"\{(day|folder|host)\}", lambda match: values[match[1]], settings.playment_batch_name)
 
-    return name
+def batch_chooser(settings: Settings) -> Callable[[str, str], tuple[str | None, str | None]]:
+    """Return what gives (id, name) of a path's batch from what a file of folder settings says of it.
+
+    '' is the default batch, a UUID that batch; `day` and `folder` are as in PLAYMENT_BATCH; anything else is a name.
+    """
+
+    def choose(path: str, said: str) -> tuple[str | None, str | None]:
+        if not said:
+            return None, None
+        if values.UUID.fullmatch(said):
+            return said.lower(), None
+        if said not in BATCH_WORDS:
+            return None, said
+        same = said == settings.playment_batch
+        return None, _batch_name(said, settings.playment_batch_name if same else f"{{{said}}}", path)
+
+    return choose
+
+
+def _batch_name(word: str, template: str, path: str) -> str | None:
+    folder = path.partition("/")[0] if "/" in path else ""
+    if word == "folder" and not folder:
+        return None
+    fields = {"day": utc_now().strftime("%Y-%m-%d"), "folder": folder, "host": socket.gethostname()}
+    return re.sub(r"\{(day|folder|host)\}", lambda match: fields[match[1]], template)
+
+
+def folders_of(settings: Settings, scanner: Scanner) -> Folders:
+    """Return what knows the settings of folders, where they are to be obeyed."""
+    return FolderFiles(scanner, settings.edition) if settings.folder_settings else NO_FOLDERS

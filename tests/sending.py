@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from agent import sequence
 from agent.batches import Batches
 from agent.filters import Filters
+from agent.folder_settings import NO_FOLDERS
 from agent.gate import Gate
 from agent.ledger import jobs, units
 from agent.ledger.jobs import Terms
@@ -25,6 +26,7 @@ from agent.publishers.base_url import BaseUrl
 from agent.rig import Rig
 from agent.sandbox.server import Answer
 from agent.scanner import Scanner
+from agent.spend import Limits
 from agent.submitter import Submitter
 from agent.wiring import LedgerBatches
 from agent.workers import Pools
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = Rules("{path}~{digest}", "host1")
+NO_LIMITS = Limits()
 TERMS = Terms(Edition.V0, "boxes", None, 5)
 
 
@@ -141,6 +144,7 @@ class Options:
     """How the sending half is to be set up."""
 
     terms: Terms = TERMS
+    limits: Limits = NO_LIMITS
     rules: Rules = RULES
     batch_name: Callable[[str], str | None] = lambda _path: None
     per_minute: float | None = None
@@ -183,7 +187,10 @@ class Sending:
             probe_all=False,
             scanner=self.scanner,
             terms=options.terms,
+            limits=options.limits,
             batch_name=options.batch_name,
+            batch_of=lambda _path, said: (said or None, None),
+            folders=NO_FOLDERS,
             now=self.clock.now,
             monotonic=self.clock.monotonic,
             on_changed=lambda path, _kind: self.changed.append(path),

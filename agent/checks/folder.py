@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 
 from agent import host
 from agent.checks import fail, ok, warn
+from agent.errors import FolderUnavailable
 from agent.filters import Name
+from agent.folder_settings import NAME
+from agent.folders import FolderFiles
 from agent.model import is_utf8, join, shown
+from agent.scanner import Scanner
+from agent.wiring import filters_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +32,15 @@ ROOM = 2
 class Survey:
     """What a walk through the watch folder shows. `folders` counts hidden ones and the watch folder too.
 
-    `image` is the path of the first image that is met, `unreadable` are folders that cannot be listed.
+    `image` is the path of the first image that is met, `unreadable` are folders that cannot be listed, `settings`
+    those with a file of folder settings.
     """
 
     folders: int = 0
     links: int = 0
     image: str | None = None
     unreadable: list[str] = field(default_factory=list)
+    settings: list[str] = field(default_factory=list)
 
 
 def survey(root: str, filters: Filters) -> Survey:
@@ -51,6 +58,8 @@ def survey(root: str, filters: Filters) -> Survey:
                         found.links += 1
                     elif entry.is_dir(follow_symlinks=False):
                         left.append((path, ours and filters.enters(entry.name)))
+                    elif ours and entry.name == NAME:
+                        found.settings.append(folder)
                     elif ours and found.image is None and filters.classify(entry.name) is Name.IMAGE:
                         found.image = path if is_utf8(path) and entry.stat(follow_symlinks=False).st_size else None
         except FileNotFoundError:
@@ -80,6 +89,27 @@ def check_folder(settings: Settings, found: Survey) -> Iterator[Check]:
             f"symbolic links lie below it ({found.links:,}): they are never followed, and what they lead to "
             "is never sent. Put real files or hard links there",
         )
+
+
+def check_folder_settings(settings: Settings, found: Survey) -> Iterator[Check]:
+    """Read every file of folder settings, or say that there are some and none is obeyed."""
+    if not settings.folder_settings:
+        if found.settings:
+            yield warn(
+                FOLDER, f"{NAME} files lie in it ({len(found.settings):,}): set FOLDER_SETTINGS=true to obey them"
+            )
+        return
+    files = FolderFiles(Scanner(settings.watch_dir, filters_of(settings)), settings.edition)
+    bad = []
+    for folder in found.settings:
+        try:
+            problem = files.of(folder).problem
+        except FolderUnavailable as error:
+            problem = str(error)
+        bad += [problem] if problem else []
+    for problem in sorted(set(bad)):
+        yield fail(FOLDER, f"{problem}: what lies below is held until the file is mended")
+    yield ok(FOLDER, f"{NAME} files are obeyed; {len(found.settings):,} are there")
 
 
 def check_noticing(settings: Settings, found: Survey) -> Check:

@@ -8,8 +8,9 @@ from agent import __version__
 from agent.commands.check import check
 from agent.commands.demo import demo
 from agent.commands.look import explain, plan, status
-from agent.commands.order import baseline, dismiss, pause, resume, retry
+from agent.commands.order import baseline, dismiss, pause, resubmit, resume, retry
 from agent.commands.reconcile import reconcile
+from agent.commands.results import results
 from agent.commands.run import run
 from agent.commands.sandbox import sandbox
 
@@ -26,5 +27,8 @@ def cli(context: click.Context, env_file: str | None) -> None:
     context.obj = env_file
 
 
-for command in (run, plan, status, explain, retry, dismiss, baseline, pause, resume, reconcile, check, demo, sandbox):
+LOOKING = (plan, status, explain, reconcile, check)
+ORDERS = (retry, resubmit, dismiss, baseline, pause, resume)
+
+for command in (run, *LOOKING, *ORDERS, results, demo, sandbox):
     cli.add_command(command)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from agent import logs
 from agent.checks import Level, fail, ok
-from agent.checks.folder import check_folder, check_noticing, survey
+from agent.checks.folder import check_folder, check_folder_settings, check_noticing, survey
 from agent.checks.ledger import check_ledger
 from agent.checks.remote import check_playment, check_publishing
 from agent.commands import shell
@@ -67,6 +67,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     yield ok("settings", f"complete; jobs are made with the {named} {settings.tag_or_work_flow!r}")
     found = survey(os.fspath(settings.watch_dir), filters_of(settings))
     yield from check_folder(settings, found)
+    yield from check_folder_settings(settings, found)
     yield check_noticing(settings, found)
     yield from check_ledger(settings, wall())
     yield from check_playment(settings, wall)

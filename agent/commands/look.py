@@ -18,6 +18,7 @@ from rich.text import Text
 
 from agent import explanation, forecast, logs, queries
 from agent.commands import shell
+from agent.ledger import spend
 from agent.states import ATTENTION, State
 from agent.wiring import utc_now
 
@@ -82,6 +83,8 @@ def status(*, as_json: bool) -> None:
             f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
         )
         _say_wrapped(_agent_line(report.agent, utc_now()))
+        if limit := spend.notice(report.agent, utc_now()):
+            _say_wrapped(f"SPEND LIMIT: {limit}")
         if blocked:
             _say_wrapped(f"BLOCKED, nothing is sent: {blocked}")
         if report.attention:

@@ -1,4 +1,4 @@
-"""`retry`, `dismiss`, `baseline`, `pause`, `resume`: what a person tells the agent.
+"""`retry`, `resubmit`, `dismiss`, `baseline`, `pause`, `resume`: what a person tells the agent.
 
 A running agent obeys within two seconds.
 """
@@ -18,7 +18,7 @@ from agent.commands import shell
 from agent.errors import LedgerUnavailable
 from agent.explanation import relative
 from agent.forecast import units_now
-from agent.ledger import orders
+from agent.ledger import folder_stops, orders
 from agent.ledger.store import Ledger
 from agent.states import State
 from agent.wiring import utc_now, world_of
@@ -76,9 +76,36 @@ def retry(*, code: str | None, names: tuple[str, ...]) -> None:
 
 
 def _why_no_retry(row: Target) -> str:
+    if row.error_code == folder_stops.CODE:
+        return f"it goes on by itself once this is mended: {row.reason}"
     if row.state is State.HELD:
-        return "it changed after submission: not sent again by retry; 'dismiss' leaves it"
+        return "it changed after submission: 'resubmit' sends it as a new job, 'dismiss' leaves it"
     return f"it is {row.state}: retry is for failed, held and invalid ones"
+
+
+@click.command()
+@click.argument("path")
+@shell.settled
+def resubmit(*, path: str) -> None:
+    """Send what changed at PATH after submission, as a new job; the old job stays. PATH may be a folder above.
+
+    'explain PATH' says what differs.
+
+    Example: playment-agent resubmit inbox/cam1
+    """
+    with open_ledger() as ledger, ledger.transaction():
+        rows, missing = _targets(ledger, (path,))
+        changed = [row for row in rows if orders.is_change(row)]
+        refused = False
+        for row in changed:
+            if orders.resubmit(ledger, row):
+                shell.say(f"{row.path}: to be sent as a new job ({row.reason})")
+            else:
+                refused = True
+                shell.say(f"{row.path}: it cannot be sent as it is: {row.reason}")
+        if rows and not changed:
+            shell.say(f"{path}: nothing changed after submission")
+    _end(missing, found=bool(rows), refused=refused)
 
 
 @click.command()
@@ -97,12 +124,12 @@ def dismiss(*, names: tuple[str, ...]) -> None:
     _end(missing, found=bool(rows))
 
 
-def _end(missing: list[str], *, found: bool) -> None:
+def _end(missing: list[str], *, found: bool, refused: bool = False) -> None:
     for name in missing:
         click.echo(f"playment-agent: the ledger has no row for {name!r}", err=True)
     if not found and not missing:
         shell.say("no such row")
-    sys.exit(1 if missing else 0)
+    sys.exit(1 if missing or refused else 0)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import frames_of, state_of
 from agent.model import Edition, Frame, Job, Kind
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from agent.errors import RemoteError
     from agent.ledger.store import Ledger
+    from agent.spend import Limits
 
 COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, frame_count"
 
@@ -98,8 +100,11 @@ def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool)
     return next((datetime.fromisoformat(at) for job, at in rows if job not in exclude), None)
 
 
-def intend(ledger: Ledger, jobs: Sequence[Job]) -> list[Job]:
-    """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read."""
+def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
+    """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read.
+
+    Those that the spend guard puts off, or holds, are left out.
+    """
     at = iso(ledger.now)
     intended = []
     for job in jobs:
@@ -107,6 +112,8 @@ def intend(ledger: Ledger, jobs: Sequence[Job]) -> list[Job]:
             "select state, reference_id, attempts, lookup, edition from jobs where id = ?", (job.id,)
         ).fetchone()
         if row is None or row[:4] != (State.PENDING, job.reference_id, job.attempts, None):
+            continue
+        if limits.are_set and not spend.admit(ledger, job.id, limits):
             continue
         ledger.move(
             job.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.ledger import folder_stops
 from agent.model import Entry, Kind, Stamp, basename, parent, shown
 from agent.plan import fingerprint
 from agent.settle import UnitKey
@@ -12,6 +13,9 @@ from agent.states import UNSENT, State
 
 if TYPE_CHECKING:
     import sqlite3
+
+STATE = f"case when state = 'held' and error_code = '{folder_stops.CODE}' then 'settling' else state end"
+"""What a bad file of settings holds is looked at again as soon as nothing is wrong any more."""
 
 Look = tuple[State, Stamp | bytes | None]
 """A unit's newest row: its state, and what its files looked like when they were read (None: not read)."""
@@ -32,7 +36,7 @@ def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Loo
     """Return the newest row of every single image of a span of a folder, by path; one query, however many there are."""
     looks: dict[str, Look] = {}
     for path, state, *stamp in sql.execute(
-        "select jobs.path, state, size, mtime_ns, ctime_ns, inode from jobs "
+        f"select jobs.path, {STATE}, size, mtime_ns, ctime_ns, inode from jobs "  # noqa: S608 (our words)
         "left join frames on frames.job = jobs.id and position = 0 "
         "where folder = ? and jobs.path > ? and jobs.path <= ? and kind = 'image' order by jobs.id",
         (shown(folder), span.after, span.upto),
@@ -47,7 +51,7 @@ def newest(sql: sqlite3.Connection, unit: UnitKey) -> Look | None:
     """Return a unit's newest row, those that are not gone before those that are; None where there is none."""
     folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
     row = sql.execute(
-        "select id, state from jobs where folder = ? and path = ? and kind = ? "
+        f"select id, {STATE} from jobs where folder = ? and path = ? and kind = ? "  # noqa: S608 (our words)
         "order by state = 'gone', id desc limit 1",
         (shown(folder), shown(unit.path), unit.kind),
     ).fetchone()

@@ -1,4 +1,4 @@
-"""What a person orders: retry, dismiss, baseline, pause. A running service obeys within two seconds.
+"""What a person orders: retry, resubmit, dismiss, baseline, pause. A running service obeys within two seconds.
 
 Each function runs inside a transaction of its caller.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.ledger import folder_stops, spend
 from agent.ledger.kin import known
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
@@ -16,6 +17,9 @@ from agent.states import MOVES, SENT, State
 if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.model import Unit
+
+
+CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Target:
     state: State
     error_code: str
     unanswered: int
+    reference_id: str
+    reason: str
 
 
 def targets(ledger: Ledger, name: str) -> list[Target]:
@@ -44,9 +50,9 @@ def all_waiting_for_a_person(ledger: Ledger) -> list[Target]:
 
 def _select(ledger: Ledger, where: str, *values: str) -> list[Target]:
     return [
-        Target(job, path, State(state), code, unanswered)
-        for job, path, state, code, unanswered in ledger.sql.execute(
-            f"select id, path, state, error_code, unanswered from jobs where {where} order by id",  # noqa: S608
+        Target(job, path, State(state), code, unanswered, reference_id or "", reason)
+        for job, path, state, code, unanswered, reference_id, reason in ledger.sql.execute(
+            f"select id, path, state, error_code, unanswered, reference_id, reason from jobs where {where} order by id",  # noqa: S608
             values,
         )
     ]
@@ -61,8 +67,12 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         reason = "to be read again, as asked"
         ledger.move(target.id, target.state, State.SETTLING, "retry", reason=reason, error_code="")
         return State.SETTLING
-    if target.state is State.FAILED or (target.state is State.HELD and target.error_code != "changed"):
+    if target.error_code == folder_stops.CODE:
+        return None  # it may not have been read; it goes on when the file of settings is mended
+    if target.state is State.FAILED or (target.state is State.HELD and not is_change(target)):
         frozen = {} if target.unanswered else UNFROZEN
+        if target.error_code == spend.CODE:  # a person pays for it, whatever the limit says
+            spend.count(ledger, target.id)
         ledger.move(
             target.id,
             target.state,
@@ -76,6 +86,32 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         )
         return State.PENDING
     return None
+
+
+def resubmit(ledger: Ledger, target: Target) -> bool:
+    """Send what changed after submission as a new job, under its own id; False where `resubmit` does not apply.
+
+    It applies to held changes alone, and not where what is there now cannot be sent: such a row has no id.
+    """
+    if not is_change(target) or not target.reference_id:
+        return False
+    ledger.move(
+        target.id,
+        target.state,
+        State.PENDING,
+        "resubmit",
+        reason="to be sent as a new job, as asked",
+        error_code="",
+        attempts=0,
+        next_attempt_at=iso(ledger.now),
+        **UNFROZEN,
+    )
+    return True
+
+
+def is_change(target: Target) -> bool:
+    """Tell whether a row waits because its content changed after it was submitted or dismissed."""
+    return target.state is State.HELD and target.error_code == CHANGED
 
 
 def dismiss(ledger: Ledger, target: Target) -> bool:

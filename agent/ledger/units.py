@@ -232,8 +232,8 @@ def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arriv
     return state
 
 
-def vanish(ledger: Ledger, path: str, kind: Kind) -> None:
-    """Write that a unit is not there any more: its open row is `gone`.
+def vanish(ledger: Ledger, path: str, kind: Kind, why: str = "") -> None:
+    """Write that a unit is not there any more, or (`why`) is to be left alone: its open row is `gone`.
 
     A row whose try was never answered is looked up first; what was sent, refused or dismissed stays as it is.
     """
@@ -243,9 +243,9 @@ def vanish(ledger: Ledger, path: str, kind: Kind) -> None:
         (shown(folder), shown(path), kind),
     ).fetchall():
         if unanswered and state == State.PENDING:
-            ledger.set(job, lookup="changed", reason="deleted while an answer of Playment's is missing")
+            ledger.set(job, lookup="changed", reason=f"{why or 'deleted'} while an answer of Playment's is missing")
         elif state in UNSENT:
-            reason = f"deleted before it was submitted ({basename(path)})"
+            reason = why or f"deleted before it was submitted ({basename(path)})"
             cleared = {"error_code": "", "reference_id": None, "next_attempt_at": None}
             ledger.move(job, State(state), State.GONE, reason, reason=reason, **cleared)
 

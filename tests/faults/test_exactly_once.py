@@ -28,6 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from agent.batches import Batches
 from agent.errors import TryLater
+from agent.folder_settings import NO_FOLDERS
 from agent.gate import Gate
 from agent.intake import left_behind
 from agent.ledger import jobs, looks, orders, units
@@ -46,7 +47,7 @@ from agent.submitter import Submitter
 from agent.transport import Reply
 from agent.wiring import LedgerBatches
 from agent.workers import Pools
-from tests.sending import RULES, TERMS, Clock, image_unit, scanner_of, sequence_unit
+from tests.sending import NO_LIMITS, RULES, TERMS, Clock, image_unit, scanner_of, sequence_unit
 from tests.soak import LONG
 from tests.support import KEY
 
@@ -233,7 +234,10 @@ class ExactlyOnce(RuleBasedStateMachine):
             probe_all=False,
             scanner=self.scanner,
             terms=TERMS,
+            limits=NO_LIMITS,
             batch_name=lambda path: parent(path).replace("/", "-") or None,
+            batch_of=lambda _path, said: (None, said or None),
+            folders=NO_FOLDERS,
             now=self.clock.now,
             monotonic=self.clock.monotonic,
             on_changed=lambda _path, _kind: None,

@@ -221,7 +221,7 @@ def test_what_was_there_and_what_came_while_it_was_stopped(tmp_path: Path) -> No
             agent.becomes("meanwhile.jpg", "submitted")
             agent.becomes("renamed.jpg", "submitted")
             _, held = agent.becomes("before", "submitted", "held")
-        assert held["reason"] == "1 frame added (frame_4.jpg) after submission"
+        assert held["reason"] == "1 frame added after submission: frame_4.jpg"
         assert held["error_code"] == "changed"
         assert playment.paths() == ["before", "before.jpg", "meanwhile", "meanwhile.jpg"]
 

@@ -130,10 +130,10 @@ def test_submitted_units_that_are_changed(tmp_path: Path) -> None:
         (inbox / "deleted.jpg").unlink()
         told = {
             "a.jpg": "the file's content changed after submission",
-            "added": "3 frames added (frame_7.jpg, frame_8.jpg, frame_9.jpg) after submission",
-            "removed": "1 frame removed (frame_2.jpg) after submission",
-            "overwritten": "1 frame changed (frame_1.jpg) after submission",
-            "mixed": "1 frame added (frame_9.jpg) and 1 frame removed (frame_6.jpg) after submission",
+            "added": "3 frames added after submission: frame_7.jpg, frame_8.jpg, frame_9.jpg",
+            "removed": "1 frame removed after submission: frame_2.jpg",
+            "overwritten": "1 frame changed after submission: frame_1.jpg",
+            "mixed": "1 frame added after submission: frame_9.jpg; 1 frame removed after submission: frame_6.jpg",
         }
         for path, reason in told.items():
             _, held = agent.becomes(path, "submitted", "held")
@@ -249,7 +249,7 @@ def test_changed_while_it_is_being_sent(tmp_path: Path) -> None:
         _, held = agent.becomes("changed.jpg", "submitted", "held")
         assert held["error_code"] == "changed"
         _, held = agent.becomes("folder", "submitted", "held")
-        assert held["reason"] == "1 frame added (frame_3.jpg) after submission"
+        assert held["reason"] == "1 frame added after submission: frame_3.jpg"
         for path in ("touched.jpg", "deleted.jpg", "elsewhere.jpg", "elsewhere"):
             agent.becomes(path, "submitted")
         agent.rests()

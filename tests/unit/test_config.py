@@ -37,6 +37,7 @@ def parse(
     env_file: Path | None = None,
     watch_problem: str | None = None,
     ledger_problem: str | None = None,
+    results_problem: str | None = None,
 ) -> Settings:
     def read_text(path: str) -> str:
         if path not in (files or {}):
@@ -49,6 +50,7 @@ def parse(
         resolve=lambda path: Path("/work") / path,
         watch_problem=lambda _: watch_problem,
         ledger_problem=lambda _: ledger_problem,
+        results_problem=lambda _: results_problem,
         env_file=env_file,
     )
 
@@ -89,6 +91,11 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         publish_workers=8,
         submit_workers=8,
         submit_jobs_per_minute=None,
+        submit_limit_jobs_per_day=None,
+        submit_limit_frames_per_day=None,
+        results_dir=None,
+        results_poll_seconds=300.0,
+        folder_settings=False,
         ledger_path=Path("/work/ledger.db"),
         log_level="INFO",
         log_format="text",
@@ -342,6 +349,18 @@ def test_the_ledger_goes_to_systemds_first_state_directory_unless_it_is_named() 
     assert parse(state).ledger_path == Path("/var/lib/a/ledger.db")
     assert parse({**state, "LEDGER_PATH": "/x/l.db"}).ledger_path == Path("/x/l.db")
     assert parse({"LEDGER_PATH": "/x/l.db"}).lock_path == Path("/x/l.db.lock")
+
+
+@pytest.mark.parametrize("folder", ["/srv/inbox", "/srv/inbox/results", "/srv", "/"])
+def test_results_and_dropped_files_are_kept_apart(folder: str) -> None:
+    (problem,) = problems({"RESULTS_DIR": folder})
+    assert problem.startswith(f"RESULTS_DIR ('{folder}') and WATCH_DIR ('/srv/inbox') lie in each other")
+
+
+def test_the_folder_for_results_is_made_absolute_and_looked_at() -> None:
+    assert parse({"RESULTS_DIR": "results"}).results_dir == Path("/work/results")
+    assert parse({"RESULTS_DIR": "/srv/inbox2"}).results_dir == Path("/srv/inbox2")
+    assert problems({"RESULTS_DIR": "x"}, results_problem="it is gone.") == ["RESULTS_DIR is 'x': it is gone."]
 
 
 def test_the_places_problems_are_told_with_the_others() -> None:

@@ -19,6 +19,8 @@ DONE = Moment({"submitted": 3}, settling=0, growing=0, unlisted=0, busy=False, i
         (replace(DONE, jobs={"submitting": 1}, in_flight=1), False),
         (replace(DONE, jobs={"settling": 1}, settling=1), False),
         (replace(DONE, jobs={"settling": 1}, settling=1, growing=1), True),
+        (replace(DONE, jobs={"pending": 2}, put_off=2), True),
+        (replace(DONE, jobs={"pending": 2}, put_off=1), False),
         (replace(DONE, jobs={"held": 1, "failed": 1}), True),
         (replace(DONE, jobs={"pending": 1}, shut=True), True),
         (replace(DONE, jobs={"pending": 1}, shut=True, blocked=True), True),

@@ -84,10 +84,12 @@ def test_another_kind_of_unit_waits_for_a_person() -> None:
 
 def test_a_change_is_told_in_words() -> None:
     before = Known(1, "d", Kind.SEQUENCE, State.SUBMITTED, OLD, 0, (("a", NEW), ("b", NEW), ("c", OLD)))
-    told = describe_change(before, _unit(kind=Kind.SEQUENCE, names="acd"))
-    assert told == "1 frame added (d) and 1 frame removed (b) and 1 frame changed (c)"
-    many = describe_change(before, _unit(kind=Kind.SEQUENCE, names="abcdefghijk"))
-    assert "8 frames added (d, e, f, g, h and 3 more)" in many
+    told = describe_change(before, _unit(kind=Kind.SEQUENCE, names="acd"), "after submission")
+    assert told == (
+        "1 frame added after submission: d; 1 frame removed after submission: b; 1 frame changed after submission: c"
+    )
+    many = describe_change(before, _unit(kind=Kind.SEQUENCE, names="abcdefghijk"), "after submission")
+    assert "8 frames added after submission: d, e, f, g, h and 3 more" in many
 
 
 def test_the_twin_of_the_same_name_is_chosen() -> None:

@@ -1,0 +1,58 @@
+"""`playment-agent results`: a round for completed annotations, now."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from agent.collector import results_of
+from agent.commands import shell
+from agent.commands.order import open_ledger
+from agent.errors import SettingsError
+from agent.gate import Gate
+from agent.ledger.store import LedgerThread
+from agent.wiring import world_of
+
+
+@click.command()
+@shell.settled
+def results() -> None:
+    """Fetch completed annotations into RESULTS_DIR now; it may be done beside a running agent.
+
+    What could not be fetched lately is tried again, too; where that fails, the exit code is 1.
+
+    Example: playment-agent results
+    """
+    settings = shell.settings()
+    if settings.results_dir is None:
+        raise SettingsError(["RESULTS_DIR is not set: name the folder that the annotations are to be fetched into."])
+    columns = (TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(
+            Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+        )
+        bar = progress.add_task("fetching", total=None)
+        ledger = stack.enter_context(open_ledger())
+        ledger.bind(world_of(settings))
+        thread = LedgerThread(ledger)
+        stack.callback(thread.close)
+        gate = Gate(time.monotonic)
+        rounds = stack.enter_context(
+            results_of(
+                settings,
+                settings.results_dir,
+                thread,
+                gate,
+                lambda count, total: progress.update(bar, completed=count, total=total),
+            )
+        )
+        done = rounds.round(everything=True, wait=True)
+    for path, reason in done.failed:
+        shell.say(f"{path}: {reason}")
+    shell.say(f"{done.completed:,} jobs were completed since, {done.fetched:,} results are fetched")
+    sys.exit(1 if done.failed else 0)

@@ -1,0 +1,142 @@
+"""What is written of annotations: that a job is completed, and where its result is; and what is read to find them.
+
+Each function that writes runs inside a transaction of its caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent.ledger.store import iso
+from agent.states import State
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from agent.ledger.store import Ledger
+
+LONGEST_DELAY = 86_400.0
+
+
+class Known(NamedTuple):
+    """A job by our id and by Playment's."""
+
+    reference_id: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A completed job whose result is not here yet; `fetches` counts the tries that failed."""
+
+    id: int
+    path: str
+    job_id: str
+    digest: str
+    fetches: int
+
+
+def open_batches(sql: sqlite3.Connection) -> dict[str | None, int]:
+    """Return how many submitted jobs each batch has; None stands for the project's default batch."""
+    return dict(
+        sql.execute("select batch_id, count(*) from jobs where state = 'submitted' and job_id <> '' group by batch_id")
+    )
+
+
+def open_jobs(sql: sqlite3.Connection, batch_id: str | None) -> list[Known]:
+    """Return a batch's submitted jobs."""
+    rows = sql.execute(
+        "select reference_id, job_id from jobs where state = 'submitted' and batch_id is ? and job_id <> ''",
+        (batch_id,),
+    )
+    return [Known(*row) for row in rows]
+
+
+def still_open(sql: sqlite3.Connection, jobs: Iterable[Known]) -> list[Known]:
+    """Return those of the jobs that are submitted here, and not known as completed."""
+    return [job for job in jobs if _row(sql, job) is not None]
+
+
+def complete(ledger: Ledger, jobs: Iterable[Known]) -> int:
+    """Write that Playment says these jobs are completed; return how many were not known as such."""
+    rows = [row for row in (_row(ledger.sql, job) for job in jobs) if row is not None]
+    for row in rows:
+        ledger.move(row, State.SUBMITTED, State.COMPLETED, completed_at=iso(ledger.now), reason="", error_code="")
+    return len(rows)
+
+
+def _row(sql: sqlite3.Connection, job: Known) -> int | None:
+    row = sql.execute(
+        "select id from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted'",
+        (job.reference_id, job.job_id.lower()),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def unfetched(sql: sqlite3.Connection, now: datetime | None, after: int, limit: int) -> list[Completed]:
+    """Return completed jobs without a result, by rising row id beyond `after`; with `now` those whose turn it is."""
+    rows = sql.execute(
+        "select id, path, job_id, digest, fetches from jobs where state = 'completed' and result_path is null "
+        "and id > ? and (? is null or coalesce(next_attempt_at, '') <= ?) order by id limit ?",
+        (after, now and iso(now), now and iso(now), limit),
+    )
+    return [Completed(*row) for row in rows]
+
+
+def count_unfetched(sql: sqlite3.Connection, now: datetime | None) -> int:
+    """Return how many jobs `unfetched` would give in all."""
+    (count,) = sql.execute(
+        "select count(*) from jobs where state = 'completed' and result_path is null "
+        "and (? is null or coalesce(next_attempt_at, '') <= ?)",
+        (now and iso(now), now and iso(now)),
+    ).fetchone()
+    return int(count)
+
+
+def result_path(sql: sqlite3.Connection, job: Completed) -> str:
+    """Return where a job's result belongs, relative to RESULTS_DIR: `<path>.json` for the newest job of a path.
+
+    An older one, whose content was changed and submitted again, goes beside it with its digest in the name.
+    """
+    newer = sql.execute(
+        "select 1 from jobs where folder = (select folder from jobs where id = ?1) and path = ?2 and id > ?1 "
+        "and state in ('submitted', 'completed')",
+        (job.id, job.path),
+    ).fetchone()
+    return kept_path(job.path, job.digest) if newer else f"{job.path}.json"
+
+
+def kept_path(path: str, digest: str) -> str:
+    """Return where the result of a job goes that is not the newest of its path."""
+    return f"{path}~{digest[:12]}.json"
+
+
+def owner(sql: sqlite3.Connection, path: str, but: int) -> tuple[int, str] | None:
+    """Return (row, digest) of another job whose result is at `path`, or None."""
+    row = sql.execute("select id, digest from jobs where result_path = ? and id <> ?", (path, but)).fetchone()
+    return (row[0], row[1]) if row else None
+
+
+def fetched(ledger: Ledger, job: Completed, path: str) -> None:
+    """Write that a job's result is at `path`; another job's that was there has been kept beside it."""
+    other = owner(ledger.sql, path, job.id)
+    if other is not None:
+        ledger.set(other[0], result_path=kept_path(path.removesuffix(".json"), other[1]))
+    ledger.set(job.id, result_path=path, next_attempt_at=None, reason="", error_code="", updated_at=iso(ledger.now))
+    ledger.record(job.id, "result", path)
+
+
+def not_fetched(ledger: Ledger, job: Completed, reason: str, code: str, delay: float) -> None:
+    """Write why a job's result could not be fetched; it is tried again after `delay` seconds, doubled with each try."""
+    wait = min(LONGEST_DELAY, delay * 2.0 ** min(job.fetches, 20))
+    ledger.set(
+        job.id,
+        fetches=job.fetches + 1,
+        reason=f"its result could not be fetched: {reason}",
+        error_code=code,
+        next_attempt_at=iso(ledger.now + timedelta(seconds=wait)),
+    )

@@ -1,0 +1,29 @@
+"""Notices that the machine's clock was set back: what waits for a time by it would wait too long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+SLACK = 60.0
+"""Seconds by which the clock may be set back before what waits for its time is taken up at once."""
+
+
+class SetBack:
+    """Compares the time by the clock with monotonic seconds."""
+
+    def __init__(self, now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+        self._now = now
+        self._monotonic = monotonic
+        self._lead = self._current()
+
+    def seconds(self) -> float:
+        """Return by how much the clock was set back since the last call, 0 where that is within the slack."""
+        before, self._lead = self._lead, self._current()
+        return before - self._lead if self._lead < before - SLACK else 0.0
+
+    def _current(self) -> float:
+        return self._now().timestamp() - self._monotonic()
