@@ -16,9 +16,18 @@ LONGEST_WAIT = 3600.0
 
 
 class Gate:
-    """Shared by everything that sends. `clock` gives monotonic seconds; `per_minute` None means no limit."""
+    """Shared by everything that sends. `clock` gives monotonic seconds; `per_minute` None means no limit.
 
-    def __init__(self, clock: Callable[[], float], per_minute: float | None = None) -> None:
+    `tell_hold` is told of a wait that the server has asked for, in seconds, so that it can be kept over a restart.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        per_minute: float | None = None,
+        tell_hold: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._tell_hold = tell_hold
         self._clock = clock
         self._changed = threading.Condition()
         self._per_second = per_minute / 60 if per_minute else math.inf
@@ -54,7 +63,11 @@ class Gate:
     def hold(self, seconds: float) -> None:
         """Let nothing leave for `seconds`: the server has asked for it (Retry-After)."""
         with self._changed:
-            self._held_until = max(self._held_until, self._clock() + seconds)
+            until = self._clock() + seconds
+            is_longer = seconds > 0 and until > self._held_until
+            self._held_until = max(self._held_until, until)
+        if is_longer:
+            self._tell_hold(seconds)
 
     def held_for(self) -> float:
         """Return for how many seconds nothing may leave because the server has asked for it."""

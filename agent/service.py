@@ -10,43 +10,35 @@ import signal
 import sqlite3
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent import __version__, host, queries
-from agent.batches import Batches
 from agent.collector import collecting
 from agent.detector import Detector
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.gate import Gate
 from agent.intake import Finished, Intake
-from agent.ledger import jobs, spend
+from agent.ledger import spend
+from agent.ledger.presence import Before, data_version, sign_in
 from agent.ledger.store import Ledger, LedgerThread, connect, iso
 from agent.once import GROWING, Moment, Once, exit_code
-from agent.publishers.probe import Probe
 from agent.reader import Reader
-from agent.rig import Rig
 from agent.scanner import Scanner
+from agent.sending import sending
 from agent.settle import UnitKey
-from agent.submitter import Submitter
 from agent.watch import Presence, Watch
 from agent.watcher import Lost, Noticed
 from agent.wiring import (
-    LedgerBatches,
-    batch_chooser,
-    batch_namer,
     filters_of,
     folders_of,
-    is_probed,
-    limits_of,
-    playment_of,
     publisher_of,
     quiet_of,
     rules_of,
-    terms_of,
     utc_now,
     world_of,
 )
-from agent.workers import Pools, Workers
+from agent.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,46 +136,29 @@ class Service:
         self._ledger = LedgerThread(ledger)
         stack.callback(self._ledger.close)
         stack.callback(lambda: self._ledger.submit(lambda ledger: ledger.record(None, "stopped")))
-        known_identity, paused = self._ledger.call(self._sign_in)
-        self._gate = Gate(time.monotonic, settings.submit_jobs_per_minute)
-        self._gate.pause(paused=paused)
+        before = self._ledger.call(self._sign_in)
+        self._gate = Gate(time.monotonic, settings.submit_jobs_per_minute, self._tell_hold)
+        self._gate.pause(paused=before.paused)
+        self._gate.hold(before.held_for)
         self._readers = Workers("read", READERS)
         stack.callback(self._stop_reading)
         if not self._once:
             stack.enter_context(collecting(settings, self._ledger, self._gate))
-        self._submitter = self._sending(stack)
+        self._submitter = stack.enter_context(
+            sending(
+                settings,
+                self._ledger,
+                self._gate,
+                scanner=self._scanner,
+                publisher=self._publisher,
+                folders=self._folders,
+                on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
+            )
+        )
+        stack.callback(self._stop_sending)
         self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
         self._watch.start()
-        self._detect(trusted=known_identity in ("", self._watch.identity))
-
-    def _sending(self, stack: contextlib.ExitStack) -> Submitter:
-        settings = self._settings
-        playment = stack.enter_context(contextlib.closing(playment_of(settings)))
-        probe = None
-        if is_probed(settings):
-            probe = stack.enter_context(contextlib.closing(Probe()))
-        rig = Rig(
-            playment=playment,
-            batches=Batches(playment, LedgerBatches(self._ledger)),
-            publisher=self._publisher,
-            probe=probe,
-            probe_all=settings.publish_probe == "all",
-            scanner=self._scanner,
-            terms=terms_of(settings),
-            limits=limits_of(settings),
-            batch_name=batch_namer(settings),
-            batch_of=batch_chooser(settings),
-            folders=self._folders,
-            now=utc_now,
-            monotonic=time.monotonic,
-            on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
-        )
-        reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
-        pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
-        submitter = Submitter(rig, self._ledger, reads, self._gate, pools)
-        submitter.start()
-        stack.callback(self._stop_sending, submitter)
-        return submitter
+        self._detect(trusted=before.identity in ("", self._watch.identity))
 
     def _stop_reading(self) -> None:
         """Wait for files that are being read; what else is to be read is read after the next start."""
@@ -194,30 +169,18 @@ class Service:
         if self._stopping:
             raise FolderUnavailable("not read: the agent is stopping")
 
-    def _stop_sending(self, submitter: Submitter) -> None:
+    def _stop_sending(self) -> None:
         self._notifier.status("stopping: finishing what is in flight")
-        if not submitter.close(STOP_SECONDS):
+        if not self._submitter.close(STOP_SECONDS):
             log.warning("some answers did not come within %d s: looked into at the next start", STOP_SECONDS)
 
-    def _sign_in(self, ledger: Ledger) -> tuple[str, bool]:
-        """Write who runs here and take up what a crash left; return the last folder's identity, and `paused`."""
-        known = ledger.get("watch_dir_identity")
-        at = iso(ledger.now)
-        ledger.put(
-            version=__version__,
-            pid=str(os.getpid()),
-            started_at=at,
-            heartbeat_at=at,
-            blocked="",
-            watch_dir_identity=self._watch.identity,
-        )
-        ledger.record(None, "started", f"version {__version__}")
-        spend.reconsider(ledger)
-        recovered = jobs.recover(ledger)
-        if recovered:
-            log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
-        self._data_version = self._version(ledger)
-        return known, bool(ledger.get("paused"))
+    def _sign_in(self, ledger: Ledger) -> Before:
+        before = sign_in(ledger, self._watch.identity)
+        self._data_version = data_version(ledger)
+        return before
+
+    def _tell_hold(self, seconds: float) -> None:
+        self._ledger.submit(lambda ledger: ledger.put(held_until=iso(ledger.now + timedelta(seconds=seconds))))
 
     def _detect(self, *, trusted: bool) -> None:
         """Begin detection afresh; where not `trusted`, only what it has seen itself can be found deleted."""
@@ -352,12 +315,9 @@ class Service:
 
     # Orders, and the end of `run --once`
 
-    def _version(self, ledger: Ledger) -> int:
-        return int(ledger.sql.execute("pragma data_version").fetchone()[0])
-
     def _check_for_orders(self, ledger: Ledger) -> None:
         """Notice what another process has written (in the ledger's thread, whose own writes do not count)."""
-        version = self._version(ledger)
+        version = data_version(ledger)
         if version != self._data_version:
             self._data_version = version
             self._inbox.put(LedgerChanged(bool(ledger.get("paused"))))

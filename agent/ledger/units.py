@@ -157,7 +157,10 @@ def write_settled(
     chosen = _free_id(ledger, row, reference_ids)
     if reference_ids and chosen is None:
         state, error_code = State.DUPLICATE, "reference-id"
-        reason = f"another job of this ledger has the reference_id {reference_ids[-1]!r}: REFERENCE_ID needs {{path}}"
+        reason = (
+            f"another job of this ledger has the reference_id {reference_ids[-1]!r}: its files were moved away "
+            "from here, or REFERENCE_ID needs {path}. 'dismiss' leaves it"
+        )
     ledger.move(
         row,
         now,

@@ -1,0 +1,76 @@
+"""Puts sending together from the settings, and starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from agent.batches import Batches
+from agent.ledger.store import connect
+from agent.publishers.probe import Probe
+from agent.rig import Rig
+from agent.submitter import Submitter
+from agent.wiring import (
+    LedgerBatches,
+    batch_chooser,
+    batch_namer,
+    is_probed,
+    limits_of,
+    playment_of,
+    terms_of,
+    utc_now,
+)
+from agent.workers import Pools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.config import Settings
+    from agent.folder_settings import Folders
+    from agent.gate import Gate
+    from agent.ledger.store import LedgerThread
+    from agent.model import Kind
+    from agent.publishers import Publisher
+    from agent.scanner import Scanner
+
+
+@contextlib.contextmanager
+def sending(
+    settings: Settings,
+    ledger: LedgerThread,
+    gate: Gate,
+    *,
+    scanner: Scanner,
+    publisher: Publisher,
+    folders: Folders,
+    on_changed: Callable[[str, Kind], None],
+) -> Iterator[Submitter]:
+    """Give a submitter that runs, and close what it uses in the end; the submitter itself is the caller's to close.
+
+    `on_changed` is told of a unit whose files changed under way.
+    """
+    with contextlib.ExitStack() as stack:
+        playment = stack.enter_context(contextlib.closing(playment_of(settings)))
+        probe = stack.enter_context(contextlib.closing(Probe())) if is_probed(settings) else None
+        reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
+        rig = Rig(
+            playment=playment,
+            batches=Batches(playment, LedgerBatches(ledger)),
+            publisher=publisher,
+            probe=probe,
+            probe_all=settings.publish_probe == "all",
+            scanner=scanner,
+            terms=terms_of(settings),
+            limits=limits_of(settings),
+            batch_name=batch_namer(settings),
+            batch_of=batch_chooser(settings),
+            folders=folders,
+            now=utc_now,
+            monotonic=time.monotonic,
+            on_changed=on_changed,
+        )
+        pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
+        submitter = Submitter(rig, ledger, reads, gate, pools)
+        submitter.start()
+        yield submitter
