@@ -47,7 +47,7 @@ def parse(
     return config.parse(
         {**NEEDED, **(changes or {})},
         read_text=read_text,
-        resolve=lambda path: Path("/work") / path,
+        resolve=lambda path: Path("/place") / path,
         watch_problem=lambda _: watch_problem,
         ledger_problem=lambda _: ledger_problem,
         results_problem=lambda _: results_problem,
@@ -96,7 +96,7 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         results_dir=None,
         results_poll_seconds=300.0,
         folder_settings=False,
-        ledger_path=Path("/work/ledger.db"),
+        ledger_path=Path("/place/ledger.db"),
         log_level="INFO",
         log_format="text",
         aws={},
@@ -157,7 +157,7 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
         ("PLAYMENT_BASE_URL", "http://LOCALHOST:1", "http://LOCALHOST:1"),
         ("PLAYMENT_BATCH", UUID.upper(), UUID),
         ("PLAYMENT_PRIORITY_WEIGHT", "10", 10),
-        ("WATCH_DIR", "inbox", Path("/work/inbox")),
+        ("WATCH_DIR", "inbox", Path("/place/inbox")),
         ("WATCH_MODE", "POLL", "poll"),
         ("WATCH_RESCAN_SECONDS", "0.5", 0.5),
         ("SEQUENCE_READY_MARKER", "_READY", "_READY"),
@@ -176,7 +176,7 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
         ("PUBLISH_ENDPOINT", "http://10.0.0.1:9000", "http://10.0.0.1:9000"),
         ("PUBLISH_REGION", "eu-central-1", "eu-central-1"),
         ("SUBMIT_JOBS_PER_MINUTE", "90", 90.0),
-        ("LEDGER_PATH", "state/l.db", Path("/work/state/l.db")),
+        ("LEDGER_PATH", "state/l.db", Path("/place/state/l.db")),
         ("LOG_LEVEL", "debug", "DEBUG"),
         ("LOG_FORMAT", "json", "json"),
     ],
@@ -358,7 +358,7 @@ def test_results_and_dropped_files_are_kept_apart(folder: str) -> None:
 
 
 def test_the_folder_for_results_is_made_absolute_and_looked_at() -> None:
-    assert parse({"RESULTS_DIR": "results"}).results_dir == Path("/work/results")
+    assert parse({"RESULTS_DIR": "results"}).results_dir == Path("/place/results")
     assert parse({"RESULTS_DIR": "/srv/inbox2"}).results_dir == Path("/srv/inbox2")
     assert problems({"RESULTS_DIR": "x"}, results_problem="it is gone.") == ["RESULTS_DIR is 'x': it is gone."]
 
