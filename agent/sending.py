@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING
 
 from agent.batches import Batches
@@ -44,6 +43,7 @@ def sending(
     scanner: Scanner,
     publisher: Publisher,
     folders: Folders,
+    monotonic: Callable[[], float],
     on_changed: Callable[[str, Kind], None],
 ) -> Iterator[Submitter]:
     """Give a submitter that runs, and close what it uses in the end; the submitter itself is the caller's to close.
@@ -67,7 +67,7 @@ def sending(
             batch_of=batch_chooser(settings),
             folders=folders,
             now=utc_now,
-            monotonic=time.monotonic,
+            monotonic=monotonic,
             on_changed=on_changed,
         )
         pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)

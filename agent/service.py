@@ -9,32 +9,29 @@ import queue
 import signal
 import sqlite3
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent import __version__, host, queries
 from agent.collector import collecting
-from agent.detector import Detector
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.gate import Gate
-from agent.intake import Finished, Intake
+from agent.inbox import Changed, Item, LedgerChanged
+from agent.intake import Finished
 from agent.ledger import spend
 from agent.ledger.presence import Before, data_version, sign_in
 from agent.ledger.store import Ledger, LedgerThread, connect, iso
+from agent.lookout import Lookout
 from agent.once import GROWING, Moment, Once, exit_code
-from agent.reader import Reader
 from agent.scanner import Scanner
 from agent.sending import sending
 from agent.settle import UnitKey
-from agent.watch import Presence, Watch
+from agent.watch import Watch
 from agent.watcher import Lost, Noticed
 from agent.wiring import (
     filters_of,
     folders_of,
     publisher_of,
-    quiet_of,
-    rules_of,
     utc_now,
     world_of,
 )
@@ -50,31 +47,12 @@ log = logging.getLogger(__name__)
 READERS = 2
 TICK = 1.0
 """Seconds between looks at what other processes have written: they are promised to be obeyed within two."""
-SWEEP_SECONDS = 2.0
-SWEEP_SHARE = 100
 HEARTBEAT_SECONDS = 20.0
 TROUBLE_SECONDS = 2.0
 """Seconds between tries while the ledger or the folder cannot be used."""
 STOP_SECONDS = 18.0
 """Finish what is in flight for this long; the whole stop is promised to be over in 20 s."""
 STOP_READING_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A unit that the submitter found changed."""
-
-    unit: UnitKey
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerChanged:
-    """Another process has written: `paused` is what it says now."""
-
-    paused: bool
-
-
-Item = Noticed | Lost | Finished | Changed | LedgerChanged | None
 
 
 class Service:
@@ -152,13 +130,28 @@ class Service:
                 scanner=self._scanner,
                 publisher=self._publisher,
                 folders=self._folders,
+                monotonic=time.monotonic,
                 on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
             )
         )
         stack.callback(self._stop_sending)
         self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
         self._watch.start()
-        self._detect(trusted=before.identity in ("", self._watch.identity))
+        self._lookout = Lookout(
+            settings,
+            self._scanner,
+            self._folders,
+            self._watch,
+            ledger=self._ledger,
+            reads=self._reads,
+            readers=self._readers,
+            post=self._inbox.put,
+            fed=self._feed,
+            go_on=self._go_on_reading,
+            wall=time.time,
+            monotonic=time.monotonic,
+            trusted=before.identity in ("", self._watch.identity),
+        )
 
     def _stop_reading(self) -> None:
         """Wait for files that are being read; what else is to be read is read after the next start."""
@@ -181,38 +174,6 @@ class Service:
 
     def _tell_hold(self, seconds: float) -> None:
         self._ledger.submit(lambda ledger: ledger.put(held_until=iso(ledger.now + timedelta(seconds=seconds))))
-
-    def _detect(self, *, trusted: bool) -> None:
-        """Begin detection afresh; where not `trusted`, only what it has seen itself can be found deleted."""
-        settings = self._settings
-        self._intake = Intake(
-            self._scanner,
-            quiet_of(settings),
-            rules_of(settings),
-            reader=Reader(self._scanner, settings.sequence_gaps, self._go_on_reading),
-            readers=self._readers,
-            ledger=self._ledger,
-            post=self._inbox.put,
-            wall=time.time,
-            trusted=trusted,
-        )
-        self._detector = Detector(
-            self._scanner,
-            filters_of(settings),
-            self._intake,
-            self._reads,
-            fed=self._feed,
-            wall=time.time,
-            monotonic=time.monotonic,
-            absence_is_proof=self._watch.is_proof,
-            folders=self._folders,
-        )
-        self._scanned = False
-        self._away = False
-        self._rescan_at = self._sweep_at = time.monotonic()
-        self._ledger.submit(
-            lambda ledger: ledger.put(watch_mode=self._watch.mode, watch_dir_identity=self._watch.identity)
-        )
 
     # The loop
 
@@ -246,7 +207,7 @@ class Service:
         """Take in what came, and look; return when to look again."""
         first, self._inbox_first = self._inbox_first, None
         self._take_inbox(first, now)
-        return self._look(now)
+        return self._lookout.look(now)
 
     def _tell(self) -> None:
         """Say how it stands, and ask what other processes have written."""
@@ -269,49 +230,21 @@ class Service:
                     case Lost():
                         lost = True
                     case Finished():
-                        self._detector.finished(item, now)
+                        self._lookout.detector.finished(item, now)
                         self._submitter.wake()
                     case Changed(unit):
-                        self._detector.look(unit, now)
+                        self._lookout.detector.look(unit, now)
                     case LedgerChanged(paused):
                         self._gate.pause(paused=paused)
-                        self._detector.look_at_settling(now)
+                        self._lookout.detector.look_at_settling(now)
                         self._submitter.wake()
                     case None:
                         pass
                 item = self._inbox.get_nowait()
         if lost:
-            self._watch.lost()
-            self._rescan_at = now
+            self._lookout.lost(now)
         if noticed:
-            self._detector.noticed(noticed, now)
-
-    def _look(self, now: float) -> float:
-        """Sweep, rescan and take a turn of detection; return when to look again."""
-        to_sweep = now >= self._sweep_at
-        if to_sweep:
-            presence = self._watch.look()
-            self._away = presence is Presence.AWAY
-            if presence in (Presence.BACK, Presence.OTHER):
-                self._detect(trusted=presence is Presence.BACK)
-            self._sweep_at = now + SWEEP_SECONDS
-        if self._away:
-            return self._sweep_at
-        if now >= self._rescan_at:
-            self._rescan_at = now + self._watch.rescan_seconds
-            self._scanned = False
-            self._detector.rescan(now)
-        elif to_sweep:
-            self._watch.check_growth(self._detector.folders)
-            self._rescan_at = min(self._rescan_at, now + self._watch.rescan_seconds)
-            self._detector.sweep(now)
-            self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (time.monotonic() - now))
-        next_at = self._detector.turn(now)
-        if not self._scanned and not self._detector.is_scanning(now):
-            self._scanned = True
-            self._watch.check_limits(self._detector.folders)
-            self._ledger.submit(lambda ledger: ledger.put(last_scan_at=iso(ledger.now), watch_mode=self._watch.mode))
-        return min(next_at, self._sweep_at, self._rescan_at)
+            self._lookout.detector.noticed(noticed, now)
 
     # Orders, and the end of `run --once`
 
@@ -323,13 +256,13 @@ class Service:
             self._inbox.put(LedgerChanged(bool(ledger.get("paused"))))
 
     def _moment(self) -> Moment:
-        settle = self._intake.settle
+        settle = self._lookout.intake.settle
         return Moment(
             jobs=queries.standing(self._reads).jobs,
             settling=len(settle),
             growing=len(settle.growing(time.monotonic(), GROWING)),
-            unlisted=self._detector.unavailable,
-            busy=not self._scanned or bool(self._intake.busy) or self._intake.unwritten or not self._inbox.empty(),
+            unlisted=self._lookout.detector.unavailable,
+            busy=self._lookout.is_busy or not self._inbox.empty(),
             in_flight=self._submitter.in_flight(),
             put_off=spend.put_off(self._reads, utc_now()),
             shut=self._gate.is_shut,

@@ -1,0 +1,140 @@
+"""Keeps detection going: when to sweep, when to scan all, and what to do when the watch folder goes and comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.detector import Detector
+from agent.intake import Intake
+from agent.ledger.store import iso
+from agent.reader import Reader
+from agent.watch import Presence
+from agent.wiring import filters_of, quiet_of, rules_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from agent.config import Settings
+    from agent.folder_settings import Folders
+    from agent.intake import Finished
+    from agent.ledger.store import LedgerThread
+    from agent.scanner import Scanner
+    from agent.watch import Watch
+    from agent.workers import Pool
+
+SWEEP_SECONDS = 2.0
+SWEEP_SHARE = 100
+
+
+class Lookout:
+    """Looks when it is time to; all its methods are the loop's thread's, and times are monotonic seconds.
+
+    `reads` is a ledger connection of that thread. `post` hands the loop what was read, from any thread; `fed` is called
+    after every folder listed, `go_on` before every file read (it raises FolderUnavailable to stop reading). `wall`
+    gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        scanner: Scanner,
+        folders: Folders,
+        watch: Watch,
+        *,
+        ledger: LedgerThread,
+        reads: sqlite3.Connection,
+        readers: Pool,
+        post: Callable[[Finished], None],
+        fed: Callable[[], None],
+        go_on: Callable[[], None],
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        trusted: bool,
+    ) -> None:
+        self._settings = settings
+        self._scanner = scanner
+        self._folders = folders
+        self._watch = watch
+        self._ledger = ledger
+        self._reads = reads
+        self._readers = readers
+        self._post = post
+        self._fed = fed
+        self._go_on = go_on
+        self._wall = wall
+        self._monotonic = monotonic
+        self.intake: Intake
+        self.detector: Detector
+        self._scanned = self._away = False
+        self._rescan_at = self._sweep_at = 0.0
+        self._begin(trusted=trusted)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a scan is not over, or units are being read or written."""
+        return not self._scanned or bool(self.intake.busy) or self.intake.unwritten
+
+    def lost(self, now: float) -> None:
+        """Look at everything: events were lost."""
+        self._watch.lost()
+        self._rescan_at = now
+
+    def look(self, now: float) -> float:
+        """Sweep, rescan and take a turn of detection; return when to look again."""
+        to_sweep = now >= self._sweep_at
+        if to_sweep:
+            presence = self._watch.look()
+            self._away = presence is Presence.AWAY
+            if presence in (Presence.BACK, Presence.OTHER):
+                self._begin(trusted=presence is Presence.BACK)
+            self._sweep_at = now + SWEEP_SECONDS
+        if self._away:
+            return self._sweep_at
+        if now >= self._rescan_at:
+            self._rescan_at = now + self._watch.rescan_seconds
+            self._scanned = False
+            self.detector.rescan(now)
+        elif to_sweep:
+            self._watch.check_growth(self.detector.folders)
+            self._rescan_at = min(self._rescan_at, now + self._watch.rescan_seconds)
+            self.detector.sweep(now)
+            self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (self._monotonic() - now))
+        next_at = self.detector.turn(now)
+        if not self._scanned and not self.detector.is_scanning(now):
+            self._scanned = True
+            self._watch.check_limits(self.detector.folders)
+            self._ledger.submit(lambda ledger: ledger.put(last_scan_at=iso(ledger.now), watch_mode=self._watch.mode))
+        return min(next_at, self._sweep_at, self._rescan_at)
+
+    def _begin(self, *, trusted: bool) -> None:
+        """Begin detection afresh; where not `trusted`, only what it has seen itself can be found deleted."""
+        settings = self._settings
+        self.intake = Intake(
+            self._scanner,
+            quiet_of(settings),
+            rules_of(settings),
+            reader=Reader(self._scanner, settings.sequence_gaps, self._go_on),
+            readers=self._readers,
+            ledger=self._ledger,
+            post=self._post,
+            wall=self._wall,
+            trusted=trusted,
+        )
+        self.detector = Detector(
+            self._scanner,
+            filters_of(settings),
+            self.intake,
+            self._reads,
+            fed=self._fed,
+            wall=self._wall,
+            monotonic=self._monotonic,
+            absence_is_proof=self._watch.is_proof,
+            folders=self._folders,
+        )
+        self._scanned = False
+        self._away = False
+        self._rescan_at = self._sweep_at = self._monotonic()
+        self._ledger.submit(
+            lambda ledger: ledger.put(watch_mode=self._watch.mode, watch_dir_identity=self._watch.identity)
+        )
