@@ -31,6 +31,7 @@ from agent.errors import (
 )
 from agent.freshness import changed_meanwhile, first_changed
 from agent.ledger import jobs, lookups
+from agent.outage import Outage
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
 from agent.publication import Publication
@@ -75,6 +76,7 @@ class Submitter:
         self._posting_ids: set[int] = set()
         self._ready: deque[Job] = deque()
         self._outcomes = Outcomes(ledger, rig.monotonic, self.wake)
+        self._outage = Outage()
         self._access = Access(rig.playment, rig.publisher, gate, rig.monotonic, self._tell_blocked)
         self._not_before = -math.inf
         self._set_back = SetBack(rig.now, rig.monotonic)
@@ -238,6 +240,8 @@ class Submitter:
             self._failed(job, _defect(error), tries=job.attempts)
         else:
             self._write(job.id, partial(jobs.accepted, job=job.id, job_id=job_id))
+            if self._outage.is_over(self._rig.monotonic()):
+                self._outcomes.write(jobs.outage_over)
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
             if changed_meanwhile(self._rig, job):
                 self._rig.on_changed(job.path, job.kind)
@@ -256,6 +260,7 @@ class Submitter:
             error = self._access.judge(error)
         if isinstance(error, TryLater) and error.retry_after:
             self._gate.hold(error.retry_after)
+        self._outage.failed(job.id, error.code, self._rig.monotonic())
         level = logging.INFO if isinstance(error, TryLater) else logging.WARNING
         log.log(level, "%s: %s", job.reference_id, error)
         chance = self._random.random()

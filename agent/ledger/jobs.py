@@ -13,6 +13,7 @@ from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import frames_of, state_of
 from agent.model import Edition, Frame, Job, Kind
+from agent.outage import CODES
 from agent.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
 
 if TYPE_CHECKING:
@@ -260,6 +261,18 @@ def clock_set_back(ledger: Ledger) -> None:
     ledger.sql.execute(
         "update jobs set next_attempt_at = ?1 where state = 'pending' and next_attempt_at > ?1 and updated_at > ?1",
         (iso(ledger.now),),
+    )
+
+
+def outage_over(ledger: Ledger) -> None:
+    """Make due what Playment's outage put off; `due` takes it in the order in which it was seen."""
+    codes = ", ".join("?" * len(CODES))
+    at = iso(ledger.now)
+    ledger.sql.execute(
+        "update jobs set next_attempt_at = ? "  # noqa: S608 (as many question marks as there are codes)
+        "where state = 'pending' and lookup is null and next_attempt_at > ? "
+        f"and (error_code in ({codes}) or error_code like 'http-5%')",
+        (at, at, *CODES),
     )
 
 

@@ -158,6 +158,24 @@ def test_something_wrong_at_their_end_passes(sending: Sending, server: Server) -
     sending.passes_until(lambda: sending.states() == {"submitted": 1})
 
 
+def test_after_an_outage_all_goes_at_once_and_in_order(tmp_path: Path, server: Server, clock: Clock) -> None:
+    down = refusal(503, "x")
+    server.answer = lambda _body: down
+    with Sending(tmp_path, server.url, clock, workers=1) as sending:
+        sending.drop_many(12)
+        began = clock.monotonic()
+        sending.passes_until(lambda: clock.monotonic() - began > HOUR, step=10.0)
+        eventually(lambda: sending.states() == {"pending": 12})
+        server.answer = lambda _body: None
+        sending.passes_until(lambda: len(server.jobs) > 0, step=1.0)
+        back = clock.monotonic()
+        eventually(lambda: sending.states() == {"submitted": 12})
+        assert clock.monotonic() == back, "the others did not wait for the end of their back-off"
+    first, *others = [job.reference_id for job in server.jobs]
+    assert others == sorted(others)
+    assert first not in others
+
+
 def test_a_file_that_cannot_be_fetched_is_tried_for_a_day(sending: Sending, server: Server, clock: Clock) -> None:
     server.faults = Faults(not_fetched=1.0)
     began = clock.now()
