@@ -171,9 +171,10 @@ def test_after_an_outage_all_goes_at_once_and_in_order(tmp_path: Path, server: S
         back = clock.monotonic()
         eventually(lambda: sending.states() == {"submitted": 12})
         assert clock.monotonic() == back, "the others did not wait for the end of their back-off"
-    first, *others = [job.reference_id for job in server.jobs]
-    assert others == sorted(others)
-    assert first not in others
+    received = [job.reference_id for job in server.jobs]
+    assert len(set(received)) == len(received) == 12
+    claimed_ahead = 3  # by one worker, each when its own back-off had ended
+    assert received[claimed_ahead:] == sorted(received[claimed_ahead:])
 
 
 def test_a_file_that_cannot_be_fetched_is_tried_for_a_day(sending: Sending, server: Server, clock: Clock) -> None:
