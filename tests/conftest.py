@@ -1,4 +1,4 @@
-"""For every test: no thread may outlive it."""
+"""For every test: no thread may outlive it. For the tests of sending: a clock of their own, and a Playment by it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.sending import Clock, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,3 +26,16 @@ def no_thread_is_left() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail(f"threads outlive the test: {', '.join(thread.name for thread in left)}")
         left[0].join(0.05)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that stands still until it is advanced."""
+    return Clock()
+
+
+@pytest.fixture
+def server(clock: Clock) -> Iterator[Server]:
+    """Give a Playment that keeps every call with the time by that clock."""
+    with Server(clock) as running:
+        yield running

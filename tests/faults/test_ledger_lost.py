@@ -16,23 +16,12 @@ from tests.soak import LONG
 from tests.support import KEY, query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 JOBS = 2000 if LONG else 1000
 PAGES = JOBS // 100
 HOUR = 3600.0
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def server(clock: Clock) -> Iterator[Server]:
-    with Server(clock) as running:
-        yield running
 
 
 def _lose(sending: Sending) -> None:

@@ -14,21 +14,9 @@ from tests.sending import Clock, Sending, Server
 from tests.support import query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 JOBS = 300
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def server(clock: Clock) -> Iterator[Server]:
-    with Server(clock) as running:
-        yield running
 
 
 def _agrees(sending: Sending, server: Server) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import pytest
-
 from agent.ledger import orders, spend
 from agent.sandbox import Faults
 from agent.spend import Limits
@@ -14,21 +12,11 @@ from tests.sending import Clock, Sending, Server
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, query, settings, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    import pytest
+
 TO_MIDNIGHT = 43_200.0
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def server(clock: Clock) -> Iterator[Server]:
-    with Server(clock) as running:
-        yield running
 
 
 def put_off(sending: Sending) -> int:

@@ -29,17 +29,6 @@ HOUR = 3600.0
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def server(clock: Clock) -> Iterator[Server]:
-    with Server(clock) as running:
-        yield running
-
-
-@pytest.fixture
 def sending(tmp_path: Path, server: Server, clock: Clock) -> Iterator[Sending]:
     with Sending(tmp_path, server.url, clock) as running:
         yield running
