@@ -1,0 +1,81 @@
+"""The benchmarks in one command: `python -m tests.benchmarks [NAME…]` measures those that are named, or all.
+
+It prints what was measured beside what it must reach, each against a reference in the same run on the same files, and
+writes a chart. Medians of `--repeat` runs. The exit code is 1 where a bound is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from tests.benchmarks import posting, scans
+from tests.benchmarks.measure import Bench, Missing, Row
+from tests.benchmarks.table import table, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
+    "scan": scans.scan,
+    "restart": scans.restart,
+    "jobs": posting.jobs,
+    "jobs0": posting.jobs0,
+    "example": posting.example,
+    "growth": scans.growth,
+}
+
+
+def measured(names: Sequence[str], bench: Bench, log: Console) -> list[Row]:
+    """Run benchmarks, saying which is under way."""
+    rows: list[Row] = []
+    for name in names:
+        with log.status(name):
+            try:
+                found = BENCHMARKS[name](bench)
+            except Missing as missing:
+                found = [Row(name, "", missing=f"reference missing: {missing}")]
+        rows += found
+        log.print(name, *(figure.told for row in found for figure in row.figures), sep="  ", highlight=False)
+    return rows
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
+    out = Path("build/benchmarks")
+    told = f"where the chart goes ({out}); trees of files are kept there for the next run"
+    parser.add_argument("--out", type=Path, default=out, metavar="FOLDER", help=told)
+    parser.add_argument("--repeat", type=int, default=5, metavar="N", help="runs of each (5)")
+    parser.add_argument("--small", action="store_true", help="tiny sizes, once: shows that all of it runs, judges none")
+    chosen = parser.parse_args()
+    unknown = ", ".join(name for name in chosen.names if name not in BENCHMARKS)
+    if unknown:
+        parser.error(f"no such benchmark: {unknown}")
+    return chosen
+
+
+def main() -> int:
+    """Measure, and print the table."""
+    chosen = arguments()
+    judged = not chosen.small
+    log = Console(stderr=True)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        bench = Bench(1 if chosen.small else chosen.repeat, chosen.small, chosen.out.absolute(), executor)
+        rows = measured(chosen.names or list(BENCHMARKS), bench, log)
+    Console(width=None if sys.stdout.isatty() else 200).print(table(rows, judged=judged))
+    if chosen.json:
+        write_json(chosen.json, rows, judged=judged)
+    return int(judged and any(row.is_met is False for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

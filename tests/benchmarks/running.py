@@ -1,0 +1,135 @@
+"""The real agent as a process of its own, as systemd runs it, and what can be seen of it from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from tests.support import environ
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NOWHERE = "http://127.0.0.1:9"
+SETTLES_NEVER = "86400"
+UNTIL_SECONDS = 600.0
+READY_SECONDS = 30.0
+
+
+class Running:
+    """`playment-agent run`, from the moment it has told systemd that it is READY until the block ends.
+
+    It watches `place/inbox` unless WATCH_DIR says otherwise; ledger and log are in `place`. `ready_at` is the time of
+    READY by the monotonic clock: the first scan begins right after it.
+    """
+
+    def __init__(self, place: Path, url: str = NOWHERE, **changed: str) -> None:
+        self._place = place
+        self._environ = environ(place, url, **changed)
+        self._stack = contextlib.ExitStack()
+        self.inbox = place / "inbox"
+        self.ready_at = 0.0
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as undo:
+            self._socket = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            self._socket.bind("")  # Linux chooses a name that is no path (unix(7), autobind): paths may be too long
+            address = "@" + self._socket.getsockname()[1:].decode()
+            log = undo.enter_context(open(self._place / "agent.log", "ab"))
+            self._process = undo.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "agent", "run"],
+                    env={**os.environ, **self._environ, "NOTIFY_SOCKET": address},
+                    cwd=self._place,
+                    stderr=log,
+                )
+            )
+            undo.callback(self._process.kill)
+            self._await_ready()
+            uri = f"{(self._place / 'ledger.db').absolute().as_uri()}?mode=ro"
+            ledger = contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None))
+            self._ledger = undo.enter_context(ledger)
+            self._stack = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _await_ready(self) -> None:
+        self._socket.settimeout(READY_SECONDS)
+        try:
+            while not self._socket.recv(10_000).startswith(b"READY=1"):
+                pass
+        except TimeoutError:
+            raise RuntimeError(f"the agent did not start:\n{self.said()}") from None
+        self.ready_at = time.monotonic()
+        self._socket.setblocking(False)
+
+    def stop(self) -> int:
+        """Stop it as systemd does, and return the exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(READY_SECONDS)
+
+    def until(self, condition: Callable[[], Any], every: float = 0.02) -> float:
+        """Wait for something, asking `every` so many seconds; return the monotonic time at which it was so."""
+        deadline = time.monotonic() + UNTIL_SECONDS
+        while not condition():
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    self._socket.recv(10_000)  # unread messages to systemd would be an error to the agent
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"it did not come to it, {self.counts()}:\n{self.said()}")
+            time.sleep(every)
+        return time.monotonic()
+
+    def said(self) -> str:
+        """Return the end of its log."""
+        return (self._place / "agent.log").read_text()[-4000:]
+
+    def ask(self, sql: str, *values: object) -> tuple[Any, ...]:
+        """Return the first row of a query of the ledger."""
+        row: tuple[Any, ...] = self._ledger.execute(sql, values).fetchone()
+        return row
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Return (jobs, frames) by state."""
+        return {row[0]: (row[1], row[2]) for row in self._ledger.execute("select state, jobs, frames from counts")}
+
+    def jobs(self, state: str) -> int:
+        """Return the number of jobs in a state."""
+        return self.counts().get(state, (0, 0))[0]
+
+    def has_scanned(self) -> bool:
+        """Tell whether the first scan of this start is over: from then on it only watches."""
+        values: dict[str, str] = dict(self._ledger.execute("select key, value from agent"))
+        return values.get("last_scan_at", "") >= values["started_at"]
+
+    def seconds_of_sending(self) -> float:
+        """Return the time from the first unit's settling to the last one's acceptance, by the ledger."""
+        first, last = self.ask("select min(settled_at), max(submitted_at) from jobs")
+        return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+
+    def cpu_seconds(self) -> float:
+        """Return the user and system time that it has used (proc(5), fields 14 and 15 of stat)."""
+        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_mib(self, key: str) -> float:
+        """Return a memory figure in MiB (proc(5), status: VmRSS now, VmHWM at its highest)."""
+        with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024
+
+    def bytes_read(self) -> int:
+        """Return how many bytes it has read by read(2) and the like, files or not (proc(5), rchar of io)."""
+        with open(f"/proc/{self._process.pid}/io", encoding="ascii") as io:
+            return next(int(line.split()[1]) for line in io if line.startswith("rchar:"))
