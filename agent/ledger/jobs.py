@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from agent.ledger import spend
 from agent.ledger.store import iso
@@ -18,13 +19,13 @@ from agent.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from agent.errors import RemoteError
     from agent.ledger.store import Ledger
     from agent.spend import Limits
 
-COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, frame_count"
+COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +65,26 @@ def due(
         "order by next_attempt_at, id limit ?",
         (iso(now), most_frames, most_frames, limit + len(exclude)),
     )
-    found: list[Candidate] = []
-    for row in rows:
-        if row[0] not in exclude and len(found) < limit:
-            found.append(_candidate(sql, row, terms))
-    return found
+    found = list(islice((row for row in rows if row[0] not in exclude), limit))
+    frames = frames_of(sql, (row[0] for row in found))
+    return [_candidate(row, frames[row[0]], terms) for row in found]
 
 
-def _candidate(sql: sqlite3.Connection, row: Sequence[object], terms: Terms) -> Candidate:
-    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, _ = row
+def _candidate(row: Sequence[Any], frames: Iterable[Frame], terms: Terms) -> Candidate:
+    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts = row
     frozen = edition is not None
     return Candidate(
         Job(
-            id=job,  # type: ignore[arg-type]  # SQLite's strict tables hold to the schema
-            reference_id=str(reference_id),
-            path=str(path),
-            kind=Kind(str(kind)),
-            edition=Edition(str(edition)) if frozen else terms.edition,
-            tag=str(tag) if frozen else terms.tag,
-            batch_id=batch_id if frozen else terms.batch_id,  # type: ignore[arg-type]
-            priority_weight=weight if frozen else terms.priority_weight,  # type: ignore[arg-type]
-            frames=frames_of(sql, job),  # type: ignore[arg-type]
-            attempts=attempts,  # type: ignore[arg-type]
+            id=job,
+            reference_id=reference_id,
+            path=path,
+            kind=Kind(kind),
+            edition=Edition(edition) if frozen else terms.edition,
+            tag=tag if frozen else terms.tag,
+            batch_id=batch_id if frozen else terms.batch_id,
+            priority_weight=weight if frozen else terms.priority_weight,
+            frames=tuple(frames),
+            attempts=attempts,
         ),
         frozen,
     )
@@ -110,10 +109,12 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
     intended = []
     for job in jobs:
         row = ledger.sql.execute(
-            "select state, reference_id, attempts, lookup, edition from jobs where id = ?", (job.id,)
+            "select state, reference_id, attempts, lookup, edition, unanswered, trying_since from jobs where id = ?",
+            (job.id,),
         ).fetchone()
         if row is None or row[:4] != (State.PENDING, job.reference_id, job.attempts, None):
             continue
+        edition, unanswered, trying_since = row[4:]
         if limits.are_set and not spend.admit(ledger, job.id, limits):
             continue
         ledger.move(
@@ -126,12 +127,10 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
             batch_id=job.batch_id,
             priority_weight=job.priority_weight,
             attempts=job.attempts + 1,
+            unanswered=unanswered + 1,
+            trying_since=trying_since or at,
         )
-        ledger.sql.execute(
-            "update jobs set unanswered = unanswered + 1, trying_since = coalesce(trying_since, ?) where id = ?",
-            (at, job.id),
-        )
-        if not row[4]:
+        if not edition:
             ledger.sql.executemany(
                 "update frames set src = ? where job = ? and position = ?",
                 [(frame.src, job.id, frame.position) for frame in job.frames],

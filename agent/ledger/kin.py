@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from agent.model import Kind, Stamp, parent, shown
@@ -29,22 +30,23 @@ def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
 def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
     """Return rows elsewhere of the same content and kind; whether their files are still there is to be looked at.
 
-    Rows of the very same file (its inode: it was renamed) come first, then others, `MOST_TWINS` in all: where
-    thousands of files hold the same bytes, each of them would else look at each.
+    At most `MOST_TWINS`, and those of the very same file (its inode: it was renamed) beside them: where thousands of
+    files hold the same bytes, each of them would else look at each.
     """
     if unit.digest is None:
         return []
-    same_file = rows_where(
-        sql,
-        "id in (select job from frames where inode = ? and position = 0) and digest = ? and kind = ? and path <> ?",
-        (unit.frames[0].stamp.inode, unit.digest, unit.kind, shown(unit.path)),
-    )
     others = rows_where(
         sql,
         "id in (select id from jobs where digest = ? and kind = ? and path <> ? limit ?)",
         (unit.digest, unit.kind, shown(unit.path), MOST_TWINS),
     )
-    return [row for row in {row.id: row for row in (*same_file, *others)}.values() if row.state in MOVABLE]
+    if len(others) == MOST_TWINS:
+        others += rows_where(
+            sql,
+            "id in (select job from frames where inode = ? and position = 0) and digest = ? and kind = ? and path <> ?",
+            (unit.frames[0].stamp.inode, unit.digest, unit.kind, shown(unit.path)),
+        )
+    return [row for row in {row.id: row for row in others}.values() if row.state in MOVABLE]
 
 
 def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
@@ -65,12 +67,14 @@ def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[i
     """
     states = (*SENT, State.IGNORED)
     marks = ", ".join("?" * len(states))
-    for frame in unit.frames:
-        yield from sql.execute(
-            "select jobs.id, frames.path, frames.inode from frames join jobs on jobs.id = frames.job "  # noqa: S608
-            f"where inode = ? and frames.digest = ? and frames.path <> ? and kind <> ? and state in ({marks})",
-            (frame.stamp.inode, frame.digest, shown(frame.path), unit.kind, *states),
-        )
+    files = json.dumps([(shown(frame.path), frame.stamp.inode, frame.digest) for frame in unit.frames])
+    yield from sql.execute(
+        "select jobs.id, frames.path, frames.inode from json_each(?) as file "  # noqa: S608 (question marks only)
+        "cross join frames on frames.inode = file.value ->> 1 join jobs on jobs.id = frames.job "
+        "where frames.digest = file.value ->> 2 and frames.path <> file.value ->> 0 "
+        f"and kind <> ? and state in ({marks})",
+        (files, unit.kind, *states),
+    )
 
 
 def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:

@@ -5,6 +5,7 @@ Each function runs inside a transaction of its caller.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
@@ -32,7 +33,7 @@ from agent.states import UNSENT, State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from agent.ledger.store import Ledger
     from agent.plan import Rules
@@ -91,7 +92,7 @@ def plan(sql: sqlite3.Connection, unit: Unit, rules: Rules, vanished: Collection
 
     These may be rows of the same content, or rows of another kind of unit that one of its files was moved from.
     """
-    moved_from = best_twin([row for row in twins(sql, unit) if row.id in vanished], unit)
+    moved_from = best_twin([row for row in twins(sql, unit) if row.id in vanished], unit) if vanished else None
     other_kind = of_other_kind(sql, unit)
     if other_kind is None and moved_from is None and vanished:
         marks = ", ".join("?" * len(vanished))
@@ -190,8 +191,9 @@ def _free_id(ledger: Ledger, row: int, reference_ids: tuple[str, ...]) -> str | 
 
 def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
     """Write a unit's frames; a `src` that an intent has frozen stays where the frame is the same."""
-    frozen = dict(ledger.sql.execute("select path, src from frames where job = ? and src is not null", (job,)))
-    ledger.sql.execute("delete from frames where job = ?", (job,))
+    frozen = dict(ledger.sql.execute("select path, src from frames where job = ?", (job,)))
+    if frozen:
+        ledger.sql.execute("delete from frames where job = ?", (job,))
     ledger.sql.executemany(
         "insert into frames (job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode) "
         "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -258,13 +260,14 @@ def state_of(ledger: Ledger, job: int) -> State:
     return State(ledger.sql.execute("select state from jobs where id = ?", (job,)).fetchone()[0])
 
 
-def frames_of(sql: sqlite3.Connection, job: int) -> tuple[Frame, ...]:
-    """Return a job's frames in order."""
-    return tuple(
-        Frame(position, frame_id, path, Stamp(size, mtime_ns, ctime_ns, inode), digest or "", src)
-        for position, frame_id, path, size, mtime_ns, ctime_ns, inode, digest, src in sql.execute(
-            "select position, frame_id, path, size, mtime_ns, ctime_ns, inode, digest, src from frames "
-            "where job = ? order by position",
-            (job,),
-        )
-    )
+def frames_of(sql: sqlite3.Connection, jobs: Iterable[int]) -> dict[int, list[Frame]]:
+    """Return the frames of jobs, each job's in order."""
+    frames: dict[int, list[Frame]] = {job: [] for job in jobs}
+    for job, position, frame_id, path, size, mtime_ns, ctime_ns, inode, digest, src in sql.execute(
+        "select job, position, frame_id, path, size, mtime_ns, ctime_ns, inode, digest, src from frames "
+        "where job in (select value from json_each(?)) order by job, position",
+        (json.dumps([*frames]),),
+    ):
+        stamp = Stamp(size, mtime_ns, ctime_ns, inode)
+        frames[job].append(Frame(position, frame_id, path, stamp, digest or "", src))
+    return frames

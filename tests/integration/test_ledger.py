@@ -180,8 +180,8 @@ def test_what_is_asked_at_every_turn_sorts_and_scans_nothing(ledger: Ledger) -> 
     lookups.lookups(ledger.sql, now)
     ledger.sql.set_trace_callback(None)
     plans = [" | ".join(str(row[3]) for row in ledger.sql.execute(f"explain query plan {sql}")) for sql in asked]
-    wanted = ("jobs_pending", "jobs_pending", "jobs_lookup", "jobs_lookup")
+    wanted = ("jobs_pending", "PRIMARY KEY (job=?)", "jobs_pending", "jobs_lookup", "jobs_lookup")
     assert len(plans) == len(wanted)
     for plan, index in zip(plans, wanted, strict=True):
         assert index in plan, plan
-    assert not [plan for plan in plans[:3] if "TEMP B-TREE" in plan]
+    assert not [plan for plan in plans[:4] if "TEMP B-TREE" in plan]
