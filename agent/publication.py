@@ -52,6 +52,11 @@ class Publication:
         self._told = done
         self._long: set[int] = set()
 
+    @staticmethod
+    def waits(rig: Rig) -> bool:
+        """Tell whether publishing waits for a network: files are uploaded, or probed."""
+        return rig.publisher.uploads or rig.probe is not None
+
     def due(self, reads: sqlite3.Connection, room: int, busy: AbstractSet[int]) -> list[Candidate]:
         """Return up to `room` jobs to begin, but for those that are `busy`; for one thread alone.
 
@@ -79,7 +84,7 @@ class Publication:
             except (TryLater, Stopped) as error:
                 self._done(candidate, None, error)
                 return
-        if self._rig.probe is None and name is None and not self._rig.publisher.uploads:
+        if name is None and not self.waits(self._rig):
             self._open(candidate, name)
         else:
             self._pool.submit(partial(self._open, candidate, name))

@@ -68,7 +68,7 @@ class Submitter:
         self._posting = pools.posting
         self._publishing = pools.publishing
         self._limit_posting = AHEAD * pools.posting.count
-        self._limit_publishing = AHEAD * pools.publishing.count
+        self._limit_publishing = AHEAD * (pools.publishing if Publication.waits(rig) else pools.posting).count
         self._wake = threading.Condition()
         self._woken = True
         self._stopping = False
@@ -139,7 +139,7 @@ class Submitter:
             return min(waits)
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
-        if room > self._limit_posting // 2 or (room and not self._posting_ids):
+        if room > min(self._limit_publishing, self._limit_posting) // 2 or (room and not self._posting_ids):
             spare(self._rig, self._ledger, self._reads)
             for candidate in self._publication.due(self._reads, room, busy):
                 self._publishing_ids.add(candidate.job.id)
