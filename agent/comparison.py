@@ -52,13 +52,13 @@ class Comparison:
             return True
         if kind is Kind.IMAGE and rules.problem is None:
             return self._images_at_rest(listing, now)
-        if kind is Kind.SEQUENCE and rules.why_held(len(listing.images)) is None:
+        if kind is Kind.SEQUENCE and rules.why_held(len(listing.files)) is None:
             return self._sequence_at_rest(listing, seen, now, rules)
         return self._held(listing, kind, rules)
 
     def _held(self, listing: Listing, kind: Kind, rules: FolderRules) -> bool:
         """Have the units of a folder held; return whether that was done for all of them."""
-        sizes = {join(listing.folder, entry.name): entry.stamp.size for entry in listing.images}
+        sizes = {join(listing.folder, name): size for name, size, *_ in listing.files}
         units = {UnitKey(path, kind): (1, sizes[path]) for path in told_apart(sizes)}
         if kind is Kind.SEQUENCE:
             whole = UnitKey(listing.folder, kind)
@@ -91,8 +91,8 @@ class Comparison:
     def _sequence_at_rest(self, listing: Listing, seen: bytes, now: float, rules: FolderRules) -> bool:
         """Compare a folder of frames with the ledger; return whether it is at rest."""
         unit = UnitKey(listing.folder, Kind.SEQUENCE)
-        self.miss(listing.folder, {shown(listing.folder)} if listing.images else set(), Kind.SEQUENCE)
-        if not listing.images:
+        self.miss(listing.folder, {shown(listing.folder)} if listing.files else set(), Kind.SEQUENCE)
+        if not listing.files:
             self._intake.settle.forget(unit)
             return True
         if unit in self._intake.busy:

@@ -17,7 +17,7 @@ from agent.filters import Name
 from agent.folder_settings import NAME, NO_FOLDERS
 from agent.ledger import looks
 from agent.model import Kind, basename, is_utf8, parent
-from agent.plan import fingerprint, is_at_rest
+from agent.plan import fingerprint_of, is_at_rest
 from agent.settle import UnitKey
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class Detector:
             if subfolder not in self._folders:
                 self._folders[subfolder] = None
                 self._agenda.want(subfolder, now)
-        seen = fingerprint(listing.images)
+        seen = fingerprint_of(listing.files)
         if self._rest.get(folder) != (seen, rules):
             if self._comparison.at_rest(listing, seen, now, rules):
                 self._rest[folder] = (seen, rules)

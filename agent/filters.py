@@ -34,6 +34,9 @@ _RSYNC = re.compile(r"\..+\.[A-Za-z0-9]{6}", re.DOTALL)
 
 _EXTENSION = re.compile(r"[^./\s]+")
 
+ODD = ".~"
+"""A name that begins with one of these may be temporary or hidden, whatever its extension."""
+
 
 def temporary(name: str) -> str | None:
     """Return the pattern of the usual copy tools' temporary names that `name` matches, or None.
@@ -66,16 +69,21 @@ class Filters:
     `extensions` are lower case without the dot. `image_folders` are globs relative to the watch folder: `*`, `?` and
     `[...]` stay within one folder's name, and a part that is `**` stands for any number of folders, none included
     (`stills/**` is `stills` and all below it). `marker` is the ready marker's exact name, or ''.
+
+    `plain_images` are endings: a name that has one of them, and neither begins with one of `ODD` nor is the marker, is
+    an image. A scan decides by this for nearly every file there is; for the others ask `classify`.
     """
 
     extensions: frozenset[str]
     image_folders: tuple[str, ...]
     marker: str
+    plain_images: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _by_extension: dict[str, Name] = field(init=False, repr=False, compare=False)
     _image_folders: tuple[re.Pattern[str], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # A scan classifies every file there is: one lookup decides for nearly all of them.
+        endings = (case for extension in sorted(self.extensions) for case in (extension, extension.upper()))
+        object.__setattr__(self, "plain_images", tuple(f".{ending}" for ending in endings))
         by_extension = dict.fromkeys(self.extensions, Name.IMAGE) | dict.fromkeys(_TEMPORARY_EXTENSIONS, Name.TEMPORARY)
         object.__setattr__(self, "_by_extension", by_extension)
         object.__setattr__(self, "_image_folders", tuple(_compile(glob) for glob in self.image_folders))
@@ -98,7 +106,7 @@ class Filters:
         """Return what a file's name makes of it: the marker first, then temporary, hidden, image, other."""
         if name == self.marker:
             return Name.MARKER
-        if name[0] in ".~" or name[-1] == "~":
+        if name[0] in ODD or name[-1] == "~":
             if temporary(name):
                 return Name.TEMPORARY
             if hidden(name):

@@ -82,7 +82,7 @@ class Quiet:
                 return quiet, math.inf, f"waits for the ready marker {self.marker}"
             quiet = self.image
         if self.expected is not None:
-            count = len(listing.images)
+            count = len(listing.files)
             if count < self.expected:
                 return quiet, math.inf, f"waits for {self.expected:,} frames, has {count:,}"
             quiet = self.image
@@ -180,11 +180,10 @@ class Intake:
         if unit in self.settle and not self.room:
             return
         quiet, blocked_until, reason = self._quiet.under(rules).waits_for(listing, now, self._wall())
-        size = sum(entry.stamp.size for entry in listing.images)
-        self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.images), size)
+        self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes)
         self.settle.observe(unit, fingerprint, quiet=quiet, now=now, blocked_until=blocked_until)
         for settled in self.settle.settled():
-            self._read(settled, len(listing.images), partial(self._reader.sequence, settled.path, listing.images))
+            self._read(settled, len(listing.files), partial(self._reader.sequence, settled.path, listing.images))
 
     def miss(self, unit: UnitKey) -> None:
         """Take note that a listing does not show a unit that it should."""

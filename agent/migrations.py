@@ -160,7 +160,24 @@ def m002_results_and_spend(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_jobs, m002_results_and_spend)
+def m003_seen(connection: sqlite3.Connection) -> None:
+    """Remember what the files of a sequence looked like, so that a restart reads one row of it instead of all frames.
+
+    `seen.fingerprint` is `plan.fingerprint` of the frames; jobs of before have none. Not in `jobs`: a row that was sent
+    never changes, and a file that was written again with the same bytes looks different.
+    """
+    _run(
+        connection,
+        """
+        create table seen (
+            job integer primary key references jobs (id) on delete cascade,
+            fingerprint blob not null
+        ) strict;
+        """,
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_jobs, m002_results_and_spend, m003_seen)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

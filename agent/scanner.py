@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged, FolderUnavailable
-from agent.filters import Name
+from agent.filters import ODD, Name
 from agent.model import Entry, Listing, Stamp, Times, basename, join, parent
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.filters import Filters
+    from agent.model import File
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -33,12 +34,12 @@ def stamp_of(status: os.stat_result) -> Stamp:
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-def _entries(entry: os.DirEntry[str]) -> list[Entry]:
-    """Return the entry with its stamp, or nothing where it was removed since it was listed."""
-    try:
-        return [Entry(entry.name, stamp_of(entry.stat(follow_symlinks=False)))]
-    except FileNotFoundError:
-        return []
+def _entries(kinds: Iterable[tuple[os.DirEntry[str], Name]], wanted: Name) -> Iterator[Entry]:
+    """Yield the entries of the wanted kind with their stamps, but for those removed since they were listed."""
+    for entry, kind in kinds:
+        if kind is wanted:
+            with contextlib.suppress(FileNotFoundError):
+                yield Entry(entry.name, stamp_of(entry.stat(follow_symlinks=False)))
 
 
 class Scanner:
@@ -66,40 +67,41 @@ class Scanner:
         Raises FolderUnavailable where it cannot be told: permission, I/O, too many open files, a watch folder that
         is not there.
         """
-        images: list[Entry] = []
-        temporary: list[Entry] = []
+        files: list[File] = []
         subfolders: list[str] = []
-        marker = False
+        others: list[os.DirEntry[str]] = []
         filters = self._filters if ready_marker is None else replace(self._filters, marker=ready_marker)
+        plain_images, marker = filters.plain_images, filters.marker
         try:
             with self._opened(folder) as fd:
                 if fd is None:
                     return None
-                status = os.fstat(fd)
+                own = os.fstat(fd)
                 with os.scandir(fd) as entries:
-                    for entry in entries:
+                    for entry in entries:  # this runs for every file there is: it calls nothing that it need not
+                        name = entry.name
                         if entry.is_dir(follow_symlinks=False):
-                            if filters.enters(entry.name):
-                                subfolders.append(join(folder, entry.name))
-                            continue
-                        match filters.classify(entry.name):
-                            case Name.IMAGE:
-                                images += _entries(entry)
-                            case Name.TEMPORARY:
-                                temporary += _entries(entry)
-                            case Name.MARKER:
-                                marker = True
-                            case _:
-                                pass
+                            subfolders.append(name)
+                        elif name.endswith(plain_images) and name[0] not in ODD and name != marker:
+                            try:
+                                status = entry.stat(follow_symlinks=False)
+                            except FileNotFoundError:  # it was removed since it was listed
+                                continue
+                            files.append((name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino))
+                        else:
+                            others.append(entry)
+                kinds = [(entry, filters.classify(entry.name)) for entry in others]
+                files += ((name, *stamp) for name, stamp in _entries(kinds, Name.IMAGE))
+                temporary = tuple(_entries(kinds, Name.TEMPORARY))
         except OSError as error:
             raise FolderUnavailable(f"the folder {folder or self.root} cannot be listed: {error.strerror}") from error
         return Listing(
             folder,
-            Times(status.st_mtime_ns, status.st_ctime_ns),
-            tuple(images),
-            tuple(temporary),
-            tuple(subfolders),
-            marker,
+            Times(own.st_mtime_ns, own.st_ctime_ns),
+            tuple(files),
+            temporary,
+            tuple(join(folder, name) for name in subfolders if filters.enters(name)),
+            any(kind is Name.MARKER for _, kind in kinds),
         )
 
     def stamp(self, path: str) -> Stamp | None:

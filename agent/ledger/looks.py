@@ -51,12 +51,14 @@ def newest(sql: sqlite3.Connection, unit: UnitKey) -> Look | None:
     """Return a unit's newest row, those that are not gone before those that are; None where there is none."""
     folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
     row = sql.execute(
-        f"select id, {STATE} from jobs where folder = ? and path = ? and kind = ? "  # noqa: S608 (our words)
-        "order by state = 'gone', id desc limit 1",
+        f"select id, {STATE}, fingerprint from jobs left join seen on job = id "  # noqa: S608 (our words)
+        "where folder = ? and path = ? and kind = ? order by state = 'gone', id desc limit 1",
         (shown(folder), shown(unit.path), unit.kind),
     ).fetchone()
     if row is None:
         return None
+    if row[2] is not None:
+        return State(row[1]), row[2]
     entries = [
         Entry(basename(path), Stamp(*stamp))
         for path, *stamp in sql.execute(

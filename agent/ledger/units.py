@@ -13,6 +13,7 @@ from agent.ledger.kin import known, of_other_kind, rows_where, twins
 from agent.ledger.store import iso
 from agent.model import (
     Action,
+    Entry,
     Frame,
     Hold,
     Keep,
@@ -28,7 +29,7 @@ from agent.model import (
     parent,
     shown,
 )
-from agent.plan import best_twin, decide
+from agent.plan import best_twin, decide, fingerprint
 from agent.states import UNSENT, State
 
 if TYPE_CHECKING:
@@ -213,6 +214,11 @@ def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
             for frame in unit.frames
         ),
     )
+    if unit.kind is Kind.SEQUENCE:
+        ledger.sql.execute(
+            "insert or replace into seen values (?, ?)",
+            (job, fingerprint(Entry(frame.frame_id, frame.stamp) for frame in unit.frames)),
+        )
 
 
 def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arrival: int | None) -> State:

@@ -172,6 +172,25 @@ def test_a_sequence_settles_by_its_listing(bench: Bench) -> None:
     assert rows(bench.path, "s")[0]["frame_count"] == 4
 
 
+@pytest.mark.parametrize("before", ["frames", "seen"])
+def test_a_known_sequence_is_at_rest_after_a_restart(tmp_path: Path, bench: Bench, before: str) -> None:
+    """By what the ledger keeps of its look, and in a ledger of before this was kept, by its frames."""
+    frames(bench.inbox / "s", 3, seed=1)
+    bench.notice("s")
+    bench.after(30)
+    bench.send("s")
+    bench.ledger.call(lambda ledger: ledger.sql.execute(f"delete from {before}"))
+    after = Bench(tmp_path, bench.ledger)
+    with contextlib.closing(after.reads):
+        after.detector.rescan(after.now)
+        after.turn()
+        assert len(after.intake.settle) == 0
+        os.utime(after.inbox / "s" / "frame_2.jpg")
+        after.detector.rescan(after.now)
+        after.turn()
+        assert len(after.intake.settle) == 1
+
+
 def test_a_sweep_finds_what_no_event_told_of(bench: Bench) -> None:
     (bench.inbox / "s" / "deep").mkdir(parents=True)
     bench.detector.sweep(bench.now)
