@@ -100,6 +100,11 @@ class Source:
 
     def peek(self, count: int, offset: int) -> bytes:
         """Return `count` bytes from `offset`; fewer at the end of the file. For small looks."""
+        if not self._read:
+            self._refill()
+        at = offset - self._read + self._end  # where it is in the buffer, which holds the whole of a small file
+        if 1 <= at <= self._end - count:
+            return bytes(self._view[at : at + count])
         return os.pread(self.fd, count, offset) if 0 <= offset < self.size else b""
 
     def hole_after(self, offset: int) -> bool:
@@ -125,6 +130,8 @@ class Source:
         return self._hash.hexdigest()
 
     def _refill(self) -> bool:
+        if self._read == self.size:
+            return False
         self._buffer[0] = self._buffer[self._end - 1]
         room = self._view[1 : 1 + min(_CHUNK, self.size - self._read)]
         count = os.preadv(self.fd, [room], self._read)

@@ -72,12 +72,14 @@ class Reader:
         self._on_file()
         if not is_utf8(path):
             return Image("", stamp, problem=f"its name is not UTF-8 ({shown(path)}): rename it")
-        kind = self._scanner.kind(path)
-        if kind is not None:
-            return Image("", stamp, problem=f"it is {kind}, not a regular file; links are never followed")
         try:
             with self._scanner.open_file(path) as fd:
                 looked = examine(fd, basename(path))
+        except FileChanged:
+            kind = self._scanner.kind(path)
+            if kind is None:
+                raise
+            return Image("", stamp, problem=f"it is {kind}, not a regular file; links are never followed")
         except PermissionError as error:
             return Image(
                 "", stamp, problem=f"it may not be read ({error.strerror}): give the agent's user the right to"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CHUNK_BYTES: Final = 65536
+LATE: Final = 0.9
+"""The part of the time limit on one read that may be left of the whole answer's; below it the limit is lowered."""
 
 _RAW_BYTES: Final = 20 * 2**20  # of one answer, headers and compressed body; above every decoded limit in use
 _SEND_SECONDS: Final = 120.0  # for a request's body: a sequence's can be megabytes, and an uplink slow
@@ -64,7 +67,8 @@ class _Incoming(io.RawIOBase):
         seconds = self._deadline - time.monotonic()
         if seconds <= 0:
             raise TimeoutError
-        self._sock.settimeout(seconds)
+        if seconds < LATE * (self._sock.gettimeout() or math.inf):  # setting it takes a call of the system's each time
+            self._sock.settimeout(seconds)
         count = self._raw.readinto(buffer)
         self._left -= count or 0
         if self._left < 0:
@@ -97,7 +101,7 @@ class _SendTime:
     sock: socket.socket | None
 
     def send(self, data: Any) -> None:
-        if self.sock is not None:
+        if self.sock is not None and self.sock.gettimeout() != _SEND_SECONDS:
             self.sock.settimeout(_SEND_SECONDS)
         super().send(data)  # type: ignore[misc]
 
