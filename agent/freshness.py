@@ -17,10 +17,11 @@ def first_changed(rig: Rig, job: Job) -> str | None:
 
     A frame that was added counts: what was settled is only a part of its folder then. Raises FolderUnavailable.
     """
-    folder = parent(job.frames[0].path)
-    settled = {basename(frame.path): frame.stamp for frame in job.frames}
+    first = job.frames[0]
     if job.kind is Kind.IMAGE:
-        return rig.scanner.first_changed(folder, settled.items())
+        return None if rig.scanner.stamp(first.path) == first.stamp else basename(first.path)
+    settled = {basename(frame.path): frame.stamp for frame in job.frames}
+    folder = parent(first.path)
     listing = rig.scanner.list(folder, rig.folders.of(folder).ready_marker)
     seen = dict(listing.images) if listing is not None else {}
     return next((name for name in (*settled, *seen) if seen.get(name) != settled.get(name)), None)

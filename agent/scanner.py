@@ -110,30 +110,12 @@ class Scanner:
         Raises FolderUnavailable as `list` does.
         """
         try:
-            with self._opened(parent(path)) as fd:
-                if fd is None:
-                    return None
-                return stamp_of(os.stat(basename(path), dir_fd=fd, follow_symlinks=False))
+            with self._reached(path) as (name, fd):
+                return stamp_of(os.stat(name, dir_fd=fd, follow_symlinks=False))
         except FileNotFoundError:
             return None
         except OSError as error:
             raise FolderUnavailable(f"{path} cannot be looked at: {error.strerror}") from error
-
-    def first_changed(self, folder: str, stamps: Iterable[tuple[str, Stamp]]) -> str | None:
-        """Return the first name in `folder` that is gone or has another stamp than the given one, or None.
-
-        Raises FolderUnavailable as `list` does.
-        """
-        with self._opened(folder) as fd:
-            for name, stamp in stamps:
-                try:
-                    if fd is None or stamp_of(os.stat(name, dir_fd=fd, follow_symlinks=False)) != stamp:
-                        return name
-                except FileNotFoundError:
-                    return name
-                except OSError as error:
-                    raise FolderUnavailable(f"{join(folder, name)} cannot be looked at: {error.strerror}") from error
-        return None
 
     @contextlib.contextmanager
     def open_file(self, path: str) -> Iterator[int]:
@@ -142,19 +124,17 @@ class Scanner:
         Raises FileChanged where it is not there or is no regular file, PermissionError where it may not be read,
         FolderUnavailable as `list` does.
         """
-        with self._opened(parent(path)) as folder:
-            if folder is None:
-                raise FileChanged(f"{path} is not there any more")
-            try:
+        try:
+            with self._reached(path) as (name, folder):
                 # Opening a device can have effects, so its kind is asked first, and again of what was opened.
-                kind = os.stat(basename(path), dir_fd=folder, follow_symlinks=False).st_mode
-                fd = os.open(basename(path), FILE, dir_fd=folder) if stat.S_ISREG(kind) else None
-            except (FileNotFoundError, NotADirectoryError) as error:
-                raise FileChanged(f"{path} is not there any more") from error
-            except OSError as error:
-                if error.errno == errno.ELOOP:
-                    raise FileChanged(f"{path} is a symbolic link now") from error
-                raise
+                kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+                fd = os.open(name, FILE, dir_fd=folder) if stat.S_ISREG(kind) else None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FileChanged(f"{path} is not there any more") from error
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise FileChanged(f"{path} is a symbolic link now") from error
+            raise
         if fd is None:
             raise FileChanged(f"{path} is no regular file now")
         try:
@@ -166,13 +146,11 @@ class Scanner:
 
     def kind(self, path: str) -> str | None:
         """Return what a path is, for a sentence ('a symbolic link', 'a FIFO' …), or None for a regular file."""
-        with self._opened(parent(path)) as folder:
-            if folder is None:
-                return None
-            try:
-                mode = os.stat(basename(path), dir_fd=folder, follow_symlinks=False).st_mode
-            except FileNotFoundError:
-                return None
+        try:
+            with self._reached(path) as (name, folder):
+                mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return None
         return _KINDS.get(stat.S_IFMT(mode))
 
     def sweep(self, known: Mapping[str, Times]) -> Iterator[str]:
@@ -188,6 +166,25 @@ class Scanner:
                 continue
             if (status.st_mtime_ns, status.st_ctime_ns) != times:
                 yield folder
+
+    @contextlib.contextmanager
+    def _reached(self, path: str) -> Iterator[tuple[str, int | None]]:
+        """Give what names an entry to the system: its name, and a descriptor of its folder.
+
+        No link can be on the way to an entry of the watch folder itself: that has a whole path and no descriptor, which
+        is a third of the calls. Raises FileNotFoundError where its folder is not there, FolderUnavailable as `list`.
+        """
+        if "/" in path:
+            with self._opened(parent(path)) as folder:
+                if folder is None:
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+                yield basename(path), folder
+            return
+        try:
+            yield f"{self.root}/{path}", None
+        except OSError:
+            with self._opened(""):  # which tells whether it is the watch folder that is not there
+                raise
 
     @contextlib.contextmanager
     def _opened(self, folder: str) -> Iterator[int | None]:

@@ -114,7 +114,7 @@ def test_descriptors_are_given_back(inbox: Path, scanner: Scanner) -> None:
         scanner.list("a/b")
         scanner.list("a/b/missing")
         scanner.stamp("a/b/c.jpg")
-        scanner.first_changed("a/b", [("missing", Stamp(0, 0, 0, 0))])
+        scanner.stamp("a/b/missing")
         read(scanner, "a/b/c.jpg")
         for path in ("a/link.jpg", "a/missing.jpg", "a/b"):
             with pytest.raises(FileChanged):
@@ -122,20 +122,22 @@ def test_descriptors_are_given_back(inbox: Path, scanner: Scanner) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_the_first_file_that_is_not_as_it_was(inbox: Path, scanner: Scanner) -> None:
-    files = [write(inbox / "s" / f"{name}.jpg", b"same") for name in "abc"]
-    stamps = [(file.name, stamp(file)) for file in files]
-    assert scanner.first_changed("s", stamps) is None
-    # The same bytes and times again: only the inode, or the ctime, tells.
-    times = files[1].stat()
-    files[1].unlink()
-    write(files[1], b"same")
-    os.utime(files[1], ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert scanner.first_changed("s", stamps) == "b.jpg"
-    files[0].unlink()
-    assert scanner.first_changed("s", stamps) == "a.jpg"
-    (inbox / "s").rename(inbox / "t")
-    assert scanner.first_changed("s", stamps) == "a.jpg"
+@pytest.mark.parametrize("folder", ["", "s/"])
+def test_a_stamp_tells_what_the_same_bytes_and_times_do_not(inbox: Path, scanner: Scanner, folder: str) -> None:
+    file = write(inbox / f"{folder}a.jpg", b"same")
+    before = scanner.stamp(f"{folder}a.jpg")
+    assert before == stamp(file)
+    times = file.stat()
+    file.unlink()
+    assert scanner.stamp(f"{folder}a.jpg") is None
+    write(file, b"same")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert scanner.stamp(f"{folder}a.jpg") != before
+    inbox.rename(inbox.with_name("elsewhere"))
+    with pytest.raises(FolderUnavailable, match="watch folder"):
+        scanner.stamp(f"{folder}a.jpg")
+    with pytest.raises(FolderUnavailable, match="watch folder"):
+        read(scanner, f"{folder}a.jpg")
 
 
 def test_a_sweep_yields_folders_whose_times_differ_in_either_direction(inbox: Path, scanner: Scanner) -> None:
