@@ -9,14 +9,23 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from tests.benchmarks import posting, scans
+from tests.benchmarks import chart, scans
+from tests.benchmarks.bursts import burst
+from tests.benchmarks.idle import idle
+from tests.benchmarks.latency import latency
+from tests.benchmarks.ledgers import status
 from tests.benchmarks.measure import Bench, Missing, Row
+from tests.benchmarks.memory import memory
+from tests.benchmarks.posting import example, jobs, jobs0
+from tests.benchmarks.publishing import publishing
+from tests.benchmarks.sequences import sequences
 from tests.benchmarks.table import table, write_json
 
 if TYPE_CHECKING:
@@ -25,9 +34,16 @@ if TYPE_CHECKING:
 BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "scan": scans.scan,
     "restart": scans.restart,
-    "jobs": posting.jobs,
-    "jobs0": posting.jobs0,
-    "example": posting.example,
+    "idle": idle,
+    "burst": burst,
+    "latency": latency,
+    "jobs": jobs,
+    "jobs0": jobs0,
+    "example": example,
+    "sequences": sequences,
+    "publishing": publishing,
+    "status": status,
+    "memory": memory,
     "growth": scans.growth,
 }
 
@@ -36,14 +52,26 @@ def measured(names: Sequence[str], bench: Bench, log: Console) -> list[Row]:
     """Run benchmarks, saying which is under way."""
     rows: list[Row] = []
     for name in names:
+        started = time.monotonic()
         with log.status(name):
             try:
                 found = BENCHMARKS[name](bench)
             except Missing as missing:
                 found = [Row(name, "", missing=f"reference missing: {missing}")]
         rows += found
-        log.print(name, *(figure.told for row in found for figure in row.figures), sep="  ", highlight=False)
+        log.print(f"{name}: {time.monotonic() - started:.1f} s", highlight=False)
     return rows
+
+
+def draw(bench: Bench, log: Console) -> None:
+    """Write the chart of `growth`."""
+    path = bench.out / "growth.svg"
+    try:
+        chart.draw(path, scans.lines(bench))
+    except Missing as missing:
+        log.print(f"The chart is left out: {missing}.", highlight=False)
+    else:
+        log.print(f"chart: {path}", highlight=False, soft_wrap=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -70,7 +98,10 @@ def main() -> int:
     log = Console(stderr=True)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         bench = Bench(1 if chosen.small else chosen.repeat, chosen.small, chosen.out.absolute(), executor)
-        rows = measured(chosen.names or list(BENCHMARKS), bench, log)
+        names = chosen.names or list(BENCHMARKS)
+        rows = measured(names, bench, log)
+        if "growth" in names:
+            draw(bench, log)
     Console(width=None if sys.stdout.isatty() else 200).print(table(rows, judged=judged))
     if chosen.json:
         write_json(chosen.json, rows, judged=judged)

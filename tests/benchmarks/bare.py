@@ -5,6 +5,8 @@ Its functions run in the process that is kept for such work, so that their proce
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -86,4 +88,26 @@ def example(url: str, sent: Sequence[Body]) -> Spent:
         answer = requests.post(url, headers={"x-api-key": KEY}, json=each, timeout=TIMEOUT)
         answer.raise_for_status()
         answer.json()["data"]["job_id"]
+    return Spent(time.monotonic() - before, time.process_time() - cpu_before)
+
+
+def starts(url: str, sent: Sequence[Body]) -> dict[str, float]:
+    """Post one body after the other by one session; return the monotonic time just before each, by its path."""
+    started = {}
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["x-api-key"] = KEY
+        for each in sent:
+            started[str(each["reference_id"]).rpartition("~")[0]] = time.monotonic()
+            session.post(url, json=each, timeout=TIMEOUT).raise_for_status()
+    return started
+
+
+def read_all(folder: str) -> Spent:
+    """Read every file below a folder once and hash it, in one thread."""
+    before, cpu_before = time.monotonic(), time.process_time()
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(place, name), "rb") as file:
+                hashlib.sha256(file.read()).hexdigest()
     return Spent(time.monotonic() - before, time.process_time() - cpu_before)

@@ -90,8 +90,8 @@ class Bench:
     out: Path
     executor: Executor
 
-    def size(self, full: int, small: int) -> int:
-        """Return the size for this run."""
+    def size(self, full: T, small: T) -> T:
+        """Return what is right for this form: a number of files, of seconds, or anything else."""
         return small if self.small else full
 
     def apart(self, work: Callable[P, T], /, *values: P.args, **named: P.kwargs) -> T:

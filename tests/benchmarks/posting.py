@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LATENCY = 0.05
-SETTLE = "1"
-"""Seconds: long enough for all images to be seen before the first one settles."""
 
 
 def jobs(bench: Bench) -> list[Row]:
@@ -57,7 +55,7 @@ def jobs0(bench: Bench) -> list[Row]:
 
 def example(bench: Bench) -> list[Row]:
     """Judge how much faster it is than the vendor's example."""
-    count, workers = bench.size(500, 20), 16
+    count, workers = bench.size(500, 5), 16
     tree = trees.images(bench, count)
     with Server(LATENCY) as server:
         ours, theirs = take_turns(
@@ -87,7 +85,8 @@ def _against_pool(bench: Bench, count: int, latency: float, workers: int) -> tup
 def send(bench: Bench, tree: Path, count: int, server: Server, workers: int) -> Spent:
     """Have the agent send all images of a tree; each must arrive once."""
     server.requests()
-    options = {"WATCH_DIR": str(tree), "SETTLE_SECONDS": SETTLE, "SUBMIT_WORKERS": str(workers)}
+    settle = bench.size("1", "0.3")  # all are seen before the first one settles
+    options = {"WATCH_DIR": str(tree), "SETTLE_SECONDS": settle, "SUBMIT_WORKERS": str(workers)}
     with bench.place() as place, Running(place, server.url, **options) as agent:
         agent.until(lambda: agent.jobs("settling") == count)
         before = agent.cpu_seconds()

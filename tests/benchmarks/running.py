@@ -23,6 +23,8 @@ NOWHERE = "http://127.0.0.1:9"
 SETTLES_NEVER = "86400"
 UNTIL_SECONDS = 600.0
 READY_SECONDS = 30.0
+QUIET = 0.02
+"""A share of one core that is next to nothing."""
 
 
 class Running:
@@ -83,13 +85,19 @@ class Running:
         """Wait for something, asking `every` so many seconds; return the monotonic time at which it was so."""
         deadline = time.monotonic() + UNTIL_SECONDS
         while not condition():
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    self._socket.recv(10_000)  # unread messages to systemd would be an error to the agent
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            self.tend()
+            if time.monotonic() > deadline:
                 raise RuntimeError(f"it did not come to it, {self.counts()}:\n{self.said()}")
             time.sleep(every)
         return time.monotonic()
+
+    def tend(self) -> None:
+        """Take its messages, as systemd does: unread ones would be an error to it. Raises where it has ended."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(10_000)
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the agent has ended:\n{self.said()}")
 
     def said(self) -> str:
         """Return the end of its log."""
@@ -123,6 +131,17 @@ class Running:
         with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def share_of_core(self, seconds: float) -> float:
+        """Return the processor time of the next so many seconds, as a share of one core."""
+        before, started = self.cpu_seconds(), time.monotonic()
+        self.until(lambda: time.monotonic() >= started + seconds, every=0.05)
+        return (self.cpu_seconds() - before) / (time.monotonic() - started)
+
+    def rests(self, seconds: float) -> None:
+        """Wait until so many seconds go by in which it does next to nothing."""
+        while self.share_of_core(seconds) > QUIET:
+            pass
 
     def memory_mib(self, key: str) -> float:
         """Return a memory figure in MiB (proc(5), status: VmRSS now, VmHWM at its highest)."""

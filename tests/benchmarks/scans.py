@@ -84,6 +84,16 @@ def growth(bench: Bench) -> list[Row]:
     return rows
 
 
+def lines(bench: Bench) -> dict[str, list[tuple[int, float]]]:
+    """Return the points of the chart, (files, microseconds a file) of each line."""
+    starts = [(first_scan(bench, *size), later_start(bench, *size)) for size in sizes(bench)]
+    return {
+        "first scan": [(first.files, first.cost) for first, _ in starts],
+        "restart, all known": [(later.files, later.cost) for _, later in starts],
+        "find": [(first.files, first.find_cost) for first, _ in starts],
+    }
+
+
 def _row(name: str, measured: Measured, *, times: float, peak_mib: float) -> Row:
     return Row(
         name,

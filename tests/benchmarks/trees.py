@@ -63,14 +63,14 @@ def folders_of_frames(bench: Bench, folders: int, frames: int, size: tuple[int, 
     return kept(bench, f"frames-{folders}x{frames}-{form}", make)
 
 
-def images(bench: Bench, count: int) -> Path:
-    """Return `img_00001.jpg` …, JPEGs of 20 KB, all in one folder."""
+def images(bench: Bench, count: int, size: tuple[int, int] = LARGE) -> Path:
+    """Return `img_00001.jpg` …, JPEGs of so many pixels (of 20 KB where not given), all in one folder."""
 
     def make(tree: Path) -> None:
         for number in range(1, count + 1):
-            put(str(tree / f"img_{number:05d}.jpg"), jpeg(number, LARGE))
+            put(str(tree / f"img_{number:05d}.jpg"), jpeg(number, size))
 
-    return kept(bench, f"images-{count}", make)
+    return kept(bench, "images-{}-{}x{}".format(count, *size), make)
 
 
 def put(path: str, content: bytes) -> None:

@@ -1,0 +1,187 @@
+"""A large ledger while it is written: what a person waits for `select * from status`, and how many bytes a job takes.
+
+- `status`: 1,000,000 jobs of one frame each. Another process moves jobs through all states by the agent's own
+  functions and its ledger thread while the query is run, each time from the call until all rows are there.
+- bytes: 20,000 image jobs with paths of 40 bytes go from `settling` to `submitted` by those functions; the size of the
+  file, once all of the WAL is in it, less that of an empty ledger, for each job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import time
+import uuid
+from dataclasses import replace
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from agent.ledger import jobs, units
+from agent.ledger.jobs import Terms
+from agent.ledger.store import Ledger, LedgerThread
+from agent.ledger.units import Sight
+from agent.model import Edition, Frame, Job, Kind, Stamp, Unit, basename
+from agent.plan import Rules
+from agent.spend import Limits
+from agent.wiring import utc_now
+from tests.benchmarks.measure import Bench, Figure, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+
+
+class Do(Protocol):
+    """Does a piece of work in a transaction and returns what it gives."""
+
+    def __call__(self, work: Callable[[Ledger], T], /) -> T:
+        """Do it."""
+
+
+LOOKS = 100
+"""How often the query is run for one median."""
+TOGETHER = 500
+TERMS = Terms(Edition.V0, "boxes", None, 5)
+RULES = Rules("{path}~{digest}", "host")
+ROWS = """
+    insert into jobs (id, reference_id, path, kind, state, frame_count, bytes, digest, edition, tag, job_id, attempts,
+        first_seen_at, settled_at, submitted_at, updated_at, folder)
+    with recursive n (i) as (select ?1 union all select i + 1 from n where i < ?2)
+    select i, printf('cam/frame_%010d.jpg~0123456789ab', i), printf('cam/frame_%010d.jpg', i), 'image', 'submitted', 1,
+        20000, printf('%064x', i), 'v0', 'boxes', printf('%036d', i), 1, at, at, at, at, 'cam'
+    from (select i, strftime('%Y-%m-%dT%H:%M:%fZ', 1700000000 + i / 10.0, 'unixepoch') as at from n)
+"""
+FRAMES = """
+    insert into frames (job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode)
+    select id, 0, substr(path, 5), path, 20000, 17 * id, digest, 'https://example.org/' || path, 17 * id, id
+    from jobs where id between ?1 and ?2
+"""
+PART = 100_000
+
+
+def status(bench: Bench) -> list[Row]:
+    """Judge the query's time, and the bytes a job."""
+    return [_status(bench), _bytes(bench)]
+
+
+def _status(bench: Bench) -> Row:
+    count = bench.size(1_000_000, 1000)
+    with bench.place() as place:
+        path = place / "ledger.db"
+        _fill(path, count)
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reads:
+            seconds, moved = _looked(bench, path, reads)
+    figures = (
+        Figure("median", 1000 * median(seconds), "ms", 5),
+        Figure("slowest", 1000 * max(seconds), "ms"),
+        Figure("", moved, "jobs/s written meanwhile"),
+    )
+    return Row("status", f"{count:,} jobs and frames, {len(seconds)} looks", figures)
+
+
+def _looked(bench: Bench, path: Path, reads: sqlite3.Connection) -> tuple[list[float], float]:
+    """Return the seconds of each look while jobs are written, and how many of those were written a second."""
+    looks = bench.size(LOOKS, 10)
+    writing = bench.executor.submit(write, path, bench.size(5, 0.5))
+    seconds: list[float] = []
+    before = _written(reads)
+    while _written(reads) == before:
+        time.sleep(0.01)
+    while not writing.done() and len(seconds) < looks * bench.repeat:
+        started = time.monotonic()
+        reads.execute("select * from status").fetchall()
+        seconds.append(time.monotonic() - started)
+        time.sleep(0.005)
+    return seconds, writing.result()
+
+
+def _written(reads: sqlite3.Connection) -> int:
+    return int(reads.execute("select max(id) from jobs").fetchone()[0])
+
+
+def _fill(path: Path, count: int) -> None:
+    with contextlib.closing(Ledger(path, utc_now)) as ledger:
+        for first in range(1, count + 1, PART):
+            span = (first, min(first + PART - 1, count))
+            with ledger.transaction():
+                ledger.sql.execute(ROWS, span)
+                ledger.sql.execute(FRAMES, span)
+
+
+def write(path: Path, seconds: float) -> float:
+    """Move jobs through all states by the ledger thread for so long; return how many a second."""
+    with contextlib.closing(Ledger(path, utc_now)) as ledger:
+        thread = LedgerThread(ledger)
+        try:
+            started, number = time.monotonic(), 0
+            while time.monotonic() < started + seconds:
+                _send(thread.call, range(number, number + TOGETHER))
+                number += TOGETHER
+            return number / (time.monotonic() - started)
+        finally:
+            thread.close()
+
+
+def _bytes(bench: Bench) -> Row:
+    count = bench.size(20_000, 500)
+    with bench.place() as place, contextlib.closing(Ledger(place / "ledger.db", utc_now)) as ledger:
+        empty = _size(ledger)
+        for first in range(0, count, TOGETHER):
+            _send(partial(_committed, ledger), range(first, min(first + TOGETHER, count)))
+        each = (_size(ledger) - empty) / count
+        sent = ledger.sql.execute("select count(*) from jobs where state = 'submitted'").fetchone()[0]
+    assert sent == count
+    return Row("status", f"ledger of {count:,} images", (Figure("", each, "bytes a job", 1500),))
+
+
+def _committed(ledger: Ledger, work: Callable[[Ledger], T]) -> T:
+    with ledger.transaction():
+        return work(ledger)
+
+
+def _size(ledger: Ledger) -> int:
+    ledger.sql.execute("pragma wal_checkpoint(truncate)")
+    return os.path.getsize(ledger.path)
+
+
+def _send(do: Do, numbers: range) -> None:
+    """Take images from unseen to `submitted`, each step in one transaction of `do`."""
+    found = [_unit(number) for number in numbers]
+    do(partial(_notice, found=found))
+    do(partial(_settle, found=found))
+    do(partial(_accept, sent=do(partial(_intend, count=len(found)))))
+
+
+def _unit(number: int) -> Unit:
+    path = f"camera_{number % 10:02d}/2026-11-21/frame_{number:09d}.jpg"
+    assert len(path) == 40
+    digest = hashlib.sha256(path.encode()).hexdigest()
+    at = time.time_ns()
+    return Unit(path, Kind.IMAGE, (Frame(0, basename(path), path, Stamp(20_000, at, at, number), digest),), digest)
+
+
+def _notice(ledger: Ledger, *, found: list[Unit]) -> None:
+    for unit in found:
+        units.notice(ledger, Sight(unit.path, unit.kind, "waits until it has been unchanged for 2 s", 1, unit.bytes))
+
+
+def _settle(ledger: Ledger, *, found: list[Unit]) -> None:
+    for unit in found:
+        units.apply(ledger, units.plan(ledger.sql, unit, RULES, ()))
+
+
+def _intend(ledger: Ledger, *, count: int) -> list[Job]:
+    due = [candidate.job for candidate in jobs.due(ledger.sql, ledger.now, count, (), TERMS)]
+    sources = [[f"https://example.org/inbox/{frame.path}" for frame in job.frames] for job in due]
+    ready = [replace(job, frames=jobs.with_sources(job.frames, urls)) for job, urls in zip(due, sources, strict=True)]
+    return jobs.intend(ledger, ready, Limits(None, None))
+
+
+def _accept(ledger: Ledger, *, sent: list[Job]) -> None:
+    for job in sent:
+        jobs.accepted(ledger, job.id, str(uuid.UUID(int=job.id)))
