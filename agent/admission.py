@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from agent.ledger.jobs import Candidate
-    from agent.ledger.store import Ledger, LedgerThread
+    from agent.ledger.backlog import Candidate
+    from agent.ledger.store import Ledger
+    from agent.ledger.thread import LedgerThread
     from agent.rig import Rig
 
 

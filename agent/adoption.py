@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
-from agent.ledger import jobs, lookups
+from agent.ledger import backlog, jobs, lookups
 from agent.lookup import search, why_not_ours
 from agent.states import State, backoff
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from agent.access import Access
     from agent.gate import Gate
     from agent.ledger.lookups import Lookup
-    from agent.ledger.store import Ledger, LedgerThread
+    from agent.ledger.store import Ledger
+    from agent.ledger.thread import LedgerThread
     from agent.lookup import Found
     from agent.rig import Rig
     from agent.workers import Pool
@@ -61,7 +62,7 @@ class Adoption:
         now = self._rig.monotonic()
         if not wanted:
             self._gathering_since = None
-            soonest = jobs.next_due(reads, (), lookup=True)
+            soonest = backlog.next_due(reads, (), lookup=True)
             return max(0.05, (soonest - self._rig.now()).total_seconds()) if soonest else IDLE
         if self._gathering_since is None:
             self._gathering_since = now

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from agent.config import Settings
     from agent.gate import Gate
-    from agent.ledger.store import LedgerThread
+    from agent.ledger.thread import LedgerThread
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from agent.folder_settings import FolderRules
-    from agent.ledger.store import Ledger, LedgerThread
+    from agent.ledger.store import Ledger
+    from agent.ledger.thread import LedgerThread
     from agent.model import Entry, Listing, Stamp, Unit
     from agent.plan import Rules
     from agent.reader import Reader

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from agent.ledger.store import Ledger, LedgerThread
+    from agent.ledger.store import Ledger
+    from agent.ledger.thread import LedgerThread
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.admission import Stopped, by_folder
 from agent.errors import FolderUnavailable, TryLater
-from agent.ledger import jobs
+from agent.ledger import backlog, jobs
 from agent.publishers.probe import sample
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from agent.gate import Gate
-    from agent.ledger.jobs import Candidate
+    from agent.ledger.backlog import Candidate
     from agent.model import Frame, Job
     from agent.rig import Rig
     from agent.workers import Pool
@@ -64,12 +64,12 @@ class Publication:
         """
         now, terms = self._rig.now(), self._rig.terms
         if not self._rig.publisher.uploads:
-            return jobs.due(reads, now, room, busy, terms)
+            return backlog.due(reads, now, room, busy, terms)
         free = max(0, self._pool.count - len(self._long))
-        found = jobs.due(reads, now, min(room, free), busy, terms)
+        found = backlog.due(reads, now, min(room, free), busy, terms)
         self._long.update(candidate.job.id for candidate in found if len(candidate.job.frames) > LONG)
         others = busy | {candidate.job.id for candidate in found}
-        return found + jobs.due(reads, now, room - len(found), others, terms, most_frames=LONG)
+        return found + backlog.due(reads, now, room - len(found), others, terms, most_frames=LONG)
 
     def begin(self, candidate: Candidate) -> None:
         """Give a job its URLs and batch, with the workers; where that needs no network, at once.

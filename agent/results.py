@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from agent.download import Download
     from agent.gate import Gate
-    from agent.ledger.store import Ledger, LedgerThread
+    from agent.ledger.store import Ledger
+    from agent.ledger.thread import LedgerThread
     from agent.playment import Playment
     from agent.resultfiles import ResultFiles
 

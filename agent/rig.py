@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from agent.batches import Batches
     from agent.folder_settings import Folders
-    from agent.ledger.jobs import Terms
+    from agent.ledger.backlog import Terms
     from agent.model import Kind
     from agent.playment import Playment
     from agent.publishers import Publisher

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agent.config import Settings
     from agent.folder_settings import Folders
     from agent.gate import Gate
-    from agent.ledger.store import LedgerThread
+    from agent.ledger.thread import LedgerThread
     from agent.model import Kind
     from agent.publishers import Publisher
     from agent.scanner import Scanner

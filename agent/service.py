@@ -20,7 +20,8 @@ from agent.inbox import Changed, Item, LedgerChanged
 from agent.intake import Finished
 from agent.ledger import spend
 from agent.ledger.presence import Before, data_version, sign_in
-from agent.ledger.store import Ledger, LedgerThread, connect, iso
+from agent.ledger.store import Ledger, connect, iso
+from agent.ledger.thread import LedgerThread
 from agent.lookout import Lookout
 from agent.once import GROWING, Moment, Once, exit_code
 from agent.scanner import Scanner

@@ -30,7 +30,8 @@ from agent.errors import (
     TryLater,
 )
 from agent.freshness import changed_meanwhile, first_changed
-from agent.ledger import jobs, lookups
+from agent.ledger import backlog, jobs, lookups
+from agent.ledger.thread import Each
 from agent.outage import Outage
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
@@ -43,8 +44,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from agent.gate import Gate
-    from agent.ledger.jobs import Candidate
-    from agent.ledger.store import Ledger, LedgerThread
+    from agent.ledger.backlog import Candidate
+    from agent.ledger.store import Ledger
+    from agent.ledger.thread import LedgerThread
     from agent.model import Job
     from agent.rig import Rig
     from agent.workers import Pools
@@ -146,7 +148,7 @@ class Submitter:
                 self._publication.begin(candidate)
         if self._ready:
             waits.append(self._claim())
-        soonest = jobs.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
+        soonest = backlog.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
         seconds = (soonest - self._rig.now()).total_seconds() if soonest else IDLE
         idle = not self._publishing_ids and not self._posting_ids
         waits.append(self._adoption.turn(self._reads, idle=idle and seconds > 0))
@@ -239,7 +241,7 @@ class Submitter:
             log.exception(DEFECT)
             self._failed(job, _defect(error), tries=job.attempts)
         else:
-            self._write(job.id, partial(jobs.accepted, job=job.id, job_id=job_id))
+            self._write(job.id, Each(jobs.accept_all, (job.id, job_id)))
             if self._outage.is_over(self._rig.monotonic()):
                 self._outcomes.write(jobs.outage_over)
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))

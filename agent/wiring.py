@@ -15,7 +15,7 @@ from agent.filters import Filters
 from agent.folder_settings import NO_FOLDERS
 from agent.folders import FolderFiles
 from agent.intake import Quiet
-from agent.ledger.jobs import Terms
+from agent.ledger.backlog import Terms
 from agent.ledger.store import iso
 from agent.plan import Rules
 from agent.playment import Playment
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from agent.config import Settings
     from agent.folder_settings import Folders
-    from agent.ledger.store import Ledger, LedgerThread
+    from agent.ledger.store import Ledger
+    from agent.ledger.thread import LedgerThread
     from agent.publishers import Publisher
     from agent.scanner import Scanner
 

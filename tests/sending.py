@@ -16,8 +16,9 @@ from agent.filters import Filters
 from agent.folder_settings import NO_FOLDERS
 from agent.gate import Gate
 from agent.ledger import jobs, units
-from agent.ledger.jobs import Terms
-from agent.ledger.store import Ledger, LedgerThread, connect
+from agent.ledger.backlog import Terms
+from agent.ledger.store import Ledger, connect
+from agent.ledger.thread import LedgerThread
 from agent.ledger.units import Sight
 from agent.model import Edition, Frame, Kind, Stamp, Unit, basename, join
 from agent.plan import Rules

@@ -15,7 +15,7 @@ from agent.commands import shell
 from agent.commands.order import open_ledger
 from agent.errors import SettingsError
 from agent.gate import Gate
-from agent.ledger.store import LedgerThread
+from agent.ledger.thread import LedgerThread
 from agent.wiring import world_of
 
 

@@ -5,99 +5,24 @@ Each function runs inside a transaction of its caller.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent.ledger import spend
 from agent.ledger.store import iso
-from agent.ledger.units import frames_of, state_of
-from agent.model import Edition, Frame, Job, Kind
+from agent.ledger.units import state_of
 from agent.outage import CODES
 from agent.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Sequence
 
     from agent.errors import RemoteError
     from agent.ledger.store import Ledger
+    from agent.model import Frame, Job
     from agent.spend import Limits
-
-COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent."""
-
-    job: Job
-    frozen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What an intent freezes beside the frames: taken from the settings of the moment."""
-
-    edition: Edition
-    tag: str
-    batch_id: str | None
-    priority_weight: int
-
-
-def due(
-    sql: sqlite3.Connection,
-    now: datetime,
-    limit: int,
-    exclude: Collection[int],
-    terms: Terms,
-    *,
-    most_frames: int | None = None,
-) -> list[Candidate]:
-    """Return up to `limit` pending jobs whose time has come, oldest first, but for those in `exclude`.
-
-    Jobs without an intent carry `terms`. Those of more than `most_frames` frames are left where they are.
-    """
-    rows = sql.execute(
-        f"select {COLUMNS} from jobs indexed by jobs_pending "  # noqa: S608
-        "where state = 'pending' and lookup is null and next_attempt_at <= ? and (? is null or frame_count <= ?) "
-        "order by next_attempt_at, id limit ?",
-        (iso(now), most_frames, most_frames, limit + len(exclude)),
-    )
-    found = list(islice((row for row in rows if row[0] not in exclude), limit))
-    frames = frames_of(sql, (row[0] for row in found))
-    return [_candidate(row, frames[row[0]], terms) for row in found]
-
-
-def _candidate(row: Sequence[Any], frames: Iterable[Frame], terms: Terms) -> Candidate:
-    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts = row
-    frozen = edition is not None
-    return Candidate(
-        Job(
-            id=job,
-            reference_id=reference_id,
-            path=path,
-            kind=Kind(kind),
-            edition=Edition(edition) if frozen else terms.edition,
-            tag=tag if frozen else terms.tag,
-            batch_id=batch_id if frozen else terms.batch_id,
-            priority_weight=weight if frozen else terms.priority_weight,
-            frames=tuple(frames),
-            attempts=attempts,
-        ),
-        frozen,
-    )
-
-
-def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool) -> datetime | None:
-    """Return when the next pending job is to be sent (or, with `lookup`, looked up), None where none waits."""
-    rows = sql.execute(
-        f"select id, next_attempt_at from jobs indexed by jobs_{'lookup' if lookup else 'pending'} "  # noqa: S608
-        f"where state = 'pending' and lookup is {'not ' if lookup else ''}null order by next_attempt_at limit ?",
-        (len(exclude) + 1,),
-    )
-    return next((datetime.fromisoformat(at) for job, at in rows if job not in exclude), None)
 
 
 def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
@@ -106,37 +31,64 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
     Those that the spend guard puts off, or holds, are left out.
     """
     at = iso(ledger.now)
+    rows = {
+        row[0]: row[1:]
+        for row in ledger.sql.execute(
+            "select id, state, reference_id, attempts, lookup, edition, unanswered, trying_since from jobs "
+            "where id in (select value from json_each(?))",
+            (json.dumps([job.id for job in jobs]),),
+        )
+    }
+    moves: list[dict[str, object]] = []
+    sources: list[tuple[int, int, str | None]] = []
     intended = []
     for job in jobs:
-        row = ledger.sql.execute(
-            "select state, reference_id, attempts, lookup, edition, unanswered, trying_since from jobs where id = ?",
-            (job.id,),
-        ).fetchone()
+        row = rows.get(job.id)
         if row is None or row[:4] != (State.PENDING, job.reference_id, job.attempts, None):
             continue
         edition, unanswered, trying_since = row[4:]
         if limits.are_set and not spend.admit(ledger, job.id, limits):
             continue
-        ledger.move(
-            job.id,
-            State.PENDING,
-            State.SUBMITTING,
-            f"try {job.attempts + 1}",
-            edition=job.edition,
-            tag=job.tag,
-            batch_id=job.batch_id,
-            priority_weight=job.priority_weight,
-            attempts=job.attempts + 1,
-            unanswered=unanswered + 1,
-            trying_since=trying_since or at,
+        tried = replace(job, attempts=job.attempts + 1)
+        moves.append(
+            {
+                "id": job.id,
+                "detail": f"try {tried.attempts}",
+                "edition": job.edition,
+                "tag": job.tag,
+                "batch_id": job.batch_id,
+                "priority_weight": job.priority_weight,
+                "attempts": tried.attempts,
+                "unanswered": unanswered + 1,
+                "trying_since": trying_since or at,
+            }
         )
         if not edition:
-            ledger.sql.executemany(
-                "update frames set src = ? where job = ? and position = ?",
-                [(frame.src, job.id, frame.position) for frame in job.frames],
-            )
-        intended.append(replace(job, attempts=job.attempts + 1))
+            sources += [(job.id, frame.position, frame.src) for frame in job.frames]
+        intended.append(tried)
+    ledger.move_all(State.PENDING, State.SUBMITTING, moves)
+    ledger.sql.execute(
+        "update frames set src = value ->> 2 from json_each(?) where job = value ->> 0 and position = value ->> 1",
+        (json.dumps(sources),),
+    )
     return intended
+
+
+def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> None:
+    """Write that Playment has created jobs: (row, job_id) of each."""
+    ids = json.dumps([job for job, _ in answers])
+    states = dict(ledger.sql.execute("select id, state from jobs where id in (select value from json_each(?))", (ids,)))
+    at = iso(ledger.now)
+    expected = [(job, job_id) for job, job_id in answers if states[job] == State.SUBMITTING]
+    columns = {"submitted_at": at, "reason": "", "error_code": "", "next_attempt_at": None, "lookup": None}
+    ledger.move_all(
+        State.SUBMITTING,
+        State.SUBMITTED,
+        [{"id": job, "detail": job_id, "job_id": job_id, "unanswered": 0, **columns} for job, job_id in expected],
+    )
+    for job, job_id in answers:
+        if states[job] != State.SUBMITTING:
+            accepted(ledger, job, job_id)
 
 
 def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:

@@ -1,15 +1,12 @@
-"""The ledger's connection, the one way to change a job's state, and the thread that owns both."""
+"""The ledger's connection, and the ways to change a job's state."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
+import json
 import os
-import queue
 import sqlite3
-import threading
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import sqlite_utils
 
@@ -18,16 +15,11 @@ from agent.migrations import migrate, version_of
 from agent.states import State, check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 BUSY_SECONDS = 10.0
-GROUP = 512
-"""How many pieces of work one transaction takes at most: a commit costs milliseconds on a real disk."""
 WORLD_HINT = {
     "project_id": "PLAYMENT_PROJECT_ID",
     "base_url": "PLAYMENT_BASE_URL",
@@ -157,6 +149,28 @@ class Ledger:
         self.set(job, state=then, updated_at=at, **columns)
         self.record(job, then, detail, at)
 
+    def move_all(self, now: State, then: State, moves: Sequence[Mapping[str, object]]) -> None:
+        """Change the state of many jobs as `move` does, by two statements in all.
+
+        Each of `moves` has the job's `id`, the event's `detail`, and the columns to set, the same ones in all of them.
+        Raises IllegalMove.
+        """
+        check(now, then)
+        if not moves:
+            return
+        at, values = iso(self.now), json.dumps(moves)
+        names = [name for name in moves[0] if name not in ("id", "detail")]
+        columns = "".join(f", {name} = value ->> '{name}'" for name in names)
+        self.sql.execute(
+            f"update jobs set state = ?, updated_at = ?{columns} from json_each(?) where jobs.id = value ->> 'id'",  # noqa: S608 (our names)
+            (then, at, values),
+        )
+        self.sql.execute(
+            "insert into events (at, job, event, detail) "
+            "select ?, value ->> 'id', ?, value ->> 'detail' from json_each(?)",
+            (at, then, values),
+        )
+
     def set(self, job: int, **columns: object) -> None:
         """Set columns of a job that are no change of state."""
         names = ", ".join(f"{name} = ?" for name in columns)
@@ -189,105 +203,3 @@ class Ledger:
             if problem:
                 raise LedgerRefused(f"the ledger {self.path} {problem}")
             self.put(**world)
-
-
-Piece = tuple["Callable[[Ledger], object]", "Future[object]"]
-Result = tuple["Future[object]", object, "BaseException | None"]
-
-
-class LedgerThread:
-    """The one thread that writes. Work handed in meanwhile is committed together.
-
-    A piece of work that raises is undone alone; where the commit itself fails, all of its group have failed. A piece
-    may be begun, undone and done again: beside the ledger it does nothing that counts twice.
-    """
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._work: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="ledger")
-        self._thread.start()
-
-    def submit(self, work: Callable[[Ledger], T]) -> Future[T]:
-        """Have `work` done in a transaction; the future is done when it is committed."""
-        future: Future[T] = Future()
-        self._work.put((work, future))  # type: ignore[arg-type]  # the future is set to what this very work returns
-        return future
-
-    def call(self, work: Callable[[Ledger], T]) -> T:
-        """Have `work` done in a transaction and wait for the commit."""
-        return self.submit(work).result()
-
-    def close(self) -> None:
-        """Finish what was handed in, and stop. The ledger itself stays open."""
-        self._work.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            item = self._work.get()
-            if item is None:
-                return
-            group = [item]
-            stop = False
-            while len(group) < GROUP and not stop:
-                try:
-                    more = self._work.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    stop = True
-                else:
-                    group.append(more)
-            self._commit(group)
-            if stop:
-                return
-
-    def _commit(self, group: list[Piece]) -> None:
-        """Do the work of a group in one transaction; where a piece raises, again with each piece on its own.
-
-        A savepoint around every piece from the start would be two more statements for each (measured: a tenth).
-        """
-        try:
-            try:
-                with self._ledger.transaction():
-                    results = [_done(self._ledger, *piece) for piece in group]
-            except _Raised:
-                with self._ledger.transaction():
-                    results = [self._apart(*piece) for piece in group]
-        except LedgerUnavailable as error:
-            log.error("%s", error)  # noqa: TRY400 (a sentence, not a defect)
-            results = [(future, None, error) for _, future in group]
-        for future, value, failure in results:
-            if failure is None:
-                future.set_result(value)
-            else:
-                future.set_exception(failure)
-
-    def _apart(self, work: Callable[[Ledger], object], future: Future[object]) -> Result:
-        """Do a piece of work, or nothing of it where it raises."""
-        self._ledger.sql.execute("savepoint work")
-        try:
-            result = _done(self._ledger, work, future)
-        except _Raised as raised:
-            self._ledger.sql.execute("rollback to work")
-            result = future, None, raised.error  # it belongs to whoever handed the work in
-        self._ledger.sql.execute("release work")
-        return result
-
-
-class _Raised(Exception):
-    """A piece of work has raised `error`, and the ledger itself is fine."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-        super().__init__(str(error))
-
-
-def _done(ledger: Ledger, work: Callable[[Ledger], object], future: Future[object]) -> Result:
-    try:
-        return future, work(ledger), None
-    except Exception as error:
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
-            raise  # a full disk or a broken one: nothing of the group can be kept
-        raise _Raised(error) from error

@@ -32,7 +32,8 @@ from agent.folder_settings import NO_FOLDERS
 from agent.gate import Gate
 from agent.intake import left_behind
 from agent.ledger import jobs, looks, orders, units
-from agent.ledger.store import Ledger, LedgerThread, connect
+from agent.ledger.store import Ledger, connect
+from agent.ledger.thread import LedgerThread
 from agent.ledger.units import Sight
 from agent.model import Edition, Entry, Kind, Unit, parent
 from agent.plan import fingerprint, is_at_rest

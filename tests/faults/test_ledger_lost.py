@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from agent.ledger.jobs import Terms
+from agent.ledger.backlog import Terms
 from agent.model import Edition
 from agent.plan import Rules
 from tests.sending import START, Clock, Sending, Server, refusal

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.ledger.jobs import Terms
+from agent.ledger.backlog import Terms
 from agent.model import Edition
 from agent.sandbox import Faults
 from tests.sending import Clock, Sending, Server

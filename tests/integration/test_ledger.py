@@ -10,8 +10,9 @@ import pytest
 
 from agent import migrations
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import jobs, lookups
-from agent.ledger.store import Ledger, LedgerThread, connect
+from agent.ledger import backlog, lookups
+from agent.ledger.store import Ledger, connect
+from agent.ledger.thread import LedgerThread
 from agent.ledger.units import Sight, notice
 from agent.model import Kind
 from agent.states import State
@@ -174,9 +175,9 @@ def test_what_is_asked_at_every_turn_sorts_and_scans_nothing(ledger: Ledger) -> 
     asked: list[str] = []
     now = Clock().now()
     ledger.sql.set_trace_callback(asked.append)
-    jobs.due(ledger.sql, now, 10, (), TERMS)
-    jobs.next_due(ledger.sql, (), lookup=False)
-    jobs.next_due(ledger.sql, (), lookup=True)
+    backlog.due(ledger.sql, now, 10, (), TERMS)
+    backlog.next_due(ledger.sql, (), lookup=False)
+    backlog.next_due(ledger.sql, (), lookup=True)
     lookups.lookups(ledger.sql, now)
     ledger.sql.set_trace_callback(None)
     plans = [" | ".join(str(row[3]) for row in ledger.sql.execute(f"explain query plan {sql}")) for sql in asked]

@@ -18,7 +18,8 @@ import pytest
 from agent.collector import results_of
 from agent.errors import AlreadyRunning, TryLater
 from agent.gate import Gate
-from agent.ledger.store import Ledger, LedgerThread
+from agent.ledger.store import Ledger
+from agent.ledger.thread import LedgerThread
 from agent.resultfiles import ResultFiles
 from agent.sandbox.server import Answer
 from agent.wiring import utc_now

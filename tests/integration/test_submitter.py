@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.ledger import units
-from agent.ledger.jobs import Terms
+from agent.ledger.backlog import Terms
 from agent.model import Edition, Kind
 from agent.sandbox import Faults
 from agent.states import GIVE_UP_ATTEMPTS

@@ -1,0 +1,92 @@
+"""What sending reads: which jobs are due, and when the next one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from agent.ledger.store import iso
+from agent.ledger.units import frames_of
+from agent.model import Edition, Job, Kind
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterable, Sequence
+
+    from agent.model import Frame
+
+COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent."""
+
+    job: Job
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an intent freezes beside the frames: taken from the settings of the moment."""
+
+    edition: Edition
+    tag: str
+    batch_id: str | None
+    priority_weight: int
+
+
+def due(
+    sql: sqlite3.Connection,
+    now: datetime,
+    limit: int,
+    exclude: Collection[int],
+    terms: Terms,
+    *,
+    most_frames: int | None = None,
+) -> list[Candidate]:
+    """Return up to `limit` pending jobs whose time has come, oldest first, but for those in `exclude`.
+
+    Jobs without an intent carry `terms`. Those of more than `most_frames` frames are left where they are.
+    """
+    rows = sql.execute(
+        f"select {COLUMNS} from jobs indexed by jobs_pending "  # noqa: S608
+        "where state = 'pending' and lookup is null and next_attempt_at <= ? and (? is null or frame_count <= ?) "
+        "order by next_attempt_at, id limit ?",
+        (iso(now), most_frames, most_frames, limit + len(exclude)),
+    )
+    found = list(islice((row for row in rows if row[0] not in exclude), limit))
+    frames = frames_of(sql, (row[0] for row in found))
+    return [_candidate(row, frames[row[0]], terms) for row in found]
+
+
+def _candidate(row: Sequence[Any], frames: Iterable[Frame], terms: Terms) -> Candidate:
+    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts = row
+    frozen = edition is not None
+    return Candidate(
+        Job(
+            id=job,
+            reference_id=reference_id,
+            path=path,
+            kind=Kind(kind),
+            edition=Edition(edition) if frozen else terms.edition,
+            tag=tag if frozen else terms.tag,
+            batch_id=batch_id if frozen else terms.batch_id,
+            priority_weight=weight if frozen else terms.priority_weight,
+            frames=tuple(frames),
+            attempts=attempts,
+        ),
+        frozen,
+    )
+
+
+def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool) -> datetime | None:
+    """Return when the next pending job is to be sent (or, with `lookup`, looked up), None where none waits."""
+    rows = sql.execute(
+        f"select id, next_attempt_at from jobs indexed by jobs_{'lookup' if lookup else 'pending'} "  # noqa: S608
+        f"where state = 'pending' and lookup is {'not ' if lookup else ''}null order by next_attempt_at limit ?",
+        (len(exclude) + 1,),
+    )
+    return next((datetime.fromisoformat(at) for job, at in rows if job not in exclude), None)
