@@ -87,7 +87,7 @@ class Download:
                 if response.status_code != 200:
                     raise TryLater(f"the result at {shown} answered {response.status_code}", code="result")
                 length = 0
-                for piece in decoded(response):
+                for piece in decoded(response.raw):
                     length += len(piece)
                     if length > self._most_bytes:
                         raise Refused(f"the result is larger than {self._most_bytes:,} bytes: {shown}", code="result")

@@ -95,24 +95,41 @@ class Answer(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Incoming(self.fp.detach(), sock, self.most_bytes), CHUNK_BYTES)
 
 
-class _SendTime:
-    """Gives the sending of a body its own time limit; urllib3 gives it the one for connecting."""
+class _Sending:
+    """Gives the sending of a request its own time limit, urllib3 gives it the one for connecting; and sends it at once.
+
+    The standard library sends the headers by themselves: a small body would be a second packet, and wake the server
+    a second time.
+    """
 
     sock: socket.socket | None
+    _head: bytes | None = None
+    _is_head = False
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **named: Any) -> None:
+        self._is_head, self._head = isinstance(body, bytes) and len(body) <= CHUNK_BYTES, None
+        super().request(method, url, body, *args, **named)  # type: ignore[misc]
 
     def send(self, data: Any) -> None:
+        if self._is_head:
+            self._is_head, self._head = False, data
+            return
+        if self._head is not None:
+            data, self._head = self._head + data, None
+        if self.sock is None:
+            self.connect()  # type: ignore[attr-defined]
         if self.sock is not None and self.sock.gettimeout() != _SEND_SECONDS:
             self.sock.settimeout(_SEND_SECONDS)
         super().send(data)  # type: ignore[misc]
 
 
-class Connection(_SendTime, HTTPConnection):
+class Connection(_Sending, HTTPConnection):
     """A plain connection whose answers are bounded."""
 
     response_class = Answer
 
 
-class TlsConnection(_SendTime, HTTPSConnection):
+class TlsConnection(_Sending, HTTPSConnection):
     """The same through TLS."""
 
     response_class = Answer

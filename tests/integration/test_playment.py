@@ -512,7 +512,7 @@ def test_compressed_answers(connect: Connect) -> None:
     whole = gzip.compress(body)
     with Scripted(sends(http(200, whole, {"Content-Encoding": "gzip"}))) as server:
         assert len(connect(server.url).details().name) == 300_000
-        assert "Accept-Encoding: gzip\r\n" in server.heads[0]
+        assert "Accept-Encoding: gzip" in server.heads[0].split("\r\n")
     for encoding, bad in (("gzip", whole[:-20]), ("gzip", b"not gzip"), ("br", whole)):
         with Scripted(sends(http(200, bad, {"Content-Encoding": encoding}))) as server:
             assert caught(connect(server.url).details).code == "bad-reply"
