@@ -5,6 +5,16 @@ from __future__ import annotations
 import heapq
 import math
 
+LULL = 0.05
+"""A folder in which things happen is listed once nothing has happened for this many seconds: while a burst lasts, a
+listing is old before it is over, and slows down the reading of events (measured)."""
+PATIENCE = 5.0
+"""It is listed all the same after this many seconds."""
+SHARE = 10
+"""Listing a folder takes at most one in this many seconds,"""
+CREDIT = 10.0
+"""counted over this many seconds, so that the listing that ends a burst need not wait."""
+
 
 class Agenda:
     """Folders that wait to be listed, each once, however often it is asked for and never sooner than it may be."""
@@ -13,17 +23,30 @@ class Agenda:
         self._heap: list[tuple[float, str]] = []
         self._listed_at: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
+        self._stirred: dict[str, tuple[float, float]] = {}  # when first and last
 
-    def want(self, folder: str, now: float) -> None:
-        """Have a folder listed as soon as it may be."""
-        at = max(now, self._not_before.get(folder, now))
-        if at < self._listed_at.get(folder, math.inf):
-            self._listed_at[folder] = at
-            heapq.heappush(self._heap, (at, folder))
+    def want(self, folder: str, now: float, *, hurry: bool = True) -> None:
+        """Have a folder listed as soon as it may be; without `hurry` not while things happen in it."""
+        if folder in self._stirred and not hurry:
+            return
+        self._stirred.pop(folder, None)
+        self._put(folder, max(now, self._not_before.get(folder, now)))
+
+    def stir(self, folder: str, now: float) -> None:
+        """Take note that something happens in a folder: it is listed when that is over."""
+        if folder in self._stirred:
+            self._stirred[folder] = (self._stirred[folder][0], now)
+        elif folder not in self._listed_at:
+            self._stirred[folder] = (now, now)
+            self._put(folder, max(now + LULL, self._not_before.get(folder, now)))
 
     def spare(self, folder: str, until: float) -> None:
         """Let a folder be wanted as it may, it is not listed before `until`."""
         self._not_before[folder] = until
+
+    def listed(self, folder: str, now: float, seconds: float) -> None:
+        """Take note that a folder was listed, which took so long."""
+        self._not_before[folder] = max(self._not_before.get(folder, -math.inf), now - CREDIT) + SHARE * seconds
 
     def forget(self, folder: str) -> None:
         """Forget until when a folder is spared: it is not there any more."""
@@ -33,11 +56,23 @@ class Agenda:
         """Return a folder whose time has come, None where there is none."""
         while self._heap and self._heap[0][0] <= now:
             at, folder = heapq.heappop(self._heap)
-            if self._listed_at.get(folder) == at:
-                del self._listed_at[folder]
-                return folder
+            if self._listed_at.get(folder) != at:
+                continue
+            del self._listed_at[folder]
+            first, last = self._stirred.get(folder, (at, -math.inf))
+            quiet_at = min(last + LULL, first + PATIENCE)
+            if quiet_at > now:
+                self._put(folder, quiet_at)
+                continue
+            self._stirred.pop(folder, None)
+            return folder
         return None
 
     def next_at(self) -> float | None:
         """Return when the next folder's time comes, None where none waits."""
         return self._heap[0][0] if self._heap else None
+
+    def _put(self, folder: str, at: float) -> None:
+        if at < self._listed_at.get(folder, math.inf):
+            self._listed_at[folder] = at
+            heapq.heappush(self._heap, (at, folder))

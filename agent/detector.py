@@ -16,9 +16,10 @@ from agent.errors import FolderUnavailable
 from agent.filters import Name
 from agent.folder_settings import NAME, NO_FOLDERS
 from agent.ledger import looks
-from agent.model import Kind, basename, is_utf8, parent
+from agent.model import Kind, is_utf8, join, parent
 from agent.plan import fingerprint_of, is_at_rest
 from agent.settle import UnitKey
+from agent.watcher import MANY_NAMES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,23 +34,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LISTING_SHARE = 10
-"""A folder is listed again at the soonest after this many times the time its last listing took."""
 TURN_SECONDS = 0.2
 """How long a turn goes on listing before it lets other things have theirs."""
 UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0
 """A folder's times are trusted once they are this many seconds old: two changes may share one tick of the clock."""
 WRITE_AGAIN = 0.05
-MANY_EVENTS = 64
-"""More paths than this in one folder in one turn: listing it is cheaper than looking at each."""
 
 
 class Detector:
     """Finds units and gives them to the intake. All methods are the loop's thread's.
 
     `reads` is a ledger connection of this thread; `fed` is called after every folder listed; `wall` gives seconds
-    since 1970, `monotonic` the seconds of `now`; `absence_is_proof` tells whether what is not listed was deleted.
+    since 1970, `monotonic` the seconds of `now`; `absence_is_proof` tells whether what is not listed was deleted;
+    `cover` has the events of a folder told of from then on.
     """
 
     def __init__(
@@ -64,6 +62,7 @@ class Detector:
         monotonic: Callable[[], float],
         absence_is_proof: Callable[[], bool],
         folders: Folders = NO_FOLDERS,
+        cover: Callable[[str], None] = lambda _folder: None,
     ) -> None:
         self._scanner = scanner
         self._filters = filters
@@ -73,6 +72,7 @@ class Detector:
         self._wall = wall
         self._monotonic = monotonic
         self._absence_is_proof = absence_is_proof
+        self._cover = cover
         self._folders: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
         self._rest: dict[str, tuple[bytes, FolderRules]] = {}  # the listing of a folder in which all is at rest
         self._folder_settings = folders
@@ -99,35 +99,42 @@ class Detector:
     def rescan(self, now: float) -> None:
         """List every known folder, and find those that are not known."""
         for folder in ("", *self._folders):
-            self._agenda.want(folder, now)
+            self._agenda.want(folder, now, hurry=False)
 
     def sweep(self, now: float) -> None:
         """List the folders whose times have changed, or are too fresh to be trusted."""
         fresh = [folder for folder, times in self._folders.items() if times is None]
         trusted = {folder: times for folder, times in self._folders.items() if times is not None}
         for folder in (*fresh, *self._scanner.sweep(trusted)):
-            self._agenda.want(folder, now)
+            self._agenda.want(folder, now, hurry=False)
 
     def noticed(self, events: Iterable[Noticed], now: float) -> None:
         """Look at the paths of events."""
-        images: dict[str, set[str]] = {}
         for event in events:
-            folder, name = parent(event.path), basename(event.path)
-            if not self._enters(folder):
-                continue
-            if event.is_folder:
-                if not name or self._filters.enters(name):
-                    self._agenda.want(event.path, now)
-            elif name == NAME and self._folder_settings is not NO_FOLDERS:
-                self._want_all(folder, now)
-            elif self._kind(folder, now) is Kind.IMAGE:
-                if self._filters.classify(name) is Name.IMAGE:
-                    images.setdefault(folder, set()).add(event.path)
-            elif self._filters.classify(name) in (Name.IMAGE, Name.TEMPORARY, Name.MARKER):
-                self._intake.settle.touch(UnitKey(folder, Kind.SEQUENCE), now)
-                self._agenda.want(folder, now)
-        for folder, paths in images.items():
-            self._look_at_images(folder, paths, now)
+            folders, files = event.take()
+            for folder in filter(self._enters, folders):
+                if folder in self._folders:  # it may have been moved away and back: no folder in it is watched then
+                    self._want_all(folder, now)
+                self._agenda.stir(folder, now)
+            for folder, names in files.items():
+                if self._enters(folder):
+                    self._noticed_in(folder, names, now)
+
+    def _noticed_in(self, folder: str, names: set[str], now: float) -> None:
+        """Look at files of a folder; where they are many, not all of their names are known."""
+        if NAME in names and self._folder_settings is not NO_FOLDERS:
+            self._want_all(folder, now)
+        kinds = {name: self._filters.classify(name) for name in names}
+        if self._kind(folder, now) is Kind.IMAGE:
+            images = [join(folder, name) for name, kind in kinds.items() if kind is Name.IMAGE]
+            if len(names) > MANY_NAMES or folder not in self._folders or not all(map(is_utf8, images)):
+                self._agenda.stir(folder, now)
+            else:
+                for path in images:
+                    self._look_at_image(UnitKey(path, Kind.IMAGE), now)
+        elif len(names) > MANY_NAMES or not {Name.IMAGE, Name.TEMPORARY, Name.MARKER}.isdisjoint(kinds.values()):
+            self._intake.settle.touch(UnitKey(folder, Kind.SEQUENCE), now)
+            self._agenda.stir(folder, now)
 
     def look(self, unit: UnitKey, now: float) -> None:
         """Look at a unit that somebody says has changed."""
@@ -171,14 +178,6 @@ class Detector:
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
 
-    def _look_at_images(self, folder: str, paths: Iterable[str], now: float) -> None:
-        few = set(paths)
-        if folder not in self._folders or len(few) > MANY_EVENTS or not all(map(is_utf8, few)):
-            self._agenda.want(folder, now)
-            return
-        for path in few:
-            self._look_at_image(UnitKey(path, Kind.IMAGE), now)
-
     def _look_at_image(self, unit: UnitKey, now: float) -> None:
         if unit in self._intake.busy:
             self._again.add(unit)
@@ -209,6 +208,7 @@ class Detector:
     def _list(self, folder: str, now: float) -> None:
         """List a folder and compare it with the ledger and with what waits."""
         started = self._monotonic()
+        self._cover(folder)  # before it is looked into, so that nothing falls between
         try:
             rules = self._folder_settings.of(folder)
             listing = self._scanner.list(folder, rules.ready_marker)
@@ -235,7 +235,7 @@ class Detector:
                 self._rest.pop(folder, None)
         is_old = abs(self._wall() - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self._folders[folder] = listing.times if is_old else None
-        self._agenda.spare(folder, now + LISTING_SHARE * (self._monotonic() - started))
+        self._agenda.listed(folder, now, self._monotonic() - started)
 
     def _enters(self, folder: str) -> bool:
         return all(self._filters.enters(part) for part in folder.split("/") if part)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.config import Settings
     from agent.folder_settings import Folders
     from agent.intake import Finished
-    from agent.ledger.store import LedgerThread
+    from agent.ledger.thread import LedgerThread
     from agent.scanner import Scanner
     from agent.watch import Watch
     from agent.workers import Pool
@@ -130,6 +130,7 @@ class Lookout:
             wall=self._wall,
             monotonic=self._monotonic,
             absence_is_proof=self._watch.is_proof,
+            cover=self._watch.cover,
             folders=self._folders,
         )
         self._scanned = False

@@ -79,6 +79,11 @@ class Watch:
             log.info("polling every %g s: %s", self._settings.watch_poll_seconds, why)
         self.mode = "events" if self._watcher else "poll"
 
+    def cover(self, folder: str) -> None:
+        """Have the events of a folder from now on, where they can be had."""
+        if self._watcher is not None:
+            self._watcher.cover(folder)
+
     def check_growth(self, folders: int) -> None:
         """Do as `check_limits` where there are more folders than at the last look: counting watches takes time."""
         if self.is_short or folders > self._checked:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.agenda import LULL
 from agent.detector import Detector
 from agent.filters import Filters
 from agent.intake import Intake, Quiet
 from agent.ledger import orders
-from agent.ledger.store import Ledger, LedgerThread, connect
-from agent.model import Kind
+from agent.ledger.store import Ledger, connect
+from agent.ledger.thread import LedgerThread
+from agent.model import Kind, basename, parent
 from agent.plan import Rules
 from agent.reader import Reader
 from agent.scanner import Scanner
@@ -96,8 +98,14 @@ class Bench:
         return self.turn()
 
     def notice(self, *paths: str) -> None:
-        self.detector.noticed([Noticed(path, (self.inbox / path).is_dir()) for path in paths], self.now)
+        """Tell of events, and wait until what follows from them at once was done."""
+        noticed = Noticed()
+        for path in paths:
+            is_folder = (self.inbox / path).is_dir()
+            assert noticed.add(parent(path), os.fsencode(basename(path)), is_folder=is_folder)
+        self.detector.noticed([noticed], self.now)
         self.turn()
+        self.after(LULL)
 
     def state(self, path: str) -> str:
         found = rows(self.path, path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import shutil
 import threading
 from contextlib import contextmanager
@@ -10,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.watcher import Lost, Noticed, Watcher
+from agent.folder_settings import NAME
+from agent.model import join
+from agent.watcher import MANY_NAMES, Lost, Noticed, Watcher
 from tests.support import eventually, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 
@@ -22,52 +26,136 @@ def _is_dead(watcher: Watcher) -> bool:
     return not watcher.is_alive()
 
 
+class Told:
+    """Takes what it is told of at once."""
+
+    def __init__(self) -> None:
+        self.items: queue.SimpleQueue[Noticed | Lost] = queue.SimpleQueue()
+        self.folders: set[str] = set()
+        self.files: set[str] = set()
+        self.lost = 0
+
+    def of(self, *, folders: Collection[str] = (), files: Collection[str] = ()) -> bool:
+        """Tell whether it was told of all of these."""
+        while not self.items.empty():
+            item = self.items.get()
+            if isinstance(item, Lost):
+                self.lost += 1
+                continue
+            came, named = item.take()
+            self.folders |= came
+            self.files |= {join(folder, name) for folder, names in named.items() for name in names}
+        return self.folders.issuperset(folders) and self.files.issuperset(files)
+
+
 @contextmanager
-def watching(root: Path) -> Iterator[tuple[Watcher, list[Noticed | Lost]]]:
-    noticed: list[Noticed | Lost] = []
-    watcher = Watcher(root, noticed.append)
+def watching(root: Path) -> Iterator[tuple[Watcher, Told]]:
+    told = Told()
+    watcher = Watcher(root, told.items.put)
     assert watcher.start() is None
     try:
-        yield watcher, noticed
+        yield watcher, told
     finally:
         watcher.stop()
 
 
 def test_paths_are_told_relative_to_the_folder(tmp_path: Path) -> None:
     outside, inbox = tmp_path / "outside", tmp_path / "inbox"
-    write(outside / "tree" / "deep" / "c.jpg", b"c")
+    write(outside / "tree" / "deep" / "b.jpg", b"b")
     inbox.mkdir()
-    with watching(inbox) as (_, noticed):
+    with watching(inbox) as (watcher, told):
         write(inbox / "a.jpg", b"a")
         (inbox / "a.jpg").rename(inbox / "b.jpg")
         (outside / "tree").rename(inbox / "tree")
         (inbox / "b.jpg").unlink()
-        wanted = {
-            Noticed("a.jpg", is_folder=False),
-            Noticed("b.jpg", is_folder=False),
-            Noticed("tree", is_folder=True),
-            Noticed("tree/deep", is_folder=True),
-            Noticed("tree/deep/c.jpg", is_folder=False),
-        }
-        eventually(lambda: wanted <= set(noticed))
+        eventually(lambda: told.of(folders={"tree"}, files={"a.jpg", "b.jpg"}))
+        watcher.cover("tree/deep")
+        write(inbox / "tree" / "deep" / "c.jpg", b"c")
+        os.link(inbox / "tree" / "deep" / "c.jpg", inbox / "tree" / "deep" / "d.jpg")
+        eventually(lambda: told.of(files={"tree/deep/c.jpg", "tree/deep/d.jpg"}))
+
+
+def test_a_folder_that_moves_is_told_of_under_its_new_path(tmp_path: Path) -> None:
+    (tmp_path / "a" / "deep").mkdir(parents=True)
+    with watching(tmp_path) as (watcher, told):
+        watcher.cover("a")
+        watcher.cover("a/deep")
+        (tmp_path / "a").rename(tmp_path / "b")
+        eventually(lambda: told.of(folders={"a", "b"}))
+        watcher.cover("b")
+        watcher.cover("b/deep")
+        (tmp_path / "b").rename(tmp_path / "a")
+        (tmp_path / "a").rename(tmp_path / "b")
+        eventually(lambda: told.of(folders={"a", "b"}))
+        told.folders.clear()
+        write(tmp_path / "last", b"")
+        eventually(lambda: told.of(files={"last"}))
+        watcher.cover("b")
+        watcher.cover("b/deep")
+        write(tmp_path / "b" / "deep" / "a.jpg", b"a")
+        eventually(lambda: told.of(files={"b/deep/a.jpg"}))
+        assert "a/deep/a.jpg" not in told.files
+
+
+def test_a_folder_made_anew_is_covered_anew(tmp_path: Path) -> None:
+    with watching(tmp_path) as (watcher, told):
+        for name in ("a.jpg", "b.jpg"):
+            (tmp_path / "s").mkdir()
+            eventually(lambda: told.of(folders={"s"}))
+            watcher.cover("s")
+            write(tmp_path / "s" / name, b"")
+            eventually(partial(told.of, files={f"s/{name}"}))
+            told.folders.clear()
+            shutil.rmtree(tmp_path / "s")
+            eventually(lambda: told.of(folders={"s"}))
+            told.folders.clear()
+
+
+def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "s").symlink_to(tmp_path / "outside")
+    with watching(tmp_path / "inbox") as (watcher, told):
+        watcher.cover("s")
+        write(tmp_path / "outside" / "secret.jpg", b"")
+        write(tmp_path / "inbox" / "last.jpg", b"")
+        eventually(lambda: told.of(files={"last.jpg"}))
+        assert told.files == {"last.jpg"}
+
+
+def test_a_burst_is_told_of_in_one_piece_and_no_file_of_settings_is_left_out(tmp_path: Path) -> None:
+    with watching(tmp_path) as (_, told):
+        for number in range(1000):
+            write(tmp_path / f"{number}.jpg", b"")
+        write(tmp_path / NAME, b"")
+        (tmp_path / "last").mkdir()
+        item = told.items.get(timeout=10)
+        assert isinstance(item, Noticed)
+        eventually(lambda: "last" in item._folders)
+        _, files = item.take()
+        assert NAME in files[""]
+        assert MANY_NAMES < len(files[""]) < 100
+        assert told.items.empty()
+        write(tmp_path / "later.jpg", b"")
+        eventually(lambda: told.of(files={"later.jpg"}))
 
 
 def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     name = b"caf\xe9.jpg"
-    with watching(tmp_path) as (_, noticed):
+    with watching(tmp_path) as (_, told):
         with open(bytes(tmp_path) + b"/" + name, "wb"):
             pass
-        eventually(lambda: Noticed("caf\udce9.jpg", is_folder=False) in noticed)
+        eventually(lambda: told.of(files={"caf\udce9.jpg"}))
 
 
 def test_our_own_reading_is_no_event(tmp_path: Path) -> None:
     write(tmp_path / "read.jpg", b"a")
-    with watching(tmp_path) as (_, noticed):
+    with watching(tmp_path) as (_, told):
         (tmp_path / "read.jpg").read_bytes()
         list(tmp_path.iterdir())
         write(tmp_path / "last.jpg", b"b")
-        eventually(lambda: Noticed("last.jpg", is_folder=False) in noticed)
-        assert Noticed("read.jpg", is_folder=False) not in noticed
+        eventually(lambda: told.of(files={"last.jpg"}))
+        assert told.files == {"last.jpg"}
 
 
 def test_the_folder_deleted_is_a_dead_watcher(tmp_path: Path) -> None:
@@ -79,18 +167,12 @@ def test_the_folder_deleted_is_a_dead_watcher(tmp_path: Path) -> None:
         eventually(lambda: not watcher.is_alive())
 
 
-def test_any_thread_of_watchdogs_that_ends_is_a_dead_watcher(tmp_path: Path) -> None:
-    """Found here: with its reading thread dead, observer and emitter live on, deaf."""
-    threads = len(threading.enumerate())
+def test_a_thread_that_ends_is_a_dead_watcher(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     with watching(tmp_path) as (watcher, _):
-        count = len(threading.enumerate()) - threads
-    assert count >= 3
-    for number in range(count):
-        before = set(threading.enumerate())
-        with watching(tmp_path) as (watcher, _):
-            mine = [thread for thread in threading.enumerate() if thread not in before]
-            mine[number].stop()  # type: ignore[attr-defined]  # watchdog's BaseThread
-            eventually(partial(_is_dead, watcher))
+        (reading,) = (thread for thread in threading.enumerate() if thread not in before)
+        reading.stop()  # type: ignore[attr-defined]  # watchdog's BaseThread
+        eventually(partial(_is_dead, watcher))
 
 
 def test_a_folder_that_cannot_be_watched_is_told_in_words(tmp_path: Path) -> None:
