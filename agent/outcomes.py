@@ -37,7 +37,7 @@ class Outcomes:
 
     def write(self, work: Callable[[Ledger], object], then: Callable[[], None] = lambda: None) -> None:
         """Have `work` done in a transaction; `then` is called after the commit, or where `work` itself is at fault."""
-        self._ledger.submit(work).add_done_callback(partial(self._written, work, then))
+        self._ledger.submit(work, first=True).add_done_callback(partial(self._written, work, then))
 
     def again(self) -> float | None:
         """Try what could not be written, every few seconds; return seconds until the next time, None: all is."""

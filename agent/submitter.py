@@ -204,7 +204,7 @@ class Submitter:
             for job in taken:
                 self._posting_ids.add(job.id)
                 self._publishing_ids.discard(job.id)
-            future = self._ledger.submit(partial(jobs.intend, jobs=taken, limits=self._rig.limits))
+            future = self._ledger.submit(partial(jobs.intend, jobs=taken, limits=self._rig.limits), first=True)
             future.add_done_callback(partial(self._intended, taken))
         return wait if self._ready else IDLE
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import sqlite3
 import threading
+from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-GROUP = 512
-"""How many pieces of work one transaction takes at most: a commit costs milliseconds on a real disk."""
+GROUP = 64
+"""How many pieces of work one transaction takes at most: a commit costs milliseconds on a real disk, and what comes
+meanwhile waits for all of them."""
 
 Piece = tuple["Callable[[Ledger], object]", "Future[object]"]
 Result = tuple["Future[object]", object, "BaseException | None"]
@@ -51,14 +54,22 @@ class LedgerThread:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._work: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+        self._first: deque[Piece] = deque()
+        self._others: deque[Piece] = deque()
+        self._waiting: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each piece, and one to stop
         self._thread = threading.Thread(target=self._run, name="ledger")
         self._thread.start()
 
-    def submit(self, work: Callable[[Ledger], T]) -> Future[T]:
-        """Have `work` done in a transaction; the future is done when it is committed."""
+    def submit(self, work: Callable[[Ledger], T], *, first: bool = False) -> Future[T]:
+        """Have `work` done in a transaction; the future is done when it is committed.
+
+        What is to be done `first` goes before all other work that waits: sending's, since behind hundreds of units
+        that were just read its workers would run out of jobs.
+        """
         future: Future[T] = Future()
-        self._work.put((work, future))  # type: ignore[arg-type]  # the future is set to what this very work returns
+        pieces = self._first if first else self._others
+        pieces.append((work, future))  # type: ignore[arg-type]  # the future is set to what this very work returns
+        self._waiting.put(None)
         return future
 
     def call(self, work: Callable[[Ledger], T]) -> T:
@@ -67,28 +78,28 @@ class LedgerThread:
 
     def close(self) -> None:
         """Finish what was handed in, and stop. The ledger itself stays open."""
-        self._work.put(None)
+        self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         while True:
-            item = self._work.get()
-            if item is None:
+            self._waiting.get()
+            group: list[Piece] = []
+            with contextlib.suppress(queue.Empty):
+                while (piece := self._next()) is not None:
+                    group.append(piece)
+                    if len(group) == GROUP:
+                        break
+                    self._waiting.get_nowait()
+            if group:
+                self._commit(group)
+            if piece is None:
                 return
-            group = [item]
-            stop = False
-            while len(group) < GROUP and not stop:
-                try:
-                    more = self._work.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    stop = True
-                else:
-                    group.append(more)
-            self._commit(group)
-            if stop:
-                return
+
+    def _next(self) -> Piece | None:
+        """Return the next piece, None where there is none: that is what is waited for last."""
+        pieces = self._first or self._others
+        return pieces.popleft() if pieces else None
 
     def _commit(self, group: list[Piece]) -> None:
         """Do the work of a group in one transaction; where a piece raises, again with each piece on its own.

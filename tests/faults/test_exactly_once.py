@@ -33,7 +33,7 @@ from agent.gate import Gate
 from agent.intake import left_behind
 from agent.ledger import jobs, looks, orders, units
 from agent.ledger.store import Ledger, connect
-from agent.ledger.thread import LedgerThread
+from agent.ledger.thread import LedgerThread, Piece
 from agent.ledger.units import Sight
 from agent.model import Edition, Entry, Kind, Unit, parent
 from agent.plan import fingerprint, is_at_rest
@@ -88,11 +88,11 @@ class QueuedLedger(LedgerThread):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._queue: list[tuple[Callable[[Ledger], object], Future[object]]] = []
+        self._queues: tuple[list[Piece], list[Piece]] = [], []
 
-    def submit(self, work: Callable[[Ledger], Any]) -> Future[Any]:
+    def submit(self, work: Callable[[Ledger], Any], *, first: bool = False) -> Future[Any]:
         future: Future[Any] = Future()
-        self._queue.append((work, future))
+        self._queues[0 if first else 1].append((work, future))
         return future
 
     def call(self, work: Callable[[Ledger], Any]) -> Any:
@@ -101,7 +101,8 @@ class QueuedLedger(LedgerThread):
         return future.result()
 
     def flush(self) -> None:
-        group, self._queue = self._queue, []
+        group = [piece for queue in self._queues for piece in queue]
+        self._queues = [], []
         if group:
             self._commit(group)
 
