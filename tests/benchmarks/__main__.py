@@ -29,7 +29,7 @@ from tests.benchmarks.sequences import sequences
 from tests.benchmarks.table import table, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "scan": scans.scan,
@@ -48,18 +48,15 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
 }
 
 
-def measured(names: Sequence[str], bench: Bench, log: Console) -> list[Row]:
-    """Run benchmarks, saying which is under way."""
-    rows: list[Row] = []
-    for name in names:
-        started = time.monotonic()
-        with log.status(name):
-            try:
-                found = BENCHMARKS[name](bench)
-            except Missing as missing:
-                found = [Row(name, "", missing=f"reference missing: {missing}")]
-        rows += found
-        log.print(f"{name}: {time.monotonic() - started:.1f} s", highlight=False)
+def measured(name: str, bench: Bench, log: Console) -> list[Row]:
+    """Run a benchmark, saying that it is under way, and how long it took."""
+    started = time.monotonic()
+    with log.status(name):
+        try:
+            rows = BENCHMARKS[name](bench)
+        except Missing as missing:
+            rows = [Row(name, "", missing=f"reference missing: {missing}")]
+    log.print(f"{name}: {time.monotonic() - started:.1f} s", highlight=False)
     return rows
 
 
@@ -92,19 +89,23 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Measure, and print the table."""
+    """Measure, and print the table: of what was measured, should a benchmark fail."""
     chosen = arguments()
     judged = not chosen.small
+    names = chosen.names or list(BENCHMARKS)
     log = Console(stderr=True)
+    rows: list[Row] = []
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         bench = Bench(1 if chosen.small else chosen.repeat, chosen.small, chosen.out.absolute(), executor)
-        names = chosen.names or list(BENCHMARKS)
-        rows = measured(names, bench, log)
-        if "growth" in names:
-            draw(bench, log)
-    Console(width=None if sys.stdout.isatty() else 200).print(table(rows, judged=judged))
-    if chosen.json:
-        write_json(chosen.json, rows, judged=judged)
+        try:
+            for name in names:
+                rows += measured(name, bench, log)
+            if "growth" in names:
+                draw(bench, log)
+        finally:
+            Console(width=None if sys.stdout.isatty() else 200).print(table(rows, judged=judged))
+            if chosen.json:
+                write_json(chosen.json, rows, judged=judged)
     return int(judged and any(row.is_met is False for row in rows))
 
 
