@@ -67,6 +67,11 @@ class Source:
         """The offset of the next byte of the forward read."""
         return self._read - (self._end - self._at)
 
+    @property
+    def chunk(self) -> tuple[bytearray, int, int]:
+        """The chunk that was read last: a buffer, where the next byte is in it, and where its bytes end."""
+        return self._buffer, self._at, self._end
+
     def take(self, count: int) -> bytes:
         """Return the next `count` bytes; fewer only at the end of the file."""
         taken = b""

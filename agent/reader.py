@@ -11,7 +11,7 @@ from agent.imagecheck import examine
 from agent.model import Entry, Frame, Image, Kind, Stamp, Unit, basename, is_utf8, join, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from agent.scanner import Scanner
 
@@ -45,8 +45,7 @@ class Reader:
         problems: list[str] = []
         warnings = list(arranged.warnings)
         pixels: list[tuple[int, int] | None] = []
-        for position, name in enumerate(arranged.names):
-            looked = self._look(join(folder, name), stamps[name])
+        for position, (name, looked) in enumerate(self._look_at_all(folder, arranged.names, stamps)):
             frames.append(Frame(position, name, join(folder, name), stamps[name], looked.digest))
             pixels.append(looked.pixels)
             if looked.problem:
@@ -68,12 +67,22 @@ class Reader:
             hold if self._gaps == "hold" else None,
         )
 
-    def _look(self, path: str, stamp: Stamp) -> Image:
+    def _look_at_all(
+        self, folder: str, names: Iterable[str], stamps: Mapping[str, Stamp]
+    ) -> Iterator[tuple[str, Image]]:
+        """Look at files of one folder, which is opened once for all of them."""
+        with self._scanner.opened(folder) as fd:
+            if fd is None:
+                raise FileChanged(f"{shown(folder)} is not there any more")
+            for name in names:
+                yield name, self._look(join(folder, name), stamps[name], fd)
+
+    def _look(self, path: str, stamp: Stamp, folder: int | None = None) -> Image:
         self._on_file()
         if not is_utf8(path):
             return Image("", stamp, problem=f"its name is not UTF-8 ({shown(path)}): rename it")
         try:
-            with self._scanner.open_file(path) as fd:
+            with self._scanner.open_file(path, folder) as fd:
                 looked = examine(fd, basename(path))
         except FileChanged:
             kind = self._scanner.kind(path)

@@ -52,7 +52,7 @@ class Scanner:
     def identity(self) -> tuple[int, int] | None:
         """Return the watch folder's (st_dev, st_ino), or None where it is not there or cannot be listed."""
         try:
-            with self._opened("") as fd:
+            with self.opened("") as fd:
                 assert fd is not None
                 status = os.fstat(fd)
         except FolderUnavailable:
@@ -73,7 +73,7 @@ class Scanner:
         filters = self._filters if ready_marker is None else replace(self._filters, marker=ready_marker)
         plain_images, marker = filters.plain_images, filters.marker
         try:
-            with self._opened(folder) as fd:
+            with self.opened(folder) as fd:
                 if fd is None:
                     return None
                 own = os.fstat(fd)
@@ -118,17 +118,18 @@ class Scanner:
             raise FolderUnavailable(f"{path} cannot be looked at: {error.strerror}") from error
 
     @contextlib.contextmanager
-    def open_file(self, path: str) -> Iterator[int]:
+    def open_file(self, path: str, folder: int | None = None) -> Iterator[int]:
         """Give a descriptor of a regular file below the watch folder, to read from.
 
-        Raises FileChanged where it is not there or is no regular file, PermissionError where it may not be read,
-        FolderUnavailable as `list` does.
+        `folder` is a descriptor of its folder, where one is held. Raises FileChanged where the file is not there or is
+        no regular file, PermissionError where it may not be read, FolderUnavailable as `list` does.
         """
         try:
-            with self._reached(path) as (name, folder):
+            held = self._reached(path) if folder is None else contextlib.nullcontext((basename(path), folder))
+            with held as (name, at):
                 # Opening a device can have effects, so its kind is asked first, and again of what was opened.
-                kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-                fd = os.open(name, FILE, dir_fd=folder) if stat.S_ISREG(kind) else None
+                kind = os.stat(name, dir_fd=at, follow_symlinks=False).st_mode
+                fd = os.open(name, FILE, dir_fd=at) if stat.S_ISREG(kind) else None
         except (FileNotFoundError, NotADirectoryError) as error:
             raise FileChanged(f"{path} is not there any more") from error
         except OSError as error:
@@ -175,7 +176,7 @@ class Scanner:
         is a third of the calls. Raises FileNotFoundError where its folder is not there, FolderUnavailable as `list`.
         """
         if "/" in path:
-            with self._opened(parent(path)) as folder:
+            with self.opened(parent(path)) as folder:
                 if folder is None:
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
                 yield basename(path), folder
@@ -183,12 +184,15 @@ class Scanner:
         try:
             yield f"{self.root}/{path}", None
         except OSError:
-            with self._opened(""):  # which tells whether it is the watch folder that is not there
+            with self.opened(""):  # which tells whether it is the watch folder that is not there
                 raise
 
     @contextlib.contextmanager
-    def _opened(self, folder: str) -> Iterator[int | None]:
-        """Give a descriptor of a folder, reached without following a link; None where there is no such folder."""
+    def opened(self, folder: str) -> Iterator[int | None]:
+        """Give a descriptor of a folder, reached without following a link; None where there is no such folder.
+
+        Raises FolderUnavailable as `list` does.
+        """
         try:
             fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
