@@ -38,7 +38,8 @@ TURN_SECONDS = 0.2
 """How long a turn goes on listing before it lets other things have theirs."""
 UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0
-"""A folder's times are trusted once they are this many seconds old: two changes may share one tick of the clock."""
+"""A folder's times are trusted where they were this old, in seconds, before it was listed: two changes may share one
+tick of the clock."""
 WRITE_AGAIN = 0.05
 
 
@@ -162,14 +163,14 @@ class Detector:
 
     def turn(self, now: float) -> float:
         """Do what is due; return the monotonic time of the next turn unless something comes before."""
-        for unit in self._intake.settle.due(now, self._intake.room):
-            if unit.kind is Kind.IMAGE:
-                self._look_at_image(unit, now)
+        while self._has_time(now) and self._intake.room and (due := self._intake.settle.due(now, 1)):
+            if due[0].kind is Kind.IMAGE:
+                self._look_at_image(due[0], now)
             else:
-                self._agenda.want(unit.path, now)
-        while self._monotonic() - now < TURN_SECONDS and (folder := self._agenda.take(now)) is not None:
-            self._list(folder, now)
-            self._fed()
+                self._agenda.want(due[0].path, now)
+                self._list_next(now)  # one by one: a long sequence leaves no room to read the next
+        while self._has_time(now) and self._list_next(now):
+            pass
         self._intake.flush(absence_is_proof=self._absence_is_proof())
         deadlines = [
             self._intake.settle.next_deadline() if self._intake.room else None,  # what is read makes room, and tells
@@ -177,6 +178,18 @@ class Detector:
             now + WRITE_AGAIN if self._intake.unwritten else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
+
+    def _has_time(self, now: float) -> bool:
+        return self._monotonic() - now < TURN_SECONDS
+
+    def _list_next(self, now: float) -> bool:
+        """List the folder whose turn it is; return whether there was one."""
+        folder = self._agenda.take(now)
+        if folder is None:
+            return False
+        self._list(folder, now)
+        self._fed()
+        return True
 
     def _look_at_image(self, unit: UnitKey, now: float) -> None:
         if unit in self._intake.busy:
@@ -207,7 +220,7 @@ class Detector:
 
     def _list(self, folder: str, now: float) -> None:
         """List a folder and compare it with the ledger and with what waits."""
-        started = self._monotonic()
+        started, started_by_clock = self._monotonic(), self._wall()
         self._cover(folder)  # before it is looked into, so that nothing falls between
         try:
             rules = self._folder_settings.of(folder)
@@ -233,7 +246,7 @@ class Detector:
                 self._rest[folder] = (seen, rules)
             else:
                 self._rest.pop(folder, None)
-        is_old = abs(self._wall() - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
+        is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self._folders[folder] = listing.times if is_old else None
         self._agenda.listed(folder, now, self._monotonic() - started)
 
