@@ -6,24 +6,28 @@
   (`last_scan_at` is committed).
 - the reference: `find TREE -type f -printf '%s %T@ %p\\n' > /dev/null`, from its start to its end.
 - memory is VmHWM at the same moment, the start included.
-- `growth`: the same for three sizes ten times apart; the figure is cost per file against that of a tenth of the files.
+- `growth`: the same for three sizes ten times apart, which take turns; the figure is cost per file against that of a
+  tenth of the files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import subprocess
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import trees
-from tests.benchmarks.measure import TIMES, Bench, Figure, Row, median_of, take_turns
+from tests.benchmarks.measure import TIMES, Bench, Figure, Row
 from tests.benchmarks.running import SETTLES_NEVER, Running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 GROWTH = 1.15
@@ -58,26 +62,35 @@ class Measured:
         return 1e6 * self.find_seconds / self.files
 
 
-def sizes(bench: Bench) -> list[tuple[int, int]]:
-    """Return the trees of the benchmarks as (folders, files in each), the smallest first."""
-    return [(2, 50), (20, 50)] if bench.small else [(10, 1000), (100, 1000), (1000, 1000)]
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree of empty files, so many in each folder."""
+
+    path: Path
+    folders: int
+    frames: int
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Its units and files, as the ledger counts them."""
+        return self.folders, self.folders * self.frames
 
 
 def scan(bench: Bench) -> list[Row]:
     """Judge the first scan of the largest tree."""
-    return [_row("scan", first_scan(bench, *sizes(bench)[-1]), times=2.0, peak_mib=100)]
+    return [_row("scan", first_scans(bench)[-1], times=2.0, peak_mib=100)]
 
 
 def restart(bench: Bench) -> list[Row]:
     """Judge a later start on the largest tree."""
-    return [_row("restart", later_start(bench, *sizes(bench)[-1]), times=2.5, peak_mib=80)]
+    return [_row("restart", later_starts(bench)[-1], times=2.5, peak_mib=80)]
 
 
 def growth(bench: Bench) -> list[Row]:
     """Judge how the cost of a file grows with the number of files."""
     rows = []
-    for name, measure in (("scan", first_scan), ("restart", later_start)):
-        for small, large in pairwise(measure(bench, *size) for size in sizes(bench)):
+    for name, measured in (("scan", first_scans(bench)), ("restart", later_starts(bench))):
+        for small, large in pairwise(measured):
             figures = (Figure("ratio", large.cost / small.cost, TIMES, GROWTH), Figure("", large.cost, "µs a file"))
             case = f"{name}, {small.files:,} → {large.files:,} files"
             rows.append(Row("growth", case, figures, f"{small.cost:.3g} µs a file"))
@@ -86,11 +99,10 @@ def growth(bench: Bench) -> list[Row]:
 
 def lines(bench: Bench) -> dict[str, list[tuple[int, float]]]:
     """Return the points of the chart, (files, microseconds a file) of each line."""
-    starts = [(first_scan(bench, *size), later_start(bench, *size)) for size in sizes(bench)]
     return {
-        "first scan": [(first.files, first.cost) for first, _ in starts],
-        "restart, all known": [(later.files, later.cost) for _, later in starts],
-        "find": [(first.files, first.find_cost) for first, _ in starts],
+        "first scan": [(each.files, each.cost) for each in first_scans(bench)],
+        "restart, all known": [(each.files, each.cost) for each in later_starts(bench)],
+        "find": [(each.files, each.find_cost) for each in first_scans(bench)],
     }
 
 
@@ -108,49 +120,67 @@ def _row(name: str, measured: Measured, *, times: float, peak_mib: float) -> Row
 
 
 @functools.cache
-def first_scan(bench: Bench, folders: int, frames: int) -> Measured:
-    """Measure the first scan."""
-    tree = trees.folders_of_frames(bench, folders, frames)
-
-    def run() -> Took:
-        never = {"WATCH_DIR": str(tree), "SEQUENCE_SETTLE_SECONDS": SETTLES_NEVER}
-        with bench.place() as place, Running(place, **never) as agent:
-            everything = (folders, folders * frames)
-            return _took(agent, agent.until(lambda: agent.counts().get("settling") == everything, POLL))
-
-    return _measured(bench, tree, folders * frames, run)
+def first_scans(bench: Bench) -> list[Measured]:
+    """Measure the first scan of each tree."""
+    return _in_rounds(bench, {tree: partial(_first_scan, bench, tree) for tree in _trees(bench)})
 
 
 @functools.cache
-def later_start(bench: Bench, folders: int, frames: int) -> Measured:
-    """Measure a later start."""
-    tree = trees.folders_of_frames(bench, folders, frames)
-    with bench.place() as place:
-        trees.know(place, tree)
+def later_starts(bench: Bench) -> list[Measured]:
+    """Measure a later start on each tree."""
+    with contextlib.ExitStack() as places:
+        runs = {}
+        for tree in _trees(bench):
+            place = places.enter_context(bench.place())
+            trees.know(place, tree.path)
+            runs[tree] = partial(_later_start, place, tree)
+        return _in_rounds(bench, runs)
 
-        def run() -> Took:
-            with Running(place, WATCH_DIR=str(tree)) as agent:
-                took = _took(agent, agent.until(agent.has_scanned, POLL))
-                assert agent.counts() == {"ignored": (folders, folders * frames), "settling": (0, 0)}
-                return took
 
-        return _measured(bench, tree, folders * frames, run)
+def _trees(bench: Bench) -> list[Tree]:
+    """Return the trees, the smallest first."""
+    sizes = bench.size([(10, 1000), (100, 1000), (1000, 1000)], [(2, 50), (20, 50)])
+    return [Tree(trees.folders_of_frames(bench, *size), *size) for size in sizes]
+
+
+def _in_rounds(bench: Bench, runs: Mapping[Tree, Callable[[], Took]]) -> list[Measured]:
+    """Measure each tree once in every round: what disturbs one size for a while disturbs all."""
+    took: dict[Tree, list[tuple[Took, Took]]] = {tree: [] for tree in runs}
+    for tree in runs:
+        _find(tree)  # from here on all of it is in the kernel's caches
+    for _ in range(bench.repeat):
+        for tree, run in runs.items():
+            took[tree].append((run(), _find(tree)))
+    return [
+        Measured(
+            tree.folders * tree.frames,
+            median(ours.seconds for ours, _ in pairs),
+            median(ours.peak_mib for ours, _ in pairs),
+            median(find.seconds for _, find in pairs),
+        )
+        for tree, pairs in took.items()
+    ]
+
+
+def _first_scan(bench: Bench, tree: Tree) -> Took:
+    never = {"WATCH_DIR": str(tree.path), "SEQUENCE_SETTLE_SECONDS": SETTLES_NEVER}
+    with bench.place() as place, Running(place, **never) as agent:
+        return _took(agent, agent.until(lambda: agent.counts().get("settling") == tree.counts, POLL))
+
+
+def _later_start(place: Path, tree: Tree) -> Took:
+    with Running(place, WATCH_DIR=str(tree.path)) as agent:
+        took = _took(agent, agent.until(agent.has_scanned, POLL))
+        assert agent.counts() == {"ignored": tree.counts, "settling": (0, 0)}
+        return took
 
 
 def _took(agent: Running, until: float) -> Took:
     return Took(until - agent.ready_at, agent.memory_mib("VmHWM"))
 
 
-def _measured(bench: Bench, tree: Path, files: int, run: Callable[[], Took]) -> Measured:
-    _find(tree)  # from here on all of it is in the kernel's caches
-    ours, finds = take_turns(bench.repeat, run, lambda: _find(tree))
-    seconds = median_of(ours, lambda took: took.seconds)
-    peak = median_of(ours, lambda took: took.peak_mib)
-    return Measured(files, seconds, peak, median_of(finds, lambda took: took.seconds))
-
-
-def _find(tree: Path) -> Took:
+def _find(tree: Tree) -> Took:
     before = time.monotonic()
-    command = ["find", str(tree), "-type", "f", "-printf", r"%s %T@ %p\n"]
+    command = ["find", str(tree.path), "-type", "f", "-printf", r"%s %T@ %p\n"]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     return Took(time.monotonic() - before)
