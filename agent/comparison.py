@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from agent.ledger import looks
-from agent.model import Kind, is_utf8, join, shown
+from agent.model import Kind, Stamp, is_utf8, join, shown
 from agent.plan import is_at_rest
 from agent.settle import UnitKey
 
@@ -74,18 +74,17 @@ class Comparison:
         """Compare a folder of single images with the ledger; return whether all of them are at rest."""
         self._intake.settle.forget(UnitKey(listing.folder, Kind.SEQUENCE))
         at_rest = True
-        stamps = {join(listing.folder, entry.name): entry.stamp for entry in listing.images}
-        for span, paths in _pieces(sorted(told_apart(stamps), key=shown)):
+        for span, files in _pieces(listing):
             known = looks.images_in(self._reads, listing.folder, span)
-            for path in paths:
+            for path, stamp in files.items():
                 unit = UnitKey(path, Kind.IMAGE)
                 row = known.get(shown(path))
                 if unit in self._intake.busy:
                     at_rest = False
-                elif unit in self._intake.settle or row is None or not is_at_rest(*row, stamps[path]):
+                elif unit in self._intake.settle or row is None or not is_at_rest(*row, stamp):
                     at_rest = False
-                    self._intake.see_image(unit, stamps[path], now)
-            self.miss(listing.folder, {shown(path) for path in paths}, Kind.IMAGE, span)
+                    self._intake.see_image(unit, stamp, now)
+            self.miss(listing.folder, set(map(shown, files)), Kind.IMAGE, span)
         return at_rest
 
     def _sequence_at_rest(self, listing: Listing, seen: bytes, now: float, rules: FolderRules) -> bool:
@@ -111,18 +110,25 @@ class Comparison:
                 self._intake.miss(unit)
 
 
-def _pieces(paths: list[str]) -> Iterator[tuple[looks.Span, list[str]]]:
-    """Cut the paths of one folder, in order, into pieces whose spans together cover all paths there can be.
+def _pieces(listing: Listing) -> Iterator[tuple[looks.Span, dict[str, Stamp]]]:
+    """Cut the images of a folder into pieces, paths with stamps, whose spans together cover all paths there can be.
 
     Comparing 100,000 images with their rows at once would take 60 MiB.
     """
-    after = ""
-    while len(paths) > COMPARED_TOGETHER:
-        piece, paths = paths[:COMPARED_TOGETHER], paths[COMPARED_TOGETHER:]
-        upto = shown(piece[-1])
+    files = sorted(listing.files, key=lambda file: shown(file[0]))
+    if not all(is_utf8(file[0]) for file in files):
+        apart = set(told_apart({join(listing.folder, file[0]) for file in files}))
+        files = [file for file in files if join(listing.folder, file[0]) in apart]
+    after, start = "", 0
+    while True:
+        piece = {join(listing.folder, name): Stamp(*stamp) for name, *stamp in files[start : start + COMPARED_TOGETHER]}
+        start += COMPARED_TOGETHER
+        if start >= len(files):
+            yield looks.Span(after), piece
+            return
+        upto = shown(next(reversed(piece)))
         yield looks.Span(after, upto), piece
         after = upto
-    yield looks.Span(after), paths
 
 
 def told_apart(paths: Collection[str]) -> Iterator[str]:
