@@ -13,12 +13,13 @@ from agent.wiring import filters_of, quiet_of, rules_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from agent.config import Settings
     from agent.folder_settings import Folders
     from agent.intake import Finished
     from agent.ledger.thread import LedgerThread
+    from agent.model import Kind
     from agent.scanner import Scanner
     from agent.watch import Watch
     from agent.workers import Pool
@@ -44,7 +45,7 @@ class Lookout:
         *,
         ledger: LedgerThread,
         reads: sqlite3.Connection,
-        readers: Pool,
+        readers: Mapping[Kind, Pool],
         post: Callable[[Finished], None],
         fed: Callable[[], None],
         go_on: Callable[[], None],

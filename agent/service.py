@@ -23,19 +23,14 @@ from agent.ledger.presence import Before, data_version, sign_in
 from agent.ledger.store import Ledger, connect, iso
 from agent.ledger.thread import LedgerThread
 from agent.lookout import Lookout
+from agent.model import Kind
 from agent.once import GROWING, Moment, Once, exit_code
 from agent.scanner import Scanner
 from agent.sending import sending
 from agent.settle import UnitKey
 from agent.watch import Watch
 from agent.watcher import Lost, Noticed
-from agent.wiring import (
-    filters_of,
-    folders_of,
-    publisher_of,
-    utc_now,
-    world_of,
-)
+from agent.wiring import filters_of, folders_of, publisher_of, utc_now, world_of
 from agent.workers import Workers
 
 if TYPE_CHECKING:
@@ -45,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READERS = 2
 TICK = 1.0
 """Seconds between looks at what other processes have written: they are promised to be obeyed within two."""
 HEARTBEAT_SECONDS = 20.0
@@ -119,7 +113,7 @@ class Service:
         self._gate = Gate(time.monotonic, settings.submit_jobs_per_minute, self._tell_hold)
         self._gate.pause(paused=before.paused)
         self._gate.hold(before.held_for)
-        self._readers = Workers("read", READERS)
+        self._readers = {kind: Workers(f"read-{kind}", 1) for kind in Kind}
         stack.callback(self._stop_reading)
         if not self._once:
             stack.enter_context(collecting(settings, self._ledger, self._gate))
@@ -156,8 +150,10 @@ class Service:
 
     def _stop_reading(self) -> None:
         """Wait for files that are being read; what else is to be read is read after the next start."""
-        self._readers.discard()
-        self._readers.close(STOP_READING_SECONDS)
+        for workers in self._readers.values():
+            workers.discard()
+        for workers in self._readers.values():
+            workers.close(STOP_READING_SECONDS)
 
     def _go_on_reading(self) -> None:
         if self._stopping:

@@ -251,6 +251,8 @@ class Submitter:
     def _addressed(self, job: Job) -> Job:
         """Return the job with the URLs that it is sent with: they may be signed, and are not kept."""
         addresses = [self._rig.publisher.address(frame.src or "") for frame in job.frames]
+        if addresses == [frame.src for frame in job.frames]:
+            return job
         return replace(job, frames=jobs.with_sources(job.frames, addresses))
 
     def _unsettle(self, job: Job, reason: str) -> None:

@@ -14,13 +14,13 @@ from agent.errors import SettingsError
 from agent.filters import Filters
 from agent.folder_settings import NO_FOLDERS
 from agent.folders import FolderFiles
-from agent.intake import Quiet
 from agent.ledger.backlog import Terms
 from agent.ledger.store import iso
 from agent.plan import Rules
 from agent.playment import Playment
 from agent.publishers import credentials
 from agent.publishers.base_url import BaseUrl
+from agent.quiet import Quiet
 from agent.spend import Limits
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ PURE = frozenset(
         "agent.publishers",
         "agent.publishers.keys",
         "agent.publishers.store_errors",
+        "agent.quiet",
         "agent.reference",
         "agent.sequence",
         "agent.settle",

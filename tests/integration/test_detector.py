@@ -13,12 +13,13 @@ import pytest
 from agent.agenda import LULL
 from agent.detector import Detector
 from agent.filters import Filters
-from agent.intake import Intake, Quiet
+from agent.intake import Intake
 from agent.ledger import orders
 from agent.ledger.store import Ledger, connect
 from agent.ledger.thread import LedgerThread
 from agent.model import Kind, basename, parent
 from agent.plan import Rules
+from agent.quiet import Quiet
 from agent.reader import Reader
 from agent.scanner import Scanner
 from agent.settle import UnitKey
@@ -64,7 +65,7 @@ class Bench:
             Quiet(2.0, 30.0, ""),
             Rules("{path}~{digest}", "host"),
             reader=Reader(self.scanner, "warn"),
-            readers=AtOnce(),
+            readers=dict.fromkeys(Kind, AtOnce()),
             ledger=ledger,
             post=self.finished.append,
             wall=time.time,
