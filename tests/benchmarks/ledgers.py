@@ -91,7 +91,7 @@ def _looked(bench: Bench, path: Path, reads: sqlite3.Connection) -> tuple[list[f
     writing = bench.executor.submit(write, path, bench.size(5, 0.5))
     seconds: list[float] = []
     before = _written(reads)
-    while _written(reads) == before:
+    while _written(reads) == before and not writing.done():
         time.sleep(0.01)
     while not writing.done() and len(seconds) < looks * bench.repeat:
         started = time.monotonic()
