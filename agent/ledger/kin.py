@@ -36,9 +36,7 @@ def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
     if unit.digest is None:
         return []
     others = rows_where(
-        sql,
-        "id in (select id from jobs where digest = ? and kind = ? and path <> ? limit ?)",
-        (unit.digest, unit.kind, shown(unit.path), MOST_TWINS),
+        sql, "digest = ? and kind = ? and path <> ?", (unit.digest, unit.kind, shown(unit.path)), MOST_TWINS
     )
     if len(others) == MOST_TWINS:
         others += rows_where(
@@ -85,11 +83,11 @@ def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
     return (row[0], Stamp(*row[1:])) if row else None
 
 
-def rows_where(sql: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[Known]:
-    """Return rows of `jobs` as planning needs them, oldest first."""
+def rows_where(sql: sqlite3.Connection, where: str, values: tuple[object, ...], most: int = -1) -> list[Known]:
+    """Return rows of `jobs` as planning needs them, oldest first, and at most so many (-1: all)."""
     rows = sql.execute(
-        f"select id, path, kind, state, digest, unanswered from jobs where {where} order by id",  # noqa: S608
-        values,
+        f"select id, path, kind, state, digest, unanswered from jobs where {where} order by id limit ?",  # noqa: S608
+        (*values, most),
     ).fetchall()
     return [
         Known(
