@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from typing import TYPE_CHECKING
 
 from agent.agenda import Agenda
@@ -40,7 +41,7 @@ UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0
 """A folder's times are trusted where they were this old, in seconds, before it was listed: two changes may share one
 tick of the clock."""
-WRITE_AGAIN = 0.05
+WRITE_AGAIN = 0.01
 
 
 class Detector:
@@ -241,6 +242,7 @@ class Detector:
                 self._folders[subfolder] = None
                 self._agenda.want(subfolder, now)
         seen = fingerprint_of(listing.files)
+        listed, compared = self._monotonic(), time.thread_time()  # comparing may wait for the ledger: that is no work
         if self._rest.get(folder) != (seen, rules):
             if self._comparison.at_rest(listing, seen, now, rules):
                 self._rest[folder] = (seen, rules)
@@ -248,7 +250,7 @@ class Detector:
                 self._rest.pop(folder, None)
         is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self._folders[folder] = listing.times if is_old else None
-        self._agenda.listed(folder, now, self._monotonic() - started)
+        self._agenda.listed(folder, now, listed - started + time.thread_time() - compared)
 
     def _enters(self, folder: str) -> bool:
         return all(self._filters.enters(part) for part in folder.split("/") if part)

@@ -7,6 +7,7 @@ its files). All methods but callbacks are the loop's thread's.
 from __future__ import annotations
 
 import logging
+from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WRITTEN_TOGETHER = 1000
+MOST_SIGHTS = 2 * WRITTEN_TOGETHER
+"""Sights that wait to be written where a folder of 100,000 images is seen at once: more take memory (180 bytes each),
+and two busy threads hold each other up."""
+WRITING_SECONDS = 1.0
+"""How long detection waits for a piece of them: a ledger that takes longer must not stop it."""
 MOST_UNITS = 256
 MOST_FILES = 4096
 """Units and files that are being read or wait to be written: what is read faster than it is written takes memory
@@ -78,6 +84,7 @@ class Intake:
     ) -> None:
         self._scanner = scanner
         self._quiet = quiet
+        self._image_reason = quiet.image_reason
         self._rules = rules
         self._reader = reader
         self._readers = readers
@@ -111,7 +118,10 @@ class Intake:
             if not self.room:
                 return
         else:
-            self._sights[unit] = Sight(unit.path, unit.kind, self._quiet.image_reason, 1, stamp.size)
+            self._sights[unit] = Sight(unit.path, unit.kind, self._image_reason, 1, stamp.size)
+            if len(self._sights) > MOST_SIGHTS:
+                wait((self._noticing,) if self._noticing else (), WRITING_SECONDS)
+                self._write_sights()
         self.settle.observe(unit, stamp, quiet=self._quiet.image, now=now)
         for settled in self.settle.settled():
             self._read(settled, 1, partial(self._reader.image, settled.path, stamp))
@@ -157,9 +167,7 @@ class Intake:
 
     def flush(self, *, absence_is_proof: bool) -> None:
         """Have written what was seen and what is missing; the latter only where absence proves a deletion."""
-        if self._noticing is None or self._noticing.done():  # one piece a commit: a long one holds up all others
-            sights = [self._sights.pop(unit) for unit in list(islice(self._sights, WRITTEN_TOGETHER))]
-            self._noticing = self._ledger.submit(partial(_notice_all, sights=sights)) if sights else None
+        self._write_sights()
         stopped, self._stopped = self._stopped, []
         for start in range(0, len(stopped), WRITTEN_TOGETHER):
             self._stop(stopped[start : start + WRITTEN_TOGETHER])
@@ -167,6 +175,11 @@ class Intake:
         if absence_is_proof:
             for start in range(0, len(missed), WRITTEN_TOGETHER):
                 self._ledger.submit(partial(_vanish_all, missed=missed[start : start + WRITTEN_TOGETHER]))
+
+    def _write_sights(self) -> None:
+        if self._noticing is None or self._noticing.done():  # one piece a commit: a long one holds up all others
+            sights = [self._sights.pop(unit) for unit in list(islice(self._sights, WRITTEN_TOGETHER))]
+            self._noticing = self._ledger.submit(partial(_notice_all, sights=sights)) if sights else None
 
     def _stop(self, stopped: list[Callable[[Ledger], None]]) -> None:
         def again(future: Future[None]) -> None:
@@ -230,8 +243,7 @@ def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[in
 
 
 def _notice_all(ledger: Ledger, *, sights: Sequence[Sight]) -> None:
-    for sight in sights:
-        units.notice(ledger, sight)
+    units.notice(ledger, *sights)
 
 
 def _stop_all(ledger: Ledger, *, stopped: Sequence[Callable[[Ledger], None]]) -> None:

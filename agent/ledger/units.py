@@ -59,33 +59,38 @@ class Sight:
         return self.path if self.kind is Kind.SEQUENCE else parent(self.path)
 
 
-def notice(ledger: Ledger, sight: Sight) -> None:
-    """Write that a unit was seen and is not settled: a new row, or its open row back to `settling`.
+def notice(ledger: Ledger, *sights: Sight) -> None:
+    """Write that units were seen and are not settled: each a new row, or its open row back to `settling`.
 
-    Rows whose content was sent, refused or dismissed stay as they are: only what it settles to can tell whether
-    anything has changed.
+    Rows whose content was sent, refused or dismissed stay as they are: only what a unit settles to can tell whether
+    anything has changed. A unit is to be among the sights once.
     """
-    path, folder = shown(sight.path), shown(sight.folder)
-    row = ledger.sql.execute(
-        "select id, state, unanswered, reason, frame_count, bytes from jobs "
-        "where folder = ? and path = ? and kind = ? order by state = 'gone', id desc limit 1",
-        (folder, path, sight.kind),
-    ).fetchone()
-    seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
-    if row is None:
-        at = iso(ledger.now)
-        ledger.sql.execute(
-            "insert into jobs (path, folder, kind, state, reason, frame_count, bytes, first_seen_at, updated_at) "
-            "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?)",
-            (path, folder, sight.kind, *seen.values(), at, at),
-        )
-        return
-    job, state, unanswered = row[0], State(row[1]), row[2]
-    if state is State.SETTLING:
-        if row[3:] != tuple(seen.values()):
-            ledger.set(job, **seen)
-    elif state is State.GONE or (state in UNSENT and not unanswered):
-        ledger.move(job, state, State.SETTLING, "seen again, changed", error_code="", reference_id=None, **seen)
+    at = iso(ledger.now)
+    names = [(shown(sight.folder), shown(sight.path), sight.kind) for sight in sights]
+    rows = ledger.sql.execute(
+        "select jobs.id, state, unanswered, reason, frame_count, bytes from json_each(?) as sight "
+        "left join jobs on jobs.id = (select newest.id from jobs as newest where newest.folder = sight.value ->> 0 "
+        "and newest.path = sight.value ->> 1 and newest.kind = sight.value ->> 2 "
+        "order by newest.state = 'gone', newest.id desc limit 1) order by sight.key",
+        (json.dumps(names),),
+    ).fetchall()
+    new = []
+    for sight, name, row in zip(sights, names, rows, strict=True):
+        seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
+        if row[0] is None:
+            new.append((*name, *seen.values(), at, at))
+            continue
+        job, state, unanswered = row[0], State(row[1]), row[2]
+        if state is State.SETTLING:
+            if row[3:] != tuple(seen.values()):
+                ledger.set(job, **seen)
+        elif state is State.GONE or (state in UNSENT and not unanswered):
+            ledger.move(job, state, State.SETTLING, "seen again, changed", error_code="", reference_id=None, **seen)
+    ledger.sql.executemany(
+        "insert into jobs (folder, path, kind, state, reason, frame_count, bytes, first_seen_at, updated_at) "
+        "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?)",
+        new,
+    )
 
 
 def plan(sql: sqlite3.Connection, unit: Unit, rules: Rules, vanished: Collection[int]) -> Action:
