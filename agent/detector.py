@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from typing import TYPE_CHECKING
 
 from agent.agenda import Agenda
@@ -48,8 +47,8 @@ class Detector:
     """Finds units and gives them to the intake. All methods are the loop's thread's.
 
     `reads` is a ledger connection of this thread; `fed` is called after every folder listed; `wall` gives seconds
-    since 1970, `monotonic` the seconds of `now`; `absence_is_proof` tells whether what is not listed was deleted;
-    `cover` has the events of a folder told of from then on.
+    since 1970, `monotonic` the seconds of `now`, `cpu` the processor seconds of the calling thread; `absence_is_proof`
+    tells whether what is not listed was deleted; `cover` has the events of a folder told of from then on.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class Detector:
         fed: Callable[[], None],
         wall: Callable[[], float],
         monotonic: Callable[[], float],
+        cpu: Callable[[], float],
         absence_is_proof: Callable[[], bool],
         folders: Folders = NO_FOLDERS,
         cover: Callable[[str], None] = lambda _folder: None,
@@ -73,6 +73,7 @@ class Detector:
         self._fed = fed
         self._wall = wall
         self._monotonic = monotonic
+        self._cpu = cpu
         self._absence_is_proof = absence_is_proof
         self._cover = cover
         self._folders: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
@@ -172,7 +173,7 @@ class Detector:
                 self._list_next(now)  # one by one: a long sequence leaves no room to read the next
         while self._has_time(now) and self._list_next(now):
             pass
-        self._intake.flush(absence_is_proof=self._absence_is_proof())
+        self._intake.flush(self._absence_is_proof)
         deadlines = [
             self._intake.settle.next_deadline() if self._intake.room else None,  # what is read makes room, and tells
             self._agenda.next_at(),
@@ -242,7 +243,7 @@ class Detector:
                 self._folders[subfolder] = None
                 self._agenda.want(subfolder, now)
         seen = fingerprint_of(listing.files)
-        listed, compared = self._monotonic(), time.thread_time()  # comparing may wait for the ledger: that is no work
+        listed, compared = self._monotonic(), self._cpu()  # comparing may wait for the ledger: that is no work
         if self._rest.get(folder) != (seen, rules):
             if self._comparison.at_rest(listing, seen, now, rules):
                 self._rest[folder] = (seen, rules)
@@ -250,7 +251,7 @@ class Detector:
                 self._rest.pop(folder, None)
         is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self._folders[folder] = listing.times if is_old else None
-        self._agenda.listed(folder, now, listed - started + time.thread_time() - compared)
+        self._agenda.listed(folder, now, listed - started + self._cpu() - compared)
 
     def _enters(self, folder: str) -> bool:
         return all(self._filters.enters(part) for part in folder.split("/") if part)

@@ -95,6 +95,7 @@ class Intake:
         self.busy: dict[UnitKey, int] = {}  # with the number of files
         self._busy_files = 0
         self._noticing: Future[None] | None = None
+        self._waited_for: Future[None] | None = None
         self._sights: dict[UnitKey, Sight] = {}
         self._missed: set[UnitKey] = set()
         self._stopped: list[Callable[[Ledger], None]] = []
@@ -119,7 +120,8 @@ class Intake:
                 return
         else:
             self._sights[unit] = Sight(unit.path, unit.kind, self._image_reason, 1, stamp.size)
-            if len(self._sights) > MOST_SIGHTS:
+            if len(self._sights) > MOST_SIGHTS and self._noticing is not self._waited_for:
+                self._waited_for = self._noticing  # not twice: while the ledger is locked, that would be for each image
                 wait((self._noticing,) if self._noticing else (), WRITING_SECONDS)
                 self._write_sights()
         self.settle.observe(unit, stamp, quiet=self._quiet.image, now=now)
@@ -165,14 +167,14 @@ class Intake:
         """Take note that a unit was read and written."""
         self._busy_files -= self.busy.pop(unit, 0)
 
-    def flush(self, *, absence_is_proof: bool) -> None:
+    def flush(self, absence_is_proof: Callable[[], bool]) -> None:
         """Have written what was seen and what is missing; the latter only where absence proves a deletion."""
         self._write_sights()
         stopped, self._stopped = self._stopped, []
         for start in range(0, len(stopped), WRITTEN_TOGETHER):
             self._stop(stopped[start : start + WRITTEN_TOGETHER])
         missed, self._missed = list(self._missed), set()
-        if absence_is_proof:
+        if missed and absence_is_proof():
             for start in range(0, len(missed), WRITTEN_TOGETHER):
                 self._ledger.submit(partial(_vanish_all, missed=missed[start : start + WRITTEN_TOGETHER]))
 

@@ -33,7 +33,7 @@ class Lookout:
 
     `reads` is a ledger connection of that thread. `post` hands the loop what was read, from any thread; `fed` is called
     after every folder listed, `go_on` before every file read (it raises FolderUnavailable to stop reading). `wall`
-    gives seconds since 1970.
+    gives seconds since 1970, `cpu` the processor seconds of the calling thread.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Lookout:
         go_on: Callable[[], None],
         wall: Callable[[], float],
         monotonic: Callable[[], float],
+        cpu: Callable[[], float],
         trusted: bool,
     ) -> None:
         self._settings = settings
@@ -65,6 +66,7 @@ class Lookout:
         self._go_on = go_on
         self._wall = wall
         self._monotonic = monotonic
+        self._cpu = cpu
         self.intake: Intake
         self.detector: Detector
         self._scanned = self._away = False
@@ -130,6 +132,7 @@ class Lookout:
             fed=self._fed,
             wall=self._wall,
             monotonic=self._monotonic,
+            cpu=self._cpu,
             absence_is_proof=self._watch.is_proof,
             cover=self._watch.cover,
             folders=self._folders,

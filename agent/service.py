@@ -145,6 +145,7 @@ class Service:
             go_on=self._go_on_reading,
             wall=time.time,
             monotonic=time.monotonic,
+            cpu=time.thread_time,
             trusted=before.identity in ("", self._watch.identity),
         )
 

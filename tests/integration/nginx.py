@@ -18,18 +18,11 @@ SNIPPET = """\
 server {
     listen 80;
     root /srv/inbox;
-
     # Read only: no listing, no symbolic link out of the folder, no dotfile, no method but GET and HEAD.
     autoindex off;
     disable_symlinks on from=$document_root;
-    location ~ /\\. {
-        return 404;
-    }
-    location / {
-        limit_except GET {
-            deny all;
-        }
-    }
+    location ~ /\\. { return 404; }
+    location / { limit_except GET { deny all; } }
 }
 """
 

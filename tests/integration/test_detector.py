@@ -79,6 +79,7 @@ class Bench:
             fed=lambda: None,
             wall=lambda: time.time() + self.now,
             monotonic=lambda: self.now,
+            cpu=lambda: 0.0,
             absence_is_proof=lambda: self.there,
         )
 
