@@ -120,10 +120,8 @@ class Intake:
                 return
         else:
             self._sights[unit] = Sight(unit.path, unit.kind, self._image_reason, 1, stamp.size)
-            if len(self._sights) > MOST_SIGHTS and self._noticing is not self._waited_for:
-                self._waited_for = self._noticing  # not twice: while the ledger is locked, that would be for each image
-                wait((self._noticing,) if self._noticing else (), WRITING_SECONDS)
-                self._write_sights()
+            if len(self._sights) > MOST_SIGHTS:
+                self._let_ledger_catch_up()
         self.settle.observe(unit, stamp, quiet=self._quiet.image, now=now)
         for settled in self.settle.settled():
             self._read(settled, 1, partial(self._reader.image, settled.path, stamp))
@@ -177,6 +175,12 @@ class Intake:
         if missed and absence_is_proof():
             for start in range(0, len(missed), WRITTEN_TOGETHER):
                 self._ledger.submit(partial(_vanish_all, missed=missed[start : start + WRITTEN_TOGETHER]))
+
+    def _let_ledger_catch_up(self) -> None:
+        if self._noticing is not None and self._noticing is not self._waited_for:
+            self._waited_for = self._noticing  # not twice: while the ledger is locked, that would be for each image
+            wait((self._noticing,), WRITING_SECONDS)
+        self._write_sights()
 
     def _write_sights(self) -> None:
         if self._noticing is None or self._noticing.done():  # one piece a commit: a long one holds up all others
