@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 POINT = sys.argv.pop(1)
 CALLS = ("create_job", "batch_jobs", "details")
 
-_transaction, _move = Ledger.transaction, Ledger.move
+_transaction, _move, _move_all = Ledger.transaction, Ledger.move, Ledger.move_all
 _entered: set[str] = set()
 
 
@@ -52,6 +52,13 @@ def move(self: Ledger, job: int, now: Any, then: Any, *more: Any, **columns: Any
     _entered.add(str(then))
 
 
+def move_all(self: Ledger, now: Any, then: Any, moves: Any) -> None:
+    """Move as ever, and note the state."""
+    _move_all(self, now, then, moves)
+    if moves:
+        _entered.add(str(then))
+
+
 def wrapped(name: str) -> Any:
     """Return a method of the client that passes a point before and after its request."""
     method = getattr(Playment, name)
@@ -70,6 +77,7 @@ def wrapped(name: str) -> Any:
 if __name__ == "__main__":
     Ledger.transaction = transaction  # type: ignore[method-assign]
     Ledger.move = move  # type: ignore[method-assign]
+    Ledger.move_all = move_all  # type: ignore[method-assign]
     for each in CALLS:
         setattr(Playment, each, wrapped(each))
     main()
