@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.ledger import looks
 from agent.model import Kind, Stamp, is_utf8, join, shown
-from agent.plan import is_at_rest
+from agent.plan import fingerprint_of, is_at_rest
 from agent.settle import UnitKey
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Comparison:
         self._reads = reads
         self._again = again
 
-    def at_rest(self, listing: Listing, seen: bytes, now: float, rules: FolderRules) -> bool:
+    def at_rest(self, listing: Listing, seen: int, now: float, rules: FolderRules) -> bool:
         """Compare a folder with the ledger, by the rules that hold in it; return whether all in it is at rest."""
         kind = rules.kind_in(listing.folder, self._filters.kind(listing.folder))
         if rules.ignore:
@@ -87,7 +87,7 @@ class Comparison:
             self.miss(listing.folder, set(map(shown, files)), Kind.IMAGE, span)
         return at_rest
 
-    def _sequence_at_rest(self, listing: Listing, seen: bytes, now: float, rules: FolderRules) -> bool:
+    def _sequence_at_rest(self, listing: Listing, seen: int, now: float, rules: FolderRules) -> bool:
         """Compare a folder of frames with the ledger; return whether it is at rest."""
         unit = UnitKey(listing.folder, Kind.SEQUENCE)
         self.miss(listing.folder, {shown(listing.folder)} if listing.files else set(), Kind.SEQUENCE)
@@ -98,7 +98,7 @@ class Comparison:
             self._again(unit)
             return False
         row = None if unit in self._intake.settle else looks.newest(self._reads, unit)
-        if row is not None and is_at_rest(*row, seen):
+        if row is not None and is_at_rest(*row, fingerprint_of(listing.files)):
             return True
         self._intake.see_sequence(unit, listing, seen, now, rules)
         return False

@@ -17,7 +17,7 @@ from agent.filters import Name
 from agent.folder_settings import NAME, NO_FOLDERS
 from agent.ledger import looks
 from agent.model import Kind, is_utf8, join, parent
-from agent.plan import fingerprint_of, is_at_rest
+from agent.plan import is_at_rest
 from agent.settle import UnitKey
 from agent.watcher import MANY_NAMES
 
@@ -77,7 +77,7 @@ class Detector:
         self._absence_is_proof = absence_is_proof
         self._cover = cover
         self._folders: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
-        self._rest: dict[str, tuple[bytes, FolderRules]] = {}  # the listing of a folder in which all is at rest
+        self._rest: dict[str, tuple[int, FolderRules]] = {}  # the listing of a folder in which all is at rest
         self._folder_settings = folders
         self._agenda = Agenda()
         self._again: set[UnitKey] = set()
@@ -242,7 +242,7 @@ class Detector:
             if subfolder not in self._folders:
                 self._folders[subfolder] = None
                 self._agenda.want(subfolder, now)
-        seen = fingerprint_of(listing.files)
+        seen = listing.fingerprint
         listed, compared = self._monotonic(), self._cpu()  # comparing may wait for the ledger: that is no work
         if self._rest.get(folder) != (seen, rules):
             if self._comparison.at_rest(listing, seen, now, rules):

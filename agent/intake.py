@@ -127,7 +127,7 @@ class Intake:
             self._read(settled, 1, partial(self._reader.image, settled.path, stamp))
 
     def see_sequence(
-        self, unit: UnitKey, listing: Listing, fingerprint: bytes, now: float, rules: FolderRules = NOTHING
+        self, unit: UnitKey, listing: Listing, fingerprint: int, now: float, rules: FolderRules = NOTHING
     ) -> None:
         """Take a look at a folder of frames that is not at rest."""
         if self._seen is not None:

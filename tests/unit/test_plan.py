@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from agent.model import Entry, Frame, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait
+from agent.model import Entry, Frame, Hold, Keep, Kind, Listing, LookUp, Move, Queue, Refuse, Stamp, Times, Unit, Wait
 from agent.plan import Known, Rules, best_twin, decide, describe_change, fingerprint, is_at_rest
 from agent.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RULES = Rules("{path}~{digest}", "host1")
 OLD, NEW = "a" * 64, "b" * 64
@@ -111,6 +116,13 @@ def test_a_fingerprint_tells_every_difference_but_the_order() -> None:
     ]
     assert len({fingerprint(entries), *map(fingerprint, others)}) == 7
     assert fingerprint([Entry("\udcff", stamp)]) != fingerprint([Entry("\udcfe", stamp)])
+
+    def quick(entries: Iterable[Entry]) -> int:
+        files = tuple((name, *stamp) for name, stamp in entries)
+        return Listing("s", Times(0, 0), files, (), (), marker=False).fingerprint
+
+    assert quick(entries) == quick(reversed(entries))
+    assert len({quick(entries), *map(quick, others)}) == 7
 
 
 @pytest.mark.parametrize("state", list(State))
