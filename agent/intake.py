@@ -122,7 +122,8 @@ class Intake:
             self._sights[unit] = Sight(unit.path, unit.kind, self._image_reason, 1, stamp.size)
             if len(self._sights) > MOST_SIGHTS:
                 self._let_ledger_catch_up()
-        self.settle.observe(unit, stamp, quiet=self._quiet.image, now=now)
+        # A number keeps 160 bytes less than the stamp; whether it is the very file is asked again when it is read.
+        self.settle.observe(unit, hash(stamp), quiet=self._quiet.image, now=now)
         for settled in self.settle.settled():
             self._read(settled, 1, partial(self._reader.image, settled.path, stamp))
 
@@ -138,7 +139,7 @@ class Intake:
         self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes)
         self.settle.observe(unit, fingerprint, quiet=quiet, now=now, blocked_until=blocked_until)
         for settled in self.settle.settled():
-            self._read(settled, len(listing.files), partial(self._reader.sequence, settled.path, listing.images))
+            self._read(settled, len(listing.files), partial(self._reader.sequence, settled.path, listing.entries()))
 
     def miss(self, unit: UnitKey) -> None:
         """Take note that a listing does not show a unit that it should."""

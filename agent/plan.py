@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from marshal import dumps
 from typing import TYPE_CHECKING
 
@@ -55,16 +56,20 @@ def fingerprint_of(files: Iterable[File]) -> bytes:
     marshal's version 2 is a plain, stable encoding of tuples of text and integers, and four times faster than any
     other in the standard library; later versions depend on reference counts.
     """
-    ordered = sorted(files)
-    digest = sha256()
-    for start in range(0, len(ordered), HASHED_TOGETHER):  # in pieces: a copy of 100,000 files is 20 MiB
-        digest.update(dumps(ordered[start : start + HASHED_TOGETHER], 2))
-    return digest.digest()[:16]
+    return _fingerprint(sorted(files))
 
 
 def fingerprint(entries: Iterable[Entry]) -> bytes:
     """Return the `fingerprint_of` files that are at hand as entries."""
-    return fingerprint_of((name, *stamp) for name, stamp in entries)
+    return _fingerprint((name, *stamp) for name, stamp in sorted(entries))
+
+
+def _fingerprint(ordered: Iterable[File]) -> bytes:
+    files = iter(ordered)
+    digest = sha256()
+    while piece := list(islice(files, HASHED_TOGETHER)):  # in pieces: a copy of 100,000 files is 20 MiB
+        digest.update(dumps(piece, 2))
+    return digest.digest()[:16]
 
 
 def is_at_rest(state: State, known: Stamp | bytes | None, seen: Stamp | bytes) -> bool:
