@@ -19,6 +19,7 @@ MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
 """States of rows that a moved unit may take along; the others have nothing that is worth keeping."""
 
 MOST_TWINS = 64
+ASKED_TOGETHER = 1000
 
 
 def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
@@ -65,14 +66,16 @@ def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[i
     """
     states = (*SENT, State.IGNORED)
     marks = ", ".join("?" * len(states))
-    files = json.dumps([(shown(frame.path), frame.stamp.inode, frame.digest) for frame in unit.frames])
-    yield from sql.execute(
-        "select jobs.id, frames.path, frames.inode from json_each(?) as file "  # noqa: S608 (question marks only)
-        "cross join frames on frames.inode = file.value ->> 1 join jobs on jobs.id = frames.job "
-        "where frames.digest = file.value ->> 2 and frames.path <> file.value ->> 0 "
-        f"and kind <> ? and state in ({marks})",
-        (files, unit.kind, *states),
-    )
+    for start in range(0, len(unit.frames), ASKED_TOGETHER):  # of 100,000 at once the text alone would be 12 MiB
+        piece = unit.frames[start : start + ASKED_TOGETHER]
+        files = json.dumps([(shown(frame.path), frame.stamp.inode, frame.digest) for frame in piece])
+        yield from sql.execute(
+            "select jobs.id, frames.path, frames.inode from json_each(?) as file "  # noqa: S608 (question marks only)
+            "cross join frames on frames.inode = file.value ->> 1 join jobs on jobs.id = frames.job "
+            "where frames.digest = file.value ->> 2 and frames.path <> file.value ->> 0 "
+            f"and kind <> ? and state in ({marks})",
+            (files, unit.kind, *states),
+        )
 
 
 def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
