@@ -127,6 +127,7 @@ def test_the_connection_is_made_to_the_address_that_was_checked(monkeypatch: pyt
 
         monkeypatch.setattr("agent.download.socket.getaddrinfo", resolve)
         monkeypatch.setattr("agent.download.is_public", lambda _address: True)
+        monkeypatch.setattr("agent.download.CONNECT_SECONDS", 1.0)  # the server never begins with TLS
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.delenv(name, raising=False)
         with pytest.raises(TryLater):
