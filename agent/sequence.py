@@ -116,18 +116,21 @@ def _missing(listed: list[str], more: int, numbering: str) -> str | None:
 
 def _clashes(ordered: list[str], pieces: list[list[str]]) -> tuple[str, ...]:
     """Return sentences about frames that differ in no more than leading zeros or the extension."""
+    if len(set(map(_clash_key, pieces))) == len(ordered):  # a list for each of 100,000 names would take 20 MiB
+        return ()
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, stem in zip(ordered, pieces, strict=True):
-        key = (*stem[::2], *(digits.lstrip("0") for digits in stem[1::2]))
-        groups.setdefault(key, []).append(name)
-    if len(groups) == len(ordered):
-        return ()
+        groups.setdefault(_clash_key(stem), []).append(name)
     clashes = [group for group in groups.values() if len(group) > 1]
     sentences = [_clash(group) for group in clashes[:_LISTED_CLASHES]]
     rest = len(clashes) - _LISTED_CLASHES
     if rest > 0:
         sentences.append(f"{rest} more numbers or names are used twice in this folder")
     return tuple(sentences)
+
+
+def _clash_key(stem: list[str]) -> tuple[str, ...]:
+    return (*stem[::2], *(digits.lstrip("0") for digits in stem[1::2]))
 
 
 def _clash(names: list[str]) -> str:
