@@ -4,66 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import threading
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.listening import Listening
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
 
     Script = Callable[["Scripted", socket.socket], None]
 
 
-class Scripted:
+class Scripted(Listening):
     """Reads requests, keeping each one's head in `heads`, and lets `script` answer on the connection.
 
     The connection is kept alive until the script or the client closes it. `stopping` ends scripts that wait.
     """
 
     def __init__(self, script: Script) -> None:
+        super().__init__()
         self.heads: list[str] = []
         self.connections = 0
         self.stopping = threading.Event()
         self._script = script
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, name="scripted")]
 
-    def __enter__(self) -> Self:
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stopping.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join()
-        for connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads[1:]:
-            thread.join()
-        self._listener.close()
+        super().__exit__(*exception)
 
-    @property
-    def port(self) -> int:
-        port: int = self._listener.getsockname()[1]
-        return port
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(connection)
-            thread = threading.Thread(target=self._serve, args=(connection,), name="scripted connection")
-            self._threads.append(thread)
-            thread.start()
+    def accepted(self, connection: socket.socket) -> None:
+        self.connections += 1
+        self.in_thread(partial(self._serve, connection))
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):

@@ -22,7 +22,7 @@ from agent.sandbox import Sandbox
 from agent.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from agent.config import Settings
@@ -212,17 +212,16 @@ def rows(ledger: Path, path: str) -> list[dict[str, Any]]:
     return query(ledger, "select * from jobs where path = ? order by id", path)
 
 
+def run(command: Sequence[str], *, environ: dict[str, str], cwd: Path | str) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(
+        command, env={**os.environ, **environ}, cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 def command(*arguments: str, environ: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the agent to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "agent", *arguments],
-        env={**os.environ, **environ},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run([sys.executable, "-m", "agent", *arguments], environ=environ, cwd=cwd)
 
 
 @contextlib.contextmanager

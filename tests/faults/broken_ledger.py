@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import eventually
+from tests.support import eventually, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,13 +46,6 @@ def running(command: list[str], *, environ: dict[str, str], cwd: Path) -> Iterat
             if process.poll() is None:
                 process.kill()
             process.wait()
-
-
-def run(command: list[str], *, environ: dict[str, str], cwd: Path | str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(
-        command, env={**os.environ, **environ}, cwd=cwd, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def query_in(pid: int, ledger: Path, sql: str) -> list[list[Any]]:

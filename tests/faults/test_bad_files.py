@@ -8,7 +8,6 @@ import random
 import shutil
 import socket
 import struct
-import subprocess
 import sys
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import pytest
 from PIL import Image as Pillow
 
 from agent import logs
-from tests.support import Agent, Playment, environ, image, rows, settings, write
+from tests.support import Agent, Playment, environ, image, rows, run, settings, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,17 +183,9 @@ def test_a_file_that_only_its_owner_may_read(tmp_path: Path) -> None:
         ]
         log = ""
         for turn in (1, 2):
-            run = subprocess.run(
-                once,
-                env={**os.environ, **surroundings},
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            log += run.stderr
-            assert run.returncode == 1, run.stderr
+            done = run(once, environ=surroundings, cwd=tmp_path)
+            log += done.stderr
+            assert done.returncode == 1, done.stderr
             if turn == 1:
                 for unit, word in (("theirs.jpg", "it may not be read"), ("drive", "frame_2.jpg: it may not be read")):
                     (row,) = rows(tmp_path / "ledger.db", unit)

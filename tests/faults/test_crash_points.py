@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from agent.sandbox import Faults
-from tests.support import Playment, command, environ, frames, image, query, write
+from tests.support import Playment, command, environ, frames, image, query, run, write
 
 DRIVER = Path(__file__).with_name("crashing.py")
 STATES = ("pending", "submitting", "submitted", "invalid")
@@ -27,15 +25,7 @@ ADOPTION = ("before batch_jobs", "after batch_jobs", "before details", "after de
 
 def crash(point: str, settings: dict[str, str], place: Path) -> None:
     """Run the agent until it dies at the point; it must have come there."""
-    done = subprocess.run(
-        [sys.executable, str(DRIVER), point, "run", "--once"],
-        env={**os.environ, **settings},
-        cwd=place,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run([sys.executable, str(DRIVER), point, "run", "--once"], environ=settings, cwd=place)
     assert done.returncode == -signal.SIGKILL, f"{point} was not reached: {done.stderr}"
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import pytest
 
 from agent.service import Service
 from tests.fakes import Scripted, http
-from tests.support import Agent, Playment, command, environ, eventually, image, process, rows, settings, write
+from tests.support import Agent, Playment, command, environ, eventually, image, process, rows, run, settings, write
 
 if TYPE_CHECKING:
     import socket
@@ -135,15 +134,7 @@ def test_it_is_in_no_traceback(tmp_path: Path) -> None:
         "    print(*report.format(chain=True))\n"
         "raise RuntimeError(chosen)\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, **surroundings},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    ran = run([sys.executable, "-c", program], environ=surroundings, cwd=tmp_path)
     assert "RuntimeError" in ran.stderr
     assert "TryLater" in ran.stderr
     assert "s3cret" not in ran.stdout + ran.stderr

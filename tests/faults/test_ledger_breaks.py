@@ -12,8 +12,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.broken_ledger import AGENT, failing, in_namespace, needs_root, query_in, run, running
-from tests.support import Agent, Playment, command, environ, eventually, image, process, query, rows, settings, write
+from tests.faults.broken_ledger import AGENT, failing, in_namespace, needs_root, query_in, running
+from tests.support import (
+    Agent,
+    Playment,
+    command,
+    environ,
+    eventually,
+    image,
+    process,
+    query,
+    rows,
+    run,
+    settings,
+    write,
+)
 
 if TYPE_CHECKING:
     import subprocess

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,7 +13,7 @@ from agent.demo.store import Store
 from agent.errors import TryLater
 from tests.integration.s3 import frame, keys, publisher, settings_for
 from tests.relay import Relay
-from tests.support import Agent, Playment, environ, eventually, frames, image, settings, write
+from tests.support import Agent, Playment, environ, eventually, frames, image, run, settings, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,17 +64,13 @@ def test_a_clock_that_is_off_blocks_and_says_so(tmp_path: Path, hours: str) -> N
     with Store(tmp_path / "weed") as store, Playment() as playment:
         given = environ(tmp_path, playment.url, **settings_for(store.url, "p"))
         write(tmp_path / "inbox" / "a.jpg", image())
-        run = subprocess.run(
+        done = run(
             ["faketime", "-f", hours, sys.executable, "-m", "agent", "run", "--once"],
-            env={**os.environ, **given, "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+            environ={**given, "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
             cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
         )
-        assert run.returncode == 3
-        assert "this machine's clock is off: set it" in run.stderr
+        assert done.returncode == 3
+        assert "this machine's clock is off: set it" in done.stderr
         assert playment.jobs == []
 
 

@@ -23,7 +23,7 @@ from agent.publishers.probe import Probe
 from tests.integration.s3 import AWS, frame, keys, publisher, settings_for
 from tests.integration.test_base_url import ODD_FOLDERS, ODD_NAMES
 from tests.relay import Relay
-from tests.support import Agent, Playment, environ, eventually, frames, image, query, settings, write
+from tests.support import Agent, Playment, environ, eventually, frames, image, query, run, settings, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -411,15 +411,7 @@ def test_an_agent_that_is_killed_goes_on_where_it_stopped(store: Store, tmp_path
 def test_without_the_extra_one_sentence_says_what_to_do(tmp_path: Path) -> None:
     program = "import sys; sys.modules['obstore'] = None; from agent.__main__ import main; main()"
     given = environ(tmp_path, "http://127.0.0.1:9", **settings_for("http://127.0.0.1:9", "p"))
-    done = subprocess.run(
-        [sys.executable, "-c", program, "run", "--once"],
-        env={**os.environ, **given},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run([sys.executable, "-c", program, "run", "--once"], environ=given, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
         "playment-agent: PUBLISH_TO is an object store, and what uploads to it is not installed: "

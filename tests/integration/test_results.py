@@ -169,14 +169,19 @@ def test_only_completed_jobs_are_fetched(tmp_path: Path, sent: dict[str, str], p
     assert [row["state"] for row in states] == ["completed", "submitted", "submitted"]
 
 
+def hang(agent: Agent, playment: Annotating) -> None:
+    """Have the agent fetch the result of `a.jpg`, which does not come."""
+    write(agent.inbox / "a.jpg", image(1))
+    agent.becomes("a.jpg", "submitted")
+    playment.before_signed.clear()
+    annotate(playment, "a.jpg")
+    eventually(lambda: playment.fetches)
+
+
 def test_the_running_agent_fetches_beside_sending(tmp_path: Path, playment: Annotating) -> None:
     env = setup(tmp_path, playment)
     with Agent(settings(tmp_path, playment.url, **env)) as agent:
-        write(agent.inbox / "a.jpg", image(1))
-        agent.becomes("a.jpg", "submitted")
-        playment.before_signed.clear()
-        annotate(playment, "a.jpg")
-        eventually(lambda: playment.fetches)
+        hang(agent, playment)
         # The fetch hangs; noticing and sending go on.
         write(agent.inbox / "b.jpg", image(2))
         agent.becomes("b.jpg", "submitted")
@@ -402,11 +407,7 @@ def test_without_a_folder_the_command_says_so(tmp_path: Path, playment: Annotati
 def test_a_stop_does_not_wait_for_a_result_that_hangs(tmp_path: Path, playment: Annotating) -> None:
     env = setup(tmp_path, playment)
     with Agent(settings(tmp_path, playment.url, **env)) as agent:
-        write(agent.inbox / "a.jpg", image(1))
-        agent.becomes("a.jpg", "submitted")
-        playment.before_signed.clear()
-        annotate(playment, "a.jpg")
-        eventually(lambda: playment.fetches)
+        hang(agent, playment)
         started = time.monotonic()
         assert agent.stop() == 0
         assert time.monotonic() - started < 10
