@@ -60,9 +60,9 @@ class Agenda:
                 continue
             del self._listed_at[folder]
             first, last = self._stirred.get(folder, (at, -math.inf))
-            quiet_at = min(last + LULL, first + PATIENCE)
-            if quiet_at > now:
-                self._put(folder, quiet_at)
+            not_yet = max(min(last + LULL, first + PATIENCE), self._not_before.get(folder, now))
+            if not_yet > now:  # it was stirred again, or wanted while it was being listed
+                self._put(folder, not_yet)
                 continue
             self._stirred.pop(folder, None)
             return folder

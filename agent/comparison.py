@@ -6,6 +6,8 @@ A listing is the truth; what looks like its row is at rest and costs nothing mor
 from __future__ import annotations
 
 import logging
+from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.ledger import looks
@@ -15,34 +17,52 @@ from agent.settle import UnitKey
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
     from agent.filters import Filters
     from agent.folder_settings import FolderRules
     from agent.intake import Intake
-    from agent.model import Listing
+    from agent.model import File, Listing
 
 log = logging.getLogger(__name__)
 
-COMPARED_TOGETHER = 5000
+COMPARED_TOGETHER = 500
+"""Images that are compared with their rows in one go,"""
+SORTED_TOGETHER = 5000
+"""and that are sorted in one go: five milliseconds each."""
 
 
 class Comparison:
     """Compares listings and gives what is not at rest to the intake.
 
-    `again` is told of a unit that is to be looked at once more when it has been read.
+    `again` is told of a unit that is to be looked at once more when it has been read. `monotonic` gives the seconds
+    of a listing's `started`; `absence_is_proof` tells whether what is not listed was deleted. `looked_at` is to hold
+    the units that were looked at since the listing that is compared began: what it says of them is old.
     """
 
     def __init__(
-        self, filters: Filters, intake: Intake, reads: sqlite3.Connection, again: Callable[[UnitKey], None]
+        self,
+        filters: Filters,
+        intake: Intake,
+        reads: sqlite3.Connection,
+        again: Callable[[UnitKey], None],
+        *,
+        monotonic: Callable[[], float],
+        absence_is_proof: Callable[[], bool],
     ) -> None:
         self._filters = filters
         self._intake = intake
         self._reads = reads
         self._again = again
+        self._monotonic = monotonic
+        self._absence_is_proof = absence_is_proof
+        self.looked_at: set[UnitKey] = set()
 
-    def at_rest(self, listing: Listing, seen: int, now: float, rules: FolderRules) -> bool:
-        """Compare a folder with the ledger, by the rules that hold in it; return whether all in it is at rest."""
+    def compare(self, listing: Listing, seen: int, rules: FolderRules, started: float) -> Generator[None, None, bool]:
+        """Compare a folder with the ledger, by the rules that hold in it; return whether all in it is at rest.
+
+        Yields now and then, so that the caller can do other things between.
+        """
         kind = rules.kind_in(listing.folder, self._filters.kind(listing.folder))
         if rules.ignore:
             for unit in looks.unsent_in(self._reads, listing.folder, looks.Span()):
@@ -51,9 +71,9 @@ class Comparison:
                 self._intake.leave_alone(unit, rules.why_ignored)
             return True
         if kind is Kind.IMAGE and rules.problem is None:
-            return self._images_at_rest(listing, now)
+            return (yield from self._images_at_rest(listing))
         if kind is Kind.SEQUENCE and rules.why_held(len(listing.files)) is None:
-            return self._sequence_at_rest(listing, seen, now, rules)
+            return self._sequence_at_rest(listing, seen, started, rules)
         return self._held(listing, kind, rules)
 
     def _held(self, listing: Listing, kind: Kind, rules: FolderRules) -> bool:
@@ -70,24 +90,32 @@ class Comparison:
         self.miss(listing.folder, {shown(unit.path) for unit in units}, kind)
         return not any(unit in self._intake.busy for unit in units)
 
-    def _images_at_rest(self, listing: Listing, now: float) -> bool:
+    def _images_at_rest(self, listing: Listing) -> Generator[None, None, bool]:
         """Compare a folder of single images with the ledger; return whether all of them are at rest."""
         self._intake.settle.forget(UnitKey(listing.folder, Kind.SEQUENCE))
+        is_proof = self._absence_is_proof()  # now, too: a slice is compared long after it was listed
         at_rest = True
-        for span, files in _pieces(listing):
-            known = looks.images_in(self._reads, listing.folder, span)
+        alike, key = _told_apart(listing)
+        runs = []
+        for start in range(0, len(alike), SORTED_TOGETHER):
+            runs.append(sorted(alike[start : start + SORTED_TOGETHER], key=key))
+            yield
+        for span, files in _pieces(listing.folder, merge(*runs, key=key)):
+            known, now = looks.images_in(self._reads, listing.folder, span), self._monotonic()
             for path, stamp in files.items():
                 unit = UnitKey(path, Kind.IMAGE)
                 row = known.get(shown(path))
-                if unit in self._intake.busy:
-                    at_rest = False
-                elif unit in self._intake.settle or row is None or not is_at_rest(*row, stamp):
+                if unit in self._intake.busy or unit in self._intake.settle or unit in self.looked_at:
+                    at_rest = False  # what waits is looked at when it is due
+                elif row is None or not is_at_rest(*row, stamp):
                     at_rest = False
                     self._intake.see_image(unit, stamp, now)
-            self.miss(listing.folder, set(map(shown, files)), Kind.IMAGE, span)
+            if is_proof:
+                self.miss(listing.folder, set(map(shown, files)), Kind.IMAGE, span)
+            yield
         return at_rest
 
-    def _sequence_at_rest(self, listing: Listing, seen: int, now: float, rules: FolderRules) -> bool:
+    def _sequence_at_rest(self, listing: Listing, seen: int, started: float, rules: FolderRules) -> bool:
         """Compare a folder of frames with the ledger; return whether it is at rest."""
         unit = UnitKey(listing.folder, Kind.SEQUENCE)
         self.miss(listing.folder, {shown(listing.folder)} if listing.files else set(), Kind.SEQUENCE)
@@ -100,34 +128,46 @@ class Comparison:
         row = None if unit in self._intake.settle else looks.newest(self._reads, unit)
         if row is not None and is_at_rest(*row, fingerprint_of(listing.files)):
             return True
-        self._intake.see_sequence(unit, listing, seen, now, rules)
+        self._intake.see_sequence(unit, listing, seen, started, rules, took=self._monotonic() - started)
         return False
 
     def miss(self, folder: str, present: set[str], kind: Kind, span: looks.Span = looks.Span()) -> None:  # noqa: B008
         """Note the unsent units of a folder that its listing does not show, or shows as another kind."""
         for unit in looks.unsent_in(self._reads, folder, span):
-            if unit.kind is not kind or unit.path not in present:
+            if (unit.kind is not kind or unit.path not in present) and unit not in self.looked_at:
                 self._intake.miss(unit)
 
+    def miss_folder(self, folder: str) -> None:
+        """Note the unsent units in and below a folder that is not there any more."""
+        for name in looks.folders_below(self._reads, folder):
+            self.miss(name, set(), Kind.SEQUENCE)
+        for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
+            self._intake.miss(unit)
 
-def _pieces(listing: Listing) -> Iterator[tuple[looks.Span, dict[str, Stamp]]]:
+
+def _told_apart(listing: Listing) -> tuple[Sequence[File], Callable[[File], str] | None]:
+    """Return the images that the ledger can tell from each other, and by what to sort them as it does."""
+    if all(is_utf8(file[0]) for file in listing.files):
+        return listing.files, None
+    apart = set(told_apart({join(listing.folder, file[0]) for file in listing.files}))
+    files = [file for file in listing.files if join(listing.folder, file[0]) in apart]
+    return files, lambda file: shown(file[0])
+
+
+def _pieces(folder: str, ordered: Iterator[File]) -> Iterator[tuple[looks.Span, dict[str, Stamp]]]:
     """Cut the images of a folder into pieces, paths with stamps, whose spans together cover all paths there can be.
 
     Comparing 100,000 images with their rows at once would take 60 MiB.
     """
-    files = sorted(listing.files, key=lambda file: shown(file[0]))
-    if not all(is_utf8(file[0]) for file in files):
-        apart = set(told_apart({join(listing.folder, file[0]) for file in files}))
-        files = [file for file in files if join(listing.folder, file[0]) in apart]
-    after, start = "", 0
+    after, piece = "", list(islice(ordered, COMPARED_TOGETHER))
     while True:
-        piece = {join(listing.folder, name): Stamp(*stamp) for name, *stamp in files[start : start + COMPARED_TOGETHER]}
-        start += COMPARED_TOGETHER
-        if start >= len(files):
-            yield looks.Span(after), piece
+        files = {join(folder, name): Stamp(*stamp) for name, *stamp in piece}
+        piece = list(islice(ordered, COMPARED_TOGETHER))
+        if not piece:
+            yield looks.Span(after), files
             return
-        upto = shown(next(reversed(piece)))
-        yield looks.Span(after, upto), piece
+        upto = shown(next(reversed(files)))
+        yield looks.Span(after, upto), files
         after = upto
 
 

@@ -6,16 +6,16 @@ never waits: the service calls `turn` in a loop.
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import TYPE_CHECKING
 
 from agent.agenda import Agenda
-from agent.comparison import Comparison, told_apart
+from agent.comparison import Comparison
 from agent.errors import FolderUnavailable
 from agent.filters import Name
 from agent.folder_settings import NAME, NO_FOLDERS
 from agent.ledger import looks
+from agent.lister import Lister
 from agent.model import Kind, is_utf8, join, parent
 from agent.plan import is_at_rest
 from agent.settle import UnitKey
@@ -26,20 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.filters import Filters
-    from agent.folder_settings import FolderRules, Folders
+    from agent.folder_settings import Folders
     from agent.intake import Finished, Intake
-    from agent.model import Times
     from agent.scanner import Scanner
     from agent.watcher import Noticed
 
-log = logging.getLogger(__name__)
-
-TURN_SECONDS = 0.2
-"""How long a turn goes on listing before it lets other things have theirs."""
-UNAVAILABLE_RETRY = 5.0
-CLEAN_AGE = 2.0
-"""A folder's times are trusted where they were this old, in seconds, before it was listed: two changes may share one
-tick of the clock."""
+LOOKING_SECONDS = 0.2
+"""How long a turn goes on looking at single images that are due,"""
+LISTING_SECONDS = 0.02
+"""and listing folders, before events have theirs."""
 WRITE_AGAIN = 0.01
 
 
@@ -71,44 +66,45 @@ class Detector:
         self._intake = intake
         self._reads = reads
         self._fed = fed
-        self._wall = wall
         self._monotonic = monotonic
-        self._cpu = cpu
         self._absence_is_proof = absence_is_proof
-        self._cover = cover
-        self._folders: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
-        self._rest: dict[str, tuple[int, FolderRules]] = {}  # the listing of a folder in which all is at rest
         self._folder_settings = folders
         self._agenda = Agenda()
         self._again: set[UnitKey] = set()
-        self._comparison = Comparison(filters, intake, reads, self._again.add)
-        self._unavailable: set[str] = set()
+        self._lister = Lister(
+            scanner,
+            self._agenda,
+            Comparison(filters, intake, reads, self._again.add, monotonic=monotonic, absence_is_proof=absence_is_proof),
+            folders,
+            wall=wall,
+            monotonic=monotonic,
+            cpu=cpu,
+            cover=cover,
+        )
 
     @property
     def folders(self) -> int:
         """How many folders are known."""
-        return len(self._folders)
+        return len(self._lister.times)
 
     @property
     def unavailable(self) -> int:
         """How many folders could not be listed when it was last tried: what is in them is not known."""
-        return len(self._unavailable)
+        return len(self._lister.unavailable)
 
     def is_scanning(self, now: float) -> bool:
         """Tell whether folders wait to be listed now."""
         at = self._agenda.next_at()
-        return at is not None and at <= now
+        return self._lister.is_under_way or (at is not None and at <= now)
 
     def rescan(self, now: float) -> None:
         """List every known folder, and find those that are not known."""
-        for folder in ("", *self._folders):
+        for folder in ("", *self._lister.times):
             self._agenda.want(folder, now, hurry=False)
 
     def sweep(self, now: float) -> None:
         """List the folders whose times have changed, or are too fresh to be trusted."""
-        fresh = [folder for folder, times in self._folders.items() if times is None]
-        trusted = {folder: times for folder, times in self._folders.items() if times is not None}
-        for folder in (*fresh, *self._scanner.sweep(trusted)):
+        for folder in self._scanner.sweep(self._lister.times):
             self._agenda.want(folder, now, hurry=False)
 
     def noticed(self, events: Iterable[Noticed], now: float) -> None:
@@ -116,7 +112,9 @@ class Detector:
         for event in events:
             folders, files = event.take()
             for folder in filter(self._enters, folders):
-                if folder in self._folders:  # it may have been moved away and back: no folder in it is watched then
+                if (
+                    folder in self._lister.times
+                ):  # it may have been moved away and back: no folder in it is watched then
                     self._want_all(folder, now)
                 self._agenda.stir(folder, now)
             for folder, names in files.items():
@@ -130,7 +128,7 @@ class Detector:
         kinds = {name: self._filters.classify(name) for name in names}
         if self._kind(folder, now) is Kind.IMAGE:
             images = [join(folder, name) for name, kind in kinds.items() if kind is Name.IMAGE]
-            if len(names) > MANY_NAMES or folder not in self._folders or not all(map(is_utf8, images)):
+            if len(names) > MANY_NAMES or folder not in self._lister.times or not all(map(is_utf8, images)):
                 self._agenda.stir(folder, now)
             else:
                 for path in images:
@@ -142,7 +140,8 @@ class Detector:
     def look(self, unit: UnitKey, now: float) -> None:
         """Look at a unit that somebody says has changed."""
         folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
-        self._rest.pop(folder, None)
+        self._lister.stirs(folder)
+        self._lister.looked_at(unit)
         if unit.kind is Kind.IMAGE and self._kind(folder, now) is Kind.IMAGE:
             self._look_at_image(unit, now)
         elif unit in self._intake.busy:
@@ -165,39 +164,31 @@ class Detector:
 
     def turn(self, now: float) -> float:
         """Do what is due; return the monotonic time of the next turn unless something comes before."""
-        while self._has_time(now) and self._intake.room and (due := self._intake.settle.due(now, 1)):
-            if due[0].kind is Kind.IMAGE:
-                self._look_at_image(due[0], now)
-            else:
-                self._agenda.want(due[0].path, now)
-                self._list_next(now)  # one by one: a long sequence leaves no room to read the next
-        while self._has_time(now) and self._list_next(now):
-            pass
+        while self._monotonic() - now < LOOKING_SECONDS and (due := self._due(Kind.IMAGE, now)):
+            self._look_at_image(due[0], now)
+        if not self._lister.is_under_way:  # one by one: a long sequence leaves no room to read the next
+            for unit in self._due(Kind.SEQUENCE, now):
+                self._agenda.want(unit.path, now)
+        while self._monotonic() - now < LISTING_SECONDS and self._lister.go_on(now):
+            self._fed()
         self._intake.flush(self._absence_is_proof)
+        kinds = [kind for kind in Kind if self._intake.has_room(kind)]  # what is read makes room, and tells
         deadlines = [
-            self._intake.settle.next_deadline() if self._intake.room else None,  # what is read makes room, and tells
-            self._agenda.next_at(),
+            self._intake.settle.next_deadline(kinds),
+            now if self._lister.is_under_way else self._agenda.next_at(),
             now + WRITE_AGAIN if self._intake.unwritten else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
 
-    def _has_time(self, now: float) -> bool:
-        return self._monotonic() - now < TURN_SECONDS
-
-    def _list_next(self, now: float) -> bool:
-        """List the folder whose turn it is; return whether there was one."""
-        folder = self._agenda.take(now)
-        if folder is None:
-            return False
-        self._list(folder, now)
-        self._fed()
-        return True
+    def _due(self, kind: Kind, now: float) -> list[UnitKey]:
+        return self._intake.settle.due(now, 1, (kind,)) if self._intake.has_room(kind) else []
 
     def _look_at_image(self, unit: UnitKey, now: float) -> None:
         if unit in self._intake.busy:
             self._again.add(unit)
             return
         folder = parent(unit.path)
+        self._lister.looked_at(unit)
         try:
             stamp = self._scanner.stamp(unit.path)
             rules = self._folder_settings.of(folder)
@@ -205,7 +196,7 @@ class Detector:
             self._agenda.want(folder, now)  # which says so, and tries again until it can be told
             return
         if rules.is_stop or rules.kind_in(folder, Kind.IMAGE) is not Kind.IMAGE:
-            self._rest.pop(folder, None)
+            self._lister.stirs(folder)
             self._intake.settle.forget(unit)
             self._agenda.want(folder, now)
             return
@@ -214,44 +205,11 @@ class Detector:
             if known is not None and is_at_rest(*known, stamp):
                 return
         # Not all is at rest in its folder now, though a listing may show what it did before this file came.
-        self._rest.pop(parent(unit.path), None)
+        self._lister.stirs(folder)
         if stamp is None:
-            self._agenda.want(parent(unit.path), now)  # only a listing can tell that it is gone
+            self._agenda.want(folder, now)  # only a listing can tell that it is gone
         else:
             self._intake.see_image(unit, stamp, now)
-
-    def _list(self, folder: str, now: float) -> None:
-        """List a folder and compare it with the ledger and with what waits."""
-        started, started_by_clock = self._monotonic(), self._wall()
-        self._cover(folder)  # before it is looked into, so that nothing falls between
-        try:
-            rules = self._folder_settings.of(folder)
-            listing = self._scanner.list(folder, rules.ready_marker)
-        except FolderUnavailable as error:
-            level = logging.DEBUG if folder in self._unavailable else logging.WARNING  # once, not for months
-            log.log(level, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
-            self._agenda.spare(folder, now + UNAVAILABLE_RETRY)
-            self._unavailable.add(folder)
-            self._agenda.want(folder, now)
-            return
-        self._unavailable.discard(folder)
-        if listing is None:
-            self._folder_is_gone(folder)
-            return
-        for subfolder in told_apart(listing.subfolders):
-            if subfolder not in self._folders:
-                self._folders[subfolder] = None
-                self._agenda.want(subfolder, now)
-        seen = listing.fingerprint
-        listed, compared = self._monotonic(), self._cpu()  # comparing may wait for the ledger: that is no work
-        if self._rest.get(folder) != (seen, rules):
-            if self._comparison.at_rest(listing, seen, now, rules):
-                self._rest[folder] = (seen, rules)
-            else:
-                self._rest.pop(folder, None)
-        is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
-        self._folders[folder] = listing.times if is_old else None
-        self._agenda.listed(folder, now, listed - started + self._cpu() - compared)
 
     def _enters(self, folder: str) -> bool:
         return all(self._filters.enters(part) for part in folder.split("/") if part)
@@ -259,7 +217,7 @@ class Detector:
     def _want_all(self, folder: str, now: float) -> None:
         """Have a folder and all below it listed."""
         below = f"{folder}/" if folder else ""
-        for known in (folder, *(known for known in self._folders if known.startswith(below))):
+        for known in (folder, *(known for known in self._lister.times if known.startswith(below))):
             self._agenda.want(known, now)
 
     def _kind(self, folder: str, now: float) -> Kind:
@@ -270,14 +228,3 @@ class Detector:
         except FolderUnavailable:
             self._agenda.want(folder, now)
             return otherwise
-
-    def _folder_is_gone(self, folder: str) -> None:
-        for name in [name for name in self._folders if name == folder or name.startswith(f"{folder}/")]:
-            del self._folders[name]
-            self._unavailable.discard(name)
-            self._rest.pop(name, None)
-            self._agenda.forget(name)
-        for name in looks.folders_below(self._reads, folder):
-            self._comparison.miss(name, set(), Kind.SEQUENCE)
-        for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
-            self._intake.miss(unit)

@@ -17,7 +17,7 @@ from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
 from agent.folder_settings import NOTHING
 from agent.ledger import folder_stops, kin, units
 from agent.ledger.units import Sight
-from agent.model import shown
+from agent.model import Kind, shown
 from agent.settle import Settle, UnitKey
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agent.folder_settings import FolderRules
     from agent.ledger.store import Ledger
     from agent.ledger.thread import LedgerThread
-    from agent.model import Kind, Listing, Stamp, Unit
+    from agent.model import Listing, Stamp, Unit
     from agent.plan import Rules
     from agent.quiet import Quiet
     from agent.reader import Reader
@@ -46,8 +46,8 @@ WRITING_SECONDS = 1.0
 """How long detection waits for a piece of them: a ledger that takes longer must not stop it."""
 MOST_UNITS = 256
 MOST_FILES = 4096
-"""Units and files that are being read or wait to be written: what is read faster than it is written takes memory
-(2 KiB a file). One sequence is always let in, however long."""
+"""Units and files of each kind that are being read or wait to be written: what is read faster than it is written takes
+memory (2 KiB a file). One sequence is always let in, however long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Intake:
         self._wall = wall
         self.settle = Settle()
         self.busy: dict[UnitKey, int] = {}  # with the number of files
-        self._busy_files = 0
+        self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind in `busy`
         self._noticing: Future[None] | None = None
         self._waited_for: Future[None] | None = None
         self._sights: dict[UnitKey, Sight] = {}
@@ -101,10 +101,10 @@ class Intake:
         self._stopped: list[Callable[[Ledger], None]] = []
         self._seen: set[UnitKey] | None = None if trusted else set()
 
-    @property
-    def room(self) -> int:
-        """How many more units may be read now."""
-        return MOST_UNITS - len(self.busy) if self._busy_files < MOST_FILES else 0
+    def has_room(self, kind: Kind) -> bool:
+        """Tell whether another unit of a kind may be read now."""
+        units, files = self._load[kind]
+        return units < MOST_UNITS and files < MOST_FILES
 
     @property
     def unwritten(self) -> bool:
@@ -116,7 +116,7 @@ class Intake:
         if self._seen is not None:
             self._seen.add(unit)
         if unit in self.settle:
-            if not self.room:
+            if not self.has_room(unit.kind):
                 return
         else:
             self._sights[unit] = Sight(unit.path, unit.kind, self._image_reason, 1, stamp.size)
@@ -128,16 +128,23 @@ class Intake:
             self._read(settled, 1, partial(self._reader.image, settled.path, stamp))
 
     def see_sequence(
-        self, unit: UnitKey, listing: Listing, fingerprint: int, now: float, rules: FolderRules = NOTHING
+        self,
+        unit: UnitKey,
+        listing: Listing,
+        fingerprint: int,
+        now: float,
+        rules: FolderRules = NOTHING,
+        *,
+        took: float = 0.0,
     ) -> None:
-        """Take a look at a folder of frames that is not at rest."""
+        """Take a look at a folder of frames that is not at rest; it began at `now` and took so many seconds."""
         if self._seen is not None:
             self._seen.add(unit)
-        if unit in self.settle and not self.room:
+        if unit in self.settle and not self.has_room(unit.kind):
             return
         quiet, blocked_until, reason = self._quiet.under(rules).waits_for(listing, now, self._wall())
         self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes)
-        self.settle.observe(unit, fingerprint, quiet=quiet, now=now, blocked_until=blocked_until)
+        self.settle.observe(unit, fingerprint, quiet=quiet, now=now, took=took, blocked_until=blocked_until)
         for settled in self.settle.settled():
             self._read(settled, len(listing.files), partial(self._reader.sequence, settled.path, listing.entries()))
 
@@ -164,7 +171,9 @@ class Intake:
 
     def release(self, unit: UnitKey) -> None:
         """Take note that a unit was read and written."""
-        self._busy_files -= self.busy.pop(unit, 0)
+        files = self.busy.pop(unit, None)
+        if files is not None:
+            self._count(unit.kind, -1, -files)
 
     def flush(self, absence_is_proof: Callable[[], bool]) -> None:
         """Have written what was seen and what is missing; the latter only where absence proves a deletion."""
@@ -197,9 +206,14 @@ class Intake:
 
     def _read(self, unit: UnitKey, files: int, read: Callable[[], Unit]) -> None:
         self.busy[unit] = files
-        self._busy_files += files
+        self._count(unit.kind, 1, files)
         self._sights.pop(unit, None)  # written later it would undo what the reading writes
         self._readers[unit.kind].submit(partial(self._read_and_write, unit, read))
+
+    def _count(self, kind: Kind, units: int, files: int) -> None:
+        load = self._load[kind]
+        load[0] += units
+        load[1] += files
 
     def _read_and_write(self, unit: UnitKey, read: Callable[[], Unit]) -> None:
         """Read a unit's files and have it written (in a reader's thread)."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from agent.workers import Pool
 
 SWEEP_SECONDS = 2.0
-SWEEP_SHARE = 100
+SWEEP_SHARE = 125
+"""A sweep takes at most one in so many seconds, so that all of the agent takes less than one in 100 (measured)."""
 
 
 class Lookout:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class Kind(StrEnum):
@@ -50,6 +50,15 @@ File = tuple[str, int, int, int, int]
 (measured), and a scan makes one for every file there is."""
 
 
+def quick_fingerprint(files: Iterable[File]) -> int:
+    """Return a number that is equal where the files are, in whatever order they come, and only in this process.
+
+    That of all files is the sum of those of their parts. It takes a tenth of the time of `plan.fingerprint_of`, which
+    sorts them (measured); 64 bits for each file, and names are hashed with a secret of the process.
+    """
+    return sum(map(hash, files))
+
+
 class Times(NamedTuple):
     """A folder's own times: they differ after an entry was added, removed or renamed in it."""
 
@@ -62,7 +71,7 @@ class Listing:
     """What one folder held at one moment: its image `files`, its fresh-or-not temporary files, and its subfolders.
 
     `times` were read before the entries, so that a change during the listing shows as different times later.
-    `marker` tells whether the ready marker was there.
+    `marker` tells whether the ready marker was there; `fingerprint` is the `quick_fingerprint` of the files.
     """
 
     folder: str
@@ -71,6 +80,7 @@ class Listing:
     temporary: tuple[Entry, ...]
     subfolders: tuple[str, ...]
     marker: bool
+    fingerprint: int = 0
 
     @property
     def images(self) -> tuple[Entry, ...]:
@@ -81,15 +91,6 @@ class Listing:
         """Yield the image files as entries: 100,000 of them at once take 13 MiB."""
         for file in self.files:
             yield Entry(file[0], Stamp(*file[1:]))
-
-    @property
-    def fingerprint(self) -> int:
-        """A number that is equal where the image files are, in whatever order they come, and only in this process.
-
-        It takes a sixth of the time of `plan.fingerprint_of`, which sorts them (measured); 64 bits, and names are
-        hashed with a secret of the process, so that nobody can make two look the same.
-        """
-        return hash(frozenset(self.files))
 
     @property
     def bytes(self) -> int:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.model import Kind, parent
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Collection, Hashable, Iterator
 
 
 LOOK_AGAIN = 1.0
@@ -59,7 +59,7 @@ class Settle:
 
     def __init__(self) -> None:
         self._waits: dict[UnitKey, _Wait] = {}
-        self._deadlines: list[tuple[float, UnitKey]] = []
+        self._deadlines: dict[Kind, list[tuple[float, UnitKey]]] = {kind: [] for kind in Kind}
         self._settled: list[UnitKey] = []
 
     def __len__(self) -> int:
@@ -81,22 +81,24 @@ class Settle:
         *,
         quiet: float,
         now: float,
+        took: float = 0.0,
         blocked_until: float = -math.inf,
     ) -> None:
         """Take a look at `unit`: `fingerprint` is equal to the last one exactly where nothing has changed.
 
-        The quiet time (`quiet` seconds) starts anew where the fingerprint differs. `blocked_until` keeps the unit
+        The look began at `now` and `took` so many seconds. The quiet time (`quiet` seconds) starts anew, at the look's
+        end, where the fingerprint differs. `blocked_until` keeps the unit
         from settling before that time however quiet it is (a temporary name beside its files; infinity: a ready
         marker that is not there yet).
         """
         wait = self._waits.get(unit)
         if wait is None:
-            wait = self._waits[unit] = _Wait(fingerprint, quiet, now, now, blocked_until)
+            wait = self._waits[unit] = _Wait(fingerprint, quiet, now, now + took, blocked_until)
             self._queue(unit, wait, wait.deadline)
             return
         if fingerprint != wait.fingerprint:
             wait.fingerprint = fingerprint
-            wait.since = now
+            wait.since = now + took
         wait.quiet = quiet
         wait.blocked_until = blocked_until
         if wait.deadline <= now:
@@ -115,19 +117,20 @@ class Settle:
         """Stop waiting for the unit."""
         self._waits.pop(unit, None)
 
-    def due(self, now: float, most: float = math.inf) -> list[UnitKey]:
+    def due(self, now: float, most: float = math.inf, kinds: Collection[Kind] = tuple(Kind)) -> list[UnitKey]:
         """Return up to `most` units whose quiet time is over; each must be looked at again and given to `observe`."""
         units: list[UnitKey] = []
-        while len(units) < most and self._deadlines and self._deadlines[0][0] <= now:
-            at, unit = heapq.heappop(self._deadlines)
-            wait = self._waits.get(unit)
-            if wait is None or wait.queued != at:
-                continue
-            if wait.deadline <= now:
-                units.append(unit)
-                self._queue(unit, wait, now + LOOK_AGAIN)
-            else:
-                self._queue(unit, wait, wait.deadline)
+        for deadlines in (self._deadlines[kind] for kind in kinds):
+            while len(units) < most and deadlines and deadlines[0][0] <= now:
+                at, unit = heapq.heappop(deadlines)
+                wait = self._waits.get(unit)
+                if wait is None or wait.queued != at:
+                    continue
+                if wait.deadline <= now:
+                    units.append(unit)
+                    self._queue(unit, wait, now + LOOK_AGAIN)
+                else:
+                    self._queue(unit, wait, wait.deadline)
         return units
 
     def settled(self) -> list[UnitKey]:
@@ -135,14 +138,19 @@ class Settle:
         units, self._settled = self._settled, []
         return units
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self, kinds: Collection[Kind] = tuple(Kind)) -> float | None:
         """Return when `due` will next have something to say, or None where nothing waits for a time to pass."""
-        while self._deadlines:
-            at, unit = self._deadlines[0]
+        ats = [at for kind in kinds if (at := self._next_of(kind)) is not None]
+        return min(ats, default=None)
+
+    def _next_of(self, kind: Kind) -> float | None:
+        deadlines = self._deadlines[kind]
+        while deadlines:
+            at, unit = deadlines[0]
             wait = self._waits.get(unit)
             if wait is not None and wait.queued == at:
                 return at if at != math.inf else None
-            heapq.heappop(self._deadlines)
+            heapq.heappop(deadlines)
         return None
 
     def growing(self, now: float, factor: float) -> list[UnitKey]:
@@ -151,4 +159,4 @@ class Settle:
 
     def _queue(self, unit: UnitKey, wait: _Wait, at: float) -> None:
         wait.queued = at
-        heapq.heappush(self._deadlines, (at, unit))
+        heapq.heappush(self._deadlines[unit.kind], (at, unit))

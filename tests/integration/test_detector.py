@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.agenda import LULL
-from agent.detector import Detector
+from agent.detector import LISTING_SECONDS, Detector
 from agent.filters import Filters
 from agent.intake import Intake
 from agent.ledger import orders
@@ -47,7 +48,7 @@ class AtOnce:
 
 
 class Bench:
-    """A detector whose time stands still until it is told to pass."""
+    """A detector whose time stands still until it is told to pass; a turn lists all that waits, or `slices` of it."""
 
     def __init__(self, place: Path, ledger: LedgerThread, *, trusted: bool = True) -> None:
         self.inbox = place / "inbox"
@@ -56,6 +57,9 @@ class Bench:
         self.reads = connect(self.path, read_only=True)
         self.now = 1000.0
         self.there = True
+        self.asked = 0
+        self.ticks = 0.0
+        self.slices = math.inf
         self.listed: list[str] = []
         self.finished: list[Finished] = []
         filters = Filters.of(["jpg"], ["stills"])
@@ -76,24 +80,46 @@ class Bench:
             filters,
             self.intake,
             self.reads,
-            fed=lambda: None,
             wall=lambda: time.time() + self.now,
-            monotonic=lambda: self.now,
+            monotonic=self.monotonic,
             cpu=lambda: 0.0,
-            absence_is_proof=lambda: self.there,
+            absence_is_proof=self.absence_is_proof,
+            fed=self.fed,
         )
+
+    def absence_is_proof(self) -> bool:
+        self.asked += 1
+        return self.there
+
+    def monotonic(self) -> float:
+        return self.now + self.ticks
+
+    def fed(self) -> None:
+        self.ticks += 2 * LISTING_SECONDS / self.slices
+
+    def slice(self) -> bool:
+        """Take a turn with one slice of a listing; return whether that ended all there is to list."""
+        self.slices, self.ticks = 1, 0.0
+        self.detector.turn(self.now)
+        self.slices, self.ticks = math.inf, 0.0
+        self.finish()
+        return not self.detector.is_scanning(self.now)
 
     def turn(self) -> float:
         """Take turns at one moment until nothing more comes of it, all of it written; return when the next is due."""
         while True:
             at = self.detector.turn(self.now)
-            self.ledger.call(lambda _: None)
-            finished = list(self.finished)
-            self.finished.clear()
-            for outcome in finished:
-                self.detector.finished(outcome, self.now)
-            if not finished and at > self.now:
+            if not self.finish() and at > self.now:
                 return at
+
+    def finish(self) -> bool:
+        """Wait until all is written, and take in what was read; return whether there was anything."""
+        self.ledger.call(lambda _: None)
+        finished = list(self.finished)
+        self.finished.clear()
+        for outcome in finished:
+            self.detector.finished(outcome, self.now)
+        return bool(finished)
 
     def after(self, seconds: float) -> float:
         self.now += seconds
@@ -317,3 +343,120 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_gone(bench: Bench, capl
     bench.after(5)
     bench.after(30)
     assert bench.state("s") == "pending"
+
+
+SLICES = 14
+"""In how many slices a folder of 700 images is listed, sorted and compared."""
+
+
+@pytest.fixture
+def long(bench: Bench) -> Bench:
+    """Return a bench with 700 known images in the folder `stills`, and its listing begun anew."""
+    for number in range(700):
+        write(bench.inbox / "stills" / f"{number}.jpg", image(number, size=(2, 2)))
+    bench.notice("stills")
+    bench.after(2)
+    write(bench.inbox / "stills" / "seen.jpg", image(701))
+    write(bench.inbox / "stills" / "bad.jpg", b"no image at all, but a text that is long enough")
+    bench.notice("stills/seen.jpg", "stills/bad.jpg")
+    assert (bench.state("stills/0.jpg"), bench.state("stills/seen.jpg")) == ("pending", "settling")
+    bench.detector.rescan(bench.now)
+    return bench
+
+
+def test_a_long_folder_is_listed_in_slices(long: Bench) -> None:
+    assert [long.slice() for _ in range(SLICES)] == [False] * (SLICES - 1) + [True]
+
+
+@pytest.mark.parametrize("before", range(SLICES + 1))
+def test_whatever_happens_while_a_long_folder_is_listed_is_taken_up(long: Bench, before: int) -> None:
+    """At whatever slice it comes: what the listing and the comparison say of these files may be old by then."""
+    stills = long.inbox / "stills"
+    for _ in range(before):
+        long.slice()
+    write(stills / "new.jpg", image(801))
+    write(stills / "1.jpg", image(802))
+    (stills / "seen.jpg").unlink()
+    (stills / "2.jpg").unlink()
+    (stills / "3.jpg").rename(stills / "4.jpg")
+    noticed = Noticed()
+    for name in ("new.jpg", "1.jpg", "seen.jpg", "2.jpg", "3.jpg", "4.jpg"):
+        assert noticed.add("stills", os.fsencode(name), is_folder=False)
+    long.detector.noticed([noticed], long.now)
+    long.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.targets(ledger, "stills/bad.jpg")])
+    assert UnitKey("stills/new.jpg", Kind.IMAGE) in long.intake.settle, "at once, not when the listing is over"
+    while not long.slice():
+        assert long.state("stills/new.jpg") != "gone"
+    long.turn()
+    long.after(2)
+    assert {name: [row["state"] for row in rows(long.path, f"stills/{name}")] for name in ("new.jpg", "1.jpg")} == {
+        "new.jpg": ["pending"],
+        "1.jpg": ["pending"],
+    }
+    long.after(20)
+    states = [long.state(f"stills/{name}") for name in ("seen.jpg", "2.jpg", "3.jpg", "4.jpg", "bad.jpg")]
+    assert states == ["gone", "gone", "gone", "pending", "invalid"]
+    assert len(long.intake.settle) == 0
+
+
+@pytest.mark.parametrize("before", range(SLICES))
+def test_what_comes_and_goes_while_a_long_folder_is_listed_is_gone(long: Bench, before: int) -> None:
+    """The next listing shows what this one shows; this one finds all that it shows at rest."""
+    long.turn()
+    long.after(2)
+    long.after(20)
+    long.detector.rescan(long.now)
+    for _ in range(before):
+        long.slice()
+    for change in (
+        lambda: write(long.inbox / "stills" / "new.jpg", image(801)),
+        (long.inbox / "stills" / "new.jpg").unlink,
+    ):
+        change()
+        noticed = Noticed()
+        assert noticed.add("stills", b"new.jpg", is_folder=False)
+        long.detector.noticed([noticed], long.now)
+        long.slice()
+    long.turn()
+    assert long.state("stills/new.jpg") == "gone"
+
+
+@pytest.mark.parametrize("before", range(SLICES))
+def test_what_is_read_while_a_long_folder_is_listed_is_not_looked_at_again(long: Bench, before: int) -> None:
+    """The listing shows what was there before."""
+    for _ in range(before):
+        long.slice()
+    write(long.inbox / "stills" / "1.jpg", image(802))
+    noticed = Noticed()
+    assert noticed.add("stills", b"1.jpg", is_folder=False)
+    long.detector.noticed([noticed], long.now)
+    long.now += 2
+    while not long.slice():
+        pass
+    assert UnitKey("stills/1.jpg", Kind.IMAGE) not in long.intake.settle
+    assert [row["state"] for row in rows(long.path, "stills/1.jpg")] == ["pending"]
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_gone(long: Bench) -> None:
+    long.slice()
+    shutil.rmtree(long.inbox / "stills")
+    long.notice("stills")
+    while not long.slice():
+        pass
+    long.after(20)
+    assert {row["state"] for row in rows(long.path, "stills/")} <= {"gone"}
+    assert long.state("stills/0.jpg") == "gone"
+    assert long.detector.folders == 1
+
+
+def test_where_the_watch_folder_was_another_one_when_it_was_listed_nothing_is_gone(long: Bench) -> None:
+    """Though it is the right one again when a slice is compared."""
+    for number in range(600):
+        (long.inbox / "stills" / f"{number}.jpg").unlink()
+    long.there, long.asked = False, 0
+    while not long.asked:
+        long.slice()
+    long.there = True
+    while not long.slice():
+        pass
+    assert long.state("stills/0.jpg") == "pending"

@@ -34,10 +34,11 @@ def test_wanted_while_it_is_listed_is_wanted_again() -> None:
     agenda.want("a", 1.0)
     assert agenda.take(1.0) == "a"
     agenda.want("a", 1.0)
-    agenda.spare("a", 3.0)
-    assert agenda.take(1.0) == "a", "it was wanted before it was spared"
+    assert agenda.take(1.0) == "a"
     agenda.want("a", 1.0)
-    assert agenda.take(2.9) is None
+    agenda.listed("a", 1.0, 1.2)
+    assert agenda.take(2.9) is None, "listing takes a tenth of the time, whenever it was wanted"
+    assert agenda.take(3.0) == "a"
 
 
 def test_a_folder_that_went_and_came_back_is_listed_at_once() -> None:
