@@ -60,7 +60,7 @@ def examine(fd: int, name: str) -> Image:
 
     Raises `FileChanged` if the file was written, truncated or touched meanwhile; `OSError` if it cannot be read.
     """
-    before = _stamp(fd)
+    before = Stamp.of(os.fstat(fd))
     source = Source(fd, before.size)
     head = source.peek(16, 0)
     form = format_of(head)
@@ -72,16 +72,11 @@ def examine(fd: int, name: str) -> Image:
     problem = finding.problem
     if form and not problem and finding.doubt:
         problem = _decode(source, form, finding)
-    if _stamp(fd) != before:
+    if Stamp.of(os.fstat(fd)) != before:
         raise FileChanged(f"{name!r} changed while it was read; it is looked at again once it is quiet")
     if not before.size:
         problem = "empty file: 0 bytes; copy it again"
     return Image(source.digest(), before, form, finding.pixels, problem, _mismatch(form, name))
-
-
-def _stamp(fd: int) -> Stamp:
-    status = os.fstat(fd)
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def format_of(head: bytes) -> str | None:

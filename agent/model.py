@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator
 
 
@@ -36,6 +37,19 @@ class Stamp(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """Return the stamp in what `stat` says."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed(status.st_ino))
+
+
+TOP_BIT = 2**63
+
+
+def signed(inode: int) -> int:
+    """Return an inode as SQLite keeps it, whose integers are signed: mergerfs and CIFS servers use all 64 bits."""
+    return inode if inode < TOP_BIT else inode - 2 * TOP_BIT
 
 
 class Entry(NamedTuple):

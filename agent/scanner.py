@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged, FolderUnavailable
 from agent.filters import ODD, Name
-from agent.model import Entry, Listing, Stamp, Times, basename, join, parent, quick_fingerprint
+from agent.model import TOP_BIT, Entry, Listing, Stamp, Times, basename, join, parent, quick_fingerprint, signed
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -34,17 +34,12 @@ SLICE = 128
 """Entries of a folder that are looked at in one go: half a millisecond, or ten times that beside a busy thread."""
 
 
-def stamp_of(status: os.stat_result) -> Stamp:
-    """Return the part of a `stat` result that tells an untouched file."""
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-
 def _entries(kinds: Iterable[tuple[os.DirEntry[str], Name]], wanted: Name) -> Iterator[Entry]:
     """Yield the entries of the wanted kind with their stamps, but for those removed since they were listed."""
     for entry, kind in kinds:
         if kind is wanted:
             with contextlib.suppress(FileNotFoundError):
-                yield Entry(entry.name, stamp_of(entry.stat(follow_symlinks=False)))
+                yield Entry(entry.name, Stamp.of(entry.stat(follow_symlinks=False)))
 
 
 class Scanner:
@@ -105,9 +100,8 @@ class Scanner:
                                     status = entry.stat(follow_symlinks=False)
                                 except FileNotFoundError:  # it was removed since it was listed
                                     continue
-                                files.append(
-                                    (name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-                                )
+                                inode = status.st_ino if status.st_ino < TOP_BIT else signed(status.st_ino)
+                                files.append((name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode))
                             else:
                                 others.append(entry)
                         fingerprint += quick_fingerprint(files[done:])
@@ -134,7 +128,7 @@ class Scanner:
         """
         try:
             with self._reached(path) as (name, fd):
-                return stamp_of(os.stat(name, dir_fd=fd, follow_symlinks=False))
+                return Stamp.of(os.stat(name, dir_fd=fd, follow_symlinks=False))
         except FileNotFoundError:
             return None
         except OSError as error:

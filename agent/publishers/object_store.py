@@ -20,9 +20,9 @@ from obstore.store import S3Store
 
 from agent.errors import FileChanged, FolderUnavailable, Refused, TryLater
 from agent.imagecheck import format_of
+from agent.model import Stamp
 from agent.publishers import store_errors
 from agent.publishers.keys import folder_of, key_of, place_of
-from agent.scanner import stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -252,7 +252,7 @@ class _Chunks:
 
     def __iter__(self) -> Iterator[bytes]:
         frame, digest, offset = self._frame, hashlib.sha256(), 0
-        if stamp_of(os.fstat(self._fd)) != frame.stamp:
+        if Stamp.of(os.fstat(self._fd)) != frame.stamp:
             raise FileChanged(f"{frame.frame_id} changed before it was uploaded")
         while chunk := os.pread(self._fd, CHUNK_BYTES, offset):
             offset += len(chunk)
@@ -261,6 +261,6 @@ class _Chunks:
                 break
             yield chunk
         # The last piece is held back until all are known to be right: without it nothing appears in the store.
-        if digest.hexdigest() != frame.digest or stamp_of(os.fstat(self._fd)) != frame.stamp:
+        if digest.hexdigest() != frame.digest or Stamp.of(os.fstat(self._fd)) != frame.stamp:
             raise FileChanged(f"{frame.frame_id} changed while it was uploaded")
         yield chunk

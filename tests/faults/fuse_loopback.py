@@ -1,6 +1,7 @@
 """A FUSE file system that shows another folder, read-only: `python -m tests.faults.fuse_loopback SOURCE MOUNTPOINT`.
 
-What is written into SOURCE is, to the mount, what another machine does: no event tells of it.
+What is written into SOURCE is, to the mount, what another machine does: no event tells of it. Its inodes have all 64
+bits, as those of mergerfs have.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ class Loopback(mfusepy.Operations):  # type: ignore[misc]  # the package's decor
         status = os.lstat(self._source + path)
         names = ("st_mode", "st_nlink", "st_uid", "st_gid", "st_size")
         times = {f"st_{which}time": getattr(status, f"st_{which}time_ns") for which in "acm"}
-        return {**{name: getattr(status, name) for name in names}, **times}
+        return {**{name: getattr(status, name) for name in names}, **times, "st_ino": 2**63 + status.st_ino}
 
-    def readdir(self, path: str, fh: int) -> list[str]:
-        return [".", "..", *os.listdir(self._source + path)]
+    def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, Any], int]]:
+        at = path.rstrip("/")
+        return [(name, self.getattr(f"{at}/{name}"), 0) for name in (".", "..", *os.listdir(self._source + path))]
 
     def open(self, path: str, flags: int) -> int:
         return os.open(self._source + path, flags)
@@ -41,4 +43,4 @@ class Loopback(mfusepy.Operations):  # type: ignore[misc]  # the package's decor
 
 
 if __name__ == "__main__":
-    mfusepy.FUSE(Loopback(sys.argv[1]), sys.argv[2], foreground=True, nothreads=True, attr_timeout=0.5)
+    mfusepy.FUSE(Loopback(sys.argv[1]), sys.argv[2], foreground=True, nothreads=True, attr_timeout=0.5, use_ino=True)
