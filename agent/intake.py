@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
 from agent.folder_settings import NOTHING
-from agent.ledger import folder_stops, kin, units
+from agent.ledger import arrivals, folder_stops, kin, units
+from agent.ledger.thread import Each
 from agent.ledger.units import Sight
 from agent.model import Kind, shown
 from agent.settle import Settle, UnitKey
+from agent.states import State
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from agent.quiet import Quiet
     from agent.reader import Reader
     from agent.scanner import Scanner
-    from agent.states import State
     from agent.workers import Pool
 
 log = logging.getLogger(__name__)
@@ -226,10 +227,16 @@ class Intake:
             self._post(Finished(unit, None))
             raise
         else:
-            self._ledger.submit(partial(self._write, unit=content)).add_done_callback(partial(self._written, unit))
+            self._ledger.submit(Each(self._write_all, content)).add_done_callback(partial(self._written, unit))
 
-    def _write(self, ledger: Ledger, *, unit: Unit) -> State | None:
+    def _write_all(self, ledger: Ledger, contents: Sequence[Unit]) -> list[State | None]:
         """Plan and apply, in the ledger's thread, so that nothing can come between."""
+        plain = arrivals.queue_plain(ledger, contents, self._rules)
+        return [
+            State.PENDING if index in plain else self._write(ledger, content) for index, content in enumerate(contents)
+        ]
+
+    def _write(self, ledger: Ledger, unit: Unit) -> State | None:
         left = left_behind(self._scanner, ledger.sql, unit)
         return units.apply(ledger, units.plan(ledger.sql, unit, self._rules, left))
 

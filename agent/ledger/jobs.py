@@ -74,7 +74,7 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
     return intended
 
 
-def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> None:
+def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> list[None]:
     """Write that Playment has created jobs: (row, job_id) of each."""
     ids = json.dumps([job for job, _ in answers])
     states = dict(ledger.sql.execute("select id, state from jobs where id in (select value from json_each(?))", (ids,)))
@@ -89,6 +89,7 @@ def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> None:
     for job, job_id in answers:
         if states[job] != State.SUBMITTING:
             accepted(ledger, job, job_id)
+    return [None] * len(answers)
 
 
 def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:

@@ -10,18 +10,20 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from itertools import groupby
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from agent.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from agent.ledger.store import Ledger
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+R = TypeVar("R")
 GROUP = 64
 """How many pieces of work one transaction takes at most: a commit costs milliseconds on a real disk, and what comes
 meanwhile waits for all of them."""
@@ -31,18 +33,19 @@ Result = tuple["Future[object]", object, "BaseException | None"]
 
 
 @dataclass(frozen=True, slots=True)
-class Each(Generic[T]):
-    """Work on one item: `function` is given it together with the items of other such work that waits, in one call.
+class Each(Generic[T, R]):
+    """Work on one item: `function` is given it together with the items of such work right behind it, in one call.
 
-    Each statement gives up the interpreter's lock and has to wait for it: a statement a job is what limits the rate.
+    It returns a result for each item. Each statement gives up the interpreter's lock and has to wait for it: a
+    statement a job is what limits the rate.
     """
 
-    function: Callable[[Ledger, Sequence[T]], object]
+    function: Callable[[Ledger, Sequence[T]], Sequence[R]]
     item: T
 
-    def __call__(self, ledger: Ledger) -> None:
+    def __call__(self, ledger: Ledger) -> R:
         """Do it for this item alone."""
-        self.function(ledger, [self.item])
+        return self.function(ledger, [self.item])[0]
 
 
 class LedgerThread:
@@ -109,10 +112,10 @@ class LedgerThread:
         try:
             try:
                 with self._ledger.transaction():
-                    results = [result for piece in _together(group) for result in _done(self._ledger, *piece)]
+                    results = [result for pieces in _together(group) for result in _done(self._ledger, pieces)]
             except _Raised:
                 with self._ledger.transaction():
-                    results = [result for piece in group for result in self._apart(*piece)]
+                    results = [result for piece in group for result in self._apart(piece)]
         except LedgerUnavailable as error:
             log.error("%s", error)  # noqa: TRY400 (a sentence, not a defect)
             results = [(future, None, error) for _, future in group]
@@ -122,14 +125,14 @@ class LedgerThread:
             else:
                 future.set_exception(failure)
 
-    def _apart(self, work: Callable[[Ledger], object], future: Future[object]) -> list[Result]:
+    def _apart(self, piece: Piece) -> list[Result]:
         """Do a piece of work, or nothing of it where it raises."""
         self._ledger.sql.execute("savepoint work")
         try:
-            results = _done(self._ledger, work, [future])
+            results = _done(self._ledger, [piece])
         except _Raised as raised:
             self._ledger.sql.execute("rollback to work")
-            results = [(future, None, raised.error)]  # it belongs to whoever handed the work in
+            results = [(piece[1], None, raised.error)]  # it belongs to whoever handed the work in
         self._ledger.sql.execute("release work")
         return results
 
@@ -142,36 +145,24 @@ class _Raised(Exception):
         super().__init__(str(error))
 
 
-def _together(group: Sequence[Piece]) -> list[tuple[Callable[[Ledger], object], list[Future[object]]]]:
-    """Return the pieces, with the items of one function in one piece, where the first of them stood.
-
-    What is handed in by one thread stays in order but for that: nobody writes twice about a job before the first is
-    committed.
-    """
-    pieces: list[tuple[Callable[[Ledger], object], list[Future[object]]]] = []
-    found: dict[object, tuple[list[object], list[Future[object]]]] = {}
-    for work, future in group:
-        if not isinstance(work, Each):
-            pieces.append((work, [future]))
-        elif work.function in found:
-            items, futures = found[work.function]
-            items.append(work.item)
-            futures.append(future)
+def _together(group: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces in their order, those that are done in one call in one list."""
+    for function, pieces in groupby(group, lambda piece: piece[0].function if isinstance(piece[0], Each) else None):
+        if function is None:
+            yield from ([piece] for piece in pieces)
         else:
-            items, futures = found[work.function] = [work.item], [future]
-            pieces.append((_for_all(work.function, items), futures))
-    return pieces
+            yield list(pieces)
 
 
-def _for_all(function: Callable[[Ledger, Sequence[Any]], object], items: list[object]) -> Callable[[Ledger], object]:
-    return lambda ledger: function(ledger, items)
-
-
-def _done(ledger: Ledger, work: Callable[[Ledger], object], futures: Sequence[Future[object]]) -> list[Result]:
+def _done(ledger: Ledger, pieces: Sequence[Piece]) -> list[Result]:
+    work = pieces[0][0]
     try:
-        value = work(ledger)
+        if isinstance(work, Each):
+            values = work.function(ledger, [piece.item for piece, _ in pieces if isinstance(piece, Each)])
+        else:
+            values = [work(ledger)]
     except Exception as error:
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
             raise  # a full disk or a broken one: nothing of the group can be kept
         raise _Raised(error) from error
-    return [(future, value, None) for future in futures]
+    return [(future, value, None) for (_, future), value in zip(pieces, values, strict=True)]
