@@ -48,8 +48,8 @@ _PLUGINS: dict[str, type[ImageFile]] = {"JPEG": JpegImageFile, "BMP": BmpImageFi
 _one_decode = threading.Lock()
 
 
-def examine(fd: int, name: str) -> Image:
-    """Read the open regular file `fd` once and tell whether it is a whole image.
+def examine(fd: int, name: str, stamp: Stamp) -> Image:
+    """Read the open regular file `fd`, which looked like `stamp` before, once and tell whether it is a whole image.
 
     `name` serves only to compare its extension with the content (a difference is a `warning`); nothing is opened by
     it. `digest` covers all bytes, `pixels` comes from the header, `problem` is None where the image is whole. May be
@@ -58,13 +58,12 @@ def examine(fd: int, name: str) -> Image:
     Not to be known: a hole between good ends, and some zero tails (`rasters.zero_tail`; a WebP whose picture ends in a
     flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
 
-    Raises `FileChanged` if the file was written, truncated or touched meanwhile; `OSError` if it cannot be read.
+    Raises `FileChanged` if the file was written, truncated or touched since then; `OSError` if it cannot be read.
     """
-    before = Stamp.of(os.fstat(fd))
-    source = Source(fd, before.size)
+    source = Source(fd, stamp.size)
     head = source.peek(16, 0)
     form = format_of(head)
-    finding = _CHECKS[form](source) if form else Finding(problem=_foreign(head, before.size))
+    finding = _CHECKS[form](source) if form else Finding(problem=_foreign(head, stamp.size))
     source.drain()
     if finding.pixels and finding.pixels[0] * finding.pixels[1] > _MOST_PIXELS:
         width, height = finding.pixels
@@ -72,11 +71,11 @@ def examine(fd: int, name: str) -> Image:
     problem = finding.problem
     if form and not problem and finding.doubt:
         problem = _decode(source, form, finding)
-    if Stamp.of(os.fstat(fd)) != before:
+    if Stamp.of(os.fstat(fd)) != stamp:
         raise FileChanged(f"{name!r} changed while it was read; it is looked at again once it is quiet")
-    if not before.size:
+    if not stamp.size:
         problem = "empty file: 0 bytes; copy it again"
-    return Image(source.digest(), before, form, finding.pixels, problem, _mismatch(form, name))
+    return Image(source.digest(), form, finding.pixels, problem, _mismatch(form, name))
 
 
 def format_of(head: bytes) -> str | None:

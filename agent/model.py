@@ -121,7 +121,6 @@ class Image:
     """
 
     digest: str
-    stamp: Stamp
     format: str | None = None
     pixels: tuple[int, int] | None = None
     problem: str | None = None

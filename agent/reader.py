@@ -80,26 +80,21 @@ class Reader:
     def _look(self, path: str, stamp: Stamp, folder: int | None = None) -> Image:
         self._on_file()
         if not is_utf8(path):
-            return Image("", stamp, problem=f"its name is not UTF-8 ({shown(path)}): rename it")
+            return Image("", problem=f"its name is not UTF-8 ({shown(path)}): rename it")
         try:
             with self._scanner.open_file(path, folder) as fd:
-                looked = examine(fd, basename(path))
+                return examine(fd, basename(path), stamp)
         except FileChanged:
             kind = self._scanner.kind(path)
             if kind is None:
                 raise
-            return Image("", stamp, problem=f"it is {kind}, not a regular file; links are never followed")
+            return Image("", problem=f"it is {kind}, not a regular file; links are never followed")
         except PermissionError as error:
-            return Image(
-                "", stamp, problem=f"it may not be read ({error.strerror}): give the agent's user the right to"
-            )
+            return Image("", problem=f"it may not be read ({error.strerror}): give the agent's user the right to")
         except OSError as error:
             if error.errno in PASSING:
                 raise FolderUnavailable(f"{shown(path)} cannot be read now: {error.strerror}") from error
-            return Image("", stamp, problem=f"it cannot be read: {error.strerror}")
-        if looked.stamp != stamp:
-            raise FileChanged(f"{shown(path)} changed while it was read")
-        return looked
+            return Image("", problem=f"it cannot be read: {error.strerror}")
 
 
 def _told(sentences: list[str], what: str) -> str | None:

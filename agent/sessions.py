@@ -103,11 +103,14 @@ class _Sending:
     """
 
     sock: socket.socket | None
+    timeout: float | None
     _head: bytes | None = None
     _is_head = False
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **named: Any) -> None:
         self._is_head, self._head = isinstance(body, bytes) and len(body) <= CHUNK_BYTES, None
+        if self.sock is not None:
+            self.timeout = _SEND_SECONDS
         super().request(method, url, body, *args, **named)  # type: ignore[misc]
 
     def send(self, data: Any) -> None:
@@ -118,8 +121,8 @@ class _Sending:
             data, self._head = self._head + data, None
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
-        if self.sock is not None and self.sock.gettimeout() != _SEND_SECONDS:
-            self.sock.settimeout(_SEND_SECONDS)
+            if self.sock is not None:
+                self.sock.settimeout(_SEND_SECONDS)
         super().send(data)  # type: ignore[misc]
 
 

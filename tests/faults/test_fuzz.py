@@ -19,7 +19,7 @@ from agent import environment, imagecheck
 from agent.commands import cli
 from agent.config import Settings
 from agent.errors import FileChanged, RemoteError, SettingsError
-from agent.model import Edition, shown
+from agent.model import Edition, Stamp, shown
 from agent.playment import Playment
 from agent.variables import VARIABLES
 from tests.fakes import Scripted, http
@@ -180,7 +180,7 @@ def test_image_heads(
     file = write(tmp_path / "a.bin", bytes(spoilt[:kept]) + tail)
     descriptor = os.open(file, os.O_RDONLY)
     try:
-        found = imagecheck.examine(descriptor, os.fsdecode(name))
+        found = imagecheck.examine(descriptor, os.fsdecode(name), Stamp.of(os.fstat(descriptor)))
     except FileChanged:
         return
     finally:
