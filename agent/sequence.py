@@ -14,7 +14,7 @@ from natsort import natsort_keygen
 from agent.model import Sequence, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _NATURAL = natsort_keygen()
 
@@ -32,9 +32,10 @@ def arrange(names: Iterable[str]) -> Sequence:
     The order is the natural one (frame_2 before frame_10); names that it takes for equal (frame_1 and frame_01, NFC
     and NFD) are ordered by their bytes, so that the same names always give the same sequence.
     """
-    ordered = sorted(names, key=lambda name: (_NATURAL(name), fsencode(name)))
-    pieces = [_DIGITS.split(_stem(name)) for name in ordered]
-    return Sequence(names=tuple(ordered), gaps=_gaps(_numbering(pieces)), warnings=_clashes(ordered, pieces))
+    ordered = sorted(sorted(names, key=fsencode), key=_NATURAL)  # two sorts, for pairs of keys take more memory
+    numbers = _numbering(ordered)
+    has_clashes = len(numbers) < len(ordered)  # where each frame has a number of its own there is none to look for
+    return Sequence(tuple(ordered), gaps=_gaps(numbers), warnings=_clashes(ordered) if has_clashes else ())
 
 
 def sizes_warning(pixels: Iterable[tuple[int, int] | None]) -> str | None:
@@ -66,14 +67,25 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def _numbering(pieces: list[list[str]]) -> list[int]:
+def _pieces(names: Iterable[str]) -> Iterator[list[str]]:
+    """Yield each stem as text, digits, text, digits … text: a list of them all would take 24 MiB for 100,000."""
+    return (_DIGITS.split(_stem(name)) for name in names)
+
+
+def _numbering(names: Iterable[str]) -> list[int]:
     """Return the frames' numbers, rising and each once: the run of digits in which alone the stems differ.
 
     Empty where there is no such run: one frame, stems of different patterns, or more than one run that varies.
     """
-    if len({tuple(stem[::2]) for stem in pieces}) != 1:
-        return []
-    columns = [set(column) for column in zip(*(stem[1::2] for stem in pieces), strict=True)]
+    pattern: list[str] | None = None
+    columns: list[set[str]] = []
+    for stem in _pieces(names):
+        if pattern is None:
+            pattern, columns = stem[::2], [set() for _ in stem[1::2]]
+        if stem[::2] != pattern:
+            return []
+        for column, digits in zip(columns, stem[1::2], strict=True):
+            column.add(digits)
     varying = [column for column in columns if len(column) > 1]
     return sorted({int(digits) for digits in varying[0]}) if len(varying) == 1 else []
 
@@ -114,12 +126,12 @@ def _missing(listed: list[str], more: int, numbering: str) -> str | None:
     return f"frames {', '.join(listed[:-1])} and {listed[-1]} are missing {numbering}"
 
 
-def _clashes(ordered: list[str], pieces: list[list[str]]) -> tuple[str, ...]:
+def _clashes(ordered: list[str]) -> tuple[str, ...]:
     """Return sentences about frames that differ in no more than leading zeros or the extension."""
-    if len(set(map(_clash_key, pieces))) == len(ordered):  # a list for each of 100,000 names would take 20 MiB
+    if len(set(map(_clash_key, _pieces(ordered)))) == len(ordered):  # a list for each of them would take 20 MiB
         return ()
     groups: dict[tuple[str, ...], list[str]] = {}
-    for name, stem in zip(ordered, pieces, strict=True):
+    for name, stem in zip(ordered, _pieces(ordered), strict=True):
         groups.setdefault(_clash_key(stem), []).append(name)
     clashes = [group for group in groups.values() if len(group) > 1]
     sentences = [_clash(group) for group in clashes[:_LISTED_CLASHES]]
