@@ -9,9 +9,26 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from marshal import dumps
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from agent.model import Action, Entry, File, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait, basename
+from agent.model import (
+    Action,
+    Entry,
+    File,
+    Frame,
+    Hold,
+    Keep,
+    Kind,
+    LookUp,
+    Move,
+    Queue,
+    Refuse,
+    Stamp,
+    Unit,
+    Wait,
+    basename,
+)
 from agent.reference import reference_id
 from agent.states import SENT, State
 
@@ -62,6 +79,12 @@ def fingerprint_of(files: Iterable[File]) -> bytes:
 def fingerprint(entries: Iterable[Entry]) -> bytes:
     """Return the `fingerprint_of` files that are at hand as entries."""
     return _fingerprint((name, *stamp) for name, stamp in sorted(entries))
+
+
+def fingerprint_of_frames(frames: Iterable[Frame]) -> bytes:
+    """Return the `fingerprint_of` files that are at hand as frames; entries of 100,000 would take 8 MiB more."""
+    ordered = sorted(frames, key=attrgetter("frame_id"))
+    return _fingerprint((frame.frame_id, *frame.stamp) for frame in ordered)
 
 
 def _fingerprint(ordered: Iterable[File]) -> bytes:

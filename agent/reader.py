@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from agent import sequence
@@ -44,15 +45,16 @@ class Reader:
         frames: list[Frame] = []
         problems: list[str] = []
         warnings = list(arranged.warnings)
-        pixels: list[tuple[int, int] | None] = []
+        sizes: Counter[tuple[int, int]] = Counter()
         for position, (name, looked) in enumerate(self._look_at_all(folder, arranged.names, stamps)):
             frames.append(Frame(position, name, join(folder, name), stamps[name], looked.digest))
-            pixels.append(looked.pixels)
+            if looked.pixels:
+                sizes[looked.pixels] += 1
             if looked.problem:
                 problems.append(f"{shown(name)}: {looked.problem}")
             if looked.warning:
                 warnings.append(f"{shown(name)}: {looked.warning}")
-        warnings += [text for text in (sequence.sizes_warning(pixels),) if text]
+        warnings += [text for text in (sequence.sizes_warning(sizes),) if text]
         if arranged.gaps and self._gaps == "warn":
             warnings.insert(0, arranged.gaps)
         hold = ("gaps", f"{arranged.gaps}: 'retry' sends it as it is") if arranged.gaps else None

@@ -14,7 +14,7 @@ from natsort import natsort_keygen
 from agent.model import Sequence, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _NATURAL = natsort_keygen()
 
@@ -38,9 +38,8 @@ def arrange(names: Iterable[str]) -> Sequence:
     return Sequence(tuple(ordered), gaps=_gaps(numbers), warnings=_clashes(ordered) if has_clashes else ())
 
 
-def sizes_warning(pixels: Iterable[tuple[int, int] | None]) -> str | None:
-    """Return a sentence where frames of known size (width, height) in pixels have more than one size, or None."""
-    counts = Counter(size for size in pixels if size is not None)
+def sizes_warning(counts: Mapping[tuple[int, int], int]) -> str | None:
+    """Return a sentence where frames have more than one size, given how many have each (width, height), or None."""
     if len(counts) < 2:
         return None
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

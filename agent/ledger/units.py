@@ -13,7 +13,6 @@ from agent.ledger.kin import known, of_other_kind, rows_where, twins
 from agent.ledger.store import iso
 from agent.model import (
     Action,
-    Entry,
     Frame,
     Hold,
     Keep,
@@ -29,7 +28,7 @@ from agent.model import (
     parent,
     shown,
 )
-from agent.plan import best_twin, decide, fingerprint
+from agent.plan import best_twin, decide, fingerprint_of_frames
 from agent.states import UNSENT, State
 
 if TYPE_CHECKING:
@@ -222,7 +221,7 @@ def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
     if unit.kind is Kind.SEQUENCE:
         ledger.sql.execute(
             "insert or replace into seen values (?, ?)",
-            (job, fingerprint(Entry(frame.frame_id, frame.stamp) for frame in unit.frames)),
+            (job, fingerprint_of_frames(unit.frames)),
         )
 
 

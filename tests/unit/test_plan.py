@@ -19,7 +19,7 @@ from agent.model import (
     Wait,
     quick_fingerprint,
 )
-from agent.plan import Known, Rules, best_twin, decide, describe_change, fingerprint, is_at_rest
+from agent.plan import Known, Rules, best_twin, decide, describe_change, fingerprint, fingerprint_of_frames, is_at_rest
 from agent.states import State
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ def test_a_fingerprint_tells_every_difference_but_the_order() -> None:
 
     assert quick(entries) == quick(reversed(entries))
     assert len({quick(entries), *map(quick, others)}) == 7
+    frames = [Frame(number, name, f"s/{name}", stamp, NEW) for number, name in enumerate("ba")]
+    assert fingerprint_of_frames(frames) == fingerprint(entries)
     assert quick(entries) == quick(entries[:1]) + quick(entries[1:])
 
 
