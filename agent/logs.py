@@ -6,9 +6,9 @@ import json
 import logging
 import os
 import re
-import sys
 from datetime import UTC, datetime
 
+STANDARD_ERROR = 2
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -77,7 +77,7 @@ class LineHandler(logging.Handler):
 
 def set_up(level: str, style: str) -> None:
     """Send log lines of `level` and above to standard error, as `text` or `json`."""
-    handler = LineHandler(sys.stderr.fileno())
+    handler = LineHandler(STANDARD_ERROR)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     # What no line shows costs a third of a record (docs.python.org/3/howto/logging.html, 'Optimization').
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
