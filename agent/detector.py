@@ -95,7 +95,7 @@ class Detector:
     def is_scanning(self, now: float) -> bool:
         """Tell whether folders wait to be listed now."""
         at = self._agenda.next_at()
-        return self._lister.is_under_way or (at is not None and at <= now)
+        return self._lister.under_way is not None or (at is not None and at <= now)
 
     def rescan(self, now: float) -> None:
         """List every known folder, and find those that are not known."""
@@ -105,7 +105,8 @@ class Detector:
     def sweep(self, now: float) -> None:
         """List the folders whose times have changed, or are too fresh to be trusted."""
         for folder in self._scanner.sweep(self._lister.times):
-            self._agenda.want(folder, now, hurry=False)
+            if folder != self._lister.under_way:  # its times were read as it began, and are not noted yet
+                self._agenda.want(folder, now, hurry=False)
 
     def noticed(self, events: Iterable[Noticed], now: float) -> None:
         """Look at the paths of events."""
@@ -166,7 +167,7 @@ class Detector:
         """Do what is due; return the monotonic time of the next turn unless something comes before."""
         while self._monotonic() - now < LOOKING_SECONDS and (due := self._due(Kind.IMAGE, now)):
             self._look_at_image(due[0], now)
-        if not self._lister.is_under_way:  # one by one: a long sequence leaves no room to read the next
+        if self._lister.under_way is None:  # one by one: a long sequence leaves no room to read the next
             for unit in self._due(Kind.SEQUENCE, now):
                 self._agenda.want(unit.path, now)
         while self._monotonic() - now < LISTING_SECONDS and self._lister.go_on(now):
@@ -175,7 +176,7 @@ class Detector:
         kinds = [kind for kind in Kind if self._intake.has_room(kind)]  # what is read makes room, and tells
         deadlines = [
             self._intake.settle.next_deadline(kinds),
-            now if self._lister.is_under_way else self._agenda.next_at(),
+            self._agenda.next_at() if self._lister.under_way is None else now,
             now + WRITE_AGAIN if self._intake.unwritten else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)

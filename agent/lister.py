@@ -59,21 +59,19 @@ class Lister:
         self.times: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
         self.unavailable: set[str] = set()
         self._rest: dict[str, tuple[int, FolderRules]] = {}  # the listing of a folder in which all is at rest
-        self._slices: Generator[None, None, str | None] | None = None
+        self.under_way: str | None = None
+        """The folder whose listing has begun and is not over."""
+        self._slices: Generator[None, None, bool] | None = None
         self._clock = monotonic
         self._seconds = 0.0
         self._now = 0.0
 
-    @property
-    def is_under_way(self) -> bool:
-        """Whether a listing has begun and is not over."""
-        return self._slices is not None
-
     def go_on(self, now: float) -> bool:
         """Take a slice of the listing that is under way, or of the next one; return whether there was one."""
         self._now = now
-        slices, self._slices = self._slices, None  # one that raises is over: the next sweep has it listed anew
-        if slices is None:
+        slices, folder = self._slices, self.under_way
+        self._slices = self.under_way = None  # one that raises is over
+        if slices is None or folder is None:
             folder = self._agenda.take(now)
             if folder is None:
                 return False
@@ -83,24 +81,24 @@ class Lister:
         try:
             next(slices)
         except StopIteration as over:
-            if over.value is not None:
-                self._agenda.listed(over.value, now, self._seconds + clock() - started)
+            if over.value:
+                self._agenda.listed(folder, now, self._seconds + clock() - started)
         else:
-            self._slices = slices
+            self._slices, self.under_way = slices, folder
             self._seconds += clock() - started
         return True
 
     def looked_at(self, unit: UnitKey) -> None:
         """Take note of a look at a unit, which is fresher than the listing that is under way."""
-        if self._slices is not None:
+        if self.under_way is not None:
             self._comparison.looked_at.add(unit)
 
     def stirs(self, folder: str) -> None:
         """Take note that not all is at rest in a folder, though a listing may show what it did before."""
         self._rest.pop(folder, None)
 
-    def _list(self, folder: str) -> Generator[None, None, str | None]:
-        """List a folder and compare it with the ledger and with what waits; return it where it could be listed."""
+    def _list(self, folder: str) -> Generator[None, None, bool]:
+        """List a folder and compare it with the ledger and with what waits; return whether it could be listed."""
         self._comparison.looked_at.clear()
         started, started_by_clock = self._monotonic(), self._wall()
         self._cover(folder)  # before it is looked into, so that nothing falls between
@@ -113,11 +111,11 @@ class Lister:
             self._agenda.spare(folder, self._now + UNAVAILABLE_RETRY)
             self.unavailable.add(folder)
             self._agenda.want(folder, self._now)
-            return None
+            return False
         self.unavailable.discard(folder)
         if listing is None:
             self._is_gone(folder)
-            return None
+            return False
         for subfolder in told_apart(listing.subfolders):
             if subfolder not in self.times:
                 self.times[subfolder] = None
@@ -126,14 +124,18 @@ class Lister:
         self._clock = self._cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
         yield
         if self._rest.get(folder) != (seen, rules):
-            at_rest = yield from self._comparison.compare(listing, seen, rules, started)
+            try:
+                at_rest = yield from self._comparison.compare(listing, seen, rules, started)
+            except Exception:
+                self.times[folder] = None  # not compared, though its times may be as they were: the next sweep wants it
+                raise
             if at_rest and not any(unit.folder == folder for unit in self._comparison.looked_at):
                 self._rest[folder] = (seen, rules)
             else:
                 self._rest.pop(folder, None)
         is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self.times[folder] = listing.times if is_old else None
-        return folder
+        return True
 
     def _is_gone(self, folder: str) -> None:
         for name in [name for name in self.times if name == folder or name.startswith(f"{folder}/")]:
