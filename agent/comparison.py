@@ -87,14 +87,14 @@ class Comparison:
         for unit, (frames, size) in units.items():
             if unit not in self._intake.busy:  # what is being read is stopped before it is sent
                 self._intake.hold(unit, reason, frames, size)
-        self.miss(listing.folder, {shown(unit.path) for unit in units}, kind)
-        return not any(unit in self._intake.busy for unit in units)
+        missed = self.miss(listing.folder, {shown(unit.path) for unit in units}, kind)
+        return not missed and not any(unit in self._intake.busy for unit in units)
 
     def _images_at_rest(self, listing: Listing) -> Generator[None, None, bool]:
         """Compare a folder of single images with the ledger; return whether all of them are at rest."""
-        self._intake.settle.forget(UnitKey(listing.folder, Kind.SEQUENCE))
+        self._intake.miss_waiting(UnitKey(listing.folder, Kind.SEQUENCE))
         is_proof = self._absence_is_proof()  # now, too: a slice is compared long after it was listed
-        at_rest = True
+        at_rest = is_proof
         alike, key = _told_apart(listing)
         runs = []
         for start in range(0, len(alike), SORTED_TOGETHER):
@@ -110,18 +110,18 @@ class Comparison:
                 elif row is None or not is_at_rest(*row, stamp):
                     at_rest = False
                     self._intake.see_image(unit, stamp, now)
-            if is_proof:
-                self.miss(listing.folder, set(map(shown, files)), Kind.IMAGE, span)
+            if is_proof and self.miss(listing.folder, set(map(shown, files)), Kind.IMAGE, span):
+                at_rest = False
             yield
         return at_rest
 
     def _sequence_at_rest(self, listing: Listing, seen: int, started: float, rules: FolderRules) -> bool:
         """Compare a folder of frames with the ledger; return whether it is at rest."""
         unit = UnitKey(listing.folder, Kind.SEQUENCE)
-        self.miss(listing.folder, {shown(listing.folder)} if listing.files else set(), Kind.SEQUENCE)
+        missed = self.miss(listing.folder, {shown(listing.folder)} if listing.files else set(), Kind.SEQUENCE)
         if not listing.files:
-            self._intake.settle.forget(unit)
-            return True
+            self._intake.miss_waiting(unit)
+            return not missed
         if unit in self._intake.busy:
             self._again(unit)
             return False
@@ -131,11 +131,19 @@ class Comparison:
         self._intake.see_sequence(unit, listing, seen, started, rules, took=self._monotonic() - started)
         return False
 
-    def miss(self, folder: str, present: set[str], kind: Kind, span: looks.Span = looks.Span()) -> None:  # noqa: B008
-        """Note the unsent units of a folder that its listing does not show, or shows as another kind."""
-        for unit in looks.unsent_in(self._reads, folder, span):
-            if (unit.kind is not kind or unit.path not in present) and unit not in self.looked_at:
-                self._intake.miss(unit)
+    def miss(self, folder: str, present: set[str], kind: Kind, span: looks.Span = looks.Span()) -> bool:  # noqa: B008
+        """Note the unsent units of a folder that its listing does not show, or shows as another kind.
+
+        Returns whether there were any: until their rows are written, not all is at rest.
+        """
+        missed = [
+            unit
+            for unit in looks.unsent_in(self._reads, folder, span)
+            if (unit.kind is not kind or unit.path not in present) and unit not in self.looked_at
+        ]
+        for unit in missed:
+            self._intake.miss(unit)
+        return bool(missed)
 
     def miss_folder(self, folder: str) -> None:
         """Note the unsent units in and below a folder that is not there any more."""

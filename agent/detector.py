@@ -108,6 +108,10 @@ class Detector:
             if folder != self._lister.under_way:  # its times were read as it began, and are not noted yet
                 self._agenda.want(folder, now, hurry=False)
 
+    def close(self) -> None:
+        """Let go of the folder that is being listed: a mount that goes away must not be held."""
+        self._lister.close()
+
     def noticed(self, events: Iterable[Noticed], now: float) -> None:
         """Look at the paths of events."""
         for event in events:
@@ -170,8 +174,11 @@ class Detector:
         if self._lister.under_way is None:  # one by one: a long sequence leaves no room to read the next
             for unit in self._due(Kind.SEQUENCE, now):
                 self._agenda.want(unit.path, now)
-        while self._monotonic() - now < LISTING_SECONDS and self._lister.go_on(now):
+        began = self._monotonic()  # a slice there is in every turn, however long looking took
+        while self._lister.go_on(now):
             self._fed()
+            if self._monotonic() - began >= LISTING_SECONDS:
+                break
         self._intake.flush(self._absence_is_proof)
         kinds = [kind for kind in Kind if self._intake.has_room(kind)]  # what is read makes room, and tells
         deadlines = [
@@ -208,7 +215,8 @@ class Detector:
         # Not all is at rest in its folder now, though a listing may show what it did before this file came.
         self._lister.stirs(folder)
         if stamp is None:
-            self._agenda.want(folder, now)  # only a listing can tell that it is gone
+            self._intake.miss(unit)
+            self._agenda.want(folder, now)
         else:
             self._intake.see_image(unit, stamp, now)
 

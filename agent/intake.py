@@ -156,6 +156,11 @@ class Intake:
         if self._seen is None or unit in self._seen:
             self._missed.add(unit)
 
+    def miss_waiting(self, unit: UnitKey) -> None:
+        """Take note that a listing shows nothing of a unit, should it wait: its row may not be written yet."""
+        if unit in self.settle or unit in self._sights:
+            self.miss(unit)
+
     def hold(self, unit: UnitKey, reason: str, frames: int, size: int) -> None:
         """Have a unit held that must not even be read: its folder's settings are bad, or it does not fit them."""
         self._let_go(unit)
@@ -185,7 +190,14 @@ class Intake:
         missed, self._missed = list(self._missed), set()
         if missed and absence_is_proof():
             for start in range(0, len(missed), WRITTEN_TOGETHER):
-                self._ledger.submit(partial(_vanish_all, missed=missed[start : start + WRITTEN_TOGETHER]))
+                self._vanish(missed[start : start + WRITTEN_TOGETHER])
+
+    def _vanish(self, missed: Sequence[UnitKey]) -> None:
+        def again(future: Future[None]) -> None:
+            if isinstance(future.exception(), LedgerUnavailable):
+                self._missed.update(missed)
+
+        self._ledger.submit(partial(_vanish_all, missed=missed)).add_done_callback(again)
 
     def _let_ledger_catch_up(self) -> None:
         if self._noticing is not None and self._noticing is not self._waited_for:

@@ -88,6 +88,12 @@ class Lister:
             self._seconds += clock() - started
         return True
 
+    def close(self) -> None:
+        """Give up the listing that is under way, and the folder that it holds open."""
+        if self._slices is not None:
+            self._slices.close()
+        self._slices = self.under_way = None
+
     def looked_at(self, unit: UnitKey) -> None:
         """Take note of a look at a unit, which is fresher than the listing that is under way."""
         if self.under_way is not None:
@@ -138,9 +144,9 @@ class Lister:
         return True
 
     def _is_gone(self, folder: str) -> None:
+        self._comparison.miss_folder(folder)  # first: where it raises, the next sweep finds again that it is gone
         for name in [name for name in self.times if name == folder or name.startswith(f"{folder}/")]:
             del self.times[name]
             self.unavailable.discard(name)
             self._rest.pop(name, None)
             self._agenda.forget(name)
-        self._comparison.miss_folder(folder)

@@ -61,9 +61,10 @@ class LineHandler(logging.Handler):
         super().__init__()
         self._fd = fd
 
-    def createLock(self) -> None:  # noqa: N802 (the standard library's name)
-        """Have none."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Do as the standard handler, but for its lock."""
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record."""

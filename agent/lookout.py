@@ -90,6 +90,8 @@ class Lookout:
         if to_sweep:
             presence = self._watch.look()
             self._away = presence is Presence.AWAY
+            if presence is not Presence.SAME:
+                self.detector.close()
             if presence in (Presence.BACK, Presence.OTHER):
                 self._begin(trusted=presence is Presence.BACK)
             self._sweep_at = now + SWEEP_SECONDS

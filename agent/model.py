@@ -41,15 +41,18 @@ class Stamp(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
         """Return the stamp in what `stat` says."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed(status.st_ino))
+        return cls(status.st_size, signed(status.st_mtime_ns), signed(status.st_ctime_ns), signed(status.st_ino))
 
 
 TOP_BIT = 2**63
 
 
-def signed(inode: int) -> int:
-    """Return an inode as SQLite keeps it, whose integers are signed: mergerfs and CIFS servers use all 64 bits."""
-    return inode if inode < TOP_BIT else inode - 2 * TOP_BIT
+def signed(number: int) -> int:
+    """Return a number of `stat` in the 64 bits and a sign that SQLite keeps.
+
+    Inodes of mergerfs and CIFS servers use all 64 bits; a time after 2262 or before 1678 takes more, in nanoseconds.
+    """
+    return (number + TOP_BIT) % (2 * TOP_BIT) - TOP_BIT
 
 
 class Entry(NamedTuple):

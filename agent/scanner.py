@@ -100,8 +100,10 @@ class Scanner:
                                     status = entry.stat(follow_symlinks=False)
                                 except FileNotFoundError:  # it was removed since it was listed
                                     continue
-                                inode = status.st_ino if status.st_ino < TOP_BIT else signed(status.st_ino)
-                                files.append((name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode))
+                                mtime, inode = status.st_mtime_ns, status.st_ino
+                                if inode >= TOP_BIT or not -TOP_BIT <= mtime < TOP_BIT:
+                                    mtime, inode = signed(mtime), signed(inode)
+                                files.append((name, status.st_size, mtime, status.st_ctime_ns, inode))
                             else:
                                 others.append(entry)
                         fingerprint += quick_fingerprint(files[done:])

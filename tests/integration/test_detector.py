@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 import time
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -486,3 +487,113 @@ def test_where_the_watch_folder_was_another_one_when_it_was_listed_nothing_is_go
     while not long.slice():
         pass
     assert long.state("stills/0.jpg") == "pending"
+
+
+def _held_up(ledger: LedgerThread) -> Event:
+    """Have the ledger's thread wait until the event is set: what is written meanwhile is one group."""
+    waits, go = Event(), Event()
+
+    def wait(_ledger: Ledger) -> None:
+        waits.set()
+        assert go.wait(20)
+
+    ledger.submit(wait)
+    assert waits.wait(20)
+    return go
+
+
+def test_a_listing_gets_its_turn_however_long_looking_takes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(bench.inbox / "a.jpg", image(1))
+    bench.notice("a.jpg")
+    stamp = bench.scanner.stamp
+
+    def slow(path: str) -> object:
+        bench.ticks += 1
+        return stamp(path)
+
+    monkeypatch.setattr(bench.scanner, "stamp", slow)
+    bench.now += 2
+    bench.slices, fed = 1, []
+    monkeypatch.setattr(bench.detector, "_fed", lambda: fed.append(bench.ticks))
+    bench.detector.rescan(bench.now)
+    bench.detector.turn(bench.now)
+    assert fed
+
+
+def test_a_sequence_that_is_gone_before_its_row_is_written_is_gone(bench: Bench) -> None:
+    files = frames(bench.inbox / "s", 3, seed=1)
+    noticed = Noticed()
+    assert noticed.add("", b"s", is_folder=True)
+    go = _held_up(bench.ledger)
+    bench.detector.noticed([noticed], bench.now)
+    bench.now += LULL
+    bench.detector.turn(bench.now)
+    assert UnitKey("s", Kind.SEQUENCE) in bench.intake.settle
+    for file in files:
+        file.unlink()
+    bench.detector.rescan(bench.now)
+    bench.detector.turn(bench.now)
+    go.set()
+    bench.turn()
+    assert bench.state("s") == "gone"
+
+
+def test_what_could_not_be_told_to_be_gone_is_told_by_the_next_listing(bench: Bench) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        write(bench.inbox / name, b"no image at all, but a text that is long enough: " + name.encode())
+    bench.notice("a.jpg", "b.jpg")
+    bench.after(2)
+    (bench.inbox / "a.jpg").unlink()
+    bench.there = False
+    bench.detector.rescan(bench.now)
+    bench.turn()
+    bench.there = True
+    assert bench.state("a.jpg") == "invalid"
+    bench.detector.rescan(bench.now)
+    bench.turn()
+    assert (bench.state("a.jpg"), bench.state("b.jpg")) == ("gone", "invalid")
+
+
+def test_what_could_not_be_written_to_be_gone_is_written_later(bench: Bench) -> None:
+    def is_full(_ledger: Ledger) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    write(bench.inbox / "a.jpg", b"no image at all, but a text that is long enough")
+    bench.notice("a.jpg")
+    bench.after(2)
+    (bench.inbox / "a.jpg").unlink()
+    bench.detector.rescan(bench.now)
+    go = _held_up(bench.ledger)
+    bench.detector.turn(bench.now)
+    failing = bench.ledger.submit(is_full)
+    go.set()
+    assert failing.exception() is not None
+    bench.finish()
+    assert bench.state("a.jpg") == "invalid"
+    bench.turn()
+    assert bench.state("a.jpg") == "gone"
+
+
+def test_what_was_sent_and_is_deleted_while_it_changes_is_looked_for_no_longer(bench: Bench) -> None:
+    file = write(bench.inbox / "a.jpg", image(1))
+    bench.notice("a.jpg")
+    bench.after(2)
+    bench.send("a.jpg")
+    file.write_bytes(image(2))
+    bench.notice("a.jpg")
+    assert len(bench.intake.settle) == 1
+    file.unlink()
+    bench.after(2)
+    bench.after(20)
+    assert len(bench.intake.settle) == 0
+    assert bench.after(0) > bench.now + 60
+    assert bench.state("a.jpg") == "submitted"
+
+
+def test_a_folder_is_let_go_of_in_the_middle_of_its_listing(long: Bench) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    for _ in range(SLICES // 2):
+        long.slice()
+    assert set(os.listdir("/proc/self/fd")) - before
+    long.detector.close()
+    assert set(os.listdir("/proc/self/fd")) <= before

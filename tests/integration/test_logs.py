@@ -66,3 +66,17 @@ def test_who_logs_does_not_fail_by_it(capsys: pytest.CaptureFixture[str]) -> Non
     with contextlib.closing(os.fdopen(write, "wb")):
         _say(_handler(write), "nobody reads this")
     assert "BrokenPipeError" in capsys.readouterr().err
+
+
+def test_no_thread_waits_for_another_one_that_writes(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "ab") as file:
+        handler = _handler(file.fileno())
+        handler.acquire()
+        thread = threading.Thread(target=_say, args=(handler, "at once"))
+        thread.start()
+        thread.join(20)
+        is_waiting = thread.is_alive()
+        handler.release()
+        thread.join()
+    assert not is_waiting
+    assert (tmp_path / "log").read_text().endswith(" INFO at once\n")

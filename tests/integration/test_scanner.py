@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,6 @@ from agent.filters import Filters
 from agent.model import Stamp
 from agent.scanner import Scanner
 from tests.support import write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -166,3 +164,24 @@ def test_a_name_that_is_no_utf8_goes_there_and_back(inbox: Path, scanner: Scanne
     assert os.fsencode(entry.name) == b"caf\xe9.jpg"
     assert scanner.stamp(entry.name) == entry.stamp
     assert read(scanner, entry.name) == b"bytes"
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="needs a tmpfs: ext4 keeps no such times")
+@pytest.mark.parametrize("year", [1000, 3000])
+def test_times_that_take_more_than_64_bits_are_kept_all_the_same(year: int) -> None:
+    """SQLite takes no more. Both looks at a file must say the same, and whether it was touched must show."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        scanner = Scanner(Path(place), Filters.of(["jpg"]))
+        (Path(place) / "a.jpg").touch()
+        stamps = []
+        for second in range(2):
+            at = ((year - 1970) * 31_556_952 + second) * 10**9
+            os.utime(Path(place) / "a.jpg", ns=(at, at))
+            assert not -(2**63) <= (Path(place) / "a.jpg").stat().st_mtime_ns < 2**63
+            listing = scanner.list("")
+            assert listing is not None
+            (entry,) = listing.images
+            assert entry.stamp == scanner.stamp("a.jpg")
+            assert -(2**63) <= entry.stamp.mtime_ns < 2**63
+            stamps.append(entry.stamp)
+        assert stamps[0].mtime_ns != stamps[1].mtime_ns
