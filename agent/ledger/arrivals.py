@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from agent.ledger.store import iso
-from agent.ledger.units import UNFROZEN
+from agent.ledger.units import FRAME_COLUMNS, UNFROZEN, frame_row
 from agent.model import Kind, Queue, shown
 from agent.plan import Known, decide
 from agent.states import State
@@ -90,27 +90,9 @@ def _queue(ledger: Ledger, plain: Sequence[tuple[int, Queue]]) -> None:
         for job, action in plain
     ]
     ledger.move_all(State.SETTLING, State.PENDING, moves)
-    frames = [(job, frame) for job, action in plain for frame in action.unit.frames]
+    frames = [frame_row(job, frame) for job, action in plain for frame in action.unit.frames]
+    values = ", ".join(f"value ->> {place}" for place in range(FRAME_COLUMNS.count(",") + 1))
     ledger.sql.execute(
-        "insert into frames (job, position, frame_id, path, size, mtime_ns, digest, ctime_ns, inode) "
-        "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, "
-        "value ->> 7, value ->> 8 from json_each(?)",
-        (
-            json.dumps(
-                [
-                    (
-                        job,
-                        frame.position,
-                        shown(frame.frame_id),
-                        shown(frame.path),
-                        frame.stamp.size,
-                        frame.stamp.mtime_ns,
-                        frame.digest,
-                        frame.stamp.ctime_ns,
-                        frame.stamp.inode,
-                    )
-                    for job, frame in frames
-                ]
-            ),
-        ),
+        f"insert into frames ({FRAME_COLUMNS}) select {values} from json_each(?)",  # noqa: S608 (our names)
+        (json.dumps(frames),),
     )

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""
 
+FRAME_COLUMNS = "job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode"
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -200,29 +202,30 @@ def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
     if frozen:
         ledger.sql.execute("delete from frames where job = ?", (job,))
     ledger.sql.executemany(
-        "insert into frames (job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode) "
-        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                job,
-                frame.position,
-                shown(frame.frame_id),
-                shown(frame.path),
-                frame.stamp.size,
-                frame.stamp.mtime_ns,
-                frame.digest or None,
-                frozen.get(frame.path),
-                frame.stamp.ctime_ns,
-                frame.stamp.inode,
-            )
-            for frame in unit.frames
-        ),
+        f"insert into frames ({FRAME_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 (our names)
+        (frame_row(job, frame, frozen.get(frame.path)) for frame in unit.frames),
     )
     if unit.kind is Kind.SEQUENCE:
         ledger.sql.execute(
             "insert or replace into seen values (?, ?)",
             (job, fingerprint_of_frames(unit.frames)),
         )
+
+
+def frame_row(job: int, frame: Frame, src: str | None = None) -> tuple[int | str | None, ...]:
+    """Return a frame of a job as FRAME_COLUMNS hold it."""
+    return (
+        job,
+        frame.position,
+        shown(frame.frame_id),
+        shown(frame.path),
+        frame.stamp.size,
+        frame.stamp.mtime_ns,
+        frame.digest or None,
+        src,
+        frame.stamp.ctime_ns,
+        frame.stamp.inode,
+    )
 
 
 def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arrival: int | None) -> State:
