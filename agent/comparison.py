@@ -58,7 +58,7 @@ class Comparison:
         self._absence_is_proof = absence_is_proof
         self.looked_at: set[UnitKey] = set()
 
-    def compare(self, listing: Listing, seen: int, rules: FolderRules, started: float) -> Generator[None, None, bool]:
+    def compare(self, listing: Listing, rules: FolderRules, started: float) -> Generator[None, None, bool]:
         """Compare a folder with the ledger, by the rules that hold in it; return whether all in it is at rest.
 
         Yields now and then, so that the caller can do other things between.
@@ -73,7 +73,7 @@ class Comparison:
         if kind is Kind.IMAGE and rules.problem is None:
             return (yield from self._images_at_rest(listing))
         if kind is Kind.SEQUENCE and rules.why_held(len(listing.files)) is None:
-            return self._sequence_at_rest(listing, seen, started, rules)
+            return self._sequence_at_rest(listing, started, rules)
         return self._held(listing, kind, rules)
 
     def _held(self, listing: Listing, kind: Kind, rules: FolderRules) -> bool:
@@ -95,7 +95,7 @@ class Comparison:
         self._intake.miss_waiting(UnitKey(listing.folder, Kind.SEQUENCE))
         is_proof = self._absence_is_proof()  # now, too: a slice is compared long after it was listed
         at_rest = is_proof
-        alike, key = _told_apart(listing)
+        alike, key = _sortable(listing)
         runs = []
         for start in range(0, len(alike), SORTED_TOGETHER):
             runs.append(sorted(alike[start : start + SORTED_TOGETHER], key=key))
@@ -115,7 +115,7 @@ class Comparison:
             yield
         return at_rest
 
-    def _sequence_at_rest(self, listing: Listing, seen: int, started: float, rules: FolderRules) -> bool:
+    def _sequence_at_rest(self, listing: Listing, started: float, rules: FolderRules) -> bool:
         """Compare a folder of frames with the ledger; return whether it is at rest."""
         unit = UnitKey(listing.folder, Kind.SEQUENCE)
         missed = self.miss(listing.folder, {shown(listing.folder)} if listing.files else set(), Kind.SEQUENCE)
@@ -128,7 +128,7 @@ class Comparison:
         row = None if unit in self._intake.settle else looks.newest(self._reads, unit)
         if row is not None and is_at_rest(*row, fingerprint_of(listing.files)):
             return True
-        self._intake.see_sequence(unit, listing, seen, started, rules, took=self._monotonic() - started)
+        self._intake.see_sequence(unit, listing, started, rules, took=self._monotonic() - started)
         return False
 
     def miss(self, folder: str, present: set[str], kind: Kind, span: looks.Span = looks.Span()) -> bool:  # noqa: B008
@@ -153,7 +153,7 @@ class Comparison:
             self._intake.miss(unit)
 
 
-def _told_apart(listing: Listing) -> tuple[Sequence[File], Callable[[File], str] | None]:
+def _sortable(listing: Listing) -> tuple[Sequence[File], Callable[[File], str] | None]:
     """Return the images that the ledger can tell from each other, and by what to sort them as it does."""
     if all(is_utf8(file[0]) for file in listing.files):
         return listing.files, None

@@ -117,10 +117,8 @@ class Detector:
         for event in events:
             folders, files = event.take()
             for folder in filter(self._enters, folders):
-                if (
-                    folder in self._lister.times
-                ):  # it may have been moved away and back: no folder in it is watched then
-                    self._want_all(folder, now)
+                if folder in self._lister.times:
+                    self._want_all(folder, now)  # it may have been moved away and back: no folder in it is watched then
                 self._agenda.stir(folder, now)
             for folder, names in files.items():
                 if self._enters(folder):
@@ -144,7 +142,7 @@ class Detector:
 
     def look(self, unit: UnitKey, now: float) -> None:
         """Look at a unit that somebody says has changed."""
-        folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
+        folder = unit.folder
         self._lister.stirs(folder)
         self._lister.looked_at(unit)
         if unit.kind is Kind.IMAGE and self._kind(folder, now) is Kind.IMAGE:

@@ -7,6 +7,7 @@ its files). All methods but callbacks are the loop's thread's.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
@@ -99,7 +100,7 @@ class Intake:
         self._waited_for: Future[None] | None = None
         self._sights: dict[UnitKey, Sight] = {}
         self._missed: set[UnitKey] = set()
-        self._stopped: list[Callable[[Ledger], None]] = []
+        self._stopped: deque[Callable[[Ledger], None]] = deque()
         self._seen: set[UnitKey] | None = None if trusted else set()
 
     def has_room(self, kind: Kind) -> bool:
@@ -132,7 +133,6 @@ class Intake:
         self,
         unit: UnitKey,
         listing: Listing,
-        fingerprint: int,
         now: float,
         rules: FolderRules = NOTHING,
         *,
@@ -145,7 +145,7 @@ class Intake:
             return
         quiet, blocked_until, reason = self._quiet.under(rules).waits_for(listing, now, self._wall())
         self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes)
-        self.settle.observe(unit, fingerprint, quiet=quiet, now=now, took=took, blocked_until=blocked_until)
+        self.settle.observe(unit, listing.fingerprint, quiet=quiet, now=now, took=took, blocked_until=blocked_until)
         for settled in self.settle.settled():
             self._read(settled, len(listing.files), partial(self._reader.sequence, settled.path, listing.entries()))
 
@@ -184,20 +184,23 @@ class Intake:
     def flush(self, absence_is_proof: Callable[[], bool]) -> None:
         """Have written what was seen and what is missing; the latter only where absence proves a deletion."""
         self._write_sights()
-        stopped, self._stopped = self._stopped, []
+        # Taken out one by one: the ledger's thread puts back what it could not write.
+        stopped = [self._stopped.popleft() for _ in range(len(self._stopped))]
         for start in range(0, len(stopped), WRITTEN_TOGETHER):
-            self._stop(stopped[start : start + WRITTEN_TOGETHER])
-        missed, self._missed = list(self._missed), set()
+            orders = stopped[start : start + WRITTEN_TOGETHER]
+            self._write_later(partial(_stop_all, stopped=orders), partial(self._stopped.extend, orders))
+        missed = [self._missed.pop() for _ in range(len(self._missed))]
         if missed and absence_is_proof():
             for start in range(0, len(missed), WRITTEN_TOGETHER):
-                self._vanish(missed[start : start + WRITTEN_TOGETHER])
+                gone = missed[start : start + WRITTEN_TOGETHER]
+                self._write_later(partial(_vanish_all, missed=gone), partial(self._missed.update, gone))
 
-    def _vanish(self, missed: Sequence[UnitKey]) -> None:
-        def again(future: Future[None]) -> None:
+    def _write_later(self, work: Callable[[Ledger], None], put_back: Callable[[], None]) -> None:
+        def written(future: Future[None]) -> None:
             if isinstance(future.exception(), LedgerUnavailable):
-                self._missed.update(missed)
+                put_back()
 
-        self._ledger.submit(partial(_vanish_all, missed=missed)).add_done_callback(again)
+        self._ledger.submit(work).add_done_callback(written)
 
     def _let_ledger_catch_up(self) -> None:
         if self._noticing is not None and self._noticing is not self._waited_for:
@@ -209,13 +212,6 @@ class Intake:
         if self._noticing is None or self._noticing.done():  # one piece a commit: a long one holds up all others
             sights = [self._sights.pop(unit) for unit in list(islice(self._sights, WRITTEN_TOGETHER))]
             self._noticing = self._ledger.submit(partial(_notice_all, sights=sights)) if sights else None
-
-    def _stop(self, stopped: list[Callable[[Ledger], None]]) -> None:
-        def again(future: Future[None]) -> None:
-            if isinstance(future.exception(), LedgerUnavailable):
-                self._stopped.extend(stopped)
-
-        self._ledger.submit(partial(_stop_all, stopped=stopped)).add_done_callback(again)
 
     def _read(self, unit: UnitKey, files: int, read: Callable[[], Unit]) -> None:
         self.busy[unit] = files

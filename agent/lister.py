@@ -126,17 +126,17 @@ class Lister:
             if subfolder not in self.times:
                 self.times[subfolder] = None
                 self._agenda.want(subfolder, self._now)
-        seen = listing.fingerprint
+        seen = (listing.fingerprint, rules)
         self._clock = self._cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
         yield
-        if self._rest.get(folder) != (seen, rules):
+        if self._rest.get(folder) != seen:
             try:
-                at_rest = yield from self._comparison.compare(listing, seen, rules, started)
+                at_rest = yield from self._comparison.compare(listing, rules, started)
             except Exception:
                 self.times[folder] = None  # not compared, though its times may be as they were: the next sweep wants it
                 raise
             if at_rest and not any(unit.folder == folder for unit in self._comparison.looked_at):
-                self._rest[folder] = (seen, rules)
+                self._rest[folder] = seen
             else:
                 self._rest.pop(folder, None)
         is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE

@@ -97,7 +97,7 @@ class Listing:
     temporary: tuple[Entry, ...]
     subfolders: tuple[str, ...]
     marker: bool
-    fingerprint: int = 0
+    fingerprint: int
 
     @property
     def images(self) -> tuple[Entry, ...]:

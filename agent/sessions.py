@@ -110,7 +110,7 @@ class _Sending:
     def request(self, method: str, url: str, body: Any = None, *args: Any, **named: Any) -> None:
         self._is_head, self._head = isinstance(body, bytes) and len(body) <= CHUNK_BYTES, None
         if self.sock is not None:
-            self.timeout = _SEND_SECONDS
+            self.timeout = _SEND_SECONDS  # urllib3 sets it on the socket
         super().request(method, url, body, *args, **named)  # type: ignore[misc]
 
     def send(self, data: Any) -> None:

@@ -87,9 +87,8 @@ class Settle:
         """Take a look at `unit`: `fingerprint` is equal to the last one exactly where nothing has changed.
 
         The look began at `now` and `took` so many seconds. The quiet time (`quiet` seconds) starts anew, at the look's
-        end, where the fingerprint differs. `blocked_until` keeps the unit
-        from settling before that time however quiet it is (a temporary name beside its files; infinity: a ready
-        marker that is not there yet).
+        end, where the fingerprint differs. `blocked_until` keeps the unit from settling before that time however quiet
+        it is (a temporary name beside its files; infinity: a ready marker that is not there yet).
         """
         wait = self._waits.get(unit)
         if wait is None:

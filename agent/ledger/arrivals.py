@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from agent.ledger.store import iso
-from agent.ledger.units import FRAME_COLUMNS, UNFROZEN, frame_row
+from agent.ledger.units import FRAME_COLUMNS, frame_row, settled
 from agent.model import Kind, Queue, shown
 from agent.plan import Known, decide
 from agent.states import State
@@ -28,9 +28,11 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules) -> set[int]
     An image is plain where its only row waits to be settled and is as it was made, no other row has its content, its
     inode, its reference_id or its folder for a sequence, and `plan.decide` says that it is to be sent.
     """
-    found = {}
-    for index, unit, ids in _alone(units, rules):
-        found[index] = (unit, (shown(unit.folder), shown(unit.path), unit.digest, unit.frames[0].stamp.inode, ids[0]))
+    alone = _alone(units, rules)
+    names = {
+        index: (shown(unit.folder), shown(unit.path), unit.digest, unit.frames[0].stamp.inode, reference_id)
+        for index, (unit, reference_id) in alone.items()
+    }
     rows = ledger.sql.execute(
         "select unit.key, jobs.id from json_each(?) as unit cross join jobs "
         "on jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 1 and kind = 'image' "
@@ -42,11 +44,11 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules) -> set[int]
         "and not exists (select 1 from jobs where reference_id = unit.value ->> 4) "
         "and not exists (select 1 from jobs "
         "where jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 0 and kind = 'sequence')",
-        (json.dumps({index: names for index, (_, names) in found.items()}),),
+        (json.dumps(names),),
     )
     plain: dict[int, tuple[int, Queue]] = {}
     for index, job in rows:
-        unit = found[int(index)][0]
+        unit, _ = alone[int(index)]
         action = decide(unit, [Known(job, shown(unit.path), Kind.IMAGE, State.SETTLING)], rules)
         if isinstance(action, Queue):
             plain[int(index)] = (job, action)
@@ -54,17 +56,17 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules) -> set[int]
     return set(plain)
 
 
-def _alone(units: Sequence[Unit], rules: Rules) -> list[tuple[int, Unit, tuple[str, ...]]]:
-    """Return the images that none before them is like, with their indexes and reference_ids."""
-    alone = []
+def _alone(units: Sequence[Unit], rules: Rules) -> dict[int, tuple[Unit, str]]:
+    """Return the images that none before them is like, with their reference_ids, by their indexes."""
+    alone = {}
     seen: set[object] = set()
     for index, unit in enumerate(units):
         if unit.kind is not Kind.IMAGE or unit.digest is None or not unit.frames:
             continue
-        ids = rules.reference_ids(unit.path, unit.digest)
-        like = {unit.digest, unit.frames[0].stamp.inode, ids[0]}
+        reference_id, *_ = rules.reference_ids(unit.path, unit.digest)
+        like = {unit.digest, unit.frames[0].stamp.inode, reference_id}
         if seen.isdisjoint(like):
-            alone.append((index, unit, ids))
+            alone[index] = (unit, reference_id)
         seen |= like
     return alone
 
@@ -72,23 +74,11 @@ def _alone(units: Sequence[Unit], rules: Rules) -> list[tuple[int, Unit, tuple[s
 def _queue(ledger: Ledger, plain: Sequence[tuple[int, Queue]]) -> None:
     """Write as `units.write_settled` does, for many."""
     at = iso(ledger.now)
-    moves = [
-        {
-            "id": job,
-            "detail": action.unit.warning or "",
-            "reference_id": action.reference_ids[0],
-            "reason": action.unit.warning or "",
-            "error_code": "",
-            "frame_count": 1,
-            "bytes": action.unit.bytes,
-            "digest": action.unit.digest,
-            "settled_at": at,
-            "attempts": 0,
-            "next_attempt_at": at,
-            **UNFROZEN,
-        }
-        for job, action in plain
-    ]
+    moves = []
+    for job, action in plain:
+        reason = action.unit.warning or ""
+        columns = settled(action.unit, State.PENDING, at, reference_id=action.reference_ids[0], reason=reason)
+        moves.append({"id": job, "detail": reason, **columns})
     ledger.move_all(State.SETTLING, State.PENDING, moves)
     frames = [frame_row(job, frame) for job, action in plain for frame in action.unit.frames]
     values = ", ".join(f"value ->> {place}" for place in range(FRAME_COLUMNS.count(",") + 1))

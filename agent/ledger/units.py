@@ -170,23 +170,28 @@ def write_settled(
             "from here, or REFERENCE_ID needs {path}. 'dismiss' leaves it"
         )
     ledger.move(
-        row,
-        now,
-        state,
-        reason,
-        reference_id=chosen,
-        reason=reason,
-        error_code=error_code,
-        frame_count=len(unit.frames),
-        bytes=unit.bytes,
-        digest=unit.digest,
-        settled_at=at,
-        attempts=0,
-        next_attempt_at=at if state is State.PENDING else None,
-        **UNFROZEN,
+        row, now, state, reason, **settled(unit, state, at, reference_id=chosen, reason=reason, error_code=error_code)
     )
     _write_frames(ledger, row, unit)
     return state
+
+
+def settled(
+    unit: Unit, state: State, at: str, *, reference_id: str | None, reason: str, error_code: str = ""
+) -> dict[str, object]:
+    """Return what stands in a unit's row, beside the state itself, when it has settled to `state` at a time."""
+    return {
+        "reference_id": reference_id,
+        "reason": reason,
+        "error_code": error_code,
+        "frame_count": len(unit.frames),
+        "bytes": unit.bytes,
+        "digest": unit.digest,
+        "settled_at": at,
+        "attempts": 0,
+        "next_attempt_at": at if state is State.PENDING else None,
+        **UNFROZEN,
+    }
 
 
 def _free_id(ledger: Ledger, row: int, reference_ids: tuple[str, ...]) -> str | None:

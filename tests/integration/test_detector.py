@@ -129,13 +129,17 @@ class Bench:
 
     def notice(self, *paths: str) -> None:
         """Tell of events, and wait until what follows from them at once was done."""
+        self.tell(*paths)
+        self.turn()
+        self.after(LULL)
+
+    def tell(self, *paths: str) -> None:
+        """Tell of events, no more."""
         noticed = Noticed()
         for path in paths:
             is_folder = (self.inbox / path).is_dir()
             assert noticed.add(parent(path), os.fsencode(basename(path)), is_folder=is_folder)
         self.detector.noticed([noticed], self.now)
-        self.turn()
-        self.after(LULL)
 
     def state(self, path: str) -> str:
         found = rows(self.path, path)
@@ -406,10 +410,7 @@ def test_whatever_happens_while_a_long_folder_is_listed_is_taken_up(long: Bench,
     (stills / "seen.jpg").unlink()
     (stills / "2.jpg").unlink()
     (stills / "3.jpg").rename(stills / "4.jpg")
-    noticed = Noticed()
-    for name in ("new.jpg", "1.jpg", "seen.jpg", "2.jpg", "3.jpg", "4.jpg"):
-        assert noticed.add("stills", os.fsencode(name), is_folder=False)
-    long.detector.noticed([noticed], long.now)
+    long.tell(*(f"stills/{name}.jpg" for name in ("new", "1", "seen", "2", "3", "4")))
     long.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.targets(ledger, "stills/bad.jpg")])
     assert UnitKey("stills/new.jpg", Kind.IMAGE) in long.intake.settle, "at once, not when the listing is over"
     while not long.slice():
@@ -440,9 +441,7 @@ def test_what_comes_and_goes_while_a_long_folder_is_listed_is_gone(long: Bench, 
         (long.inbox / "stills" / "new.jpg").unlink,
     ):
         change()
-        noticed = Noticed()
-        assert noticed.add("stills", b"new.jpg", is_folder=False)
-        long.detector.noticed([noticed], long.now)
+        long.tell("stills/new.jpg")
         long.slice()
     long.turn()
     assert long.state("stills/new.jpg") == "gone"
@@ -454,9 +453,7 @@ def test_what_is_read_while_a_long_folder_is_listed_is_not_looked_at_again(long:
     for _ in range(before):
         long.slice()
     write(long.inbox / "stills" / "1.jpg", image(802))
-    noticed = Noticed()
-    assert noticed.add("stills", b"1.jpg", is_folder=False)
-    long.detector.noticed([noticed], long.now)
+    long.tell("stills/1.jpg")
     long.now += 2
     while not long.slice():
         pass
@@ -522,10 +519,8 @@ def test_a_listing_gets_its_turn_however_long_looking_takes(bench: Bench, monkey
 
 def test_a_sequence_that_is_gone_before_its_row_is_written_is_gone(bench: Bench) -> None:
     files = frames(bench.inbox / "s", 3, seed=1)
-    noticed = Noticed()
-    assert noticed.add("", b"s", is_folder=True)
     go = _held_up(bench.ledger)
-    bench.detector.noticed([noticed], bench.now)
+    bench.tell("s")
     bench.now += LULL
     bench.detector.turn(bench.now)
     assert UnitKey("s", Kind.SEQUENCE) in bench.intake.settle

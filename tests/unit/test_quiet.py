@@ -13,7 +13,7 @@ def temporary(name: str, mtime: float, ctime: float | None = None) -> Entry:
 
 
 def listing(*temporaries: Entry, marker: bool = False) -> Listing:
-    return Listing("s", Times(0, 0), (), temporaries, (), marker)
+    return Listing("s", Times(0, 0), (), temporaries, (), marker, 0)
 
 
 def test_a_quiet_folder_waits_its_time() -> None:
