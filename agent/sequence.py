@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from itertools import pairwise
+from itertools import islice, pairwise
 from os import fsencode
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,37 @@ def arrange(names: Iterable[str]) -> Sequence:
     The order is the natural one (frame_2 before frame_10); names that it takes for equal (frame_1 and frame_01, NFC
     and NFD) are ordered by their bytes, so that the same names always give the same sequence.
     """
-    ordered = sorted(sorted(names, key=fsencode), key=_NATURAL)  # two sorts, for pairs of keys take more memory
-    numbers = _numbering(ordered)
-    has_clashes = len(numbers) < len(ordered)  # where each frame has a number of its own there is none to look for
-    return Sequence(tuple(ordered), gaps=_gaps(numbers), warnings=_clashes(ordered) if has_clashes else ())
+    by_bytes = sorted(names, key=fsencode)  # two sorts, for pairs of keys take more memory
+    numbers = _numbers(by_bytes)
+    if not numbers:
+        ordered = sorted(by_bytes, key=_NATURAL)
+        numbering = _numbering(_columns(by_bytes))
+    else:
+        ordered = [by_bytes[at] for at in sorted(range(len(by_bytes)), key=numbers.__getitem__)]
+        in_stem = len(next(_pieces(by_bytes[:1]))) // 2
+        numbering = _numbering(map(set, islice(zip(*numbers, strict=True), in_stem)))
+    has_clashes = len(numbering) < len(ordered)  # where each frame has a number of its own there is none to look for
+    return Sequence(tuple(ordered), gaps=_gaps(numbering), warnings=_clashes(ordered) if has_clashes else ())
+
+
+def _numbers(names: Iterable[str]) -> list[tuple[int, ...]]:
+    """Return the numbers in each name where the names differ in nothing else, as those of nearly all cameras do.
+
+    Their order is the natural one then, in a fifth of the time. Nothing where it may not be: other text between them,
+    or text that is not ASCII, in which natsort knows more digits than ours.
+    """
+    numbers: list[tuple[int, ...]] = []
+    text: list[str] | None = None
+    for name in names:
+        pieces = _DIGITS.split(name)
+        if text is None:
+            text = pieces[::2]
+            if not name.isascii():
+                return []
+        if pieces[::2] != text:
+            return []
+        numbers.append(tuple(map(int, pieces[1::2])))
+    return numbers
 
 
 def sizes_warning(counts: Mapping[tuple[int, int], int]) -> str | None:
@@ -71,22 +98,24 @@ def _pieces(names: Iterable[str]) -> Iterator[list[str]]:
     return (_DIGITS.split(_stem(name)) for name in names)
 
 
-def _numbering(names: Iterable[str]) -> list[int]:
-    """Return the frames' numbers, rising and each once: the run of digits in which alone the stems differ.
-
-    Empty where there is no such run: one frame, stems of different patterns, or more than one run that varies.
-    """
+def _columns(names: Iterable[str]) -> list[set[int]]:
+    """Return the numbers in each place of the stems, nothing where these are of different patterns."""
     pattern: list[str] | None = None
-    columns: list[set[str]] = []
+    columns: list[set[int]] = []
     for stem in _pieces(names):
         if pattern is None:
             pattern, columns = stem[::2], [set() for _ in stem[1::2]]
         if stem[::2] != pattern:
             return []
         for column, digits in zip(columns, stem[1::2], strict=True):
-            column.add(digits)
+            column.add(int(digits))
+    return columns
+
+
+def _numbering(columns: Iterable[set[int]]) -> list[int]:
+    """Return the frames' numbers, rising and each once: those in the only place where they differ, if there is one."""
     varying = [column for column in columns if len(column) > 1]
-    return sorted({int(digits) for digits in varying[0]}) if len(varying) == 1 else []
+    return sorted(varying[0]) if len(varying) == 1 else []
 
 
 def _gaps(numbers: list[int]) -> str | None:

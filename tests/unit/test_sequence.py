@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from natsort import natsort_keygen
 
 from agent.sequence import arrange, digest, sizes_warning
 
@@ -29,6 +30,22 @@ def test_one_order_whatever_the_order_of_the_listing(names: list[str], rng: rand
     arranged = arrange(shuffled)
     assert arranged == arrange(names)
     assert sorted(arranged.names) == sorted(names)
+
+
+@st.composite
+def of_one_camera(draw: st.DrawFn) -> list[str]:
+    """Names that differ in their numbers alone, with text around them in which natsort may see numbers, too."""
+    text = st.sampled_from(["", "a", "_", ".", "-", " ", "é", "²", "٣", "1", "0", "e", "+"])
+    texts = draw(st.lists(text, min_size=2, max_size=4))
+    numbers = st.lists(st.from_regex(r"0{0,2}[0-9]{1,3}", fullmatch=True), min_size=len(texts), max_size=len(texts))
+    rows = draw(st.lists(numbers, min_size=1, max_size=12))
+    tail = draw(st.sampled_from([".jpg", ".jp2", ""]))
+    return sorted({"".join(f"{a}{b}" for a, b in zip(texts, row, strict=True)) + tail for row in rows})
+
+
+@given(of_one_camera() | folders)
+def test_the_order_is_natsorts_and_then_that_of_the_bytes(names: list[str]) -> None:
+    assert arrange(names).names == tuple(sorted(sorted(names, key=fsencode), key=natsort_keygen()))
 
 
 def test_natural_order() -> None:
