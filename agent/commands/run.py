@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ from agent.states import State
 
 if TYPE_CHECKING:
     from agent.queries import Standing
+
+CYCLES_AFTER = 50_000
+"""New objects after which Python looks for cycles among them, in place of 700. A sequence of 1,000 frames makes a
+hundred thousand, and none in a cycle: looking took a fifth of the processor time of sending sequences (measured)."""
 
 
 @click.command()
@@ -56,5 +61,7 @@ def run(*, once: bool) -> None:
 
 
 def _run(service: Service) -> int:
+    gc.freeze()
+    gc.set_threshold(CYCLES_AFTER)
     obey_signals(service)
     return service.run()
