@@ -8,8 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import re
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 _CHUNK = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a format's own check says. Neither `problem` nor `doubt`: whole.
 
     `pixels` is (width, height) from the header; `problem` a sentence for a person; `doubt` says why the file must

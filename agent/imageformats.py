@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING
 
 from agent.imagebytes import Finding, cut_short, zeros
@@ -38,11 +37,11 @@ def check_jpeg(source: Source) -> Finding:
     """
     jpeg = _Jpeg(source)
     source.skip(2)
-    jpeg.hurry()
+    finding = jpeg.hurry()
     for _ in range(_MOST_PARTS):
-        finding = jpeg.step()
         if finding is not None:
             return finding
+        finding = jpeg.step()
     return Finding(jpeg.pixels, f"damaged: more than {_MOST_PARTS:,} segments; save it again")
 
 
@@ -57,10 +56,10 @@ class _Jpeg:
     first_scan: int = 0
     scans: int = 0
 
-    def hurry(self) -> None:
-        """Step over the segments before the first scan as long as they follow upon each other in what was read.
+    def hurry(self) -> Finding | None:
+        """Do as `step` does, to the start of the first scan, while segments follow upon each other in what was read.
 
-        In nearly every file that is all of them: five times faster than `step`, to which the rest is left (measured).
+        In nearly every file they all do: five times faster than `step`, to which the rest is left (measured).
         """
         buffer, start, end = self.source.chunk
         at = start
@@ -71,7 +70,13 @@ class _Jpeg:
             if marker in _SOF and not self.coding:
                 self._frame(marker, bytes(buffer[at + 4 : min(at + 9, following)]))
             at = following
+        if at + 4 <= end and buffer[at] == 0xFF and buffer[at + 1] == _SOS:
+            following = at + 2 + (buffer[at + 2] << 8 | buffer[at + 3])
+            if at + 4 <= following <= end:
+                self.source.skip(following - start)
+                return self._scan()
         self.source.skip(at - start)
+        return None
 
     def step(self) -> Finding | None:
         """Go to the next marker and over its segment; return what is found as soon as it is known."""
@@ -122,7 +127,7 @@ class _Jpeg:
             return Finding(self.pixels, "damaged: the JPEG ends before any picture data; copy it again")
         stored = end - self.first_scan
         width, height = self.pixels or (0, 0)
-        if self.coding in _ORDINARY_SOF and 8 * stored < ceil(width / 8) * ceil(height / 8):
+        if self.coding in _ORDINARY_SOF and 8 * stored < -(-width // 8) * -(-height // 8):
             problem = f"damaged: {stored:,} bytes of picture data cannot hold {width} x {height} pixels; copy it again"
             return Finding(self.pixels, problem)
         return Finding(self.pixels, doubt=self.doubt)
