@@ -97,7 +97,7 @@ def _about_unit(settings: Settings, scanner: Scanner, path: str, *, is_folder: b
         yield f"{shown(path)}: a folder without images of its own"
         yield from _about_rules(rules)
         return
-    what = "an image job" if key.kind is Kind.IMAGE else f"a sequence of {len(seen.entries)} frames"
+    what = "an image job" if key.kind is Kind.IMAGE else f"a sequence of {len(seen.files)} frames"
     part = f", part of {shown(folder)}" if not is_folder and key.kind is Kind.SEQUENCE else ""
     yield f"{shown(path)}: {what}{part}"
     yield from _about_rules(rules)
@@ -123,10 +123,8 @@ def _find(scanner: Scanner, key: UnitKey, rules: FolderRules) -> Seen | None:
     listing = scanner.list(folder, rules.ready_marker)
     if listing is None:
         return None
-    entries = tuple(
-        entry for entry in listing.images if key.kind is Kind.SEQUENCE or join(folder, entry.name) == key.path
-    )
-    return Seen(key, entries, listing, rules) if entries else None
+    files = tuple(file for file in listing.files if key.kind is Kind.SEQUENCE or join(folder, file[0]) == key.path)
+    return Seen(key, files, listing, rules) if files else None
 
 
 def _about_row(row: Mapping[str, Any]) -> Iterator[str]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import FileChanged
+from agent.files import Files
 from agent.intake import left_behind
 from agent.ledger import looks, units
 from agent.ledger.store import connect
 from agent.migrations import migrate
-from agent.model import Entry, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait, join, shown
-from agent.plan import fingerprint, is_at_rest
+from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait, join, shown
+from agent.plan import fingerprint_of, is_at_rest
 from agent.reader import Reader
 from agent.scanner import Scanner
 from agent.settle import UnitKey
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from agent.config import Settings
     from agent.folder_settings import FolderRules
-    from agent.model import Action, Listing
+    from agent.model import Action, File, Listing
 
 ACTIONS = {
     Queue: "submit",
@@ -66,24 +67,24 @@ class Seen:
     """A unit in a listing: what its files look like, and when they changed last (seconds since 1970)."""
 
     key: UnitKey
-    entries: tuple[Entry, ...]
+    files: tuple[File, ...]
     listing: Listing
     rules: FolderRules
 
     @property
     def held(self) -> str | None:
         """Why its folder's settings hold it, None where they do not."""
-        return self.rules.why_held(len(self.entries) if self.key.kind is Kind.SEQUENCE else 0)
+        return self.rules.why_held(len(self.files) if self.key.kind is Kind.SEQUENCE else 0)
 
     @property
     def look(self) -> Stamp | bytes:
         """What is compared with the ledger."""
-        return self.entries[0].stamp if self.key.kind is Kind.IMAGE else fingerprint(self.entries)
+        return Stamp(*self.files[0][1:]) if self.key.kind is Kind.IMAGE else fingerprint_of(self.files)
 
     @property
     def changed_at(self) -> float:
         """When a file of it was changed last."""
-        return max(max(entry.stamp.mtime_ns, entry.stamp.ctime_ns) for entry in self.entries) / 1e9
+        return max(max(mtime_ns, ctime_ns) for _, _, mtime_ns, ctime_ns, _ in self.files) / 1e9
 
 
 def walk(settings: Settings, scanner: Scanner) -> Iterator[Seen]:
@@ -100,23 +101,23 @@ def walk(settings: Settings, scanner: Scanner) -> Iterator[Seen]:
         if rules.ignore:
             continue
         if rules.kind_in(folder, filters.kind(folder)) is Kind.IMAGE:
-            for entry in listing.images:
-                yield Seen(UnitKey(join(folder, entry.name), Kind.IMAGE), (entry,), listing, rules)
-        elif listing.images:
-            yield Seen(UnitKey(folder, Kind.SEQUENCE), listing.images, listing, rules)
+            for file in listing.files:
+                yield Seen(UnitKey(join(folder, file[0]), Kind.IMAGE), (file,), listing, rules)
+        elif listing.files:
+            yield Seen(UnitKey(folder, Kind.SEQUENCE), listing.files, listing, rules)
 
 
 def read(reader: Reader, seen: Seen) -> Unit:
     """Read a unit's files. Raises FileChanged."""
     if seen.key.kind is Kind.IMAGE:
-        return reader.image(seen.key.path, seen.entries[0].stamp)
-    return reader.sequence(seen.key.path, seen.entries)
+        return reader.image(seen.key.path, Stamp(*seen.files[0][1:]))
+    return reader.sequence(seen.key.path, seen.files)
 
 
 def units_now(settings: Settings) -> Iterator[Unit]:
     """Yield every unit in the watch folder, read, settled or not; one that changes while it is read is left out."""
     scanner = Scanner(settings.watch_dir, filters_of(settings))
-    reader = Reader(scanner, settings.sequence_gaps)
+    reader = Reader(Files(scanner), settings.sequence_gaps)
     for seen in walk(settings, scanner):
         try:
             yield read(reader, seen)
@@ -130,7 +131,7 @@ def forecast(settings: Settings) -> Iterator[Step]:
     Where there is no ledger yet, none is made.
     """
     scanner = Scanner(settings.watch_dir, filters_of(settings))
-    reader = Reader(scanner, settings.sequence_gaps)
+    reader = Reader(Files(scanner), settings.sequence_gaps)
     sql = _ledger(settings)
     try:
         for seen in walk(settings, scanner):
@@ -151,14 +152,14 @@ def _ledger(settings: Settings) -> sqlite3.Connection:
 
 def _step(settings: Settings, scanner: Scanner, reader: Reader, sql: sqlite3.Connection, seen: Seen) -> Step:
     if seen.held is not None:
-        return Step("hold", seen.key.path, seen.key.kind, len(seen.entries), seen.held)
+        return Step("hold", seen.key.path, seen.key.kind, len(seen.files), seen.held)
     waits = why_not_settled(settings, seen)
     if waits is not None:
-        return Step("settle", seen.key.path, seen.key.kind, len(seen.entries), waits)
+        return Step("settle", seen.key.path, seen.key.kind, len(seen.files), waits)
     try:
         unit = read(reader, seen)
     except FileChanged as error:
-        return Step("settle", seen.key.path, seen.key.kind, len(seen.entries), str(error))
+        return Step("settle", seen.key.path, seen.key.kind, len(seen.files), str(error))
     return _as_step(units.plan(sql, unit, rules_of(settings), left_behind(scanner, sql, unit)))
 
 

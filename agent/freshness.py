@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import FolderUnavailable
-from agent.model import Kind, basename, parent
+from agent.model import Kind, basename, parent, quick_fingerprint
+from agent.plan import fingerprint_of_frames
 
 if TYPE_CHECKING:
     from agent.model import Job
@@ -20,11 +21,16 @@ def first_changed(rig: Rig, job: Job) -> str | None:
     first = job.frames[0]
     if job.kind is Kind.IMAGE:
         return None if rig.scanner.stamp(first.path) == first.stamp else basename(first.path)
-    settled = {basename(frame.path): frame.stamp for frame in job.frames}
     folder = parent(first.path)
-    listing = rig.scanner.list(folder, rig.folders.of(folder).ready_marker)
-    seen = dict(listing.images) if listing is not None else {}
-    return next((name for name in (*settled, *seen) if seen.get(name) != settled.get(name)), None)
+    marker = rig.folders.of(folder).ready_marker
+    if rig.fingerprint(folder, marker) == fingerprint_of_frames(job.frames):
+        return None
+    settled = [(basename(frame.path), *frame.stamp) for frame in job.frames]
+    listing = rig.scanner.list(folder, marker)
+    if listing is not None and listing.fingerprint == quick_fingerprint(settled):
+        return None
+    seen = listing.files if listing is not None else ()
+    return min(name for name, *_ in {*settled} ^ {*seen})
 
 
 def changed_meanwhile(rig: Rig, job: Job) -> bool:

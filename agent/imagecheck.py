@@ -7,22 +7,21 @@ each format is in `imageformats`, `rasters` and `tiff`; only what these find dou
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING
-
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from agent.errors import FileChanged
 from agent.imagebytes import Finding, Source, cut_short
 from agent.imageformats import check_jpeg, check_png, check_webp
-from agent.model import Image, Stamp
+from agent.model import Image
 from agent.rasters import check_bmp
 from agent.tiff import check_tiff
 
 if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
+    from collections.abc import Callable
+
+    from agent.model import Stamp
+
+    Decode = Callable[[Source, str, Finding], str | None]
 
 _CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff}
 _EXTENSIONS = {
@@ -35,25 +34,24 @@ _FOREIGN = (
 )  # fmt: skip
 _SMALLEST = 26  # bytes: the headers of a BMP of the oldest kind
 
-# Pillow's own limits (Image.MAX_IMAGE_PIXELS, and twice that for its error). Decoding at the first takes 358 MB.
-_MOST_DECODED_PIXELS = 89_478_485
-_MOST_PIXELS = 2 * _MOST_DECODED_PIXELS
-_MOST_DECODED_BYTES = 64 * 1024 * 1024
-_FLAT = 16
-_BLOCK = 16
-
-# Pillow's classes, not `Image.open`: that one warns of large images by a process-wide filter and hands a JPEG to a
-# second plugin; nothing but the plugin named here ever sees the bytes.
-_PLUGINS: dict[str, type[ImageFile]] = {"JPEG": JpegImageFile, "BMP": BmpImageFile, "WebP": WebPImageFile}
-_one_decode = threading.Lock()
+# Twice Pillow's Image.MAX_IMAGE_PIXELS: where its own error begins.
+_MOST_PIXELS = 178_956_970
 
 
-def examine(fd: int, name: str, stamp: Stamp) -> Image:
+def decoded(source: Source, form: str, finding: Finding) -> str | None:
+    """Return the problem's sentence of a doubtful picture, or None where it could be decoded."""
+    from agent.decoding import problem_of  # noqa: PLC0415 - Pillow takes 4 MiB, for few files
+
+    return problem_of(source, form, finding)
+
+
+def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image:
     """Read the open regular file `fd`, which looked like `stamp` before, once and tell whether it is a whole image.
 
     `name` serves only to compare its extension with the content (a difference is a `warning`); nothing is opened by
     it. `digest` covers all bytes, `pixels` comes from the header, `problem` is None where the image is whole. May be
-    called in several threads; memory is a quarter of a MiB but for doubtful files, which are decoded one at a time.
+    called in several threads; memory is a quarter of a MiB but for doubtful files, which are decoded one at a time:
+    `decode` gives the problem's sentence, or None.
 
     Not to be known: a hole between good ends, and some zero tails (`rasters.zero_tail`; a WebP whose picture ends in a
     flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
@@ -70,8 +68,8 @@ def examine(fd: int, name: str, stamp: Stamp) -> Image:
         finding = Finding(finding.pixels, f"too large: {width} x {height} pixels; at most {_MOST_PIXELS:,} are allowed")
     problem = finding.problem
     if form and not problem and finding.doubt:
-        problem = _decode(source, form, finding)
-    if Stamp.of(os.fstat(fd)) != stamp:
+        problem = decode(source, form, finding)
+    if not stamp.is_of(os.fstat(fd)):
         raise FileChanged(f"{name!r} changed while it was read; it is looked at again once it is quiet")
     if not stamp.size:
         problem = "empty file: 0 bytes; copy it again"
@@ -117,53 +115,3 @@ def _mismatch(form: str | None, name: str) -> str | None:
     if form is None or expected in (None, form):
         return None
     return f"it is a {form} although its name ends in .{extension}"
-
-
-def _decode(source: Source, form: str, finding: Finding) -> str | None:
-    """Decode the whole picture; return the problem's sentence, or None where it could be decoded.
-
-    A JPEG is decoded at an eighth of its size: all of its data is read, in little memory.
-    """
-    with _one_decode, os.fdopen(os.dup(source.fd), "rb") as file:
-        file.seek(0)
-        try:
-            _limit(source.size, finding.pixels)  # before Pillow makes room for it
-            with _PLUGINS[form](file) as picture:
-                _limit(source.size, picture.size)
-                picture.draft("L", (1, 1))
-                picture.load()
-                flat = not finding.zero_tail or _ends_flat(picture, finding.zero_tail)
-        except Exception as error:  # on hostile bytes Pillow raises nearly anything
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's, not Pillow's own
-            text = str(error).encode("unicode_escape").decode() or type(error).__name__
-            return f"doubtful: {finding.doubt}, and it cannot be decoded ({text}); copy it again"
-    return None if flat else cut_short(f"{finding.doubt}, where picture data belongs")
-
-
-def _limit(size: int, pixels: tuple[int, int] | None) -> None:
-    if size > _MOST_DECODED_BYTES:
-        raise ValueError(f"too large: {size:,} bytes")
-    if pixels and pixels[0] * pixels[1] > _MOST_DECODED_PIXELS:
-        raise ValueError(f"too large: {pixels[0]} x {pixels[1]} pixels")
-
-
-def _ends_flat(picture: ImageFile, zero_tail: int) -> bool:
-    """Tell whether the picture's end explains `zero_tail` zeros in a WebP: it must be flat as far up as they reach.
-
-    Measured: only a flat end gives zeros, at most 41 bits for each of VP8's blocks of 16 x 16 pixels; 64 are allowed.
-    So what a row of blocks can give needs only the last row's right end to be flat; more needs all of it, and so many
-    rows of blocks above it. Flat is within 16 of 256 steps: whole pictures with such an end have 12 and less; most
-    whose data ends early go on in smears with 20 to 255, and noisy ones in a flat area too small for their zeros.
-    """
-    for_a_row = 8 * -(-picture.width // _BLOCK)
-    if zero_tail <= for_a_row:
-        return _is_flat(picture, max(0, picture.width - 64), picture.height - 1)
-    lines = range(picture.height - 1, -1, -_BLOCK)
-    needed = -(-zero_tail // for_a_row) - 1
-    return needed <= len(lines) and all(_is_flat(picture, 0, line) for line in lines[:needed])
-
-
-def _is_flat(picture: ImageFile, left: int, line: int) -> bool:
-    row = picture.crop((left, line, picture.width, line + 1)).convert("RGB")
-    return all(max(band.tobytes()) - min(band.tobytes()) <= _FLAT for band in row.split())

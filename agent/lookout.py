@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 from agent.detector import Detector
 from agent.intake import Intake
 from agent.ledger.store import iso
-from agent.reader import Reader
 from agent.watch import Presence
 from agent.wiring import filters_of, quiet_of, rules_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from agent.config import Settings
     from agent.folder_settings import Folders
     from agent.intake import Finished
     from agent.ledger.thread import LedgerThread
-    from agent.model import Kind
+    from agent.reading import Reading
     from agent.scanner import Scanner
     from agent.watch import Watch
-    from agent.workers import Pool
 
 SWEEP_SECONDS = 2.0
 SWEEP_SHARE = 125
@@ -33,8 +31,7 @@ class Lookout:
     """Looks when it is time to; all its methods are the loop's thread's, and times are monotonic seconds.
 
     `reads` is a ledger connection of that thread. `post` hands the loop what was read, from any thread; `fed` is called
-    after every folder listed, `go_on` before every file read (it raises FolderUnavailable to stop reading). `wall`
-    gives seconds since 1970, `cpu` the processor seconds of the calling thread.
+    after every folder listed. `wall` gives seconds since 1970, `cpu` the processor seconds of the calling thread.
     """
 
     def __init__(
@@ -46,10 +43,9 @@ class Lookout:
         *,
         ledger: LedgerThread,
         reads: sqlite3.Connection,
-        readers: Mapping[Kind, Pool],
+        readers: Reading,
         post: Callable[[Finished], None],
         fed: Callable[[], None],
-        go_on: Callable[[], None],
         wall: Callable[[], float],
         monotonic: Callable[[], float],
         cpu: Callable[[], float],
@@ -64,7 +60,6 @@ class Lookout:
         self._readers = readers
         self._post = post
         self._fed = fed
-        self._go_on = go_on
         self._wall = wall
         self._monotonic = monotonic
         self._cpu = cpu
@@ -120,8 +115,8 @@ class Lookout:
             self._scanner,
             quiet_of(settings),
             rules_of(settings),
-            reader=Reader(self._scanner, settings.sequence_gaps, self._go_on),
-            readers=self._readers,
+            reader=self._readers.reader,
+            readers=self._readers.pools,
             ledger=self._ledger,
             post=self._post,
             wall=self._wall,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 class Kind(StrEnum):
@@ -42,6 +42,11 @@ class Stamp(NamedTuple):
     def of(cls, status: os.stat_result) -> Stamp:
         """Return the stamp in what `stat` says."""
         return cls(status.st_size, signed(status.st_mtime_ns), signed(status.st_ctime_ns), signed(status.st_ino))
+
+    def is_of(self, status: os.stat_result) -> bool:
+        """Tell whether this is the stamp in what `stat` says; asked of every file, of which few have such numbers."""
+        plain = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return self == plain or self == Stamp.of(status)
 
 
 TOP_BIT = 2**63
@@ -101,13 +106,8 @@ class Listing:
 
     @property
     def images(self) -> tuple[Entry, ...]:
-        """The image files as entries, made anew at each call."""
-        return tuple(self.entries())
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield the image files as entries: 100,000 of them at once take 13 MiB."""
-        for file in self.files:
-            yield Entry(file[0], Stamp(*file[1:]))
+        """The image files as entries, made anew at each call: 100,000 of them take 13 MiB."""
+        return tuple(Entry(file[0], Stamp(*file[1:])) for file in self.files)
 
     @property
     def bytes(self) -> int:
@@ -115,8 +115,7 @@ class Listing:
         return sum(file[1] for file in self.files)
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """What reading a file showed. `problem` is a sentence for a person, or None where the image is whole.
 
     `digest` is the sha256 of all bytes in hex, given also where there is a problem; `pixels` is (width, height).
@@ -130,9 +129,11 @@ class Image:
     warning: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One file of a unit, in its place. `path` is the file's; `frame_id` its basename; `src` its URL."""
+class Frame(NamedTuple):
+    """One file of a unit, in its place. `path` is the file's; `frame_id` its basename; `src` its URL.
+
+    A tuple: one is made in a quarter of the time that a frozen dataclass takes, and sequences have 100,000 of them.
+    """
 
     position: int
     frame_id: str
@@ -283,6 +284,8 @@ def join(folder: str, name: str) -> str:
 
 def is_utf8(text: str) -> bool:
     """Tell whether the name's bytes were UTF-8 (`os.fsdecode` leaves lone surrogates for those that were not)."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

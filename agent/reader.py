@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
-import errno
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from agent import sequence
-from agent.errors import FileChanged, FolderUnavailable
-from agent.imagecheck import examine
-from agent.model import Entry, Frame, Image, Kind, Stamp, Unit, basename, is_utf8, join, shown
+from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
-    from agent.scanner import Scanner
+    from agent.files import Files
+    from agent.model import File, Image
+
+    Examine = Callable[[str, Iterable[File]], Iterator[Image]]
 
 PROBLEMS_TOLD = 3
-PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT, errno.ENOTCONN)
-"""What says nothing about the file itself: no descriptor or memory left here, or a server that is away (FUSE, NFS)."""
 
 
 class Reader:
-    """Reads units. Safe to use from several threads.
+    """Reads units: a single image by `files`, the frames of a folder by `frames` (or as well by `files`).
 
-    `gaps` is SEQUENCE_GAPS (`warn`, `hold`, `ignore`); `on_file` is called before each file that is read.
+    `gaps` is SEQUENCE_GAPS (`warn`, `hold`, `ignore`).
     """
 
-    def __init__(self, scanner: Scanner, gaps: str, on_file: Callable[[], None] = lambda: None) -> None:
-        self._scanner = scanner
+    def __init__(self, files: Files, gaps: str, frames: Examine | None = None) -> None:
+        self._files = files
         self._gaps = gaps
-        self._on_file = on_file
+        self._frames = frames or files.images
 
     def image(self, path: str, stamp: Stamp) -> Unit:
         """Read a single image. Raises FileChanged where it is not the file with this stamp, FolderUnavailable."""
-        looked = self._look(path, stamp)
-        frame = Frame(0, basename(path), path, stamp, looked.digest)
-        return Unit(path, Kind.IMAGE, (frame,), looked.digest or None, looked.problem, looked.warning)
+        image = self._files.image(path, stamp)
+        frame = Frame(0, basename(path), path, stamp, image.digest)
+        return Unit(path, Kind.IMAGE, (frame,), image.digest or None, image.problem, image.warning)
 
-    def sequence(self, folder: str, entries: Iterable[Entry]) -> Unit:
+    def sequence(self, folder: str, files: Iterable[File]) -> Unit:
         """Read the frames of a folder, in order. Raises as `image` does."""
-        stamps = dict(entries)
-        arranged = sequence.arrange(stamps)
+        named = {file[0]: file for file in files}
+        arranged = sequence.arrange(named)
         frames: list[Frame] = []
         problems: list[str] = []
         warnings = list(arranged.warnings)
         sizes: Counter[tuple[int, int]] = Counter()
-        for position, (name, looked) in enumerate(self._look_at_all(folder, arranged.names, stamps)):
-            frames.append(Frame(position, name, join(folder, name), stamps[name], looked.digest))
-            if looked.pixels:
-                sizes[looked.pixels] += 1
-            if looked.problem:
-                problems.append(f"{shown(name)}: {looked.problem}")
-            if looked.warning:
-                warnings.append(f"{shown(name)}: {looked.warning}")
+        ordered = [named[name] for name in arranged.names]
+        for position, (file, image) in enumerate(zip(ordered, self._frames(folder, ordered), strict=True)):
+            name, *stamp = file
+            frames.append(Frame(position, name, join(folder, name), Stamp(*stamp), image.digest))
+            if image.pixels:
+                sizes[image.pixels] += 1
+            if image.problem:
+                problems.append(f"{shown(name)}: {image.problem}")
+            if image.warning:
+                warnings.append(f"{shown(name)}: {image.warning}")
         warnings += [text for text in (sequence.sizes_warning(sizes),) if text]
         if arranged.gaps and self._gaps == "warn":
             warnings.insert(0, arranged.gaps)
@@ -68,35 +68,6 @@ class Reader:
             _told(warnings, "warnings"),
             hold if self._gaps == "hold" else None,
         )
-
-    def _look_at_all(
-        self, folder: str, names: Iterable[str], stamps: Mapping[str, Stamp]
-    ) -> Iterator[tuple[str, Image]]:
-        """Look at files of one folder, which is opened once for all of them."""
-        with self._scanner.opened(folder) as fd:
-            if fd is None:
-                raise FileChanged(f"{shown(folder)} is not there any more")
-            for name in names:
-                yield name, self._look(join(folder, name), stamps[name], fd)
-
-    def _look(self, path: str, stamp: Stamp, folder: int | None = None) -> Image:
-        self._on_file()
-        if not is_utf8(path):
-            return Image("", problem=f"its name is not UTF-8 ({shown(path)}): rename it")
-        try:
-            with self._scanner.open_file(path, folder) as fd:
-                return examine(fd, basename(path), stamp)
-        except FileChanged:
-            kind = self._scanner.kind(path)
-            if kind is None:
-                raise
-            return Image("", problem=f"it is {kind}, not a regular file; links are never followed")
-        except PermissionError as error:
-            return Image("", problem=f"it may not be read ({error.strerror}): give the agent's user the right to")
-        except OSError as error:
-            if error.errno in PASSING:
-                raise FolderUnavailable(f"{shown(path)} cannot be read now: {error.strerror}") from error
-            return Image("", problem=f"it cannot be read: {error.strerror}")
 
 
 def _told(sentences: list[str], what: str) -> str | None:

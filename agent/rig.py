@@ -28,6 +28,8 @@ class Rig:
     batch for a path and what its folder's settings say; `folders` knows these.
 
     `now` gives the time in UTC, `monotonic` seconds for waiting. `on_changed` is told of a unit whose files changed.
+    `fingerprint` gives the `plan.fingerprint_of` the files that are in a folder with a ready marker now, or None where
+    it has to be listed to know.
     """
 
     playment: Playment
@@ -44,3 +46,4 @@ class Rig:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     on_changed: Callable[[str, Kind], None]
+    fingerprint: Callable[[str, str | None], bytes | None] = lambda _folder, _marker: None

@@ -137,18 +137,26 @@ class Scanner:
             raise FolderUnavailable(f"{path} cannot be looked at: {error.strerror}") from error
 
     @contextlib.contextmanager
-    def open_file(self, path: str, folder: int | None = None) -> Iterator[int]:
-        """Give a descriptor of a regular file below the watch folder, to read from.
+    def open_file(self, path: str) -> Iterator[int]:
+        """Give a descriptor of a regular file below the watch folder, to read from. Raises as `descriptor` does."""
+        fd = self.descriptor(path)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def descriptor(self, path: str, folder: int | None = None) -> int:
+        """Return a descriptor of a regular file, which is the caller's to close.
 
         `folder` is a descriptor of its folder, where one is held. Raises FileChanged where the file is not there or is
         no regular file, PermissionError where it may not be read, FolderUnavailable as `list` does.
         """
         try:
-            held = self._reached(path) if folder is None else contextlib.nullcontext((basename(path), folder))
-            with held as (name, at):
-                # Opening a device can have effects, so its kind is asked first, and again of what was opened.
-                kind = os.stat(name, dir_fd=at, follow_symlinks=False).st_mode
-                fd = os.open(name, FILE, dir_fd=at) if stat.S_ISREG(kind) else None
+            if folder is not None:
+                fd = _open_regular(basename(path), folder)
+            else:
+                with self._reached(path) as (name, at):
+                    fd = _open_regular(name, at)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise FileChanged(f"{path} is not there any more") from error
         except OSError as error:
@@ -157,12 +165,7 @@ class Scanner:
             raise
         if fd is None:
             raise FileChanged(f"{path} is no regular file now")
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise FileChanged(f"{path} is no regular file now")
-            yield fd
-        finally:
-            os.close(fd)
+        return fd
 
     def kind(self, path: str) -> str | None:
         """Return what a path is, for a sentence ('a symbolic link', 'a FIFO' …), or None for a regular file."""
@@ -233,6 +236,17 @@ class Scanner:
             yield None if missing else fd
         finally:
             os.close(fd)
+
+
+def _open_regular(name: str, at: int | None) -> int | None:
+    """Open a file; None where it is no regular one. Opening a device can have effects: its kind is asked first."""
+    if not stat.S_ISREG(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
+        return None
+    fd = os.open(name, FILE, dir_fd=at)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
 
 
 _KINDS = {

@@ -45,10 +45,11 @@ def sending(
     folders: Folders,
     monotonic: Callable[[], float],
     on_changed: Callable[[str, Kind], None],
+    fingerprint: Callable[[str, str | None], bytes | None],
 ) -> Iterator[Submitter]:
     """Give a submitter that runs, and close what it uses in the end; the submitter itself is the caller's to close.
 
-    `on_changed` is told of a unit whose files changed under way.
+    `on_changed` is told of a unit whose files changed under way; `fingerprint` is as in Rig.
     """
     with contextlib.ExitStack() as stack:
         playment = stack.enter_context(contextlib.closing(playment_of(settings)))
@@ -69,6 +70,7 @@ def sending(
             now=utc_now,
             monotonic=monotonic,
             on_changed=on_changed,
+            fingerprint=fingerprint,
         )
         pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
         submitter = Submitter(rig, ledger, reads, gate, pools)

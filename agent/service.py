@@ -23,15 +23,14 @@ from agent.ledger.presence import Before, data_version, sign_in
 from agent.ledger.store import Ledger, connect, iso
 from agent.ledger.thread import LedgerThread
 from agent.lookout import Lookout
-from agent.model import Kind
 from agent.once import GROWING, Moment, Once, exit_code
+from agent.reading import reading
 from agent.scanner import Scanner
 from agent.sending import sending
 from agent.settle import UnitKey
 from agent.watch import Watch
 from agent.watcher import Lost, Noticed
 from agent.wiring import filters_of, folders_of, publisher_of, utc_now, world_of
-from agent.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +46,6 @@ TROUBLE_SECONDS = 2.0
 """Seconds between tries while the ledger or the folder cannot be used."""
 STOP_SECONDS = 18.0
 """Finish what is in flight for this long; the whole stop is promised to be over in 20 s."""
-STOP_READING_SECONDS = 1.0
 
 
 class Service:
@@ -113,8 +111,7 @@ class Service:
         self._gate = Gate(time.monotonic, settings.submit_jobs_per_minute, self._tell_hold)
         self._gate.pause(paused=before.paused)
         self._gate.hold(before.held_for)
-        self._readers = {kind: Workers(f"read-{kind}", 1) for kind in Kind}
-        stack.callback(self._stop_reading)
+        readers = stack.enter_context(reading(self._scanner, settings.sequence_gaps, self._go_on_reading))
         if not self._once:
             stack.enter_context(collecting(settings, self._ledger, self._gate))
         self._submitter = stack.enter_context(
@@ -127,6 +124,7 @@ class Service:
                 folders=self._folders,
                 monotonic=time.monotonic,
                 on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
+                fingerprint=readers.fingerprint,
             )
         )
         stack.callback(self._stop_sending)
@@ -139,22 +137,14 @@ class Service:
             self._watch,
             ledger=self._ledger,
             reads=self._reads,
-            readers=self._readers,
+            readers=readers,
             post=self._inbox.put,
             fed=self._feed,
-            go_on=self._go_on_reading,
             wall=time.time,
             monotonic=time.monotonic,
             cpu=time.thread_time,
             trusted=before.identity in ("", self._watch.identity),
         )
-
-    def _stop_reading(self) -> None:
-        """Wait for files that are being read; what else is to be read is read after the next start."""
-        for workers in self._readers.values():
-            workers.discard()
-        for workers in self._readers.values():
-            workers.close(STOP_READING_SECONDS)
 
     def _go_on_reading(self) -> None:
         if self._stopping:

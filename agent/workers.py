@@ -32,11 +32,18 @@ class Pool(Protocol):
         """Let what was handed in be finished, for `seconds` at most; return whether it was."""
 
 
-class Workers:
-    """Threads named `name-0` … that run the callables given to `submit`."""
+IDLE_SECONDS = 60.0
 
-    def __init__(self, name: str, count: int) -> None:
+
+class Workers:
+    """Threads named `name-0` … that run the callables given to `submit`.
+
+    `idle` is called by each that has had nothing to do for IDLE_SECONDS, once until it has.
+    """
+
+    def __init__(self, name: str, count: int, idle: Callable[[], None] = lambda: None) -> None:
         self.count = count
+        self._idle = idle
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(count)
@@ -63,8 +70,15 @@ class Workers:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def _next(self) -> Callable[[], None] | None:
+        try:
+            return self._work.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            self._idle()
+            return self._work.get()
+
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
+        while (work := self._next()) is not None:
             try:
                 work()
             except Exception:  # the thread must outlive a defect: the next job is not to blame

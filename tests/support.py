@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from PIL import Image
@@ -23,7 +24,6 @@ from agent.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from agent.config import Settings
     from agent.sandbox.server import Answer, Request
@@ -210,6 +210,22 @@ def query(ledger: Path, sql: str, *values: object) -> list[dict[str, Any]]:
 def rows(ledger: Path, path: str) -> list[dict[str, Any]]:
     """Return a ledger's rows of a path, oldest first."""
     return query(ledger, "select * from jobs where path = ? order by id", path)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that the threads of a process have started (proc(5), children)."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in tasks for child in children.read_text(encoding="ascii").split()]
+
+
+def bytes_read(*pids: int) -> int:
+    """Return how many bytes processes have read by read(2) and the like (proc(5), rchar of io)."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{pid}/io").read_text(encoding="ascii").split()
+            total += int(fields[fields.index("rchar:") + 1])
+    return total
 
 
 def run(command: Sequence[str], *, environ: dict[str, str], cwd: Path | str) -> subprocess.CompletedProcess[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from typing import TYPE_CHECKING
 
 from agent.checks import fail, ok, warn
 from agent.errors import AccessRefused, AgentError, FileChanged, Refused, RemoteError, SettingsError, TryLater
+from agent.files import Files
 from agent.model import shown
 from agent.publishers.probe import Probe
 from agent.reader import Reader
@@ -137,5 +137,5 @@ def _frame(settings: Settings, scanner: Scanner, publisher: Publisher, image: st
     stamp = scanner.stamp(image)
     if stamp is None:
         raise FileChanged("it is gone")
-    (frame,) = Reader(scanner, settings.sequence_gaps).image(image, stamp).frames
-    return dataclasses.replace(frame, src=publisher.source(image, frame.digest))
+    (frame,) = Reader(Files(scanner), settings.sequence_gaps).image(image, stamp).frames
+    return frame._replace(src=publisher.source(image, frame.digest))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
+from agent.model import Frame
 from agent.outage import CODES
 from agent.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from agent.errors import RemoteError
     from agent.ledger.store import Ledger
-    from agent.model import Frame, Job
+    from agent.model import Job
     from agent.spend import Limits
 
 
@@ -230,4 +231,4 @@ def outage_over(ledger: Ledger) -> None:
 
 def with_sources(frames: tuple[Frame, ...], sources: Sequence[str]) -> tuple[Frame, ...]:
     """Return the frames with their URLs."""
-    return tuple(replace(frame, src=src) for frame, src in zip(frames, sources, strict=True))
+    return tuple(Frame(*frame[:-1], src) for frame, src in zip(frames, sources, strict=True))

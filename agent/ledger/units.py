@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
 from agent.ledger.kin import known, of_other_kind, rows_where, twins
@@ -42,6 +43,9 @@ UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priori
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""
 
 FRAME_COLUMNS = "job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode"
+FRAME_MARKS = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+FRAMES_TOGETHER = 100
+"""Frames that are written by one statement: each lets other threads go on, and waits for its turn again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +210,12 @@ def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
     frozen = dict(ledger.sql.execute("select path, src from frames where job = ?", (job,)))
     if frozen:
         ledger.sql.execute("delete from frames where job = ?", (job,))
-    ledger.sql.executemany(
-        f"insert into frames ({FRAME_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 (our names)
-        (frame_row(job, frame, frozen.get(frame.path)) for frame in unit.frames),
-    )
+    for start in range(0, len(unit.frames), FRAMES_TOGETHER):
+        rows = [frame_row(job, frame, frozen.get(frame.path)) for frame in unit.frames[start : start + FRAMES_TOGETHER]]
+        ledger.sql.execute(
+            f"insert into frames ({FRAME_COLUMNS}) values {', '.join([FRAME_MARKS] * len(rows))}",  # noqa: S608 (marks)
+            [*chain.from_iterable(rows)],
+        )
     if unit.kind is Kind.SEQUENCE:
         ledger.sql.execute(
             "insert or replace into seen values (?, ?)",
@@ -219,18 +225,8 @@ def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
 
 def frame_row(job: int, frame: Frame, src: str | None = None) -> tuple[int | str | None, ...]:
     """Return a frame of a job as FRAME_COLUMNS hold it."""
-    return (
-        job,
-        frame.position,
-        shown(frame.frame_id),
-        shown(frame.path),
-        frame.stamp.size,
-        frame.stamp.mtime_ns,
-        frame.digest or None,
-        src,
-        frame.stamp.ctime_ns,
-        frame.stamp.inode,
-    )
+    position, frame_id, path, (size, mtime_ns, ctime_ns, inode), digest, _ = frame
+    return job, position, shown(frame_id), shown(path), size, mtime_ns, digest or None, src, ctime_ns, inode
 
 
 def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arrival: int | None) -> State:

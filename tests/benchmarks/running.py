@@ -13,7 +13,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.support import environ
+from tests.support import bytes_read, children, environ
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +149,5 @@ class Running:
             return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024
 
     def bytes_read(self) -> int:
-        """Return how many bytes it has read by read(2) and the like, files or not (proc(5), rchar of io)."""
-        with open(f"/proc/{self._process.pid}/io", encoding="ascii") as io:
-            return next(int(line.split()[1]) for line in io if line.startswith("rchar:"))
+        """Return how many bytes it and its processes have read, files or not."""
+        return bytes_read(self._process.pid, *children(self._process.pid))

@@ -56,4 +56,4 @@ def _agent(bench: Bench, tree: Path, folders: int, frames: int, server: Server) 
         agent.until(lambda: agent.counts().get("settling") == (folders, folders * frames))
         before = agent.bytes_read()
         begun = agent.until(lambda: agent.bytes_read() > before + BEGUN_BYTES, every=0.002)
-        return agent.until(lambda: agent.jobs("submitted") == folders, every=0.005) - begun
+        return agent.until(lambda: agent.jobs("submitted") == folders, every=0.01) - begun

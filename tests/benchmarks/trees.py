@@ -9,7 +9,6 @@ import io
 import os
 import random
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -130,7 +129,7 @@ def _units(folder: str, entries: list[Entry], kind: Kind) -> Iterator[Unit]:
         for position, entry in enumerate(entries)
     ]
     if kind is Kind.IMAGE:
-        yield from (Unit(frame.path, kind, (replace(frame, position=0),), frame.digest) for frame in frames)
+        yield from (Unit(frame.path, kind, (frame._replace(position=0),), frame.digest) for frame in frames)
     elif frames:
         yield Unit(folder, kind, tuple(frames), _digest(folder))
 

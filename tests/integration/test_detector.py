@@ -15,6 +15,7 @@ import pytest
 
 from agent.agenda import LULL
 from agent.detector import LISTING_SECONDS, Detector
+from agent.files import Files
 from agent.filters import Filters
 from agent.intake import Intake
 from agent.ledger import orders
@@ -70,7 +71,7 @@ class Bench:
             self.scanner,
             Quiet(2.0, 30.0, ""),
             Rules("{path}~{digest}", "host"),
-            reader=Reader(self.scanner, "warn"),
+            reader=Reader(Files(self.scanner), "warn"),
             readers=dict.fromkeys(Kind, AtOnce()),
             ledger=ledger,
             post=self.finished.append,

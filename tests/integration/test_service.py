@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import Agent, Playment, command, environ, eventually, frames, image, process, query, settings, write
+from tests.support import (
+    Agent,
+    Playment,
+    bytes_read,
+    children,
+    command,
+    environ,
+    eventually,
+    frames,
+    image,
+    process,
+    query,
+    settings,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,19 +154,13 @@ def test_a_stop_does_not_wait_for_what_can_be_read_later(tmp_path: Path) -> None
             (agent.inbox / name).mkdir()
             for number in range(200):  # 7 s of reading each
                 os.link(large, agent.inbox / name / f"frame_{number}.jpg")
-        before = bytes_read()
-        eventually(lambda: bytes_read() > before + 2**28)
+        before = bytes_read(os.getpid())
+        eventually(lambda: bytes_read(os.getpid(), *children(os.getpid())) > before + 2**28)
         started = time.monotonic()
         assert agent.stop() == 0
         assert time.monotonic() - started < 4
         assert {row["state"] for row in query(agent.settings.ledger_path, "select state from jobs")} == {"settling"}
         assert playment.jobs == []
-
-
-def bytes_read() -> int:
-    """Return how many bytes this process has read from files (proc(5), io: rchar)."""
-    with open("/proc/self/io", encoding="ascii") as file:
-        return int(next(line for line in file if line.startswith("rchar")).split()[1])
 
 
 def test_status_and_attention_answer_at_once_and_right_under_load(tmp_path: Path) -> None:

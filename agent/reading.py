@@ -1,0 +1,53 @@
+"""What reading is made of: the reader, and the threads and processes that it works with."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.examiners import Examiners, fitting
+from agent.files import Files
+from agent.model import Kind
+from agent.reader import Reader
+from agent.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from agent.scanner import Scanner
+    from agent.workers import Pool
+
+STOP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who reads: one thread for each kind of unit, so that no image waits for a sequence.
+
+    `fingerprint` tells how a folder looks now, or None where it has to be listed to know.
+    """
+
+    reader: Reader
+    pools: Mapping[Kind, Pool]
+    fingerprint: Callable[[str, str | None], bytes | None]
+
+
+@contextlib.contextmanager
+def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[Reading]:
+    """Give what reads until the block ends; `go_on` is called again and again and raises to stop reading.
+
+    At the end files that are being read are waited for; what else is to be read is read after the next start.
+    """
+    examiners = Examiners(scanner, go_on, fitting())
+    images, sequences = Workers("read-image", 1), Workers("read-sequence", 1, idle=examiners.rest)
+    try:
+        reader = Reader(Files(scanner, go_on), gaps, examiners.images)
+        pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}
+        yield Reading(reader, pools, examiners.onlooker.fingerprint)
+    finally:
+        for workers in (images, sequences):
+            workers.discard()
+        images.close(STOP_SECONDS)
+        if sequences.close(STOP_SECONDS):  # else they end when this process does
+            examiners.rest()

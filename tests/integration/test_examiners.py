@@ -1,0 +1,384 @@
+"""Processes that look at files for the agent: they find what it would find itself, and are never needed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent import workers
+from agent.aide import NOT_DECODED
+from agent.aides import ENDED, Aide, Onlooker
+from agent.errors import FileChanged, FolderUnavailable
+from agent.examiners import CHUNK_FILES, Examiners
+from agent.files import Files
+from agent.filters import Filters
+from agent.freshness import first_changed
+from agent.model import Edition, Job, Kind
+from agent.plan import fingerprint_of
+from agent.scanner import Scanner
+from agent.workers import Workers
+from tests.sending import Sending, sequence_unit
+from tests.support import Playment, bytes_read, children, environ, eventually, image, process, query, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.model import File, Image
+    from tests.sending import Clock, Server
+
+MANY = 5 * CHUNK_FILES + 7
+WHOLE = image(1, size=(64, 48))
+
+
+@pytest.fixture
+def scanner(tmp_path: Path) -> Scanner:
+    (tmp_path / "inbox").mkdir()
+    return Scanner(tmp_path / "inbox", Filters.of(["jpg"]))
+
+
+@pytest.fixture
+def examiners(scanner: Scanner) -> Iterator[Examiners]:
+    with resting(Examiners(scanner, lambda: None, 2)) as examiners:
+        yield examiners
+
+
+@contextlib.contextmanager
+def resting(examiners: Examiners) -> Iterator[Examiners]:
+    try:
+        yield examiners
+    finally:
+        examiners.rest()
+
+
+def files(scanner: Scanner, folder: str) -> list[File]:
+    listing = scanner.list(folder)
+    assert listing is not None
+    return sorted(listing.files)
+
+
+def fill(scanner: Scanner, folder: str, count: int = MANY) -> list[File]:
+    for number in range(count):
+        write(scanner.root / folder / f"frame_{number:04d}.jpg", WHOLE + number.to_bytes(4))
+    return files(scanner, folder)
+
+
+def here(scanner: Scanner, folder: str, wanted: list[File]) -> list[Image]:
+    return list(Files(scanner).images(folder, wanted))
+
+
+def warm(examiners: Examiners, folder: str, wanted: list[File]) -> None:
+    """Have the processes started, and wait until they are."""
+    list(examiners.images(folder, wanted))
+    eventually(lambda: all(aide.is_ready for aide in examiners.aides))
+    assert len(examiners.aides) == 2
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_they_find_what_the_agent_would_find_itself(scanner: Scanner, examiners: Examiners) -> None:
+    folder = scanner.root / "cam"
+    fill(scanner, "cam")
+    write(folder / "cut.jpg", WHOLE[:-40])
+    table, frame = WHOLE.index(b"\xff\xdb"), WHOLE.index(b"\xff\xc0")
+    write(folder / "doubtful.jpg", WHOLE[:table] + b"garbage" + WHOLE[table:])
+    write(folder / "garbage.jpg", WHOLE[:table] + b"garbage" + WHOLE[table:frame] + WHOLE[-2:])
+    write(folder / "empty.jpg", b"")
+    write(folder / "png.jpg", image(2, form="PNG"))
+    write(folder / "text.jpg", b"no image at all, but a text")
+    (folder / "link.jpg").symlink_to("cut.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    with open(os.fsencode(folder) + b"/caf\xe9.jpg", "wb") as file:
+        file.write(WHOLE)
+    wanted = files(scanner, "cam")
+    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+    warm(examiners, "cam", wanted)
+    before = [bytes_read(aide.pid) for aide in examiners.aides]
+    found = list(examiners.images("cam", wanted))
+    assert found == here(scanner, "cam", wanted)
+    named = dict(zip((name for name, *_ in wanted), found, strict=True))
+    assert named["doubtful.jpg"].problem is None
+    assert named["garbage.jpg"].problem not in (None, NOT_DECODED)
+    for aide, earlier in zip(examiners.aides, before, strict=True):
+        assert bytes_read(aide.pid) - earlier > len(WHOLE) * MANY // 4
+
+
+def test_a_request_that_fills_more_than_a_usual_pipe(scanner: Scanner, examiners: Examiners) -> None:
+    """Names of 250 bytes that are no UTF-8: each byte is three in a request, and the answer is longer still."""
+    folder = os.fsencode(scanner.root / "cam")
+    os.mkdir(folder)
+    for number in range(MANY):
+        with open(folder + b"/" + b"\xff" * 240 + b"%06d.jpg" % number, "wb") as file:
+            file.write(WHOLE)
+    wanted = files(scanner, "cam")
+    warm(examiners, "cam", wanted)
+    found = list(examiners.images("cam", wanted))
+    assert found == here(scanner, "cam", wanted)
+    assert all("not UTF-8" in (each.problem or "") for each in found)
+
+
+def test_a_short_sequence_starts_none(scanner: Scanner, examiners: Examiners) -> None:
+    wanted = fill(scanner, "cam", CHUNK_FILES)
+    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert not examiners.aides
+    assert list(examiners.images("cam", [])) == []
+
+
+def test_large_files_are_asked_for_a_few_at_a_time(scanner: Scanner) -> None:
+    asked: list[None] = []
+    with resting(Examiners(scanner, lambda: asked.append(None), 2)) as examiners:
+        large = WHOLE + bytes(9 * 1024 * 1024)
+        for number in range(6):
+            write(scanner.root / "cam" / f"{number}.jpg", large)
+        wanted = files(scanner, "cam")
+        warm(examiners, "cam", wanted)
+        asked.clear()
+        assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+        assert len(asked) == 3
+
+
+def test_one_that_is_killed_is_not_missed(
+    scanner: Scanner, examiners: Examiners, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = fill(scanner, "cam")
+    warm(examiners, "cam", wanted)
+    expected = here(scanner, "cam", wanted)
+    for victims in (1, 2):
+        pids = [aide.pid for aide in examiners.aides]
+        found = examiners.images("cam", wanted)
+        first = next(found)
+        for pid in pids[:victims]:
+            os.kill(pid, signal.SIGKILL)
+        assert [first, *found] == expected
+        assert caplog.text.count("a process that reads frames has ended (signal 9)") == victims
+        caplog.clear()
+        warm(examiners, "cam", wanted)
+        assert len({*pids, *(aide.pid for aide in examiners.aides)}) == 2 + victims
+
+
+def test_none_can_be_started(scanner: Scanner, caplog: pytest.LogCaptureFixture) -> None:
+    wanted = fill(scanner, "cam")
+    examiners = Examiners(scanner, lambda: None, 2, python="/nowhere/python")
+    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert "no process can be started to read frames" in caplog.text
+    assert examiners.onlooker.fingerprint("cam", None) is None
+    examiners.rest()
+
+
+def test_they_do_not_start_as_they_should(scanner: Scanner, caplog: pytest.LogCaptureFixture) -> None:
+    wanted = fill(scanner, "cam")
+    examiners = Examiners(scanner, lambda: None, 2, python="/bin/false")
+    for _ in range(3):
+        assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+        assert examiners.onlooker.fingerprint("cam", None) is None
+    examiners.rest()
+    assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+def test_a_frame_that_changed_ends_the_reading_and_nothing_else(scanner: Scanner, examiners: Examiners) -> None:
+    wanted = fill(scanner, "cam")
+    warm(examiners, "cam", wanted)
+    write(scanner.root / "cam" / wanted[MANY // 2][0], WHOLE + b"other")
+    with pytest.raises(FileChanged, match=r"frame_0\d+\.jpg' changed"):
+        list(examiners.images("cam", wanted))
+    again = files(scanner, "cam")
+    assert list(examiners.images("cam", again)) == here(scanner, "cam", again)
+    (scanner.root / "cam").rename(scanner.root / "away")
+    with pytest.raises(FileChanged, match="not there any more"):
+        list(examiners.images("cam", again))
+
+
+def test_a_stop_is_heard_between_two_chunks(scanner: Scanner) -> None:
+    wanted = fill(scanner, "cam")
+    stopped = threading.Event()
+
+    def go_on() -> None:
+        if stopped.is_set():
+            raise FolderUnavailable("the agent is stopping")
+
+    with resting(Examiners(scanner, go_on, 2)) as examiners:
+        warm(examiners, "cam", wanted)
+        found = examiners.images("cam", wanted)
+        next(found)
+        stopped.set()
+        with pytest.raises(FolderUnavailable, match="stopping"):
+            list(found)
+
+
+def test_signals_for_the_whole_service_do_not_end_one_that_works(scanner: Scanner, examiners: Examiners) -> None:
+    wanted = fill(scanner, "cam")
+    warm(examiners, "cam", wanted)
+    for aide in examiners.aides:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(aide.pid, number)
+    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert all(aide.is_alive for aide in examiners.aides)
+
+
+def test_it_has_no_key_and_imports_nothing_from_where_the_agent_stands(
+    scanner: Scanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYMENT_API_KEY", "a-secret-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-key")
+    monkeypatch.chdir(tmp_path)
+    for module in ("pickle", "hashlib", "agent"):
+        write(tmp_path / f"{module}.py", b"raise SystemExit('taken from the current folder')")
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    aide = Aide(scanner)
+    eventually(lambda: aide.is_ready)
+    fill(scanner, "cam", 3)
+    aide.ask(("cam", None))
+    assert aide.answer() == fingerprint_of(files(scanner, "cam"))
+    assert b"a-secret-key" not in Path(f"/proc/{aide.pid}/environ").read_bytes()
+    assert aide.end() == "signal 9"
+
+
+def test_another_version_says_so() -> None:
+    command = [sys.executable, "-m", "agent.aide", "0.0.1"]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "is running: restart it" in ended.stderr
+
+
+def test_they_end_with_the_agent_however_that_ends(tmp_path: Path) -> None:
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from agent.aides import Aide\n"
+        "from agent.filters import Filters\n"
+        "from agent.scanner import Scanner\n"
+        "aides = [Aide(Scanner(Path('.'), Filters.of(['jpg']))) for _ in range(2)]\n"
+        "print(*(aide.pid for aide in aides), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as agent:
+        assert agent.stdout
+        pids = [int(pid) for pid in agent.stdout.readline().split()]
+        assert all(map(is_running, pids))
+        agent.kill()
+    eventually(lambda: not any(map(is_running, pids)))
+
+
+def test_an_onlooker_tells_how_a_folder_looks(scanner: Scanner) -> None:
+    fill(scanner, "cam", 3)
+    onlooker = Onlooker()
+    assert onlooker.fingerprint("cam", None) is None
+    onlooker.start(scanner)
+    seen = eventually(lambda: onlooker.fingerprint("cam", None))
+    assert seen == fingerprint_of(files(scanner, "cam"))
+    write(scanner.root / "cam" / "frame_0001.jpg", WHOLE)
+    assert onlooker.fingerprint("cam", None) == fingerprint_of(files(scanner, "cam")) != seen
+    write(scanner.root / "cam" / "_DONE.jpg", WHOLE)
+    assert onlooker.fingerprint("cam", "_DONE.jpg") == fingerprint_of(files(scanner, "cam")[1:])
+    assert onlooker.fingerprint("missing", None) is None
+    scanner.root.rename(scanner.root.with_name("away"))
+    assert onlooker.fingerprint("cam", None) is None
+    scanner.root.with_name("away").rename(scanner.root)
+    assert onlooker.fingerprint("cam", None)
+    onlooker.rest()
+    assert onlooker.fingerprint("cam", None) is None
+    onlooker.rest()
+
+
+def test_one_of_several_threads_asks_an_onlooker(scanner: Scanner) -> None:
+    fill(scanner, "cam", MANY)
+    onlooker = Onlooker()
+    onlooker.start(scanner)
+    expected = fingerprint_of(files(scanner, "cam"))
+    eventually(lambda: onlooker.fingerprint("cam", None))
+    told: list[bytes | None] = []
+
+    def ask() -> None:
+        told.extend(onlooker.fingerprint("cam", None) for _ in range(20))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    onlooker.rest()
+    assert set(told) <= {expected, None}
+    assert expected in told
+
+
+@pytest.mark.parametrize("change", ["nothing", "rewritten", "added", "removed"])
+def test_a_job_is_fresh_where_the_onlooker_or_a_listing_says_so(
+    tmp_path: Path, server: Server, clock: Clock, change: str
+) -> None:
+    with Sending(tmp_path, server.url, clock) as sending:
+        fill(sending.scanner, "cam", 30)
+        frames = sequence_unit(sending.scanner, "cam").frames
+        job = Job(1, "cam~1", "cam", Kind.SEQUENCE, Edition.V0, "boxes", None, 5, frames, 1)
+        onlooker = Onlooker()
+        onlooker.start(sending.scanner)
+        eventually(lambda: onlooker.fingerprint("cam", None))
+        rig = replace(sending.rig, fingerprint=onlooker.fingerprint)
+        folder = sending.inbox / "cam"
+        if change == "rewritten":
+            write(folder / "frame_0007.jpg", WHOLE)
+        elif change == "added":
+            write(folder / "frame_0007b.jpg", WHOLE)
+        elif change == "removed":
+            (folder / "frame_0007.jpg").unlink()
+        expected = {"nothing": None, "added": "frame_0007b.jpg"}.get(change, "frame_0007.jpg")
+        assert first_changed(rig, job) == expected
+        onlooker.rest()
+        assert first_changed(rig, job) == expected
+
+
+def test_a_long_sequence_is_read_by_processes_that_end_with_the_service(tmp_path: Path) -> None:
+    with Playment() as playment:
+        env = environ(tmp_path, playment.url)
+        for folder in range(3):
+            for number in range(300):
+                write(
+                    tmp_path / "inbox" / f"cam{folder}" / f"frame_{number}.jpg", WHOLE + bytes([folder, number % 256])
+                )
+        with process("run", environ=env, cwd=tmp_path) as agent:
+            eventually(lambda: len(playment.jobs) == 3)
+            aides = children(agent.pid)
+            agent.send_signal(signal.SIGTERM)
+            assert agent.wait(timeout=25) == 0
+        assert [len(receipt.names) for receipt in playment.receipts] == [300] * 3
+        assert all(names == sorted(names, key=_number) for names in (list(each.names) for each in playment.receipts))
+        assert query(tmp_path / "ledger.db", "select distinct state from jobs") == [{"state": "submitted"}]
+        assert "Traceback" not in (tmp_path / "agent.log").read_text()
+        assert "has ended" not in (tmp_path / "agent.log").read_text()
+        eventually(lambda: not any(map(is_running, aides)))
+
+
+def test_idle_threads_say_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "IDLE_SECONDS", 0.05)
+    idle: list[str] = []
+    pool = Workers("test", 1, idle=partial(idle.append, "idle"))
+    eventually(lambda: idle == ["idle"])
+    pool.submit(partial(idle.append, "work"))
+    eventually(lambda: idle == ["idle", "work", "idle"])
+    assert pool.close(1.0)
+
+
+def test_an_answer_is_not_waited_for_from_one_that_has_ended(scanner: Scanner) -> None:
+    aide = Aide(scanner)
+    aide.end()
+    aide.ask(("cam", None))
+    with pytest.raises(ENDED):
+        aide.answer()
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix("frame_").removesuffix(".jpg"))
