@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.boot_systemd import CONSOLE_SCRIPT, ROOT, Booted, boot, install, reason_not_to_boot
+from tests.support import image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,7 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 KEY = "k3y-of-the-credential"
+WHOLE = image(1, size=(64, 48))
 # Uses what the agent needs of the host and of its libraries, so that a directive that takes too much away is seen.
 STAND_IN = """
 import errno, io, os, select, signal, sqlite3, sys
@@ -227,7 +230,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     """The installed project: its service against its sandbox Playment, the files served by a real server."""
     folder = tmp_path_factory.mktemp("agent")
     (folder / "work").mkdir()
-    places = "PLAYMENT_BASE_URL=http://127.0.0.1:8801\nPUBLISH_TO=http://127.0.0.1:8802/\n"
+    places = "PLAYMENT_BASE_URL=http://127.0.0.1:8801\nPUBLISH_TO=http://127.0.0.1:8802/\nSEQUENCE_SETTLE_SECONDS=0.5\n"
     set_up(folder / "tree", CONSOLE_SCRIPT, places)
     write(folder / "tree/etc/systemd/system/sandbox.service", SANDBOX_UNIT.replace("KEY", KEY))
     write(folder / "tree/etc/systemd/system/files.service", FILES_UNIT)
@@ -290,3 +293,25 @@ def test_the_agent_turns_drops_into_jobs_over_kills_and_stops_cleanly(agent: Boo
     found = agent.show("playment-agent")
     assert (found["ActiveState"], found["Result"], found["ExecMainStatus"]) == ("inactive", "success", "0")
     assert KEY not in agent.journal("playment-agent")
+
+
+def test_the_sandbox_lets_processes_of_its_own_read_long_sequences(agent: Booted) -> None:
+    def aides() -> list[str]:
+        return agent.run("sh", "-c", "grep --text --files-with-matches 'agent[.]aide' /proc/*/cmdline || true").split()
+
+    sent = [line.partition(" ")[2] for line in in_ledger(agent)]
+    agent.run("systemctl", "start", "playment-agent")
+    for name in ("long", "long too"):  # the first one is read while they start
+        folder = agent.root / "srv/inbox" / name
+        folder.mkdir()
+        for number in range(1000):
+            (folder / f"{number}.jpg").write_bytes(WHOLE + name.encode() + number.to_bytes(2))
+        sent.append(name)
+        wait_for_jobs(agent, *sent)
+    said = agent.journal("playment-agent")
+    assert "going on without" not in said
+    assert len(aides()) == (3 if len(os.sched_getaffinity(0)) > 1 else 0), said
+    read = agent.run("sh", "-c", "cat /dev/null " + " ".join(path.replace("cmdline", "io") for path in aides()))
+    assert sum(int(line.split()[1]) for line in read.splitlines() if line.startswith("rchar")) > 500 * len(WHOLE)
+    agent.run("systemctl", "stop", "playment-agent")
+    assert not aides()
