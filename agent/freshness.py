@@ -23,14 +23,15 @@ def first_changed(rig: Rig, job: Job) -> str | None:
         return None if rig.scanner.stamp(first.path) == first.stamp else basename(first.path)
     folder = parent(first.path)
     marker = rig.folders.of(folder).ready_marker
-    if rig.fingerprint(folder, marker) == fingerprint_of_frames(job.frames):
+    told = rig.fingerprint(folder, marker)
+    if told is not None and told == fingerprint_of_frames(job.frames):
         return None
     settled = [(basename(frame.path), *frame.stamp) for frame in job.frames]
     listing = rig.scanner.list(folder, marker)
     if listing is not None and listing.fingerprint == quick_fingerprint(settled):
         return None
     seen = listing.files if listing is not None else ()
-    return min(name for name, *_ in {*settled} ^ {*seen})
+    return min((name for name, *_ in {*settled} ^ {*seen}), default=None)
 
 
 def changed_meanwhile(rig: Rig, job: Job) -> bool:
