@@ -1,7 +1,8 @@
-"""A process that looks at files for the agent, which starts it (`aides`): `python -m agent.aide VERSION`. I/O.
+"""A process that looks at files for the agent, which starts it (`aides`): `python -m agent.aide CODE`. I/O.
 
 It reads pickles from its standard input, a Scanner and then requests, and writes an answer to each on its standard
-output (None for the Scanner: it is ready). It has no key and no ledger, and changes nothing.
+output (None for the Scanner: it is ready), with the number of the request. It has no key and no ledger, and changes
+nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import os
 import pickle
 import signal
 import sys
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import __version__
 from agent.errors import FileChanged, FolderUnavailable
 from agent.files import Files
 from agent.plan import fingerprint_of
@@ -25,12 +27,18 @@ if TYPE_CHECKING:
 NOT_DECODED = "only decoding can tell"
 """The problem of a doubtful file, which is left to the agent: decoding takes up to 358 MB, so one process does it."""
 
-
 Request = tuple[str, "list[File] | str | None"]
 """A folder and files in it: asks for the fields of each file's `Image`, in order (a bare tuple is pickled in a quarter
 of the time). Or a folder and its ready marker: asks for the `fingerprint_of` its image files, None where it is gone."""
 
 Answer = list[tuple[Any, ...]] | bytes | FileChanged | FolderUnavailable | None
+
+
+def code() -> str:
+    """Return what tells this code from any other: an agent may be replaced while it runs."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    told = [(file.name, status.st_size, status.st_mtime_ns) for file in files for status in (file.stat(),)]
+    return sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def answer(scanner: Scanner, files: Files, request: Request) -> Answer:
@@ -47,20 +55,20 @@ def answer(scanner: Scanner, files: Files, request: Request) -> Answer:
 
 def main() -> None:
     """Answer until the standard input ends, which it does with the agent, however that ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # these go to the whole service: the agent says when it is over
-        signal.signal(number, signal.SIG_IGN)
-    if sys.argv[1:] != [__version__]:
-        sys.exit(f"another playment-agent than this one ({__version__}) is running: restart it")
+    for each in (signal.SIGINT, signal.SIGTERM):  # these go to the whole service: the agent says when it is over
+        signal.signal(each, signal.SIG_IGN)
+    if sys.argv[1:] != [code()]:
+        sys.exit("the playment-agent that runs is not the one that is installed now: restart it")
     with open(sys.stdin.fileno(), "rb", closefd=False) as requests, os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)  # whatever else might be printed is no answer
         with contextlib.suppress(EOFError, BrokenPipeError):
             scanner: Scanner = pickle.load(requests)  # noqa: S301 - from the agent
             files = Files(scanner, decode=lambda *_: NOT_DECODED)
-            found: Answer = None  # that it is ready
+            number, found = 0, None  # that it is ready
             while True:
-                pickle.dump(found, answers, pickle.HIGHEST_PROTOCOL)
+                pickle.dump((number, found), answers, pickle.HIGHEST_PROTOCOL)
                 answers.flush()
-                request: Request = pickle.load(requests)  # noqa: S301
+                number, request = pickle.load(requests)  # noqa: S301
                 found = answer(scanner, files, request)
 
 

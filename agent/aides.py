@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import __version__
+from agent.aide import code
 
 if TYPE_CHECKING:
     from agent.aide import Answer, Request
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 PIPE_BYTES = 256 * 1024
 """What a pipe holds: more than two requests, so that writing one never waits for a process that waits for us."""
 ENDED = (EOFError, OSError, ValueError, pickle.UnpicklingError)
-"""What waiting for the answer of a process that has ended raises; ValueError where we have ended it."""
+"""What waiting for the answer of a process that has ended raises; ValueError where we have ended it ourselves."""
 END_SECONDS = 1.0
 """How long the end of one is waited for: in a system call that hangs (NFS) it cannot even be killed."""
 PACKAGE = Path(__file__).parent
+CODE = code()
 _LOCALE = ("LANG", "LC_", "PYTHON", "LD_")
 """Beginnings of the variables that it needs, to find its modules and to read names as we do."""
 
@@ -44,7 +45,7 @@ class Aide:
         environ["PYTHONPATH"] = os.pathsep.join([*filter(None, sys.path), os.fspath(PACKAGE.parent)])
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             # `-P`: nothing is imported from the current folder, which may be anyone's; `-S`: our path is its path.
-            (python, "-P", "-S", "-m", "agent.aide", __version__),
+            (python, "-P", "-S", "-m", "agent.aide", CODE),
             env=environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -54,6 +55,7 @@ class Aide:
         assert self._process.stdout
         self._requests, self._answers = self._process.stdin, self._process.stdout
         self._is_ready = False
+        self._asked = self._answered = 0
         self._send(scanner)
 
     @property
@@ -64,24 +66,36 @@ class Aide:
     @property
     def is_ready(self) -> bool:
         """Whether it has started, which takes a tenth of a second, or will not any more."""
-        if not self._is_ready and select.select((self._answers,), (), (), 0)[0]:
-            self._is_ready = True
-            with contextlib.suppress(*ENDED):
-                self.answer()
+        if not self._is_ready:
+            answers = select.poll()
+            answers.register(self._answers, select.POLLIN)
+            if answers.poll(0):
+                self._is_ready = True
+                with contextlib.suppress(*ENDED):
+                    pickle.load(self._answers)  # noqa: S301 - from a process of ours
         return self._is_ready
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
+        """Whether it has not ended, by itself or by us."""
+        return self._process.poll() is None and not self._answers.closed
 
     def ask(self, request: Request) -> None:
         """Send a request; that it has ended is found out by waiting for the answer."""
-        self._send(request)
+        self._asked += 1
+        self._send((self._asked, request))
 
     def answer(self) -> Answer:
-        """Wait for the answer to the first request that has none. Raises one of ENDED."""
-        answer: Answer = pickle.load(self._answers)  # noqa: S301 - from a process of ours
+        """Wait for the answer to the first request that has none. Raises one of ENDED.
+
+        An answer that was given up half-way (for want of memory, say) is never taken for that to another request.
+        """
+        self._answered += 1
+        number: int
+        answer: Answer
+        number, answer = pickle.load(self._answers)  # noqa: S301 - from a process of ours
+        if number != self._answered:
+            raise EOFError(f"it has answered {number}, and was asked {self._answered}")
         return answer
 
     def kill(self) -> None:
@@ -96,8 +110,8 @@ class Aide:
         for pipe in (self._requests, self._answers):
             with contextlib.suppress(OSError):
                 pipe.close()
-        code = self._process.returncode
-        return "it hangs" if code is None else f"exit code {code}" if code >= 0 else f"signal {-code}"
+        how = self._process.returncode
+        return "it hangs" if how is None else f"exit code {how}" if how >= 0 else f"signal {-how}"
 
     def _send(self, what: object) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -136,10 +150,15 @@ class Onlooker:
             self._one_asks.release()
         return answer if isinstance(answer, bytes) else None
 
+    def kill(self) -> None:
+        """Kill the process: who asks it now lets go of the lock."""
+        aide = self._aide
+        if aide is not None:
+            aide.kill()
+
     def rest(self) -> None:
         """End the process."""
-        if self._aide is not None:
-            self._aide.kill()  # so that who asks it now lets go of the lock
+        self.kill()
         if self._one_asks.acquire(timeout=END_SECONDS):
             self._end()
             self._one_asks.release()

@@ -52,6 +52,7 @@ class Examiners:
         self._on_files = on_files
         self._count = count
         self._python = python
+        self._is_refused = False
         self.aides: list[Aide] = []
         self.onlooker = Onlooker()
 
@@ -82,6 +83,7 @@ class Examiners:
                     answer = aide.answer()
                 except ENDED:
                     how = aide.end()
+                    self._on_files()  # a stop is no reason to warn
                     if aide in self.aides:
                         self.aides.remove(aide)
                         log.warning("a process that reads frames has ended (%s): going on without it", how)
@@ -99,11 +101,19 @@ class Examiners:
             for aide, _ in asked:  # nobody wants their answers any more
                 aide.end()
 
+    def kill(self) -> None:
+        """Kill the processes, which no stop need wait for. May be called from any thread."""
+        for aide in (*self.aides,):
+            aide.kill()
+        self.onlooker.kill()
+
     def rest(self) -> None:
         """End the processes; the next large folder starts them again."""
         for aide in self.aides:
             aide.end()
+        self.aides = []
         self.onlooker.rest()
+        self._is_refused = False
 
     def _ask(
         self, aide: Aide, folder: str, chunks: Iterator[list[File]], asked: deque[tuple[Aide, list[File]]]
@@ -118,12 +128,14 @@ class Examiners:
     def _started(self) -> list[Aide]:
         """Return the processes, after starting those that are missing."""
         self.aides = [aide for aide in self.aides if aide.is_alive]
+        wanted = 0 if self._is_refused else self._count
         try:
-            while len(self.aides) < self._count:
+            while len(self.aides) < wanted:
                 self.aides.append(Aide(self._scanner, self._python))
-            if self._count:
+            if wanted:
                 self.onlooker.start(self._scanner, self._python)
         except OSError as error:
+            self._is_refused = True  # until the next rest: some Pythons leak two descriptors each time (gh-87474)
             log.warning("no process can be started to read frames (%s): going on without", error)
         return self.aides
 

@@ -39,9 +39,9 @@ def check_jpeg(source: Source) -> Finding:
     source.skip(2)
     finding = jpeg.hurry()
     for _ in range(_MOST_PARTS):
-        if finding is not None:
+        finding = finding or jpeg.step()
+        if finding:
             return finding
-        finding = jpeg.step()
     return Finding(jpeg.pixels, f"damaged: more than {_MOST_PARTS:,} segments; save it again")
 
 

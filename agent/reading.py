@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent import decoding  # noqa: F401 - at the start, lest it be another version's that is imported later
 from agent.examiners import Examiners, fitting
 from agent.files import Files
 from agent.model import Kind
@@ -48,6 +49,7 @@ def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[
     finally:
         for workers in (images, sequences):
             workers.discard()
+        examiners.kill()  # what they read now is read after the next start
         images.close(STOP_SECONDS)
-        if sequences.close(STOP_SECONDS):  # else they end when this process does
+        if sequences.close(STOP_SECONDS):
             examiners.rest()

@@ -243,10 +243,13 @@ def _open_regular(name: str, at: int | None) -> int | None:
     if not stat.S_ISREG(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
         return None
     fd = os.open(name, FILE, dir_fd=at)
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
-    os.close(fd)
-    return None
+    is_regular = False
+    try:
+        is_regular = stat.S_ISREG(os.fstat(fd).st_mode)
+    finally:
+        if not is_regular:
+            os.close(fd)
+    return fd if is_regular else None
 
 
 _KINDS = {

@@ -74,15 +74,19 @@ class Workers:
         try:
             return self._work.get(timeout=IDLE_SECONDS)
         except queue.Empty:
-            self._idle()
+            _do(self._idle)
             return self._work.get()
 
     def _run(self) -> None:
         while (work := self._next()) is not None:
-            try:
-                work()
-            except Exception:  # the thread must outlive a defect: the next job is not to blame
-                log.exception("a defect in playment-agent; please report it")
+            _do(work)
+
+
+def _do(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception:  # the thread must outlive a defect: the next job is not to blame
+        log.exception("a defect in playment-agent; please report it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,13 @@ def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[i
             "select jobs.id, frames.path, frames.inode, frames.digest from json_each(?) as file "  # noqa: S608 (marks)
             "cross join frames on frames.inode = file.value join jobs on jobs.id = frames.job "
             f"where kind <> ? and state in ({marks})",
-            (json.dumps([frame.stamp.inode for frame in piece]), unit.kind, *states),
+            (json.dumps([*{frame.stamp.inode for frame in piece}]), unit.kind, *states),
         )
         # What else must be equal is asked of those few that are found: text for every frame would cost twice the time.
-        now = {frame.stamp.inode: frame for frame in piece}
         for job, path, inode, digest in found:
-            if digest == now[inode].digest and path != shown(now[inode].path):
+            if any(
+                (frame.stamp.inode, frame.digest) == (inode, digest) and shown(frame.path) != path for frame in piece
+            ):
                 yield job, path, inode
 
 

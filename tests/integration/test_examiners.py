@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from agent.filters import Filters
 from agent.freshness import first_changed
 from agent.model import Edition, Job, Kind
 from agent.plan import fingerprint_of
+from agent.reading import reading
 from agent.scanner import Scanner
 from agent.workers import Workers
 from tests.sending import Sending, sequence_unit
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.model import File, Image
+    from agent.reading import Reading
     from tests.sending import Clock, Server
 
 MANY = 5 * CHUNK_FILES + 7
@@ -180,6 +183,66 @@ def test_none_can_be_started(scanner: Scanner, caplog: pytest.LogCaptureFixture)
     examiners.rest()
 
 
+def test_a_refusal_is_told_once_and_taken_up_again_after_a_rest(
+    scanner: Scanner, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = fill(scanner, "cam")
+    python = tmp_path / "python"
+    with resting(Examiners(scanner, lambda: None, 2, python=str(python))) as examiners:
+        for _ in range(3):
+            list(examiners.images("cam", wanted))
+        assert len(caplog.records) == 1
+        python.symlink_to(sys.executable)
+        list(examiners.images("cam", wanted))
+        assert not examiners.aides
+        examiners.rest()
+        warm(examiners, "cam", wanted)
+
+
+def test_an_answer_that_was_not_taken_is_not_taken_for_another(scanner: Scanner, examiners: Examiners) -> None:
+    first, second = fill(scanner, "one"), fill(scanner, "two")
+    warm(examiners, "one", first)
+    aide = examiners.aides[0]
+    aide.ask(("one", first[:CHUNK_FILES]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pickle, "load", _no_memory)
+        with pytest.raises(MemoryError):
+            aide.answer()
+    assert list(examiners.images("two", second)) == here(scanner, "two", second)
+    assert not aide.is_alive
+
+
+def _no_memory(_file: object) -> None:
+    raise MemoryError
+
+
+def test_a_stop_does_not_wait_for_one_that_hangs(scanner: Scanner) -> None:
+    wanted = fill(scanner, "cam")
+    stopping = threading.Event()
+
+    def go_on() -> None:
+        if stopping.is_set():
+            raise FolderUnavailable("the agent is stopping")
+
+    raised: list[BaseException] = []
+
+    def read(readers: Reading) -> None:
+        try:
+            while True:
+                readers.reader.sequence("cam", wanted)
+        except FolderUnavailable as error:
+            raised.append(error)
+
+    with reading(scanner, "warn", go_on) as readers:
+        readers.pools[Kind.SEQUENCE].submit(partial(read, readers))
+        pids = eventually(lambda: found if len(found := children(os.getpid())) == 3 else [])
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        stopping.set()
+    assert raised
+    assert not any(map(is_running, pids))
+
+
 def test_they_do_not_start_as_they_should(scanner: Scanner, caplog: pytest.LogCaptureFixture) -> None:
     wanted = fill(scanner, "cam")
     examiners = Examiners(scanner, lambda: None, 2, python="/bin/false")
@@ -249,10 +312,10 @@ def test_it_has_no_key_and_imports_nothing_from_where_the_agent_stands(
 
 
 def test_another_version_says_so() -> None:
-    command = [sys.executable, "-m", "agent.aide", "0.0.1"]
+    command = [sys.executable, "-m", "agent.aide", "0123456789abcdef"]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert "is running: restart it" in ended.stderr
+    assert "is not the one that is installed now: restart it" in ended.stderr
 
 
 def test_they_end_with_the_agent_however_that_ends(tmp_path: Path) -> None:
@@ -362,14 +425,22 @@ def test_a_long_sequence_is_read_by_processes_that_end_with_the_service(tmp_path
         eventually(lambda: not any(map(is_running, aides)))
 
 
-def test_idle_threads_say_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_threads_say_so_once_and_outlive_a_defect(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(workers, "IDLE_SECONDS", 0.05)
-    idle: list[str] = []
-    pool = Workers("test", 1, idle=partial(idle.append, "idle"))
-    eventually(lambda: idle == ["idle"])
-    pool.submit(partial(idle.append, "work"))
-    eventually(lambda: idle == ["idle", "work", "idle"])
+    done: list[str] = []
+
+    def idle() -> None:
+        done.append("idle")
+        raise ValueError("a defect")
+
+    pool = Workers("test", 1, idle=idle)
+    eventually(lambda: done == ["idle"])
+    pool.submit(partial(done.append, "work"))
+    eventually(lambda: done == ["idle", "work", "idle"])
     assert pool.close(1.0)
+    assert caplog.text.count("ValueError: a defect") == 2
 
 
 def test_an_answer_is_not_waited_for_from_one_that_has_ended(scanner: Scanner) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from agent import migrations
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import backlog, lookups
+from agent.ledger import backlog, kin, lookups
 from agent.ledger.store import Ledger, connect
 from agent.ledger.thread import LedgerThread
 from agent.ledger.units import Sight, notice
-from agent.model import Kind
+from agent.model import Frame, Kind, Stamp, Unit
 from agent.states import State
-from tests.sending import TERMS, Clock
+from tests.sending import TERMS, Clock, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +117,26 @@ def test_a_ledger_that_breaks_fails_the_whole_group_and_nothing_of_it_stays(thre
     assert first.exception() is None
     assert [type(future.exception()) for future in group] == [LedgerUnavailable, LedgerUnavailable]
     assert thread.call(lambda ledger: ledger.sql.execute("select count(*) from jobs").fetchone()) == (0,)
+
+
+def test_files_that_were_sent_as_images_are_found_though_two_frames_share_an_inode_number(ledger: Ledger) -> None:
+    """Over several file systems at once (overlayfs, mergerfs) a number may be there twice in one folder."""
+
+    def frame(position: int, path: str, inode: int, digest: str) -> Frame:
+        return Frame(position, path.rpartition("/")[2], path, Stamp(1, 1, 1, inode), digest)
+
+    sent = Unit("old/x.jpg", Kind.IMAGE, (frame(0, "old/x.jpg", 7, "aa"),), "aa")
+    with ledger.transaction():
+        settle(ledger, sent)
+        ledger.sql.execute("update jobs set state = 'submitted'")
+    for frames, expected in (
+        ((frame(0, "cam/x.jpg", 7, "aa"), frame(1, "cam/y.jpg", 7, "bb")), [(1, "old/x.jpg", 7)]),
+        ((frame(0, "cam/y.jpg", 7, "bb"), frame(1, "cam/x.jpg", 7, "aa")), [(1, "old/x.jpg", 7)]),
+        ((frame(0, "cam/x.jpg", 7, "bb"), frame(1, "cam/y.jpg", 8, "aa")), []),
+        ((frame(0, "old/x.jpg", 7, "aa"),), []),
+    ):
+        unit = Unit("cam", Kind.SEQUENCE, frames, "cc")
+        assert list(kin.files_of_other_kind(ledger.sql, unit)) == expected
 
 
 def test_it_is_bound_to_its_world_once_it_holds_jobs(ledger: Ledger) -> None:
