@@ -111,7 +111,7 @@ def read(reader: Reader, seen: Seen) -> Unit:
     """Read a unit's files. Raises FileChanged."""
     if seen.key.kind is Kind.IMAGE:
         return reader.image(seen.key.path, Stamp(*seen.files[0][1:]))
-    return reader.sequence(seen.key.path, seen.files)
+    return reader.sequence(seen.key.path, [*seen.files])
 
 
 def units_now(settings: Settings) -> Iterator[Unit]:

@@ -147,7 +147,7 @@ class Intake:
         self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes)
         self.settle.observe(unit, listing.fingerprint, quiet=quiet, now=now, took=took, blocked_until=blocked_until)
         for settled in self.settle.settled():
-            self._read(settled, len(listing.files), partial(self._reader.sequence, settled.path, listing.files))
+            self._read(settled, len(listing.files), partial(self._reader.sequence, settled.path, [*listing.files]))
 
     def miss(self, unit: UnitKey) -> None:
         """Take note that a listing does not show a unit that it should."""
