@@ -185,13 +185,16 @@ def version_of(connection: sqlite3.Connection) -> int:
 
     Raises LedgerRefused for a ledger that a newer version of this package has made, and for another program's file.
     """
-    version: int = connection.execute("pragma user_version").fetchone()[0]
+    # In one statement: between two, another process may make the ledger.
+    asked = "select user_version, exists (select 1 from sqlite_master) from pragma_user_version"
+    version: int
+    version, has_tables = connection.execute(asked).fetchone()
     if version > len(MIGRATIONS):
         raise LedgerRefused(
             f"the ledger has schema version {version}, this playment-agent knows versions up to {len(MIGRATIONS)}: "
             "it was written by a newer playment-agent. Upgrade this one, or name another LEDGER_PATH",
         )
-    if version == 0 and connection.execute("select 1 from sqlite_master").fetchone():
+    if version == 0 and has_tables:
         raise LedgerRefused("the file is another program's database, not a ledger: name another LEDGER_PATH")
     return version
 
