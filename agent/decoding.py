@@ -1,4 +1,4 @@
-"""Is a doubtful picture whole? It is decoded by Pillow, which nothing else here needs: 4 MiB for few files. I/O."""
+"""Is a doubtful picture whole? It is decoded by Pillow, which reading needs for nothing else: 4 MiB. I/O."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import FolderUnavailable
-from agent.model import Kind, basename, parent, quick_fingerprint
+from agent.model import Kind, basename, parent
 from agent.plan import fingerprint_of_frames
 
 if TYPE_CHECKING:
@@ -26,12 +26,10 @@ def first_changed(rig: Rig, job: Job) -> str | None:
     told = rig.fingerprint(folder, marker)
     if told is not None and told == fingerprint_of_frames(job.frames):
         return None
-    settled = [(basename(frame.path), *frame.stamp) for frame in job.frames]
+    settled = {(basename(frame.path), *frame.stamp) for frame in job.frames}
     listing = rig.scanner.list(folder, marker)
-    if listing is not None and listing.fingerprint == quick_fingerprint(settled):
-        return None
     seen = listing.files if listing is not None else ()
-    return min((name for name, *_ in {*settled} ^ {*seen}), default=None)
+    return min((name for name, *_ in settled.symmetric_difference(seen)), default=None)
 
 
 def changed_meanwhile(rig: Rig, job: Job) -> bool:

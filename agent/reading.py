@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent import decoding  # noqa: F401 - at the start, lest it be another version's that is imported later
+from agent.decoding import problem_of
 from agent.examiners import Examiners, fitting
 from agent.files import Files
 from agent.model import Kind
@@ -43,7 +43,8 @@ def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[
     examiners = Examiners(scanner, go_on, fitting())
     images, sequences = Workers("read-image", 1), Workers("read-sequence", 1, idle=examiners.rest)
     try:
-        reader = Reader(Files(scanner, go_on), gaps, examiners.images)
+        # Given here, it is imported at the start: later it might be another version's.
+        reader = Reader(Files(scanner, go_on, problem_of), gaps, examiners.images)
         pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}
         yield Reading(reader, pools, examiners.onlooker.fingerprint)
     finally:

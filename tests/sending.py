@@ -122,7 +122,7 @@ def sequence_unit(scanner: Scanner, folder: str) -> Unit:
     """Return the unit of a folder of frames as it is now."""
     listing = scanner.list(folder)
     assert listing is not None
-    names = sequence.arrange([entry.name for entry in listing.images]).names
+    names = sequence.arrange(name for name, *_ in listing.files).names
     frames = tuple(_frame(scanner, position, join(folder, name)) for position, name in enumerate(names))
     return Unit(folder, Kind.SEQUENCE, frames, sequence.digest((frame.frame_id, frame.digest) for frame in frames))
 

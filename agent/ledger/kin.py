@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from agent.model import Unit
+    from agent.model import Frame, Unit
 
 MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
 """States of rows that a moved unit may take along; the others have nothing that is worth keeping."""
@@ -67,18 +67,18 @@ def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[i
     states = (*SENT, State.IGNORED)
     marks = ", ".join("?" * len(states))
     for start in range(0, len(unit.frames), ASKED_TOGETHER):  # of 100,000 at once the text alone would be 12 MiB
-        piece = unit.frames[start : start + ASKED_TOGETHER]
+        now: dict[int, list[Frame]] = {}
+        for frame in unit.frames[start : start + ASKED_TOGETHER]:
+            now.setdefault(frame.stamp.inode, []).append(frame)
         found = sql.execute(
             "select jobs.id, frames.path, frames.inode, frames.digest from json_each(?) as file "  # noqa: S608 (marks)
             "cross join frames on frames.inode = file.value join jobs on jobs.id = frames.job "
             f"where kind <> ? and state in ({marks})",
-            (json.dumps([*{frame.stamp.inode for frame in piece}]), unit.kind, *states),
+            (json.dumps([*now]), unit.kind, *states),
         )
         # What else must be equal is asked of those few that are found: text for every frame would cost twice the time.
         for job, path, inode, digest in found:
-            if any(
-                (frame.stamp.inode, frame.digest) == (inode, digest) and shown(frame.path) != path for frame in piece
-            ):
+            if any(frame.digest == digest and shown(frame.path) != path for frame in now[inode]):
                 yield job, path, inode
 
 

@@ -15,13 +15,10 @@ Linux 6.18; `recently_deleted` takes half of the processor's time). 100,000 woul
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.measure import TIMES, Bench, Figure, Row, median_of, take_turns
@@ -31,7 +28,7 @@ from tests.benchmarks.watchman import Watchman, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from pathlib import Path
 
 CONTENT = b"x" * 100
 POLL = 0.01
@@ -107,8 +104,8 @@ def burst(bench: Bench) -> list[Row]:
 
 
 def _row(bench: Bench, kind: Burst, kept: Path) -> Row:
-    place = bench.place if kind.files > MOST_KEPT else partial(_stays, kept)
-    ours, theirs = take_turns(bench.repeat, partial(_agent, bench, kind, place), partial(_watchman, bench, kind, place))
+    where = kept if kind.files <= MOST_KEPT else None
+    ours, theirs = take_turns(bench.repeat, partial(_agent, bench, kind, where), partial(_watchman, bench, kind, where))
     seconds, their_seconds = (median_of(each, lambda seen: seen.seconds) for each in (ours, theirs))
     figures = (
         Figure("ratio", seconds / their_seconds, TIMES, 2.0),
@@ -119,12 +116,8 @@ def _row(bench: Bench, kind: Burst, kept: Path) -> Row:
     return Row("burst", kind.told, figures, f"watchman: {their_seconds:.3g} s")
 
 
-def _stays(kept: Path) -> AbstractContextManager[Path]:
-    return contextlib.nullcontext(Path(tempfile.mkdtemp(dir=kept)))
-
-
-def _agent(bench: Bench, kind: Burst, empty: Callable[[], AbstractContextManager[Path]]) -> Seen:
-    with empty() as place:
+def _agent(bench: Bench, kind: Burst, kept: Path | None) -> Seen:
+    with bench.place(kept) as place:
         kind.prepare(place)
         with Running(place, SEQUENCE_SETTLE_SECONDS=SETTLES_NEVER) as agent:
             agent.until(agent.has_scanned)
@@ -139,8 +132,8 @@ def _frames(agent: Running) -> int:
     return agent.counts().get("settling", (0, 0))[1]
 
 
-def _watchman(bench: Bench, kind: Burst, empty: Callable[[], AbstractContextManager[Path]]) -> Seen:
-    with empty() as place:
+def _watchman(bench: Bench, kind: Burst, kept: Path | None) -> Seen:
+    with bench.place(kept) as place:
         kind.prepare(place)
         with Watchman(place / "inbox") as watchman:
             return _seen(bench, kind, place, watchman.look)

@@ -99,14 +99,15 @@ class Bench:
         return self.executor.submit(work, *values, **named).result()
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[Path]:
-        """Give an empty folder that is removed at the end."""
+    def place(self, kept: Path | None = None) -> Iterator[Path]:
+        """Give an empty folder that is removed at the end; within a folder that is `kept` it stays as long as that."""
         self.out.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix="place-", dir=self.out))
+        place = Path(tempfile.mkdtemp(prefix="place-", dir=kept or self.out))
         try:
             yield place
         finally:
-            shutil.rmtree(place)
+            if kept is None:
+                shutil.rmtree(place)
 
 
 def take_turns(count: int, first: Callable[[], T], second: Callable[[], U]) -> tuple[list[T], list[U]]:

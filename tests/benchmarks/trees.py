@@ -15,7 +15,7 @@ from PIL import Image
 
 from agent.ledger import orders
 from agent.ledger.store import Ledger
-from agent.model import Frame, Kind, Unit, join
+from agent.model import Frame, Kind, Stamp, Unit, join
 from agent.scanner import Scanner
 from agent.wiring import filters_of, utc_now, world_of
 from tests.support import settings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from agent.model import Entry
+    from agent.model import File
     from tests.benchmarks.measure import Bench
 
 FRAMES = 1000
@@ -108,7 +108,7 @@ def know(place: Path, tree: Path, **changed: str) -> None:
         for folder in _folders(scanner):
             listing = scanner.list(folder)
             assert listing is not None
-            units = list(_units(folder, sorted(listing.images), filters.kind(folder)))
+            units = list(_units(folder, sorted(listing.files), filters.kind(folder)))
             for start in range(0, len(units), WRITTEN_TOGETHER):
                 with ledger.transaction():
                     for unit in units[start : start + WRITTEN_TOGETHER]:
@@ -123,10 +123,10 @@ def _folders(scanner: Scanner, folder: str = "") -> Iterator[str]:
         yield from _folders(scanner, inner)
 
 
-def _units(folder: str, entries: list[Entry], kind: Kind) -> Iterator[Unit]:
+def _units(folder: str, files: list[File], kind: Kind) -> Iterator[Unit]:
     frames = [
-        Frame(position, entry.name, path := join(folder, entry.name), entry.stamp, _digest(path))
-        for position, entry in enumerate(entries)
+        Frame(position, name, path := join(folder, name), Stamp(*stamp), _digest(path))
+        for position, (name, *stamp) in enumerate(files)
     ]
     if kind is Kind.IMAGE:
         yield from (Unit(frame.path, kind, (frame._replace(position=0),), frame.digest) for frame in frames)

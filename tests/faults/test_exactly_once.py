@@ -281,7 +281,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         if path in IMAGES:
             return image_unit(self.scanner, path) if (self.inbox / path).exists() else None
         listing = self.scanner.list(path)
-        return sequence_unit(self.scanner, path) if listing is not None and listing.images else None
+        return sequence_unit(self.scanner, path) if listing is not None and listing.files else None
 
     @rule(path=st.sampled_from(IMAGES), content=st.sampled_from("xy"))
     def drop_image(self, path: str, content: str) -> None:

@@ -64,6 +64,16 @@ def resting(examiners: Examiners) -> Iterator[Examiners]:
         examiners.rest()
 
 
+class Stop:
+    """Asked whether to go on: raises once a stop is wanted."""
+
+    wanted = False
+
+    def __call__(self) -> None:
+        if self.wanted:
+            raise FolderUnavailable("the agent is stopping")
+
+
 def files(scanner: Scanner, folder: str) -> list[File]:
     listing = scanner.list(folder)
     assert listing is not None
@@ -218,27 +228,24 @@ def _no_memory(_file: object) -> None:
 
 def test_a_stop_does_not_wait_for_one_that_hangs(scanner: Scanner) -> None:
     wanted = fill(scanner, "cam")
-    stopping = threading.Event()
-
-    def go_on() -> None:
-        if stopping.is_set():
-            raise FolderUnavailable("the agent is stopping")
-
+    stop = Stop()
     raised: list[BaseException] = []
 
     def read(readers: Reading) -> None:
         try:
             while True:
-                readers.reader.sequence("cam", wanted)
+                readers.reader.sequence("cam", [*wanted])
         except FolderUnavailable as error:
             raised.append(error)
 
-    with reading(scanner, "warn", go_on) as readers:
+    with reading(scanner, "warn", stop) as readers:
         readers.pools[Kind.SEQUENCE].submit(partial(read, readers))
-        pids = eventually(lambda: found if len(found := children(os.getpid())) == 3 else [])
+        eventually(lambda: bytes_read(*children(os.getpid())) > 10 * MANY * len(WHOLE))
+        pids = children(os.getpid())
+        assert len(pids) == 3
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        stopping.set()
+        stop.wanted = True
     assert raised
     assert not any(map(is_running, pids))
 
@@ -268,17 +275,12 @@ def test_a_frame_that_changed_ends_the_reading_and_nothing_else(scanner: Scanner
 
 def test_a_stop_is_heard_between_two_chunks(scanner: Scanner) -> None:
     wanted = fill(scanner, "cam")
-    stopped = threading.Event()
-
-    def go_on() -> None:
-        if stopped.is_set():
-            raise FolderUnavailable("the agent is stopping")
-
-    with resting(Examiners(scanner, go_on, 2)) as examiners:
+    stop = Stop()
+    with resting(Examiners(scanner, stop, 2)) as examiners:
         warm(examiners, "cam", wanted)
         found = examiners.images("cam", wanted)
         next(found)
-        stopped.set()
+        stop.wanted = True
         with pytest.raises(FolderUnavailable, match="stopping"):
             list(found)
 

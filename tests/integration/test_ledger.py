@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from typing import TYPE_CHECKING
@@ -137,6 +138,14 @@ def test_files_that_were_sent_as_images_are_found_though_two_frames_share_an_ino
     ):
         unit = Unit("cam", Kind.SEQUENCE, frames, "cc")
         assert list(kin.files_of_other_kind(ledger.sql, unit)) == expected
+
+
+def test_a_new_ledger_that_another_process_makes_meanwhile_is_no_other_programs(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    with contextlib.closing(sqlite3.connect(path)) as asks, contextlib.closing(sqlite3.connect(path)) as makes:
+        makes.isolation_level = None
+        asks.set_trace_callback(lambda sql: migrations.migrate(makes) if "sqlite_master" in sql else None)
+        assert migrations.version_of(asks) == len(migrations.MIGRATIONS)
 
 
 def test_it_is_bound_to_its_world_once_it_holds_jobs(ledger: Ledger) -> None:
