@@ -142,9 +142,9 @@ class Booted:
         return done.stdout.strip()
 
     def show(self, unit: str) -> dict[str, str]:
-        """Return the unit's properties as `systemctl show` gives them."""
+        """Return the unit's properties as `systemctl show` gives them; it leaves the status out until there is one."""
         lines = self.run("systemctl", "show", unit).splitlines()
-        return {name: value for name, _, value in (line.partition("=") for line in lines)}
+        return {"StatusText": ""} | {name: value for name, _, value in (line.partition("=") for line in lines)}
 
     def journal(self, unit: str) -> str:
         """Return what the unit has logged."""
