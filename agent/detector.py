@@ -103,9 +103,15 @@ class Detector:
             self._agenda.want(folder, now, hurry=False)
 
     def sweep(self, now: float) -> None:
-        """List the folders whose times have changed, or are too fresh to be trusted."""
-        for folder in self._scanner.sweep(self._lister.times):
-            if folder != self._lister.under_way:  # its times were read as it began, and are not noted yet
+        """List the folders whose times have changed, or are too fresh to be trusted.
+
+        One of frames that are being read has its turn when they are written: both at once take twice the memory.
+        """
+        times, busy = self._lister.times, self._intake.busy
+        for folder in self._scanner.sweep(times):
+            if folder == self._lister.under_way:  # its times were read as it began, and are not noted yet
+                continue
+            if times[folder] is not None or UnitKey(folder, Kind.SEQUENCE) not in busy:
                 self._agenda.want(folder, now, hurry=False)
 
     def close(self) -> None:
