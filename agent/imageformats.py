@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from agent.imagebytes import Finding, cut_short, zeros
@@ -25,6 +26,7 @@ _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITH_LENGTH = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB))  # and that begin no scan
+_SEGMENT = Struct(">BBH").unpack_from  # 0xFF, the marker, and the length, which counts itself
 _ORDINARY_SOF = (0xC0, 0xC1, 0xC2)
 
 
@@ -63,18 +65,19 @@ class _Jpeg:
         """
         buffer, start, end = self.source.chunk
         at = start
-        while at + 4 <= end and buffer[at] == 0xFF and (marker := buffer[at + 1]) in _WITH_LENGTH:
-            following = at + 2 + (buffer[at + 2] << 8 | buffer[at + 3])
-            if not at + 4 <= following <= end:
+        while at + 4 <= end:
+            prefix, marker, length = _SEGMENT(buffer, at)
+            following = at + 2 + length
+            if prefix != 0xFF or length < 2 or following > end:
                 break
+            if marker not in _WITH_LENGTH:
+                if marker != _SOS:
+                    break
+                self.source.skip(following - start)
+                return self._scan()
             if marker in _SOF and not self.coding:
                 self._frame(marker, bytes(buffer[at + 4 : min(at + 9, following)]))
             at = following
-        if at + 4 <= end and buffer[at] == 0xFF and buffer[at + 1] == _SOS:
-            following = at + 2 + (buffer[at + 2] << 8 | buffer[at + 3])
-            if at + 4 <= following <= end:
-                self.source.skip(following - start)
-                return self._scan()
         self.source.skip(at - start)
         return None
 
