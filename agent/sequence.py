@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from itertools import islice, pairwise
 from os import fsencode
+from string import digits
 from typing import TYPE_CHECKING
 
 from natsort import natsort_keygen
@@ -33,14 +34,16 @@ def arrange(names: Iterable[str]) -> Sequence:
     and NFD) are ordered by their bytes, so that the same names always give the same sequence.
     """
     by_bytes = sorted(names, key=fsencode)  # two sorts, for pairs of keys take more memory
-    numbers, in_stem = _numbers(map(_DIGITS.split, by_bytes)), None
+    numbers = _one_number(by_bytes)
+    in_stem: int | None = 1
+    if not numbers and (numbers := _numbers(map(_DIGITS.split, by_bytes))):
+        in_stem = len(next(_pieces(by_bytes))) // 2
     if numbers and by_bytes[0].isascii():
         # Cameras' names differ in their numbers alone, whose order is the natural one: this takes a fifth of the time.
         ordered = [by_bytes[at] for at in sorted(range(len(by_bytes)), key=numbers.__getitem__)]
-        in_stem = len(next(_pieces(by_bytes))) // 2
     else:  # in text that is not ASCII natsort knows more digits than ours
         ordered = sorted(by_bytes, key=_NATURAL)
-        numbers = _numbers(_pieces(by_bytes))
+        numbers, in_stem = _numbers(_pieces(by_bytes)), None
     numbering = _numbering(islice(zip(*numbers, strict=True), in_stem))
     has_clashes = len(numbering) < len(ordered)  # where each frame has a number of its own there is none to look for
     return Sequence(tuple(ordered), gaps=_gaps(numbering), warnings=_clashes(ordered) if has_clashes else ())
@@ -90,6 +93,25 @@ def _numbers(names: Iterable[list[str]]) -> list[tuple[int, ...]]:
             return []
         numbers.append(tuple(map(int, pieces[1::2])))
     return numbers
+
+
+def _one_number(by_bytes: list[str]) -> list[tuple[int, ...]]:
+    """Return the number in each of the names, sorted by their bytes, where they differ in no more than one of the stem.
+
+    As most folders' do: by `_numbers` that takes four times as long.
+    """
+    if not by_bytes:
+        return []
+    first, last = by_bytes[0], by_bytes[-1]  # what these two begin with all names do, since they are sorted
+    alike = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    start = len(first[:alike].rstrip(digits))
+    suffix = first[start:].lstrip(digits)
+    end = -len(suffix) or None
+    texts = [name[start:end] for name in by_bytes if name.endswith(suffix)]
+    in_all = "".join(texts)
+    if "." not in suffix or len(texts) < len(by_bytes) or not all(texts) or not (in_all.isascii() and in_all.isdigit()):
+        return []
+    return [(int(text),) for text in texts]
 
 
 def _numbering(columns: Iterable[tuple[int, ...]]) -> list[int]:
