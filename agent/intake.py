@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agent.folder_settings import FolderRules
     from agent.ledger.store import Ledger
     from agent.ledger.thread import LedgerThread
+    from agent.ledger.units import Namer
     from agent.model import Listing, Stamp, Unit
     from agent.plan import Rules
     from agent.quiet import Quiet
@@ -66,9 +67,9 @@ class Intake:
     One thread reads all units of a kind: what was just dropped is in memory, and two threads do little but hand the
     interpreter's lock to each other (50,000 frames: 4.6 s by one, 7.2 s by two). No image waits for a sequence.
 
-    `post` hands a Finished to the loop from any thread; `wall` gives seconds since 1970. Where the watch folder is
-    not `trusted` to be the one of last time, only what was seen here can be missed: an empty mount point must not
-    read as 'all was deleted'.
+    `post` hands a Finished to the loop from any thread; `wall` gives seconds since 1970; `name` gives the `src` of what
+    is to be sent. Where the watch folder is not `trusted` to be the one of last time, only what was seen here can be
+    missed: an empty mount point must not read as 'all was deleted'.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Intake:
         post: Callable[[Finished], None],
         wall: Callable[[], float],
         trusted: bool,
+        name: Namer = units.nameless,
     ) -> None:
         self._scanner = scanner
         self._quiet = quiet
@@ -93,6 +95,7 @@ class Intake:
         self._ledger = ledger
         self._post = post
         self._wall = wall
+        self._name = name
         self.settle = Settle()
         self.busy: dict[UnitKey, int] = {}  # with the number of files
         self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind in `busy`
@@ -239,14 +242,14 @@ class Intake:
 
     def _write_all(self, ledger: Ledger, contents: Sequence[Unit]) -> list[State | None]:
         """Plan and apply, in the ledger's thread, so that nothing can come between."""
-        plain = arrivals.queue_plain(ledger, contents, self._rules)
+        plain = arrivals.queue_plain(ledger, contents, self._rules, self._name)
         return [
             State.PENDING if index in plain else self._write(ledger, content) for index, content in enumerate(contents)
         ]
 
     def _write(self, ledger: Ledger, unit: Unit) -> State | None:
         left = left_behind(self._scanner, ledger.sql, unit)
-        return units.apply(ledger, units.plan(ledger.sql, unit, self._rules, left))
+        return units.apply(ledger, units.plan(ledger.sql, unit, self._rules, left), self._name)
 
     def _written(self, unit: UnitKey, future: Future[State | None]) -> None:
         error = future.exception()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.folder_settings import Folders
     from agent.intake import Finished
     from agent.ledger.thread import LedgerThread
+    from agent.ledger.units import Namer
     from agent.reading import Reading
     from agent.scanner import Scanner
     from agent.watch import Watch
@@ -31,7 +32,8 @@ class Lookout:
     """Looks when it is time to; all its methods are the loop's thread's, and times are monotonic seconds.
 
     `reads` is a ledger connection of that thread. `post` hands the loop what was read, from any thread; `fed` is called
-    after every folder listed. `wall` gives seconds since 1970, `cpu` the processor seconds of the calling thread.
+    after every folder listed. `name` gives the `src` of what is to be sent, `wall` seconds since 1970, `cpu` the
+    processor seconds of the calling thread.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Lookout:
         monotonic: Callable[[], float],
         cpu: Callable[[], float],
         trusted: bool,
+        name: Namer,
     ) -> None:
         self._settings = settings
         self._scanner = scanner
@@ -63,6 +66,7 @@ class Lookout:
         self._wall = wall
         self._monotonic = monotonic
         self._cpu = cpu
+        self._name = name
         self.intake: Intake
         self.detector: Detector
         self._scanned = self._away = False
@@ -121,6 +125,7 @@ class Lookout:
             post=self._post,
             wall=self._wall,
             trusted=trusted,
+            name=self._name,
         )
         self.detector = Detector(
             self._scanner,

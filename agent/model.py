@@ -176,7 +176,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is sent for one unit, frozen in the ledger by the intent: a retry is built from this alone."""
+    """What is sent for one unit, frozen in the ledger by the intent: a retry is built from this alone.
+
+    `is_named` tells whether the ledger holds the frames' `src` as they are here.
+    """
 
     id: int
     reference_id: str
@@ -188,6 +191,7 @@ class Job:
     priority_weight: int
     frames: tuple[Frame, ...]
     attempts: int
+    is_named: bool = True
 
     @property
     def folder(self) -> str:

@@ -24,6 +24,7 @@ from agent.ledger.store import Ledger, connect, iso
 from agent.ledger.thread import LedgerThread
 from agent.lookout import Lookout
 from agent.once import GROWING, Moment, Once, exit_code
+from agent.publishers import namer
 from agent.reading import reading
 from agent.scanner import Scanner
 from agent.sending import sending
@@ -144,6 +145,7 @@ class Service:
             monotonic=time.monotonic,
             cpu=time.thread_time,
             trusted=before.identity in ("", self._watch.identity),
+            name=namer(self._publisher),
         )
 
     def _go_on_reading(self) -> None:

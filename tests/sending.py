@@ -134,10 +134,10 @@ def _frame(scanner: Scanner, position: int, path: str) -> Frame:
     return Frame(position, basename(path), path, stamp, hashlib.sha256(content).hexdigest())
 
 
-def settle(ledger: Ledger, unit: Unit, rules: Rules = RULES) -> None:
+def settle(ledger: Ledger, unit: Unit, rules: Rules = RULES, name: units.Namer = units.nameless) -> None:
     """Write a unit as detection does once it has settled. To be called in a transaction."""
     units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
-    units.apply(ledger, units.plan(ledger.sql, unit, rules, ()))
+    units.apply(ledger, units.plan(ledger.sql, unit, rules, ()), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +147,7 @@ class Options:
     terms: Terms = TERMS
     limits: Limits = NO_LIMITS
     rules: Rules = RULES
+    name: units.Namer = units.nameless
     batch_name: Callable[[str], str | None] = lambda _path: None
     per_minute: float | None = None
     workers: int = 4
@@ -226,7 +227,9 @@ class Sending:
         """Write a file and have it queued."""
         path = self.inbox / name
         path.write_bytes(name.encode() if content is None else content)
-        self.ledger.call(lambda ledger: settle(ledger, image_unit(self.scanner, name), self.options.rules))
+        self.ledger.call(
+            lambda ledger: settle(ledger, image_unit(self.scanner, name), self.options.rules, self.options.name)
+        )
         self.submitter.wake()
 
     def drop_many(self, count: int) -> None:
@@ -237,7 +240,7 @@ class Sending:
 
         def write(ledger: Ledger) -> None:
             for name in names:
-                settle(ledger, image_unit(self.scanner, name), self.options.rules)
+                settle(ledger, image_unit(self.scanner, name), self.options.rules, self.options.name)
 
         self.ledger.call(write)
         self.submitter.wake()
@@ -247,7 +250,9 @@ class Sending:
         (self.inbox / folder).mkdir(parents=True)
         for name in names:
             (self.inbox / folder / name).write_bytes(f"{folder}/{name}".encode())
-        self.ledger.call(lambda ledger: settle(ledger, sequence_unit(self.scanner, folder), self.options.rules))
+        self.ledger.call(
+            lambda ledger: settle(ledger, sequence_unit(self.scanner, folder), self.options.rules, self.options.name)
+        )
         self.submitter.wake()
 
     def advance(self, seconds: float) -> None:

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from agent.ledger.store import iso
-from agent.ledger.units import FRAME_COLUMNS, frame_row, settled
+from agent.ledger.units import FRAME_COLUMNS, frame_row, nameless, settled
 from agent.model import Kind, Queue, shown
 from agent.plan import Known, decide
 from agent.states import State
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.ledger.store import Ledger
+    from agent.ledger.units import Namer
     from agent.model import Unit
     from agent.plan import Rules
 
 
-def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules) -> set[int]:
+def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules, name: Namer = nameless) -> set[int]:
     """Queue the plain ones among units, and return their indexes; `units.plan` decides about all others.
 
     An image is plain where its only row waits to be settled and is as it was made, no other row has its content, its
@@ -52,7 +53,7 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules) -> set[int]
         action = decide(unit, [Known(job, shown(unit.path), Kind.IMAGE, State.SETTLING)], rules)
         if isinstance(action, Queue):
             plain[int(index)] = (job, action)
-    _queue(ledger, list(plain.values()))
+    _queue(ledger, list(plain.values()), name)
     return set(plain)
 
 
@@ -71,7 +72,7 @@ def _alone(units: Sequence[Unit], rules: Rules) -> dict[int, tuple[Unit, str]]:
     return alone
 
 
-def _queue(ledger: Ledger, plain: Sequence[tuple[int, Queue]]) -> None:
+def _queue(ledger: Ledger, plain: Sequence[tuple[int, Queue]], name: Namer) -> None:
     """Write as `units.write_settled` does, for many."""
     at = iso(ledger.now)
     moves = []
@@ -80,7 +81,7 @@ def _queue(ledger: Ledger, plain: Sequence[tuple[int, Queue]]) -> None:
         columns = settled(action.unit, State.PENDING, at, reference_id=action.reference_ids[0], reason=reason)
         moves.append({"id": job, "detail": reason, **columns})
     ledger.move_all(State.SETTLING, State.PENDING, moves)
-    frames = [frame_row(job, frame) for job, action in plain for frame in action.unit.frames]
+    frames = [frame_row(job, frame, name(frame)) for job, action in plain for frame in action.unit.frames]
     values = ", ".join(f"value ->> {place}" for place in range(FRAME_COLUMNS.count(",") + 1))
     ledger.sql.execute(
         f"insert into frames ({FRAME_COLUMNS}) select {values} from json_each(?)",  # noqa: S608 (our names)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from agent.ledger.store import iso
-from agent.ledger.units import frames_of
-from agent.model import Edition, Job, Kind
+from agent.model import Edition, Frame, Job, Kind, Stamp
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Sequence
 
-    from agent.model import Frame
-
 COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts"
+FRAMES_TOGETHER = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,7 @@ def due(
         (iso(now), most_frames, most_frames, limit + len(exclude)),
     )
     found = list(islice((row for row in rows if row[0] not in exclude), limit))
-    frames = frames_of(sql, (row[0] for row in found))
-    return [_candidate(row, frames[row[0]], terms) for row in found]
+    return [_candidate(row, frames_of(sql, row[0]), terms) for row in found]
 
 
 def _candidate(row: Sequence[Any], frames: Iterable[Frame], terms: Terms) -> Candidate:
@@ -80,6 +78,28 @@ def _candidate(row: Sequence[Any], frames: Iterable[Frame], terms: Terms) -> Can
         ),
         frozen,
     )
+
+
+def frames_of(sql: sqlite3.Connection, job: int) -> list[Frame]:
+    """Return a job's frames in order.
+
+    A thousand come in one row, as JSON: for each row the interpreter's lock is given up and waited for, which beside
+    a busy thread takes seven times the processor's time and thirty times as long (measured).
+    """
+    frames = []
+    for (text,) in sql.execute(
+        "with recursive piece(first) as (select 0 union all select first + ?2 from piece "
+        "where first + ?2 <= (select max(position) from frames where job = ?1)) "
+        "select (select json_group_array(json_array("
+        "position, frame_id, path, digest, src, size, mtime_ns, ctime_ns, inode"
+        ")) from frames where job = ?1 and position >= first and position < first + ?2) from piece",
+        (job, FRAMES_TOGETHER),
+    ):
+        frames += [
+            Frame(position, frame_id, path, Stamp(*stamp), digest or "", src)
+            for position, frame_id, path, digest, src, *stamp in json.loads(text)
+        ]
+    return sorted(frames)  # SQLite promises no order within a piece
 
 
 def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool) -> datetime | None:

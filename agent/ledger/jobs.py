@@ -35,7 +35,7 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
     rows = {
         row[0]: row[1:]
         for row in ledger.sql.execute(
-            "select id, state, reference_id, attempts, lookup, edition, unanswered, trying_since from jobs "
+            "select id, state, reference_id, attempts, lookup, unanswered, trying_since from jobs "
             "where id in (select value from json_each(?))",
             (json.dumps([job.id for job in jobs]),),
         )
@@ -47,10 +47,10 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
         row = rows.get(job.id)
         if row is None or row[:4] != (State.PENDING, job.reference_id, job.attempts, None):
             continue
-        edition, unanswered, trying_since = row[4:]
+        unanswered, trying_since = row[4:]
         if limits.are_set and not spend.admit(ledger, job.id, limits):
             continue
-        tried = replace(job, attempts=job.attempts + 1)
+        tried = replace(job, attempts=job.attempts + 1, is_named=True)
         moves.append(
             {
                 "id": job.id,
@@ -64,14 +64,15 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
                 "trying_since": trying_since or at,
             }
         )
-        if not edition:
+        if not job.is_named:
             sources += [(job.id, frame.position, frame.src) for frame in job.frames]
         intended.append(tried)
     ledger.move_all(State.PENDING, State.SUBMITTING, moves)
-    ledger.sql.execute(
-        "update frames set src = value ->> 2 from json_each(?) where job = value ->> 0 and position = value ->> 1",
-        (json.dumps(sources),),
-    )
+    if sources:
+        ledger.sql.execute(
+            "update frames set src = value ->> 2 from json_each(?) where job = value ->> 0 and position = value ->> 1",
+            (json.dumps(sources),),
+        )
     return intended
 
 

@@ -6,6 +6,7 @@ Each function runs inside a transaction of its caller.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, assert_never
@@ -22,7 +23,6 @@ from agent.model import (
     Move,
     Queue,
     Refuse,
-    Stamp,
     Unit,
     Wait,
     basename,
@@ -34,7 +34,7 @@ from agent.states import UNSENT, State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from agent.ledger.store import Ledger
     from agent.plan import Rules
@@ -46,6 +46,14 @@ FRAME_COLUMNS = "job, position, frame_id, path, size, mtime_ns, digest, src, cti
 FRAME_MARKS = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 FRAMES_TOGETHER = 100
 """Frames that are written by one statement: each lets other threads go on, and waits for its turn again."""
+
+
+Namer = Callable[[Frame], str | None]
+"""Gives a frame's `src`, or None where it can have none yet."""
+
+
+def nameless(_frame: Frame) -> None:
+    """Give no frame a `src`: the intent will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +120,18 @@ def plan(sql: sqlite3.Connection, unit: Unit, rules: Rules, vanished: Collection
     return decide(unit, known(sql, unit.path, unit.kind), rules, other_kind=other_kind, moved_from=moved_from)
 
 
-def apply(ledger: Ledger, action: Action) -> State | None:
+def apply(ledger: Ledger, action: Action, name: Namer = nameless) -> State | None:
     """Write what was planned; return the row's state afterwards, None where the unit is to be looked at again.
 
-    To be called in the transaction in which `plan` was, so that nothing can come between.
+    To be called in the transaction in which `plan` was, so that nothing can come between. `name` gives the `src` of the
+    frames of what is to be sent: an intent has the less to write, if these are what it freezes.
     """
     state: State | None = None
     match action:
         case Queue(unit, ids, row):
-            state = write_settled(ledger, row, unit, State.PENDING, reference_ids=ids, reason=unit.warning or "")
+            state = write_settled(
+                ledger, row, unit, State.PENDING, reference_ids=ids, reason=unit.warning or "", name=name
+            )
         case Hold(unit, ids, code, reason, row):
             state = write_settled(ledger, row, unit, State.HELD, reference_ids=ids, reason=reason, error_code=code)
         case Refuse(unit, reason, row):
@@ -152,6 +163,7 @@ def write_settled(
     reference_ids: tuple[str, ...] = (),
     reason: str,
     error_code: str = "",
+    name: Namer = nameless,
 ) -> State:
     """Write a settled unit's content and state into its row, or into a new one."""
     at = iso(ledger.now)
@@ -176,7 +188,7 @@ def write_settled(
     ledger.move(
         row, now, state, reason, **settled(unit, state, at, reference_id=chosen, reason=reason, error_code=error_code)
     )
-    _write_frames(ledger, row, unit)
+    _write_frames(ledger, row, unit, name)
     return state
 
 
@@ -205,13 +217,16 @@ def _free_id(ledger: Ledger, row: int, reference_ids: tuple[str, ...]) -> str | 
     return None
 
 
-def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
+def _write_frames(ledger: Ledger, job: int, unit: Unit, name: Namer = nameless) -> None:
     """Write a unit's frames; a `src` that an intent has frozen stays where the frame is the same."""
     frozen = dict(ledger.sql.execute("select path, src from frames where job = ?", (job,)))
     if frozen:
         ledger.sql.execute("delete from frames where job = ?", (job,))
     for start in range(0, len(unit.frames), FRAMES_TOGETHER):
-        rows = [frame_row(job, frame, frozen.get(frame.path)) for frame in unit.frames[start : start + FRAMES_TOGETHER]]
+        rows = [
+            frame_row(job, frame, frozen.get(frame.path) or name(frame))
+            for frame in unit.frames[start : start + FRAMES_TOGETHER]
+        ]
         ledger.sql.execute(
             f"insert into frames ({FRAME_COLUMNS}) values {', '.join([FRAME_MARKS] * len(rows))}",  # noqa: S608 (marks)
             [*chain.from_iterable(rows)],
@@ -223,7 +238,7 @@ def _write_frames(ledger: Ledger, job: int, unit: Unit) -> None:
         )
 
 
-def frame_row(job: int, frame: Frame, src: str | None = None) -> tuple[int | str | None, ...]:
+def frame_row(job: int, frame: Frame, src: str | None) -> tuple[int | str | None, ...]:
     """Return a frame of a job as FRAME_COLUMNS hold it."""
     position, frame_id, path, (size, mtime_ns, ctime_ns, inode), digest, _ = frame
     return job, position, shown(frame_id), shown(path), size, mtime_ns, digest or None, src, ctime_ns, inode
@@ -272,16 +287,3 @@ def vanish(ledger: Ledger, path: str, kind: Kind, why: str = "") -> None:
 def state_of(ledger: Ledger, job: int) -> State:
     """Return a job's state."""
     return State(ledger.sql.execute("select state from jobs where id = ?", (job,)).fetchone()[0])
-
-
-def frames_of(sql: sqlite3.Connection, jobs: Iterable[int]) -> dict[int, list[Frame]]:
-    """Return the frames of jobs, each job's in order."""
-    frames: dict[int, list[Frame]] = {job: [] for job in jobs}
-    for job, position, frame_id, path, size, mtime_ns, ctime_ns, inode, digest, src in sql.execute(
-        "select job, position, frame_id, path, size, mtime_ns, ctime_ns, inode, digest, src from frames "
-        "where job in (select value from json_each(?)) order by job, position",
-        (json.dumps([*frames]),),
-    ):
-        stamp = Stamp(size, mtime_ns, ctime_ns, inode)
-        frames[job].append(Frame(position, frame_id, path, stamp, digest or "", src))
-    return frames

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from agent.errors import Refused
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.model import Frame
 
 
@@ -45,3 +49,15 @@ class Publisher(Protocol):
     def knock(self) -> None:
         """Return if files may be published at all now. Raises RemoteError."""
         ...
+
+
+def namer(publisher: Publisher) -> Callable[[Frame], str | None]:
+    """Return what gives a frame its `src` by `publisher`, or None: a refusal is told of when it is to be sent."""
+
+    def name(frame: Frame) -> str | None:
+        try:
+            return publisher.source(frame.path, frame.digest)
+        except Refused:
+            return None
+
+    return name

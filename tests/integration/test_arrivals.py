@@ -76,6 +76,10 @@ def _same_id(ledger: Ledger) -> None:
     ledger.sql.execute("update jobs set reference_id = ? where path = 'other.jpg'", (f"{TWIN.path}~{9:012d}",))
 
 
+def _name(frame: Frame) -> str:
+    return f"https://host/{frame.path}"
+
+
 def _dump(ledger: Ledger) -> list[list[tuple[object, ...]]]:
     return [
         ledger.sql.execute(f"select {columns} from {table} order by {columns}").fetchall()
@@ -95,10 +99,10 @@ def _differ(place: Path, prepare: Callable[[Ledger], None], group: Sequence[Unit
         with contextlib.closing(Ledger(place / f"{way}.db", Clock().now)) as ledger, ledger.transaction():
             _see(ledger, *PLAIN)
             prepare(ledger)
-            plain = arrivals.queue_plain(ledger, group, rules) if way == "together" else set()
+            plain = arrivals.queue_plain(ledger, group, rules, _name) if way == "together" else set()
             for index, unit in enumerate(group):
                 if index not in plain:
-                    units.apply(ledger, units.plan(ledger.sql, unit, rules, ()))
+                    units.apply(ledger, units.plan(ledger.sql, unit, rules, ()), _name)
             if way == "together":
                 queued = plain
             dumps.append(_dump(ledger))

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from agent.errors import Refused, TryLater
+from agent.model import Frame, Stamp
+from agent.publishers import namer
 from agent.publishers.base_url import URL_CHARACTERS, BaseUrl
 from agent.publishers.probe import Probe, sample
 from tests.integration.nginx import serving
@@ -207,6 +209,13 @@ def test_a_url_is_the_percent_encoding_of_the_bytes() -> None:
     assert publisher.source("a b/c#d.jpg", "") == "https://host.example/base/a%20b/c%23d.jpg"
     assert publisher.source("l\udce9~-_.jpg", "") == "https://host.example/base/l%E9~-_.jpg"
     assert publisher.source(NFC, "") != publisher.source(NFD, "")
+
+
+def test_a_file_that_can_have_no_url_has_none_until_it_is_to_be_sent() -> None:
+    name = namer(BaseUrl("https://host/"))
+    short = Frame(0, "a b.jpg", "s/a b.jpg", Stamp(1, 2, 3, 4), "d")
+    assert name(short) == "https://host/s/a%20b.jpg"
+    assert name(short._replace(path="\u00e9" * URL_CHARACTERS)) is None
 
 
 def test_a_url_that_no_web_server_takes_is_refused(served: tuple[Path, str], probe: Probe) -> None:

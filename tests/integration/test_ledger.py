@@ -199,18 +199,39 @@ def test_a_step_that_fails_leaves_the_ledger_as_it_was(monkeypatch: pytest.Monke
     assert not ledger.sql.execute("select 1 from sqlite_master where name = 'half'").fetchone()
 
 
+@pytest.mark.parametrize("count", [1, 2, backlog.FRAMES_TOGETHER, backlog.FRAMES_TOGETHER + 1, 2500])
+def test_the_frames_of_a_job_are_read_in_order_whatever_is_in_their_names(ledger: Ledger, count: int) -> None:
+    odd = ['"quoted"', "back\\slash", "caf\u00e9 \U0001f4f7", "\x01\x7f", "null", "[1, 2]"]
+    frames = tuple(
+        Frame(at, name, f"s/{name}", Stamp(at, 2**63 - 1 - at, -(2**63) + at, at), f"{at:064x}", f"https://h/{at}")
+        for at, name in enumerate(f"{odd[at % len(odd)]} {at}.jpg" for at in range(count))
+    )
+    with ledger.transaction():
+        settle(ledger, Unit("s", Kind.SEQUENCE, frames, "d"), name=lambda frame: frame.src)
+        settle(ledger, Unit("t", Kind.SEQUENCE, (frames[0]._replace(path="t/a.jpg"),), "e"))
+    assert backlog.frames_of(ledger.sql, 1) == list(frames)
+    assert backlog.frames_of(ledger.sql, 2) == [frames[0]._replace(path="t/a.jpg", src=None)]
+
+
 def test_what_is_asked_at_every_turn_sorts_and_scans_nothing(ledger: Ledger) -> None:
     """SQLite would take the index on the state, and sort all that is pending, a hundred times a second."""
     asked: list[str] = []
     now = Clock().now()
     ledger.sql.set_trace_callback(asked.append)
     backlog.due(ledger.sql, now, 10, (), TERMS)
+    backlog.frames_of(ledger.sql, 1)
     backlog.next_due(ledger.sql, (), lookup=False)
     backlog.next_due(ledger.sql, (), lookup=True)
     lookups.lookups(ledger.sql, now)
     ledger.sql.set_trace_callback(None)
     plans = [" | ".join(str(row[3]) for row in ledger.sql.execute(f"explain query plan {sql}")) for sql in asked]
-    wanted = ("jobs_pending", "PRIMARY KEY (job=?)", "jobs_pending", "jobs_lookup", "jobs_lookup")
+    wanted = (
+        "jobs_pending",
+        "PRIMARY KEY (job=? AND position>? AND position<?)",
+        "jobs_pending",
+        "jobs_lookup",
+        "jobs_lookup",
+    )
     assert len(plans) == len(wanted)
     for plan, index in zip(plans, wanted, strict=True):
         assert index in plan, plan

@@ -12,6 +12,8 @@ import pytest
 from agent.ledger import units
 from agent.ledger.backlog import Terms
 from agent.model import Edition, Kind
+from agent.publishers import namer
+from agent.publishers.base_url import BaseUrl
 from agent.sandbox import Faults
 from agent.states import GIVE_UP_ATTEMPTS
 from tests.sending import Clock, Sending, Server, refusal
@@ -71,6 +73,23 @@ def test_the_bodies_are_the_vendors_to_the_byte(
         f'{{"reference_id": "{reference}", {named}, "data": {{"video_data": {{"frames": [{listed}]}}}}, '
         f'"priority_weight": {terms.priority_weight}}}'
     )
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:9/", "http://earlier:9/"])
+def test_frames_are_sent_by_the_urls_of_the_settings_of_that_time(
+    tmp_path: Path, server: Server, clock: Clock, base: str
+) -> None:
+    """They have their URLs since they settled: an intent writes these only where the settings have changed since."""
+    asked: list[str] = []
+    with Sending(tmp_path, server.url, clock, name=namer(BaseUrl(base))) as sending:
+        sending.ledger.call(lambda ledger: ledger.sql.set_trace_callback(asked.append))
+        sending.drop_frames("drive", ["a 1.jpg", "a 2.jpg"])
+        sending.becomes(submitted=1)
+        (post,) = server.posts()
+        sent = [frame["src"] for frame in json.loads(post.request.body)["data"]["video_data"]["frames"]]
+        assert sent == ["http://127.0.0.1:9/drive/a%201.jpg", "http://127.0.0.1:9/drive/a%202.jpg"]
+        assert [row["src"] for row in query(sending.path, "select src from frames order by position")] == sent
+    assert any(sql.startswith("update frames") for sql in asked) == ("earlier" in base)
 
 
 def test_a_batch_by_name_is_made_once_and_sent_with_the_job(tmp_path: Path, server: Server, clock: Clock) -> None:
