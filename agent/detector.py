@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from agent.filters import Filters
     from agent.folder_settings import Folders
-    from agent.intake import Finished, Intake
+    from agent.inbox import Finished
+    from agent.intake import Intake
     from agent.scanner import Scanner
     from agent.watcher import Noticed
 

@@ -40,8 +40,8 @@ def fitting() -> int:
 class Examiners:
     """Examines the files of a folder as `Files.images` does, by `count` processes. For one thread at a time.
 
-    They are started when a folder has more than one chunk of files, with the `onlooker` for when such a sequence is
-    sent, and stay until `rest`. `on_files` is called before each chunk; what it raises ends the reading.
+    They are started for a folder of more than CHUNK_FILES files, with the `onlooker` for when such a sequence is sent,
+    and stay until `rest`. `on_files` is called before each chunk; what it raises ends the reading.
     """
 
     def __init__(
@@ -100,6 +100,10 @@ class Examiners:
         finally:
             for aide, _ in asked:  # nobody wants their answers any more
                 aide.end()
+
+    def prepare(self) -> None:
+        """Start the processes now: a sequence for them is about to settle."""
+        self._started()
 
     def kill(self) -> None:
         """Kill the processes, which no stop need wait for. May be called from any thread."""

@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.intake import Finished
 from agent.watcher import Lost, Noticed
 
 if TYPE_CHECKING:
     from agent.settle import UnitKey
+    from agent.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A unit was read and written; `state` None: it is to be looked at again."""
+
+    unit: UnitKey
+    state: State | None
 
 
 @dataclass(frozen=True, slots=True)

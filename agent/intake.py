@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections import deque
 from concurrent.futures import wait
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
+from agent.examiners import CHUNK_FILES
 from agent.folder_settings import NOTHING
+from agent.inbox import Finished
 from agent.ledger import arrivals, folder_stops, kin, units
 from agent.ledger.thread import Each
 from agent.ledger.units import Sight
@@ -25,7 +26,7 @@ from agent.states import State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
     from agent.folder_settings import FolderRules
@@ -47,18 +48,11 @@ MOST_SIGHTS = 2 * WRITTEN_TOGETHER
 and two busy threads hold each other up."""
 WRITING_SECONDS = 1.0
 """How long detection waits for a piece of them: a ledger that takes longer must not stop it."""
+PREPARE_SECONDS = 4.0  # two sweeps: the processes that read frames take a tenth of a second to start
 MOST_UNITS = 256
 MOST_FILES = 4096
 """Units and files of each kind that are being read or wait to be written: what is read faster than it is written takes
 memory (2 KiB a file). One sequence is always let in, however long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A unit was read and written; `state` None: it is to be looked at again."""
-
-    unit: UnitKey
-    state: State | None
 
 
 class Intake:
@@ -69,7 +63,7 @@ class Intake:
 
     `post` hands a Finished to the loop from any thread; `wall` gives seconds since 1970; `name` gives the `src` of what
     is to be sent. Where the watch folder is not `trusted` to be the one of last time, only what was seen here can be
-    missed: an empty mount point must not read as 'all was deleted'.
+    missed: an empty mount point must not read as 'all was deleted'. `prepare` makes ready who reads long sequences.
     """
 
     def __init__(
@@ -85,6 +79,7 @@ class Intake:
         wall: Callable[[], float],
         trusted: bool,
         name: Namer = units.nameless,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self._scanner = scanner
         self._quiet = quiet
@@ -96,6 +91,7 @@ class Intake:
         self._post = post
         self._wall = wall
         self._name = name
+        self._prepare = prepare
         self.settle = Settle()
         self.busy: dict[UnitKey, int] = {}  # with the number of files
         self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind in `busy`
@@ -103,6 +99,7 @@ class Intake:
         self._waited_for: Future[None] | None = None
         self._sights: dict[UnitKey, Sight] = {}
         self._missed: set[UnitKey] = set()
+        self._long: set[UnitKey] = set()
         self._stopped: deque[Callable[[Ledger], None]] = deque()
         self._seen: set[UnitKey] | None = None if trusted else set()
 
@@ -149,8 +146,20 @@ class Intake:
         quiet, blocked_until, reason = self._quiet.under(rules).waits_for(listing, now, self._wall())
         self._sights[unit] = Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes)
         self.settle.observe(unit, listing.fingerprint, quiet=quiet, now=now, took=took, blocked_until=blocked_until)
+        if len(listing.files) > CHUNK_FILES:
+            self._long.add(unit)
+            self._prepare_for((unit,), now)
         for settled in self.settle.settled():
             self._read(settled, len(listing.files), partial(self._reader.sequence, settled.path, [*listing.files]))
+
+    def prepare(self, now: float) -> None:
+        """Have the readers made ready where a long sequence settles soon."""
+        self._long.intersection_update(self.settle)
+        self._prepare_for(self._long, now)
+
+    def _prepare_for(self, units: Iterable[UnitKey], now: float) -> None:
+        if any(self.settle.waits_until(unit) <= now + PREPARE_SECONDS for unit in units if unit in self.settle):
+            self._prepare()
 
     def miss(self, unit: UnitKey) -> None:
         """Take note that a listing does not show a unit that it should."""
@@ -214,7 +223,7 @@ class Intake:
     def _write_sights(self) -> None:
         if self._noticing is None or self._noticing.done():  # one piece a commit: a long one holds up all others
             sights = [self._sights.pop(unit) for unit in list(islice(self._sights, WRITTEN_TOGETHER))]
-            self._noticing = self._ledger.submit(partial(_notice_all, sights=sights)) if sights else None
+            self._noticing = self._ledger.submit(lambda ledger: units.notice(ledger, *sights)) if sights else None
 
     def _read(self, unit: UnitKey, files: int, read: Callable[[], Unit]) -> None:
         self.busy[unit] = files
@@ -279,10 +288,6 @@ def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[in
         if now is None or now.inode != inode:
             return {job}
     return left
-
-
-def _notice_all(ledger: Ledger, *, sights: Sequence[Sight]) -> None:
-    units.notice(ledger, *sights)
 
 
 def _stop_all(ledger: Ledger, *, stopped: Sequence[Callable[[Ledger], None]]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from agent.config import Settings
     from agent.folder_settings import Folders
-    from agent.intake import Finished
+    from agent.inbox import Finished
     from agent.ledger.thread import LedgerThread
     from agent.ledger.units import Namer
     from agent.reading import Reading
@@ -104,6 +104,7 @@ class Lookout:
             self._watch.check_growth(self.detector.folders)
             self._rescan_at = min(self._rescan_at, now + self._watch.rescan_seconds)
             self.detector.sweep(now)
+            self.intake.prepare(now)
             self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (self._monotonic() - now))
         next_at = self.detector.turn(now)
         if not self._scanned and not self.detector.is_scanning(now):
@@ -126,6 +127,7 @@ class Lookout:
             wall=self._wall,
             trusted=trusted,
             name=self._name,
+            prepare=self._readers.prepare,
         )
         self.detector = Detector(
             self._scanner,

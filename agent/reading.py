@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.decoding import problem_of
@@ -26,11 +27,13 @@ STOP_SECONDS = 1.0
 class Reading:
     """Who reads: one thread for each kind of unit, so that no image waits for a sequence.
 
-    `fingerprint` tells how a folder looks now, or None where it has to be listed to know.
+    `prepare` makes the thread for sequences ready for a long one. `fingerprint` tells how a folder looks now, or None
+    where it has to be listed to know.
     """
 
     reader: Reader
     pools: Mapping[Kind, Pool]
+    prepare: Callable[[], None]
     fingerprint: Callable[[str, str | None], bytes | None]
 
 
@@ -46,7 +49,8 @@ def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[
         # Given here, it is imported at the start: later it might be another version's.
         reader = Reader(Files(scanner, go_on, problem_of), gaps, examiners.images)
         pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}
-        yield Reading(reader, pools, examiners.onlooker.fingerprint)
+        prepare = partial(sequences.submit, examiners.prepare)
+        yield Reading(reader, pools, prepare, examiners.onlooker.fingerprint)
     finally:
         for workers in (images, sequences):
             workers.discard()

@@ -16,8 +16,7 @@ from agent import __version__, host, queries
 from agent.collector import collecting
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.gate import Gate
-from agent.inbox import Changed, Item, LedgerChanged
-from agent.intake import Finished
+from agent.inbox import Changed, Finished, Item, LedgerChanged
 from agent.ledger import spend
 from agent.ledger.presence import Before, data_version, sign_in
 from agent.ledger.store import Ledger, connect, iso

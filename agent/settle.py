@@ -132,6 +132,10 @@ class Settle:
                     self._queue(unit, wait, wait.deadline)
         return units
 
+    def waits_until(self, unit: UnitKey) -> float:
+        """Return when a unit that waits will have settled, should nothing happen to it; infinity where that is open."""
+        return self._waits[unit].deadline
+
     def settled(self) -> list[UnitKey]:
         """Return the units that have settled since the last call; they are forgotten here."""
         units, self._settled = self._settled, []

@@ -15,9 +15,10 @@ import pytest
 
 from agent.agenda import LULL
 from agent.detector import LISTING_SECONDS, Detector
+from agent.examiners import CHUNK_FILES
 from agent.files import Files
 from agent.filters import Filters
-from agent.intake import Intake
+from agent.intake import PREPARE_SECONDS, Intake
 from agent.ledger import orders
 from agent.ledger.store import Ledger, connect
 from agent.ledger.thread import LedgerThread
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from agent.intake import Finished
+    from agent.inbox import Finished
     from agent.workers import Pool
 
 
@@ -71,7 +72,9 @@ class Bench:
     What is there counts as old; where `is_fresh`, as just changed.
     """
 
-    def __init__(self, place: Path, ledger: LedgerThread, *, trusted: bool = True, pool: Pool | None = None) -> None:
+    def __init__(
+        self, place: Path, ledger: LedgerThread, *, trusted: bool = True, pool: Pool | None = None, quiet: float = 30.0
+    ) -> None:
         self.inbox = place / "inbox"
         self.path = place / "ledger.db"
         self.ledger = ledger
@@ -83,12 +86,13 @@ class Bench:
         self.ticks = 0.0
         self.slices = math.inf
         self.listed: list[str] = []
+        self.prepared: list[float] = []
         self.finished: list[Finished] = []
         filters = Filters.of(["jpg"], ["stills"])
         self.scanner = Scanner(self.inbox, filters)
         self.intake = Intake(
             self.scanner,
-            Quiet(2.0, 30.0, ""),
+            Quiet(2.0, quiet, ""),
             Rules("{path}~{digest}", "host"),
             reader=Reader(Files(self.scanner), "warn"),
             readers=dict.fromkeys(Kind, pool or AtOnce()),
@@ -96,6 +100,7 @@ class Bench:
             post=self.finished.append,
             wall=time.time,
             trusted=trusted,
+            prepare=lambda: self.prepared.append(self.now),
         )
         self.detector = Detector(
             self.scanner,
@@ -292,6 +297,29 @@ def test_a_fresh_sequence_is_not_listed_again_while_it_is_read(tmp_path: Path, b
         after.detector.sweep(after.now)
         after.turn()
         assert rows(after.path, "s")[0]["frame_count"] == 3, "what came while it was read is found when it is over"
+
+
+def test_the_readers_are_made_ready_just_before_a_long_sequence_settles(bench: Bench) -> None:
+    """Whatever becomes of the look at it; a short one needs nothing."""
+    began = bench.now
+    frames(bench.inbox / "short", CHUNK_FILES, seed=1)
+    frames(bench.inbox / "long", CHUNK_FILES + 1, seed=2)
+    bench.notice("short", "long")
+    while bench.now < began + 40:
+        bench.intake.prepare(bench.now)
+        bench.after(0.5)
+    assert bench.prepared
+    assert [at for at in bench.prepared if not began + 30 - PREPARE_SECONDS <= at <= began + 31] == []
+    assert (bench.state("short"), bench.state("long")) == ("pending", "pending")
+
+
+def test_the_readers_are_made_ready_at_once_where_the_quiet_time_is_short(tmp_path: Path, bench: Bench) -> None:
+    hasty = Bench(tmp_path, bench.ledger, quiet=PREPARE_SECONDS)
+    with contextlib.closing(hasty.reads):
+        frames(hasty.inbox / "s", CHUNK_FILES + 1, seed=1)
+        hasty.detector.rescan(hasty.now)
+        hasty.turn()
+        assert hasty.prepared == [hasty.now]
 
 
 def test_only_a_rescan_finds_what_was_rewritten_in_place(bench: Bench) -> None:

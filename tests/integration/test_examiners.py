@@ -152,6 +152,18 @@ def test_a_short_sequence_starts_none(scanner: Scanner, examiners: Examiners) ->
     assert list(examiners.images("cam", [])) == []
 
 
+def test_they_are_there_when_they_were_made_ready(scanner: Scanner, examiners: Examiners) -> None:
+    wanted = fill(scanner, "cam")
+    examiners.prepare()
+    eventually(lambda: all(aide.is_ready for aide in examiners.aides))
+    before = [bytes_read(aide.pid) for aide in examiners.aides]
+    examiners.prepare()
+    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert len(examiners.aides) == 2
+    assert all(bytes_read(aide.pid) > earlier for aide, earlier in zip(examiners.aides, before, strict=True))
+    eventually(lambda: examiners.onlooker.fingerprint("cam", None) == fingerprint_of(wanted))
+
+
 def test_large_files_are_asked_for_a_few_at_a_time(scanner: Scanner) -> None:
     asked: list[None] = []
     with resting(Examiners(scanner, lambda: asked.append(None), 2)) as examiners:
