@@ -35,7 +35,7 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
     rows = {
         row[0]: row[1:]
         for row in ledger.sql.execute(
-            "select id, state, reference_id, attempts, lookup, unanswered, trying_since from jobs "
+            "select id, state, reference_id, attempts, lookup, path, unanswered, trying_since from jobs "
             "where id in (select value from json_each(?))",
             (json.dumps([job.id for job in jobs]),),
         )
@@ -45,9 +45,9 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
     intended = []
     for job in jobs:
         row = rows.get(job.id)
-        if row is None or row[:4] != (State.PENDING, job.reference_id, job.attempts, None):
+        if row is None or row[:5] != (State.PENDING, job.reference_id, job.attempts, None, job.path):
             continue
-        unanswered, trying_since = row[4:]
+        unanswered, trying_since = row[5:]
         if limits.are_set and not spend.admit(ledger, job.id, limits):
             continue
         tried = replace(job, attempts=job.attempts + 1, is_named=True)

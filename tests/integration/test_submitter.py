@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.ledger import units
+from agent.ledger import backlog, jobs, units
 from agent.ledger.backlog import Terms
 from agent.model import Edition, Kind
 from agent.publishers import namer
 from agent.publishers.base_url import BaseUrl
 from agent.sandbox import Faults
 from agent.states import GIVE_UP_ATTEMPTS
-from tests.sending import Clock, Sending, Server, refusal
+from tests.sending import NO_LIMITS, TERMS, Clock, Sending, Server, refusal
 from tests.support import KEY, eventually, query
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.ledger.store import Ledger
+    from agent.model import Job
     from agent.sandbox.server import Answer
 
 FLOW = "5d1c2bd5-0e0f-4a4c-9a3a-6c5f4a0a8a11"
@@ -90,6 +91,21 @@ def test_frames_are_sent_by_the_urls_of_the_settings_of_that_time(
         assert sent == ["http://127.0.0.1:9/drive/a%201.jpg", "http://127.0.0.1:9/drive/a%202.jpg"]
         assert [row["src"] for row in query(sending.path, "select src from frames order by position")] == sent
     assert any(sql.startswith("update frames") for sql in asked) == ("earlier" in base)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_was_moved_since_it_was_read_is_not_intended_as_it_was(sending: Sending, moved: bool) -> None:
+    """Its URLs would be those of a path where nothing is; also where REFERENCE_ID has no {path}, and stays the same."""
+    sending.gate.pause(paused=True)
+    sending.drop("a.jpg")
+
+    def move(ledger: Ledger) -> list[Job]:
+        (candidate,) = backlog.due(ledger.sql, sending.clock.now(), 1, (), TERMS)
+        if moved:
+            ledger.set(candidate.job.id, path="b.jpg")
+        return jobs.intend(ledger, [candidate.job], NO_LIMITS)
+
+    assert len(sending.ledger.call(move)) == (0 if moved else 1)
 
 
 def test_a_batch_by_name_is_made_once_and_sent_with_the_job(tmp_path: Path, server: Server, clock: Clock) -> None:
