@@ -143,7 +143,8 @@ class _Asked(BaseHTTPRequestHandler):
         self._send(self.server.reply(body["reference_id"]))
 
     def do_GET(self) -> None:
-        self._send(http(401, b"{}") if self.server.sane else LISTS)
+        # No 401: asked because of `unauthorized`, and answered in the sane time, that would shut the gate.
+        self._send(http(500, b"{}") if self.server.sane else LISTS)
 
     def _send(self, reply: bytes | Callable[[], Iterator[bytes]]) -> None:
         self.close_connection = True
