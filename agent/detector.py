@@ -106,7 +106,7 @@ class Detector:
     def sweep(self, now: float) -> None:
         """List the folders whose times have changed, or are too fresh to be trusted.
 
-        One of frames that are being read has its turn when they are written: both at once take twice the memory.
+        One whose frames are being read has its turn when they are written: its listing takes 30 MiB for 100,000.
         """
         times, busy = self._lister.times, self._intake.busy
         for folder in self._scanner.sweep(times):

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from agent.folder_settings import FolderRules
     from agent.ledger.store import Ledger
     from agent.ledger.thread import LedgerThread
-    from agent.ledger.units import Namer
     from agent.model import Listing, Stamp, Unit
     from agent.plan import Rules
+    from agent.publishers import Namer
     from agent.quiet import Quiet
     from agent.reader import Reader
     from agent.scanner import Scanner

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.folder_settings import Folders
     from agent.inbox import Finished
     from agent.ledger.thread import LedgerThread
-    from agent.ledger.units import Namer
+    from agent.publishers import Namer
     from agent.reading import Reading
     from agent.scanner import Scanner
     from agent.watch import Watch

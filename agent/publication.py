@@ -95,7 +95,7 @@ class Publication:
         try:
             if not candidate.frozen:
                 sources = [self._rig.publisher.source(frame.path, frame.digest) for frame in job.frames]
-                if sources != [frame.src for frame in job.frames]:  # the settings have changed since it settled
+                if sources != [frame.src for frame in job.frames]:  # named by other settings, or not at all
                     job = replace(job, frames=jobs.with_sources(job.frames, sources), is_named=False)
             if batch_name is not None:
                 if not self._gate.enter():

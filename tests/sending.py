@@ -35,9 +35,10 @@ from tests.support import KEY, eventually, query
 from tests.support import Playment as Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from agent.publishers import Namer
     from agent.sandbox.server import Request
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -134,7 +135,7 @@ def _frame(scanner: Scanner, position: int, path: str) -> Frame:
     return Frame(position, basename(path), path, stamp, hashlib.sha256(content).hexdigest())
 
 
-def settle(ledger: Ledger, unit: Unit, rules: Rules = RULES, name: units.Namer = units.nameless) -> None:
+def settle(ledger: Ledger, unit: Unit, rules: Rules = RULES, name: Namer = units.nameless) -> None:
     """Write a unit as detection does once it has settled. To be called in a transaction."""
     units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
     units.apply(ledger, units.plan(ledger.sql, unit, rules, ()), name)
@@ -147,7 +148,7 @@ class Options:
     terms: Terms = TERMS
     limits: Limits = NO_LIMITS
     rules: Rules = RULES
-    name: units.Namer = units.nameless
+    name: Namer = units.nameless
     batch_name: Callable[[str], str | None] = lambda _path: None
     per_minute: float | None = None
     workers: int = 4
@@ -227,10 +228,7 @@ class Sending:
         """Write a file and have it queued."""
         path = self.inbox / name
         path.write_bytes(name.encode() if content is None else content)
-        self.ledger.call(
-            lambda ledger: settle(ledger, image_unit(self.scanner, name), self.options.rules, self.options.name)
-        )
-        self.submitter.wake()
+        self._settle([image_unit(self.scanner, name)])
 
     def drop_many(self, count: int) -> None:
         """Write files and have them queued together."""
@@ -238,21 +236,21 @@ class Sending:
         for name in names:
             (self.inbox / name).write_bytes(name.encode())
 
-        def write(ledger: Ledger) -> None:
-            for name in names:
-                settle(ledger, image_unit(self.scanner, name), self.options.rules, self.options.name)
-
-        self.ledger.call(write)
-        self.submitter.wake()
+        self._settle([image_unit(self.scanner, name) for name in names])
 
     def drop_frames(self, folder: str, names: list[str]) -> None:
         """Write a folder of frames and have it queued."""
         (self.inbox / folder).mkdir(parents=True)
         for name in names:
             (self.inbox / folder / name).write_bytes(f"{folder}/{name}".encode())
-        self.ledger.call(
-            lambda ledger: settle(ledger, sequence_unit(self.scanner, folder), self.options.rules, self.options.name)
-        )
+        self._settle([sequence_unit(self.scanner, folder)])
+
+    def _settle(self, units: Iterable[Unit]) -> None:
+        def write(ledger: Ledger) -> None:
+            for unit in units:
+                settle(ledger, unit, self.options.rules, self.options.name)
+
+        self.ledger.call(write)
         self.submitter.wake()
 
     def advance(self, seconds: float) -> None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.ledger.store import Ledger
-    from agent.ledger.units import Namer
     from agent.model import Unit
     from agent.plan import Rules
+    from agent.publishers import Namer
 
 
 def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules, name: Namer = nameless) -> set[int]:

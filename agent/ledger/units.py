@@ -6,7 +6,6 @@ Each function runs inside a transaction of its caller.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, assert_never
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from agent.ledger.store import Ledger
     from agent.plan import Rules
+    from agent.publishers import Namer
 
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""
@@ -46,10 +46,6 @@ FRAME_COLUMNS = "job, position, frame_id, path, size, mtime_ns, digest, src, cti
 FRAME_MARKS = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 FRAMES_TOGETHER = 100
 """Frames that are written by one statement: each lets other threads go on, and waits for its turn again."""
-
-
-Namer = Callable[[Frame], str | None]
-"""Gives a frame's `src`, or None where it can have none yet."""
 
 
 def nameless(_frame: Frame) -> None:

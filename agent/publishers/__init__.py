@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from agent.errors import Refused
+from agent.model import Frame
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from agent.model import Frame
+Namer = Callable[[Frame], str | None]
+"""Gives a frame's `src`, or None where it can have none yet."""
 
 
 class Publisher(Protocol):
@@ -51,7 +51,7 @@ class Publisher(Protocol):
         ...
 
 
-def namer(publisher: Publisher) -> Callable[[Frame], str | None]:
+def namer(publisher: Publisher) -> Namer:
     """Return what gives a frame its `src` by `publisher`, or None: a refusal is told of when it is to be sent."""
 
     def name(frame: Frame) -> str | None:
