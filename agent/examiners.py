@@ -131,7 +131,9 @@ class Examiners:
 
     def _started(self) -> list[Aide]:
         """Return the processes, after starting those that are missing."""
-        self.aides = [aide for aide in self.aides if aide.is_alive]
+        for aide in [aide for aide in self.aides if not aide.is_alive]:
+            aide.end()
+            self.aides.remove(aide)
         wanted = 0 if self._is_refused else self._count
         try:
             while len(self.aides) < wanted:

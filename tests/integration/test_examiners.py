@@ -164,6 +164,16 @@ def test_they_are_there_when_they_were_made_ready(scanner: Scanner, examiners: E
     eventually(lambda: examiners.onlooker.fingerprint("cam", None) == fingerprint_of(wanted))
 
 
+def test_one_that_ended_between_two_sequences_leaves_no_pipe_open(scanner: Scanner, examiners: Examiners) -> None:
+    """Found here: a pipe that is left to be collected is an error of the tests."""
+    wanted = fill(scanner, "cam")
+    warm(examiners, "cam", wanted)
+    examiners.aides[0].kill()
+    eventually(lambda: not examiners.aides[0].is_alive)
+    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert len(examiners.aides) == 2
+
+
 def test_large_files_are_asked_for_a_few_at_a_time(scanner: Scanner) -> None:
     asked: list[None] = []
     with resting(Examiners(scanner, lambda: asked.append(None), 2)) as examiners:
