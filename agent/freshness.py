@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from agent.errors import FolderUnavailable
 from agent.model import Kind, basename, parent
-from agent.plan import fingerprint_of_frames
 
 if TYPE_CHECKING:
     from agent.model import Job
@@ -24,7 +23,7 @@ def first_changed(rig: Rig, job: Job) -> str | None:
     folder = parent(first.path)
     marker = rig.folders.of(folder).ready_marker
     told = rig.fingerprint(folder, marker)
-    if told is not None and told == fingerprint_of_frames(job.frames):
+    if told is not None and told == job.seen:
         return None
     settled = {(basename(frame.path), *frame.stamp) for frame in job.frames}
     listing = rig.scanner.list(folder, marker)

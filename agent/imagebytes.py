@@ -54,10 +54,8 @@ class Source:
         self.size = size
         self.content_end = 0
         self._hash = hashlib.sha256()
-        # The byte before the chunk is the last one of the chunk before, so that a two-byte marker can straddle them.
-        self._buffer = bytearray(1 + min(_CHUNK, size))
-        self._view = memoryview(self._buffer)
-        self._at = self._end = 1
+        self._buffer: bytes | bytearray = b""
+        self._at = self._end = 0
         self._read = 0
 
     @property
@@ -66,7 +64,7 @@ class Source:
         return self._read - (self._end - self._at)
 
     @property
-    def chunk(self) -> tuple[bytearray, int, int]:
+    def chunk(self) -> tuple[bytes | bytearray, int, int]:
         """The chunk that was read last: a buffer, where the next byte is in it, and where its bytes end."""
         return self._buffer, self._at, self._end
 
@@ -106,8 +104,8 @@ class Source:
         if not self._read:
             self._refill()
         at = offset - self._read + self._end  # where it is in the buffer, which holds the whole of a small file
-        if 1 <= at <= self._end - count:
-            return bytes(self._view[at : at + count])
+        if 0 <= at <= self._end - count:
+            return bytes(self._buffer[at : at + count])
         return os.pread(self.fd, count, offset) if 0 <= offset < self.size else b""
 
     def hole_after(self, offset: int) -> bool:
@@ -135,12 +133,20 @@ class Source:
     def _refill(self) -> bool:
         if self._read == self.size:
             return False
-        self._buffer[0] = self._buffer[self._end - 1]
-        room = self._view[1 : 1 + min(_CHUNK, self.size - self._read)]
-        count = os.preadv(self.fd, [room], self._read)
-        chunk = room[:count]
+        chunk: bytes | memoryview
+        if not self._read:  # nearly all of most files: into memory that need not be cleared first
+            chunk = self._buffer = os.pread(self.fd, min(_CHUNK, self.size), 0)
+            self._at, self._end = 0, len(chunk)
+        else:
+            # Before the chunk stands the last byte of the one before, so that a two-byte marker can straddle them.
+            buffer = self._buffer if isinstance(self._buffer, bytearray) else bytearray(1 + _CHUNK)
+            buffer[0] = self._buffer[self._end - 1]
+            room = memoryview(buffer)[1 : 1 + min(_CHUNK, self.size - self._read)]
+            count = os.preadv(self.fd, [room], self._read)
+            self._buffer, chunk = buffer, room[:count]
+            self._at, self._end = 1, 1 + count
         self._hash.update(chunk)
-        self._at, self._end = 1, 1 + count
+        count = len(chunk)
         if count and chunk[-1]:
             self.content_end = self._read + count
         elif content := len(bytes(chunk).rstrip(b"\0")):

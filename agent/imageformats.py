@@ -25,7 +25,7 @@ _MOST_SCANS = 100
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_WITH_LENGTH = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB))  # and that begin no scan
+_PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB)) - _SOF  # with a length, and no more to us
 _SEGMENT = Struct(">BBH").unpack_from  # 0xFF, the marker, and the length, which counts itself
 _ORDINARY_SOF = (0xC0, 0xC1, 0xC2)
 
@@ -67,16 +67,19 @@ class _Jpeg:
         at = start
         while at + 4 <= end:
             prefix, marker, length = _SEGMENT(buffer, at)
-            following = at + 2 + length
-            if prefix != 0xFF or length < 2 or following > end:
+            if prefix != 0xFF or length < 2:
                 break
-            if marker not in _WITH_LENGTH:
-                if marker != _SOS:
+            following = at + 2 + length
+            if marker not in _PLAIN:
+                if following > end:
                     break
-                self.source.skip(following - start)
-                return self._scan()
-            if marker in _SOF and not self.coding:
-                self._frame(marker, bytes(buffer[at + 4 : min(at + 9, following)]))
+                if marker == _SOS:
+                    self.source.skip(following - start)
+                    return self._scan()
+                if marker not in _SOF:
+                    break
+                if not self.coding:
+                    self._frame(marker, buffer[at + 4 : min(at + 9, following)])
             at = following
         self.source.skip(at - start)
         return None
@@ -105,7 +108,7 @@ class _Jpeg:
         self.source.skip(length)
         return self._scan() if marker == _SOS else None
 
-    def _frame(self, marker: int, head: bytes) -> None:
+    def _frame(self, marker: int, head: bytes | bytearray) -> None:
         self.coding = marker
         bits, height, width = head[0] if head else 0, int.from_bytes(head[1:3]), int.from_bytes(head[3:5])
         self.pixels = (width, height)

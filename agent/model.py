@@ -178,7 +178,7 @@ class Unit:
 class Job:
     """What is sent for one unit, frozen in the ledger by the intent: a retry is built from this alone.
 
-    `is_named` tells whether the ledger holds the frames' `src` as they are here.
+    `is_named` tells whether the ledger holds the frames' `src` as here; `seen` is a sequence's `plan.fingerprint_of`.
     """
 
     id: int
@@ -192,6 +192,7 @@ class Job:
     frames: tuple[Frame, ...]
     attempts: int
     is_named: bool = True
+    seen: bytes | None = None
 
     @property
     def folder(self) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.admission import Stopped, by_folder
 from agent.errors import FolderUnavailable, TryLater
-from agent.ledger import backlog, jobs
+from agent.ledger import backlog
+from agent.ledger.units import with_sources
 from agent.publishers.probe import sample
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from agent.gate import Gate
     from agent.ledger.backlog import Candidate
+    from agent.ledger.recent import Recent
     from agent.model import Frame, Job
     from agent.rig import Rig
     from agent.workers import Pool
@@ -44,11 +46,12 @@ class Done(Protocol):
 class Publication:
     """Publishes with the workers of `pool`. `done` may be told in any thread, also before `begin` returns."""
 
-    def __init__(self, rig: Rig, gate: Gate, pool: Pool, random: Random, done: Done) -> None:
+    def __init__(self, rig: Rig, gate: Gate, pool: Pool, random: Random, done: Done, *, recent: Recent) -> None:
         self._rig = rig
         self._gate = gate
         self._pool = pool
         self._random = random
+        self._recent = recent
         self._told = done
         self._long: set[int] = set()
 
@@ -64,12 +67,12 @@ class Publication:
         """
         now, terms = self._rig.now(), self._rig.terms
         if not self._rig.publisher.uploads:
-            return backlog.due(reads, now, room, busy, terms)
+            return backlog.due(reads, now, room, busy, terms, recent=self._recent)
         free = max(0, self._pool.count - len(self._long))
-        found = backlog.due(reads, now, min(room, free), busy, terms)
+        found = backlog.due(reads, now, min(room, free), busy, terms, recent=self._recent)
         self._long.update(candidate.job.id for candidate in found if len(candidate.job.frames) > LONG)
         others = busy | {candidate.job.id for candidate in found}
-        return found + backlog.due(reads, now, room - len(found), others, terms, most_frames=LONG)
+        return found + backlog.due(reads, now, room - len(found), others, terms, recent=self._recent, most_frames=LONG)
 
     def begin(self, candidate: Candidate) -> None:
         """Give a job its URLs and batch, with the workers; where that needs no network, at once.
@@ -93,10 +96,10 @@ class Publication:
         """Name the job's files and its batch, and let its frames queue up."""
         job = candidate.job
         try:
-            if not candidate.frozen:
+            if not (candidate.frozen or candidate.named):
                 sources = [self._rig.publisher.source(frame.path, frame.digest) for frame in job.frames]
                 if sources != [frame.src for frame in job.frames]:  # named by other settings, or not at all
-                    job = replace(job, frames=jobs.with_sources(job.frames, sources), is_named=False)
+                    job = replace(job, frames=with_sources(job.frames, sources), is_named=False)
             if batch_name is not None:
                 if not self._gate.enter():
                     self._done(candidate, None, None)

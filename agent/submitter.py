@@ -32,6 +32,7 @@ from agent.errors import (
 from agent.freshness import changed_meanwhile, first_changed
 from agent.ledger import backlog, jobs, lookups
 from agent.ledger.thread import Each
+from agent.ledger.units import with_sources
 from agent.outage import Outage
 from agent.outcomes import LEDGER_RETRY, Outcomes
 from agent.payload import body
@@ -83,7 +84,9 @@ class Submitter:
         self._not_before = -math.inf
         self._set_back = SetBack(rig.now, rig.monotonic)
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
-        self._publication = Publication(rig, gate, pools.publishing, self._random, self._published)
+        self._publication = Publication(
+            rig, gate, pools.publishing, self._random, self._published, recent=ledger.recent
+        )
         self._adoption = Adoption(rig, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 
@@ -253,7 +256,7 @@ class Submitter:
         addresses = [self._rig.publisher.address(frame.src or "") for frame in job.frames]
         if addresses == [frame.src for frame in job.frames]:
             return job
-        return replace(job, frames=jobs.with_sources(job.frames, addresses))
+        return replace(job, frames=with_sources(job.frames, addresses))
 
     def _unsettle(self, job: Job, reason: str) -> None:
         told = partial(self._rig.on_changed, job.path, job.kind)

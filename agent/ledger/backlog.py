@@ -13,18 +13,27 @@ from agent.model import Edition, Frame, Job, Kind, Stamp
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
-COLUMNS = "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts"
+    from agent.ledger.recent import Recent
+
+COLUMNS = (
+    "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, digest, settled_at, "
+    "(select fingerprint from seen where job = id)"
+)
 FRAMES_TOGETHER = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent."""
+    """A pending job whose turn has come; `frozen` tells whether an earlier intent has fixed what is sent.
+
+    `named` tells whether its frames have the `src` that the settings of this process give them.
+    """
 
     job: Job
     frozen: bool
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +53,13 @@ def due(
     exclude: Collection[int],
     terms: Terms,
     *,
+    recent: Recent,
     most_frames: int | None = None,
 ) -> list[Candidate]:
     """Return up to `limit` pending jobs whose time has come, oldest first, but for those in `exclude`.
 
-    Jobs without an intent carry `terms`. Those of more than `most_frames` frames are left where they are.
+    Jobs without an intent carry `terms`. Those of more than `most_frames` frames are left where they are. Frames that
+    are among the `recent` ones are taken from there.
     """
     rows = sql.execute(
         f"select {COLUMNS} from jobs indexed by jobs_pending "  # noqa: S608
@@ -57,12 +68,13 @@ def due(
         (iso(now), most_frames, most_frames, limit + len(exclude)),
     )
     found = list(islice((row for row in rows if row[0] not in exclude), limit))
-    return [_candidate(row, frames_of(sql, row[0]), terms) for row in found]
+    return [_candidate(sql, row, terms, recent) for row in found]
 
 
-def _candidate(row: Sequence[Any], frames: Iterable[Frame], terms: Terms) -> Candidate:
-    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts = row
+def _candidate(sql: sqlite3.Connection, row: Sequence[Any], terms: Terms, recent: Recent) -> Candidate:
+    job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, digest, settled_at, seen = row
     frozen = edition is not None
+    kept = recent.take(job, path, digest, settled_at)
     return Candidate(
         Job(
             id=job,
@@ -73,10 +85,12 @@ def _candidate(row: Sequence[Any], frames: Iterable[Frame], terms: Terms) -> Can
             tag=tag if frozen else terms.tag,
             batch_id=batch_id if frozen else terms.batch_id,
             priority_weight=weight if frozen else terms.priority_weight,
-            frames=tuple(frames),
+            frames=tuple(kept or frames_of(sql, job)),
             attempts=attempts,
+            seen=seen,
         ),
         frozen,
+        named=kept is not None,
     )
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
-from agent.model import Frame
 from agent.outage import CODES
 from agent.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
 
@@ -228,8 +227,3 @@ def outage_over(ledger: Ledger) -> None:
         f"and (error_code in ({codes}) or error_code like 'http-5%')",
         (at, at, *CODES),
     )
-
-
-def with_sources(frames: tuple[Frame, ...], sources: Sequence[str]) -> tuple[Frame, ...]:
-    """Return the frames with their URLs."""
-    return tuple(Frame(*frame[:-1], src) for frame, src in zip(frames, sources, strict=True))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import sqlite_utils
 
 from agent.errors import LedgerRefused, LedgerUnavailable
+from agent.ledger.recent import Recent
 from agent.migrations import migrate, version_of
 from agent.states import State, check
 
@@ -92,10 +93,14 @@ def other_world(sql: sqlite3.Connection, world: Mapping[str, str]) -> str | None
 
 
 class Ledger:
-    """A connection that writes. Use it from one thread at a time; `clock` gives the time in UTC."""
+    """A connection that writes. Use it from one thread at a time; `clock` gives the time in UTC.
+
+    `recent` holds frames that were just written, for who reads what is due.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
         self.path = path
+        self.recent = Recent()
         self._clock = clock
         if not path.exists():  # SQLite's side files take over the mode of the file
             with contextlib.suppress(FileExistsError, OSError):

@@ -57,6 +57,7 @@ class LedgerThread:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.recent = ledger.recent
         self._first: deque[Piece] = deque()
         self._others: deque[Piece] = deque()
         self._waiting: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each piece, and one to stop

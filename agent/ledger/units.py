@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
 from agent.ledger.kin import known, of_other_kind, rows_where, twins
+from agent.ledger.recent import MOST_FRAMES
 from agent.ledger.store import iso
 from agent.model import (
     Action,
@@ -33,7 +34,7 @@ from agent.states import UNSENT, State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from agent.ledger.store import Ledger
     from agent.plan import Rules
@@ -184,7 +185,9 @@ def write_settled(
     ledger.move(
         row, now, state, reason, **settled(unit, state, at, reference_id=chosen, reason=reason, error_code=error_code)
     )
-    _write_frames(ledger, row, unit, name)
+    named = _write_frames(ledger, row, unit, name)
+    if state is State.PENDING and named and all(frame.src for frame in named):
+        ledger.recent.keep(row, named, shown(unit.path), unit.digest, at)
     return state
 
 
@@ -213,25 +216,37 @@ def _free_id(ledger: Ledger, row: int, reference_ids: tuple[str, ...]) -> str | 
     return None
 
 
-def _write_frames(ledger: Ledger, job: int, unit: Unit, name: Namer = nameless) -> None:
-    """Write a unit's frames; a `src` that an intent has frozen stays where the frame is the same."""
+def _write_frames(ledger: Ledger, job: int, unit: Unit, name: Namer = nameless) -> list[Frame]:
+    """Write a unit's frames; a `src` that an intent has frozen stays where the frame is the same.
+
+    Return the frames with their `src`, but none where they are too many to be kept or some `src` stays.
+    """
+    ledger.recent.forget(job)
     frozen = dict(ledger.sql.execute("select path, src from frames where job = ?", (job,)))
     if frozen:
         ledger.sql.execute("delete from frames where job = ?", (job,))
+    named: list[Frame] = []
     for start in range(0, len(unit.frames), FRAMES_TOGETHER):
-        rows = [
-            frame_row(job, frame, frozen.get(frame.path) or name(frame))
-            for frame in unit.frames[start : start + FRAMES_TOGETHER]
-        ]
+        frames = unit.frames[start : start + FRAMES_TOGETHER]
+        sources = [frozen.get(frame.path) or name(frame) for frame in frames]
+        rows = [frame_row(job, frame, src) for frame, src in zip(frames, sources, strict=True)]
         ledger.sql.execute(
             f"insert into frames ({FRAME_COLUMNS}) values {', '.join([FRAME_MARKS] * len(rows))}",  # noqa: S608 (marks)
             [*chain.from_iterable(rows)],
         )
+        if not frozen and len(unit.frames) <= MOST_FRAMES:
+            named += with_sources(frames, sources)
     if unit.kind is Kind.SEQUENCE:
         ledger.sql.execute(
             "insert or replace into seen values (?, ?)",
             (job, fingerprint_of_frames(unit.frames)),
         )
+    return named
+
+
+def with_sources(frames: Sequence[Frame], sources: Sequence[str | None]) -> tuple[Frame, ...]:
+    """Return the frames with their URLs."""
+    return tuple(Frame(*frame[:-1], src) for frame, src in zip(frames, sources, strict=True))
 
 
 def frame_row(job: int, frame: Frame, src: str | None) -> tuple[int | str | None, ...]:

@@ -23,7 +23,7 @@ from agent.ledger import backlog, jobs, units
 from agent.ledger.backlog import Terms
 from agent.ledger.store import Ledger
 from agent.ledger.thread import LedgerThread
-from agent.ledger.units import Sight
+from agent.ledger.units import Sight, with_sources
 from agent.model import Edition, Frame, Job, Kind, Stamp, Unit, basename
 from agent.plan import Rules
 from agent.spend import Limits
@@ -177,9 +177,9 @@ def _settle(ledger: Ledger, *, found: list[Unit]) -> None:
 
 
 def _intend(ledger: Ledger, *, count: int) -> list[Job]:
-    due = [candidate.job for candidate in backlog.due(ledger.sql, ledger.now, count, (), TERMS)]
+    due = [candidate.job for candidate in backlog.due(ledger.sql, ledger.now, count, (), TERMS, recent=ledger.recent)]
     sources = [[f"https://example.org/inbox/{frame.path}" for frame in job.frames] for job in due]
-    ready = [replace(job, frames=jobs.with_sources(job.frames, urls)) for job, urls in zip(due, sources, strict=True)]
+    ready = [replace(job, frames=with_sources(job.frames, urls)) for job, urls in zip(due, sources, strict=True)]
     return jobs.intend(ledger, ready, Limits(None, None))
 
 

@@ -26,7 +26,7 @@ from agent.files import Files
 from agent.filters import Filters
 from agent.freshness import first_changed
 from agent.model import Edition, Job, Kind
-from agent.plan import fingerprint_of
+from agent.plan import fingerprint_of, fingerprint_of_frames
 from agent.reading import reading
 from agent.scanner import Scanner
 from agent.workers import Workers
@@ -410,7 +410,8 @@ def test_a_job_is_fresh_where_the_onlooker_or_a_listing_says_so(
     with Sending(tmp_path, server.url, clock) as sending:
         fill(sending.scanner, "cam", 30)
         frames = sequence_unit(sending.scanner, "cam").frames
-        job = Job(1, "cam~1", "cam", Kind.SEQUENCE, Edition.V0, "boxes", None, 5, frames, 1)
+        seen = fingerprint_of_frames(frames)
+        job = Job(1, "cam~1", "cam", Kind.SEQUENCE, Edition.V0, "boxes", None, 5, frames, 1, seen=seen)
         onlooker = Onlooker()
         onlooker.start(sending.scanner)
         eventually(lambda: onlooker.fingerprint("cam", None))

@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent import migrations
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import backlog, kin, lookups
+from agent.ledger import backlog, kin, lookups, units
+from agent.ledger.recent import MOST_FRAMES, Recent
 from agent.ledger.store import Ledger, connect
 from agent.ledger.thread import LedgerThread
-from agent.ledger.units import Sight, notice
-from agent.model import Frame, Kind, Stamp, Unit
+from agent.ledger.units import FRAMES_TOGETHER, Sight, notice
+from agent.model import Frame, Kind, Move, Stamp, Unit
+from agent.plan import fingerprint_of_frames
 from agent.states import State
 from tests.sending import TERMS, Clock, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -213,12 +216,84 @@ def test_the_frames_of_a_job_are_read_in_order_whatever_is_in_their_names(ledger
     assert backlog.frames_of(ledger.sql, 2) == [frames[0]._replace(path="t/a.jpg", src=None)]
 
 
+def _folder(count: int) -> Unit:
+    frames = tuple(Frame(at, f"{at}.jpg", f"s/{at}.jpg", Stamp(at, 2, 3, at), f"{at:064x}") for at in range(count))
+    return Unit("s", Kind.SEQUENCE, frames, "d" * 64)
+
+
+def _named(frame: Frame) -> str:
+    return f"https://h/{frame.path}"
+
+
+def _due(ledger: Ledger, recent: Recent) -> backlog.Candidate:
+    (found,) = backlog.due(ledger.sql, ledger.now, 10, (), TERMS, recent=recent)
+    return found
+
+
+@pytest.mark.parametrize("count", [1, FRAMES_TOGETHER, FRAMES_TOGETHER + 1, MOST_FRAMES])
+def test_frames_that_were_just_written_are_those_that_the_ledger_holds(ledger: Ledger, count: int) -> None:
+    with ledger.transaction():
+        settle(ledger, _folder(count), name=_named)
+    kept, read = _due(ledger, ledger.recent), _due(ledger, ledger.recent)
+    assert (kept.named, read.named) == (True, False)
+    assert kept.job == read.job
+    assert kept.job.seen == fingerprint_of_frames(kept.job.frames)
+
+
+def _moved(ledger: Ledger) -> None:
+    """There and back again: the row is as it was, and its frames have no URL."""
+    frame, *others = _folder(3).frames
+    away = Unit("t", Kind.SEQUENCE, (frame._replace(path="t/0.jpg"), *others), "d" * 64)
+    for unit in (away, _folder(3)):
+        units.apply(ledger, Move(unit, 1, ("t~1",), None))
+
+
+def _settled_elsewhere(ledger: Ledger) -> None:
+    """By another process, to the same content: its rows are another process's to name."""
+    ledger.sql.execute("update jobs set settled_at = '2027'")
+    ledger.sql.execute("update frames set src = null")
+
+
+def _put_aside(ledger: Ledger) -> None:
+    for count in range(1, 4):
+        settle(ledger, replace(_folder(MOST_FRAMES // 2), path=f"u{count}", digest=f"{count}" * 64), name=_named)
+    ledger.sql.execute("update jobs set state = 'held' where path like 'u%'")
+
+
+@pytest.mark.parametrize("then", [_moved, _settled_elsewhere, _put_aside])
+def test_what_has_changed_since_is_read_from_the_ledger(ledger: Ledger, then: Callable[[Ledger], None]) -> None:
+    with ledger.transaction():
+        settle(ledger, _folder(3), name=_named)
+        then(ledger)
+    found = _due(ledger, ledger.recent)
+    assert not found.named
+    assert list(found.job.frames) == backlog.frames_of(ledger.sql, found.job.id)
+
+
+@pytest.mark.parametrize("count", [3, MOST_FRAMES + 1])
+def test_frames_without_a_url_and_too_many_are_not_kept(ledger: Ledger, count: int) -> None:
+    with ledger.transaction():
+        settle(ledger, _folder(count), name=_named if count > MOST_FRAMES else units.nameless)
+    assert not _due(ledger, ledger.recent).named
+
+
+def test_frames_of_a_row_that_was_undone_are_not_given_to_another(ledger: Ledger) -> None:
+    with contextlib.suppress(ZeroDivisionError), ledger.transaction():
+        settle(ledger, _folder(3), name=_named)
+        raise ZeroDivisionError
+    other = Unit("t", Kind.SEQUENCE, (Frame(0, "a.jpg", "t/a.jpg", Stamp(1, 2, 3, 4), "e" * 64),), "e" * 64)
+    with ledger.transaction():
+        settle(ledger, other)
+    found = _due(ledger, ledger.recent)
+    assert (found.job.id, found.job.frames, found.named) == (1, other.frames, False)
+
+
 def test_what_is_asked_at_every_turn_sorts_and_scans_nothing(ledger: Ledger) -> None:
     """SQLite would take the index on the state, and sort all that is pending, a hundred times a second."""
     asked: list[str] = []
     now = Clock().now()
     ledger.sql.set_trace_callback(asked.append)
-    backlog.due(ledger.sql, now, 10, (), TERMS)
+    backlog.due(ledger.sql, now, 10, (), TERMS, recent=ledger.recent)
     backlog.frames_of(ledger.sql, 1)
     backlog.next_due(ledger.sql, (), lookup=False)
     backlog.next_due(ledger.sql, (), lookup=True)

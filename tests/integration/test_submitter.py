@@ -76,21 +76,30 @@ def test_the_bodies_are_the_vendors_to_the_byte(
     )
 
 
+@pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("base", ["http://127.0.0.1:9/", "http://earlier:9/"])
 def test_frames_are_sent_by_the_urls_of_the_settings_of_that_time(
-    tmp_path: Path, server: Server, clock: Clock, base: str
+    tmp_path: Path, server: Server, clock: Clock, base: str, restarted: bool
 ) -> None:
     """They have their URLs since they settled: an intent writes these only where the settings have changed since."""
     asked: list[str] = []
     with Sending(tmp_path, server.url, clock, name=namer(BaseUrl(base))) as sending:
         sending.ledger.call(lambda ledger: ledger.sql.set_trace_callback(asked.append))
+        sending.gate.pause(paused=True)
         sending.drop_frames("drive", ["a 1.jpg", "a 2.jpg"])
+        if not restarted:
+            sending.gate.pause(paused=False)
+            sending.submitter.wake()
+            sending.becomes(submitted=1)
+    with Sending(tmp_path, server.url, clock) as sending:
+        sending.ledger.call(lambda ledger: ledger.sql.set_trace_callback(asked.append))
         sending.becomes(submitted=1)
         (post,) = server.posts()
         sent = [frame["src"] for frame in json.loads(post.request.body)["data"]["video_data"]["frames"]]
-        assert sent == ["http://127.0.0.1:9/drive/a%201.jpg", "http://127.0.0.1:9/drive/a%202.jpg"]
+        wanted = "http://127.0.0.1:9/" if restarted else base  # the settings of a process stay as they are
+        assert sent == [f"{wanted}drive/a%201.jpg", f"{wanted}drive/a%202.jpg"]
         assert [row["src"] for row in query(sending.path, "select src from frames order by position")] == sent
-    assert any(sql.startswith("update frames") for sql in asked) == ("earlier" in base)
+    assert any(sql.startswith("update frames") for sql in asked) == (wanted != base)
 
 
 @pytest.mark.parametrize("moved", [False, True])
@@ -100,7 +109,7 @@ def test_what_was_moved_since_it_was_read_is_not_intended_as_it_was(sending: Sen
     sending.drop("a.jpg")
 
     def move(ledger: Ledger) -> list[Job]:
-        (candidate,) = backlog.due(ledger.sql, sending.clock.now(), 1, (), TERMS)
+        (candidate,) = backlog.due(ledger.sql, sending.clock.now(), 1, (), TERMS, recent=ledger.recent)
         if moved:
             ledger.set(candidate.job.id, path="b.jpg")
         return jobs.intend(ledger, [candidate.job], NO_LIMITS)
