@@ -46,7 +46,7 @@ def answer(scanner: Scanner, files: Files, request: Request) -> Answer:
     folder, what = request
     try:
         if isinstance(what, list):
-            return [tuple(image) for image in files.images(folder, what)]
+            return [tuple(image) for _, image in files.images(folder, what)]
         listing = scanner.list(folder, what)
     except (FileChanged, FolderUnavailable) as error:
         return error

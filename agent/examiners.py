@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+import threading
 from collections import deque
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.aide import NOT_DECODED
 from agent.aides import ENDED, Aide, Onlooker
@@ -38,7 +40,10 @@ def fitting() -> int:
 
 
 class Examiners:
-    """Examines the files of a folder as `Files.images` does, by `count` processes. For one thread at a time.
+    """Examines the files of a folder as `Files.images` does, by `count` processes. For two threads at a time.
+
+    While one takes in the last answers about its folder, the other has asked about the next one. What is done without
+    the processes is done by one thread after the other: two would do little but hand each other the interpreter's lock.
 
     They are started for a folder of more than CHUNK_FILES files, with the `onlooker` for when such a sequence is sent,
     and stay until `rest`. `on_files` is called before each chunk; what it raises ends the reading.
@@ -53,57 +58,61 @@ class Examiners:
         self._count = count
         self._python = python
         self._is_refused = False
+        self._asking = threading.Lock()  # for who has chunks to ask about: starts processes, and reads in their place
+        self._answering = threading.Lock()  # for whose answers come next
         self.aides: list[Aide] = []
         self.onlooker = Onlooker()
 
-    def images(self, folder: str, files: Iterable[File]) -> Iterator[Image]:
-        """Yield what each file is, in order. Raises FileChanged and FolderUnavailable."""
+    def images(self, folder: str, files: Iterable[File]) -> Iterator[tuple[File, Image]]:
+        """Yield each file with what it is, in order. Raises FileChanged and FolderUnavailable."""
         chunks = _chunks(files)
         first, second = next(chunks, []), next(chunks, None)
-        if second is None:
-            yield from self._here.images(folder, first)
-            return
-        chunks = chain((first, second), chunks)
+        with contextlib.ExitStack() as asking:
+            asking.enter_context(self._asking)
+            if second is None:
+                yield from self._here.images(folder, first)
+            else:
+                yield from self._images(folder, chain((first, second), chunks), asking.close)
+
+    def _images(
+        self, folder: str, chunks: Iterator[list[File]], all_asked: Callable[[], None]
+    ) -> Iterator[tuple[File, Image]]:
+        """Have chunks examined by processes, as long as there are any; `all_asked` lets another thread ask."""
         aides = self._started()
         while not all(aide.is_ready for aide in aides) and (chunk := next(chunks, None)):
             yield from self._here.images(folder, chunk)
-        yield from self._images(folder, chunks, aides)
+        asked: deque[tuple[Aide, list[File]]] = deque()
+        for aide in aides * AHEAD:
+            self._ask(aide, folder, chunks, asked)
+        with self._answering:
+            try:
+                while asked:
+                    aide, chunk = asked.popleft()
+                    answer = self._answer(aide)
+                    if answer is None:
+                        yield from self._here.images(folder, chunk)
+                        continue
+                    if not self._ask(aide, folder, chunks, asked):
+                        all_asked()
+                    for file, fields in zip(chunk, answer, strict=True):
+                        image = Image._make(fields)
+                        if image.problem == NOT_DECODED:
+                            image = self._here.image(join(folder, file[0]), Stamp(*file[1:]))
+                        yield file, image
+            finally:
+                for aide, _ in asked:  # nobody wants these answers any more; behind them are another thread's
+                    with contextlib.suppress(*ENDED):
+                        aide.answer()
         for chunk in chunks:  # there is no process (any more)
             yield from self._here.images(folder, chunk)
 
-    def _images(self, folder: str, chunks: Iterator[list[File]], aides: list[Aide]) -> Iterator[Image]:
-        """Have chunks examined by processes, as long as there are any."""
-        asked: deque[tuple[Aide, list[File]]] = deque()
-        try:
-            for aide in aides * AHEAD:
-                self._ask(aide, folder, chunks, asked)
-            while asked:
-                aide, chunk = asked.popleft()
-                try:
-                    answer = aide.answer()
-                except ENDED:
-                    how = aide.end()
-                    self._on_files()  # a stop is no reason to warn
-                    if aide in self.aides:
-                        self.aides.remove(aide)
-                        log.warning("a process that reads frames has ended (%s): going on without it", how)
-                    yield from self._here.images(folder, chunk)
-                    continue
-                if isinstance(answer, Exception):
-                    raise answer
-                assert isinstance(answer, list)
-                self._ask(aide, folder, chunks, asked)
-                for (name, *stamp), fields in zip(chunk, answer, strict=True):
-                    image = Image._make(fields)
-                    doubtful = image.problem == NOT_DECODED
-                    yield self._here.image(join(folder, name), Stamp(*stamp)) if doubtful else image
-        finally:
-            for aide, _ in asked:  # nobody wants their answers any more
-                aide.end()
-
     def prepare(self) -> None:
         """Start the processes now: a sequence for them is about to settle."""
-        self._started()
+        if self._asking.acquire(blocking=False):  # who asks has started them
+            try:
+                self._started()
+            finally:
+                self._asking.release()
 
     def kill(self) -> None:
         """Kill the processes, which no stop need wait for. May be called from any thread."""
@@ -112,22 +121,48 @@ class Examiners:
         self.onlooker.kill()
 
     def rest(self) -> None:
-        """End the processes; the next large folder starts them again."""
-        for aide in self.aides:
-            aide.end()
-        self.aides = []
-        self.onlooker.rest()
-        self._is_refused = False
+        """End the processes, unless a thread needs them; the next large folder starts them again."""
+        with contextlib.ExitStack() as free:
+            for lock in (self._asking, self._answering):
+                if not lock.acquire(blocking=False):
+                    return
+                free.callback(lock.release)
+            for aide in self.aides:
+                aide.end()
+            self.aides = []
+            self.onlooker.rest()
+            self._is_refused = False
 
     def _ask(
         self, aide: Aide, folder: str, chunks: Iterator[list[File]], asked: deque[tuple[Aide, list[File]]]
-    ) -> None:
-        """Have the next chunk examined, where there is one."""
+    ) -> bool:
+        """Have the next chunk examined; return whether there was one."""
         chunk = next(chunks, None)
-        if chunk is not None:
-            self._on_files()
-            asked.append((aide, chunk))
-            aide.ask((folder, chunk))
+        if chunk is None:
+            return False
+        self._on_files()
+        asked.append((aide, chunk))
+        aide.ask((folder, chunk))
+        return True
+
+    def _answer(self, aide: Aide) -> list[tuple[Any, ...]] | None:
+        """Return a process's next answer about files, None where it has ended. Raises what else it answers."""
+        try:
+            answer = aide.answer()
+        except ENDED:
+            how = aide.end()
+            self._on_files()  # a stop is no reason to warn
+            if aide in self.aides:
+                self.aides.remove(aide)
+                log.warning("a process that reads frames has ended (%s): going on without it", how)
+            return None
+        except BaseException:
+            aide.end()  # what of the answer is left in the pipe cannot be told from the next one
+            raise
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, list)
+        return answer
 
     def _started(self) -> list[Aide]:
         """Return the processes, after starting those that are missing."""

@@ -58,10 +58,10 @@ class Files:
                 raise FolderUnavailable(f"{shown(path)} cannot be read now: {error.strerror}") from error
             return Image("", problem=f"it cannot be read: {error.strerror}")
 
-    def images(self, folder: str, files: Iterable[File]) -> Iterator[Image]:
+    def images(self, folder: str, files: Iterable[File]) -> Iterator[tuple[File, Image]]:
         """Examine files of one folder, which is opened once for all of them. Raises as `image` does."""
         with self._scanner.opened(folder) as fd:
             if fd is None:
                 raise FileChanged(f"{shown(folder)} is not there any more")
-            for name, *stamp in files:
-                yield self.image(join(folder, name), Stamp(*stamp), fd)
+            for file in files:
+                yield file, self.image(join(folder, file[0]), Stamp(*file[1:]), fd)

@@ -25,7 +25,7 @@ def first_changed(rig: Rig, job: Job) -> str | None:
     told = rig.fingerprint(folder, marker)
     if told is not None and told == job.seen:
         return None
-    settled = {(basename(frame.path), *frame.stamp) for frame in job.frames}
+    settled = {(frame.frame_id, *frame.stamp) for frame in job.frames}
     listing = rig.scanner.list(folder, marker)
     seen = listing.files if listing is not None else ()
     return min((name for name, *_ in settled.symmetric_difference(seen)), default=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import tee
 from typing import TYPE_CHECKING
 
 from agent import sequence
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from agent.files import Files
     from agent.model import File, Image
 
-    Examine = Callable[[str, Iterable[File]], Iterator[Image]]
+    Examine = Callable[[str, Iterable[File]], Iterator[tuple[File, Image]]]
 
 PROBLEMS_TOLD = 3
 
@@ -49,10 +48,10 @@ class Reader:
         warnings = list(arranged.warnings)
         sizes: Counter[tuple[int, int]] = Counter()
         # Each is let go of as soon as its frame is made: 100,000 of them take 10 MiB.
-        ordered, to_read = tee(named.pop(name) for name in arranged.names)
-        for position, (file, image) in enumerate(zip(ordered, self._frames(folder, to_read), strict=True)):
-            name, *stamp = file
-            frames.append(Frame(position, name, join(folder, name), Stamp(*stamp), image.digest))
+        ordered = (named.pop(name) for name in arranged.names)
+        for position, (file, image) in enumerate(self._frames(folder, ordered)):
+            name = file[0]
+            frames.append(Frame(position, name, join(folder, name), Stamp(*file[1:]), image.digest))
             if image.pixels:
                 sizes[image.pixels] += 1
             if image.problem:

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from agent.workers import Pool
 
 STOP_SECONDS = 1.0
+SEQUENCES = 2
+"""Sequences that are read at a time: the processes have the next one to read while the last answers are taken in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Who reads: one thread for each kind of unit, so that no image waits for a sequence.
+    """Who reads: threads for each kind of unit, so that no image waits for a sequence.
 
-    `prepare` makes the thread for sequences ready for a long one. `fingerprint` tells how a folder looks now, or None
+    `prepare` makes those for sequences ready for a long one. `fingerprint` tells how a folder looks now, or None
     where it has to be listed to know.
     """
 
@@ -44,7 +46,7 @@ def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[
     At the end files that are being read are waited for; what else is to be read is read after the next start.
     """
     examiners = Examiners(scanner, go_on, fitting())
-    images, sequences = Workers("read-image", 1), Workers("read-sequence", 1, idle=examiners.rest)
+    images, sequences = Workers("read-image", 1), Workers("read-sequence", SEQUENCES, idle=examiners.rest)
     try:
         # Given here, it is imported at the start: later it might be another version's.
         reader = Reader(Files(scanner, go_on, problem_of), gaps, examiners.images)

@@ -86,7 +86,7 @@ def fill(scanner: Scanner, folder: str, count: int = MANY) -> list[File]:
     return files(scanner, folder)
 
 
-def here(scanner: Scanner, folder: str, wanted: list[File]) -> list[Image]:
+def here(scanner: Scanner, folder: str, wanted: list[File]) -> list[tuple[File, Image]]:
     return list(Files(scanner).images(folder, wanted))
 
 
@@ -124,7 +124,7 @@ def test_they_find_what_the_agent_would_find_itself(scanner: Scanner, examiners:
     before = [bytes_read(aide.pid) for aide in examiners.aides]
     found = list(examiners.images("cam", wanted))
     assert found == here(scanner, "cam", wanted)
-    named = dict(zip((name for name, *_ in wanted), found, strict=True))
+    named = {file[0]: each for file, each in found}
     assert named["doubtful.jpg"].problem is None
     assert named["garbage.jpg"].problem not in (None, NOT_DECODED)
     for aide, earlier in zip(examiners.aides, before, strict=True):
@@ -142,7 +142,60 @@ def test_a_request_that_fills_more_than_a_usual_pipe(scanner: Scanner, examiners
     warm(examiners, "cam", wanted)
     found = list(examiners.images("cam", wanted))
     assert found == here(scanner, "cam", wanted)
-    assert all("not UTF-8" in (each.problem or "") for each in found)
+    assert all("not UTF-8" in (each.problem or "") for _, each in found)
+
+
+def test_the_next_folder_is_read_before_the_last_answers_are_taken(scanner: Scanner, examiners: Examiners) -> None:
+    first, second = fill(scanner, "one"), fill(scanner, "two")
+    warm(examiners, "one", first)
+    found = examiners.images("one", first)
+    taken = [next(found) for _ in range(3 * CHUNK_FILES)]  # after two answers about six chunks all is asked
+    results: list[list[tuple[File, Image]]] = []
+    thread = threading.Thread(target=lambda: results.append(list(examiners.images("two", second))))
+    before = bytes_read(*(aide.pid for aide in examiners.aides))
+    thread.start()
+    eventually(lambda: bytes_read(*(aide.pid for aide in examiners.aides)) - before > 4 * CHUNK_FILES * len(WHOLE))
+    assert not results
+    examiners.rest()  # they are needed
+    assert [*taken, *found] == here(scanner, "one", first)
+    thread.join(20.0)
+    assert results == [here(scanner, "two", second)]
+    examiners.rest()
+    assert not examiners.aides
+
+
+def test_what_is_asked_by_a_thread_is_answered_to_it_whatever_becomes_of_another(
+    scanner: Scanner, examiners: Examiners
+) -> None:
+    folders = {name: fill(scanner, name) for name in ("one", "two", "short", "killed", "changed")}
+    folders["short"] = folders["short"][:5]
+    write(scanner.root / "changed" / folders["changed"][MANY // 3][0], WHOLE + b"other")
+    expected = {name: here(scanner, name, wanted) for name, wanted in folders.items() if name != "changed"}
+    warm(examiners, "one", folders["one"])
+    wrong: list[str] = []
+
+    def read(names: list[str]) -> None:
+        for name in names * 8:
+            try:
+                found = examiners.images(name, folders[name])
+                first = next(found)
+                if name == "killed":
+                    examiners.aides[0].kill()
+                elif name == "one":
+                    examiners.prepare()
+                if [first, *found] != expected.get(name):
+                    wrong.append(name)
+            except FileChanged:
+                if name != "changed":
+                    wrong.append(name)
+
+    threads = [threading.Thread(target=read, args=(names,)) for names in (["one", "changed", "two"], [*folders])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60.0)
+        assert not thread.is_alive()
+    assert not wrong
 
 
 def test_a_short_sequence_starts_none(scanner: Scanner, examiners: Examiners) -> None:
