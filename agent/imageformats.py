@@ -27,6 +27,7 @@ _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB)) - _SOF  # with a length, and no more to us
 _SEGMENT = Struct(">BBH").unpack_from  # 0xFF, the marker, and the length, which counts itself
+_FRAME, _FRAME_BYTES = Struct(">BHH").unpack, 5  # bits, height and width: what a frame header begins with
 _ORDINARY_SOF = (0xC0, 0xC1, 0xC2)
 
 
@@ -79,7 +80,7 @@ class _Jpeg:
                 if marker not in _SOF:
                     break
                 if not self.coding:
-                    self._frame(marker, buffer[at + 4 : min(at + 9, following)])
+                    self._frame(marker, buffer[at + 4 : min(at + 4 + _FRAME_BYTES, following)])
             at = following
         self.source.skip(at - start)
         return None
@@ -104,27 +105,27 @@ class _Jpeg:
                 self.pixels, cut_short(f"the JPEG's segment 0xff{marker:02x} at byte {before:,} has no length")
             )
         if marker in _SOF and not self.coding:
-            self._frame(marker, self.source.peek(min(5, length), self.source.position))
+            self._frame(marker, self.source.peek(min(_FRAME_BYTES, length), self.source.position))
         self.source.skip(length)
         return self._scan() if marker == _SOS else None
 
     def _frame(self, marker: int, head: bytes | bytearray) -> None:
         self.coding = marker
-        bits, height, width = head[0] if head else 0, int.from_bytes(head[1:3]), int.from_bytes(head[3:5])
+        bits, height, width = _FRAME(head) if len(head) == _FRAME_BYTES else (0, 0, 0)
         self.pixels = (width, height)
         if marker not in _ORDINARY_SOF or bits != 8 or not width or not height:
             self.doubt = f"an unusual coding (0xff{marker:02x}, {bits} bits)"
 
     def _scan(self) -> Finding | None:
-        source = self.source
+        begins, end = self.source.position, self.source.size - 2
         self.scans += 1
-        self.first_scan = self.first_scan or source.position
+        self.first_scan = self.first_scan or begins
         if not self.coding:
             self.doubt = "a scan without a frame header"
         if self.scans > _MOST_SCANS:
             return Finding(self.pixels, f"damaged: more than {_MOST_SCANS} scans; save it again")
-        if not self.doubt and source.position <= source.size - 2 and source.peek(2, source.size - 2) == b"\xff\xd9":
-            return self._ended(source.size - 2)
+        if not self.doubt and begins <= end and self.source.peek(2, end) == b"\xff\xd9":
+            return self._ended(end)
         return None
 
     def _ended(self, end: int) -> Finding:
@@ -136,7 +137,7 @@ class _Jpeg:
         if self.coding in _ORDINARY_SOF and 8 * stored < -(-width // 8) * -(-height // 8):
             problem = f"damaged: {stored:,} bytes of picture data cannot hold {width} x {height} pixels; copy it again"
             return Finding(self.pixels, problem)
-        return Finding(self.pixels, doubt=self.doubt)
+        return Finding(self.pixels, None, self.doubt)
 
 
 def check_png(source: Source) -> Finding:
