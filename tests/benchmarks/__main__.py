@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
 
 def measured(name: str, bench: Bench, log: Console) -> list[Row]:
     """Run a benchmark, saying that it is under way, and how long it took."""
+    os.sync()  # what the one before has left to be written or deleted would disturb this one
     started = time.monotonic()
     with log.status(name):
         try:
