@@ -18,6 +18,7 @@ from agent.errors import LedgerUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from agent.ledger.recent import Recent
     from agent.ledger.store import Ledger
 
 log = logging.getLogger(__name__)
@@ -57,12 +58,16 @@ class LedgerThread:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self.recent = ledger.recent
         self._first: deque[Piece] = deque()
         self._others: deque[Piece] = deque()
         self._waiting: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each piece, and one to stop
         self._thread = threading.Thread(target=self._run, name="ledger")
         self._thread.start()
+
+    @property
+    def recent(self) -> Recent:
+        """Frames that were just written."""
+        return self._ledger.recent
 
     def submit(self, work: Callable[[Ledger], T], *, first: bool = False) -> Future[T]:
         """Have `work` done in a transaction; the future is done when it is committed.

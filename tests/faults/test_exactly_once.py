@@ -38,6 +38,7 @@ from agent.ledger.units import Sight
 from agent.model import Edition, Entry, Kind, Unit, parent
 from agent.plan import fingerprint, is_at_rest
 from agent.playment import Playment
+from agent.publishers import namer
 from agent.publishers.base_url import BaseUrl
 from agent.rig import Rig
 from agent.sandbox import Sandbox
@@ -334,7 +335,8 @@ class ExactlyOnce(RuleBasedStateMachine):
             return
         units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
         left = left_behind(self.scanner, ledger.sql, unit)
-        units.apply(ledger, units.plan(ledger.sql, unit, RULES, left))
+        name = namer(BaseUrl(BASE)) if unit.kind is Kind.SEQUENCE else units.nameless  # both ways lead to a job
+        units.apply(ledger, units.plan(ledger.sql, unit, RULES, left), name)
 
     @rule()
     def turn(self) -> None:
