@@ -67,15 +67,16 @@ def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[i
     states = (*SENT, State.IGNORED)
     marks = ", ".join("?" * len(states))
     for start in range(0, len(unit.frames), ASKED_TOGETHER):  # of 100,000 at once the text alone would be 12 MiB
-        now: dict[int, list[Frame]] = {}
-        for frame in unit.frames[start : start + ASKED_TOGETHER]:
-            now.setdefault(frame.stamp.inode, []).append(frame)
+        frames = unit.frames[start : start + ASKED_TOGETHER]
         found = sql.execute(
             "select jobs.id, frames.path, frames.inode, frames.digest from json_each(?) as file "  # noqa: S608 (marks)
             "cross join frames on frames.inode = file.value join jobs on jobs.id = frames.job "
             f"where kind <> ? and state in ({marks})",
-            (json.dumps([*now]), unit.kind, *states),
-        )
+            (json.dumps([*{frame.stamp.inode for frame in frames}]), unit.kind, *states),
+        ).fetchall()
+        now: dict[int, list[Frame]] = {}
+        for frame in frames if found else ():
+            now.setdefault(frame.stamp.inode, []).append(frame)
         # What else must be equal is asked of those few that are found: text for every frame would cost twice the time.
         for job, path, inode, digest in found:
             if any(frame.digest == digest and shown(frame.path) != path for frame in now[inode]):
