@@ -50,7 +50,7 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
 
     `name` serves only to compare its extension with the content (a difference is a `warning`); nothing is opened by
     it. `digest` covers all bytes, `pixels` comes from the header, `problem` is None where the image is whole. May be
-    called in several threads; memory is a quarter of a MiB but for doubtful files, which are decoded one at a time:
+    called in several threads; memory is half a MiB but for doubtful files, which are decoded one at a time:
     `decode` gives the problem's sentence, or None.
 
     Not to be known: a hole between good ends, and some zero tails (`rasters.zero_tail`; a WebP whose picture ends in a

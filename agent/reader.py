@@ -58,6 +58,7 @@ class Reader:
                 problems.append(f"{shown(name)}: {image.problem}")
             if image.warning:
                 warnings.append(f"{shown(name)}: {image.warning}")
+        assert len(frames) == len(arranged.names)  # never half a folder
         warnings += [text for text in (sequence.sizes_warning(sizes),) if text]
         if arranged.gaps and self._gaps == "warn":
             warnings.insert(0, arranged.gaps)

@@ -254,7 +254,8 @@ class _Chunks:
         frame, digest, offset = self._frame, hashlib.sha256(), 0
         if Stamp.of(os.fstat(self._fd)) != frame.stamp:
             raise FileChanged(f"{frame.frame_id} changed before it was uploaded")
-        while chunk := os.pread(self._fd, CHUNK_BYTES, offset):
+        # No more is asked for than there is: memory for 8 MiB takes ten times as long to get as 200 KB to read.
+        while chunk := os.pread(self._fd, min(CHUNK_BYTES, frame.stamp.size - offset), offset):
             offset += len(chunk)
             digest.update(chunk)
             if offset >= frame.stamp.size:
