@@ -37,7 +37,10 @@ _LOCALE = ("LANG", "LC_", "PYTHON", "LD_")
 
 
 class Aide:
-    """One process, and the pipes to it: once it is ready, each `ask` is followed by an `answer`, sooner or later."""
+    """One process, and the pipes to it: once it is ready, each `ask` is followed by an `answer`, sooner or later.
+
+    One thread may ask while another takes answers.
+    """
 
     def __init__(self, scanner: Scanner, python: str = sys.executable) -> None:
         """Start it. Raises OSError."""
@@ -55,7 +58,7 @@ class Aide:
         assert self._process.stdout
         self._requests, self._answers = self._process.stdin, self._process.stdout
         self._is_ready = False
-        self._asked = self._answered = 0
+        self._asked = 0
         self._send(scanner)
 
     @property
@@ -80,22 +83,31 @@ class Aide:
         """Whether it has not ended, by itself or by us."""
         return self._process.poll() is None and not self._answers.closed
 
-    def ask(self, request: Request) -> None:
-        """Send a request; that it has ended is found out by waiting for the answer."""
+    def ask(self, request: Request) -> int:
+        """Send a request and return its number; that it has ended is found out by waiting for the answer."""
         self._asked += 1
         self._send((self._asked, request))
+        return self._asked
 
-    def answer(self) -> Answer:
-        """Wait for the answer to the first request that has none. Raises one of ENDED.
+    def answer(self, asked: int) -> Answer:
+        """Wait for the answer to a request, by its number. Raises one of ENDED.
 
-        An answer that was given up half-way (for want of memory, say) is never taken for that to another request.
+        Answers to requests before it, which nobody has waited for, are dropped. What is given up half-way (for want of
+        memory, say) ends the process: what is left of it in the pipe cannot be told from the next answer.
         """
-        self._answered += 1
         number: int
         answer: Answer
-        number, answer = pickle.load(self._answers)  # noqa: S301 - from a process of ours
-        if number != self._answered:
-            raise EOFError(f"it has answered {number}, and was asked {self._answered}")
+        try:
+            number, answer = pickle.load(self._answers)  # noqa: S301 - from a process of ours
+            while number < asked:
+                number, answer = pickle.load(self._answers)  # noqa: S301
+        except ENDED:
+            raise
+        except BaseException:
+            self.end()
+            raise
+        if number != asked:
+            raise EOFError(f"it has answered {number}, and was asked {asked}")
         return answer
 
     def kill(self) -> None:
@@ -114,9 +126,14 @@ class Aide:
         return "it hangs" if how is None else f"exit code {how}" if how >= 0 else f"signal {-how}"
 
     def _send(self, what: object) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        try:
             pickle.dump(what, self._requests, pickle.HIGHEST_PROTOCOL)
             self._requests.flush()
+        except (OSError, ValueError):  # it has ended
+            pass
+        except BaseException:
+            self.end()  # what was sent of it would spoil what is sent after it
+            raise
 
 
 class Onlooker:
@@ -141,8 +158,7 @@ class Onlooker:
         try:
             if self._aide is None or not self._aide.is_ready:
                 return None
-            self._aide.ask((folder, ready_marker))
-            answer = self._aide.answer()
+            answer = self._aide.answer(self._aide.ask((folder, ready_marker)))
         except ENDED:
             self._end()
             return None

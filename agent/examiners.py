@@ -33,6 +33,10 @@ CHUNK_BYTES = 16 * 1024 * 1024
 """What is asked for at once, at most: a stop need not wait for more."""
 
 
+Asked = tuple[Aide, int, "list[File]"]
+"""A request: to whom, its number, and the files that it is about."""
+
+
 def fitting() -> int:
     """Return how many processes there should be on this machine: none where there is one core."""
     cores = len(os.sched_getaffinity(0))
@@ -78,17 +82,18 @@ class Examiners:
         self, folder: str, chunks: Iterator[list[File]], all_asked: Callable[[], None]
     ) -> Iterator[tuple[File, Image]]:
         """Have chunks examined by processes, as long as there are any; `all_asked` lets another thread ask."""
+        self._on_files()  # none is started for a stop
         aides = self._started()
         while not all(aide.is_ready for aide in aides) and (chunk := next(chunks, None)):
             yield from self._here.images(folder, chunk)
-        asked: deque[tuple[Aide, list[File]]] = deque()
+        asked: deque[Asked] = deque()
         for aide in aides * AHEAD:
             self._ask(aide, folder, chunks, asked)
         with self._answering:
             try:
                 while asked:
-                    aide, chunk = asked.popleft()
-                    answer = self._answer(aide)
+                    aide, number, chunk = asked.popleft()
+                    answer = self._answer(aide, number)
                     if answer is None:
                         yield from self._here.images(folder, chunk)
                         continue
@@ -100,15 +105,15 @@ class Examiners:
                             image = self._here.image(join(folder, file[0]), Stamp(*file[1:]))
                         yield file, image
             finally:
-                for aide, _ in asked:  # nobody wants these answers any more; behind them are another thread's
+                for aide, number, _ in asked:  # nobody wants these any more; behind them are another thread's
                     with contextlib.suppress(*ENDED):
-                        aide.answer()
+                        aide.answer(number)
         for chunk in chunks:  # there is no process (any more)
             yield from self._here.images(folder, chunk)
 
     def prepare(self) -> None:
         """Start the processes now: a sequence for them is about to settle."""
-        if self._asking.acquire(blocking=False):  # who asks has started them
+        if self._asking.acquire(blocking=False):  # who reads now starts them where they are needed
             try:
                 self._started()
             finally:
@@ -133,32 +138,26 @@ class Examiners:
             self.onlooker.rest()
             self._is_refused = False
 
-    def _ask(
-        self, aide: Aide, folder: str, chunks: Iterator[list[File]], asked: deque[tuple[Aide, list[File]]]
-    ) -> bool:
+    def _ask(self, aide: Aide, folder: str, chunks: Iterator[list[File]], asked: deque[Asked]) -> bool:
         """Have the next chunk examined; return whether there was one."""
         chunk = next(chunks, None)
         if chunk is None:
             return False
         self._on_files()
-        asked.append((aide, chunk))
-        aide.ask((folder, chunk))
+        asked.append((aide, aide.ask((folder, chunk)), chunk))
         return True
 
-    def _answer(self, aide: Aide) -> list[tuple[Any, ...]] | None:
-        """Return a process's next answer about files, None where it has ended. Raises what else it answers."""
+    def _answer(self, aide: Aide, number: int) -> list[tuple[Any, ...]] | None:
+        """Return a process's answer about files, None where it has ended. Raises what else it answers."""
         try:
-            answer = aide.answer()
+            answer = aide.answer(number)
         except ENDED:
             how = aide.end()
             self._on_files()  # a stop is no reason to warn
-            if aide in self.aides:
+            with contextlib.suppress(ValueError):  # told already
                 self.aides.remove(aide)
                 log.warning("a process that reads frames has ended (%s): going on without it", how)
             return None
-        except BaseException:
-            aide.end()  # what of the answer is left in the pipe cannot be told from the next one
-            raise
         if isinstance(answer, Exception):
             raise answer
         assert isinstance(answer, list)
@@ -168,7 +167,8 @@ class Examiners:
         """Return the processes, after starting those that are missing."""
         for aide in [aide for aide in self.aides if not aide.is_alive]:
             aide.end()
-            self.aides.remove(aide)
+            with contextlib.suppress(ValueError):  # who waits for its answers may have found out, too
+                self.aides.remove(aide)
         wanted = 0 if self._is_refused else self._count
         try:
             while len(self.aides) < wanted:
@@ -178,7 +178,7 @@ class Examiners:
         except OSError as error:
             self._is_refused = True  # until the next rest: some Pythons leak two descriptors each time (gh-87474)
             log.warning("no process can be started to read frames (%s): going on without", error)
-        return self.aides
+        return [*self.aides]
 
 
 def _chunks(files: Iterable[File]) -> Iterator[list[File]]:

@@ -35,6 +35,7 @@ from tests.support import Playment, bytes_read, children, environ, eventually, i
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedWriter
 
     from agent.model import File, Image
     from agent.reading import Reading
@@ -237,7 +238,7 @@ def test_large_files_are_asked_for_a_few_at_a_time(scanner: Scanner) -> None:
         warm(examiners, "cam", wanted)
         asked.clear()
         assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
-        assert len(asked) == 3
+        assert len(asked) == 4  # before the processes are started, and before each chunk
 
 
 def test_one_that_is_killed_is_not_missed(
@@ -284,17 +285,51 @@ def test_a_refusal_is_told_once_and_taken_up_again_after_a_rest(
         warm(examiners, "cam", wanted)
 
 
-def test_an_answer_that_was_not_taken_is_not_taken_for_another(scanner: Scanner, examiners: Examiners) -> None:
+def test_an_answer_that_nobody_waited_for_is_not_taken_for_another(scanner: Scanner, examiners: Examiners) -> None:
+    first, second = fill(scanner, "one"), fill(scanner, "two")
+    warm(examiners, "one", first)
+    before = [*examiners.aides]
+    for aide in before:
+        aide.ask(("one", first[:CHUNK_FILES]))
+    assert list(examiners.images("two", second)) == here(scanner, "two", second)
+    assert examiners.aides == before
+
+
+def test_an_answer_that_was_taken_half_way_is_not_taken_for_another(scanner: Scanner, examiners: Examiners) -> None:
     first, second = fill(scanner, "one"), fill(scanner, "two")
     warm(examiners, "one", first)
     aide = examiners.aides[0]
-    aide.ask(("one", first[:CHUNK_FILES]))
+    number = aide.ask(("one", first[:CHUNK_FILES]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pickle, "load", _no_memory)
         with pytest.raises(MemoryError):
-            aide.answer()
-    assert list(examiners.images("two", second)) == here(scanner, "two", second)
+            aide.answer(number)
     assert not aide.is_alive
+    assert list(examiners.images("two", second)) == here(scanner, "two", second)
+
+
+@pytest.mark.parametrize("sent", [0, 50])
+@pytest.mark.parametrize("which", range(6))
+def test_a_request_that_could_not_be_sent_spoils_no_other(
+    scanner: Scanner, examiners: Examiners, which: int, sent: int
+) -> None:
+    first, second = fill(scanner, "one"), fill(scanner, "two")
+    warm(examiners, "one", first)
+    dump, calls = pickle.dump, iter(range(6))
+
+    def short_of_memory(what: object, file: BufferedWriter, protocol: int) -> None:
+        if next(calls) == which:
+            file.write(pickle.dumps(what)[:sent])
+            file.flush()
+            raise MemoryError
+        dump(what, file, protocol)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pickle, "dump", short_of_memory)
+        with pytest.raises(MemoryError):
+            list(examiners.images("one", first))
+    assert list(examiners.images("two", second)) == here(scanner, "two", second)
+    assert list(examiners.images("one", first)) == here(scanner, "one", first)
 
 
 def _no_memory(_file: object) -> None:
@@ -382,8 +417,7 @@ def test_it_has_no_key_and_imports_nothing_from_where_the_agent_stands(
     aide = Aide(scanner)
     eventually(lambda: aide.is_ready)
     fill(scanner, "cam", 3)
-    aide.ask(("cam", None))
-    assert aide.answer() == fingerprint_of(files(scanner, "cam"))
+    assert aide.answer(aide.ask(("cam", None))) == fingerprint_of(files(scanner, "cam"))
     assert b"a-secret-key" not in Path(f"/proc/{aide.pid}/environ").read_bytes()
     assert aide.end() == "signal 9"
 
@@ -524,9 +558,9 @@ def test_idle_threads_say_so_once_and_outlive_a_defect(
 def test_an_answer_is_not_waited_for_from_one_that_has_ended(scanner: Scanner) -> None:
     aide = Aide(scanner)
     aide.end()
-    aide.ask(("cam", None))
+    number = aide.ask(("cam", None))
     with pytest.raises(ENDED):
-        aide.answer()
+        aide.answer(number)
 
 
 def _number(name: str) -> int:
