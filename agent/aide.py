@@ -59,7 +59,8 @@ def main() -> None:
         signal.signal(each, signal.SIG_IGN)
     if sys.argv[1:] != [code()]:
         sys.exit("the playment-agent that runs is not the one that is installed now: restart it")
-    with open(sys.stdin.fileno(), "rb", closefd=False) as requests, os.fdopen(os.dup(1), "wb") as answers:
+    # The answers end with the process and no sooner: whoever finds that they have may kill it while it says why.
+    with open(sys.stdin.fileno(), "rb", closefd=False) as requests, open(os.dup(1), "wb", closefd=False) as answers:
         os.dup2(2, 1)  # whatever else might be printed is no answer
         with contextlib.suppress(EOFError, BrokenPipeError):
             scanner: Scanner = pickle.load(requests)  # noqa: S301 - from the agent

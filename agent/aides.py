@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from agent.scanner import Scanner
 
 PIPE_BYTES = 256 * 1024
-"""What a pipe holds: more than two requests, so that writing one never waits for a process that waits for us."""
+"""What a pipe holds: more than the two requests of a thread, so that writing one never waits for a process that waits
+for that thread."""
 ENDED = (EOFError, OSError, ValueError, pickle.UnpicklingError)
 """What waiting for the answer of a process that has ended raises; ValueError where we have ended it ourselves."""
 END_SECONDS = 1.0
@@ -129,8 +130,8 @@ class Aide:
         try:
             pickle.dump(what, self._requests, pickle.HIGHEST_PROTOCOL)
             self._requests.flush()
-        except (OSError, ValueError):  # it has ended
-            pass
+        except (OSError, ValueError):  # it has ended, or has half a request: then it is to
+            self.kill()
         except BaseException:
             self.end()  # what was sent of it would spoil what is sent after it
             raise

@@ -154,7 +154,7 @@ class Examiners:
         except ENDED:
             how = aide.end()
             self._on_files()  # a stop is no reason to warn
-            with contextlib.suppress(ValueError):  # told already
+            with contextlib.suppress(ValueError):  # found out by the other thread
                 self.aides.remove(aide)
                 log.warning("a process that reads frames has ended (%s): going on without it", how)
             return None

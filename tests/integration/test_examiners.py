@@ -12,6 +12,7 @@ import sys
 import threading
 from dataclasses import replace
 from functools import partial
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ def files(scanner: Scanner, folder: str) -> list[File]:
 
 def fill(scanner: Scanner, folder: str, count: int = MANY) -> list[File]:
     for number in range(count):
-        write(scanner.root / folder / f"frame_{number:04d}.jpg", WHOLE + number.to_bytes(4))
+        write(scanner.root / folder / f"frame_{number:04d}.jpg", WHOLE + f"{folder} {number}".encode())
     return files(scanner, folder)
 
 
@@ -151,50 +152,64 @@ def test_the_next_folder_is_read_before_the_last_answers_are_taken(scanner: Scan
     warm(examiners, "one", first)
     found = examiners.images("one", first)
     taken = [next(found) for _ in range(3 * CHUNK_FILES)]  # after two answers about six chunks all is asked
-    results: list[list[tuple[File, Image]]] = []
-    thread = threading.Thread(target=lambda: results.append(list(examiners.images("two", second))))
-    before = bytes_read(*(aide.pid for aide in examiners.aides))
-    thread.start()
-    eventually(lambda: bytes_read(*(aide.pid for aide in examiners.aides)) - before > 4 * CHUNK_FILES * len(WHOLE))
-    assert not results
+    kept = [*examiners.aides]
     examiners.rest()  # they are needed
+    assert examiners.aides == kept
+    results: list[list[tuple[File, Image]]] = []
+    thread = threading.Thread(target=lambda: results.append(list(examiners.images("two", second))), daemon=True)
+    before = bytes_read(*(aide.pid for aide in kept))
+    thread.start()
+    eventually(lambda: bytes_read(*(aide.pid for aide in kept)) - before > 4 * CHUNK_FILES * len(WHOLE))
+    assert not results
     assert [*taken, *found] == here(scanner, "one", first)
     thread.join(20.0)
     assert results == [here(scanner, "two", second)]
+    assert examiners.aides == kept
     examiners.rest()
     assert not examiners.aides
+
+
+LATE = 3 * CHUNK_FILES
+"""Frames after which all is asked, and another thread may have asked, too."""
+
+
+def _read_and_disturb(examiners: Examiners, folder: str, wanted: list[File]) -> list[tuple[File, Image]] | None:
+    """Read a folder, with what its name says; return None where a frame has changed."""
+    try:
+        found = examiners.images(folder, wanted)
+        taken = [*islice(found, LATE)]
+        for aide in examiners.aides[: folder == "killed"]:
+            aide.kill()
+        examiners.prepare()
+        taken += found
+    except FileChanged:
+        return None
+    return taken
 
 
 def test_what_is_asked_by_a_thread_is_answered_to_it_whatever_becomes_of_another(
     scanner: Scanner, examiners: Examiners
 ) -> None:
-    folders = {name: fill(scanner, name) for name in ("one", "two", "short", "killed", "changed")}
+    folders = {name: fill(scanner, name) for name in ("one", "two", "short", "killed", "changed", "changed late")}
     folders["short"] = folders["short"][:5]
-    write(scanner.root / "changed" / folders["changed"][MANY // 3][0], WHOLE + b"other")
-    expected = {name: here(scanner, name, wanted) for name, wanted in folders.items() if name != "changed"}
+    expected: dict[str, list[tuple[File, Image]] | None] = {
+        name: here(scanner, name, folders[name]) for name in folders
+    }
+    for name, frame in (("changed", MANY // 3), ("changed late", LATE + 1)):
+        write(scanner.root / name / folders[name][frame][0], WHOLE + b"other")
+        expected[name] = None
     warm(examiners, "one", folders["one"])
     wrong: list[str] = []
 
     def read(names: list[str]) -> None:
-        for name in names * 8:
-            try:
-                found = examiners.images(name, folders[name])
-                first = next(found)
-                if name == "killed":
-                    examiners.aides[0].kill()
-                elif name == "one":
-                    examiners.prepare()
-                if [first, *found] != expected.get(name):
-                    wrong.append(name)
-            except FileChanged:
-                if name != "changed":
-                    wrong.append(name)
+        wrong.extend(name for name in names * 8 if _read_and_disturb(examiners, name, folders[name]) != expected[name])
 
-    threads = [threading.Thread(target=read, args=(names,)) for names in (["one", "changed", "two"], [*folders])]
+    lists = (["one", "changed", "two", "changed late"], [*folders])
+    threads = [threading.Thread(target=read, args=(names,), daemon=True) for names in lists]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60.0)
+        thread.join(25.0)
         assert not thread.is_alive()
     assert not wrong
 
@@ -241,21 +256,30 @@ def test_large_files_are_asked_for_a_few_at_a_time(scanner: Scanner) -> None:
         assert len(asked) == 4  # before the processes are started, and before each chunk
 
 
-def test_one_that_is_killed_is_not_missed(
-    scanner: Scanner, examiners: Examiners, caplog: pytest.LogCaptureFixture
-) -> None:
-    wanted = fill(scanner, "cam")
-    warm(examiners, "cam", wanted)
-    expected = here(scanner, "cam", wanted)
-    for victims in (1, 2):
-        pids = [aide.pid for aide in examiners.aides]
+@pytest.mark.parametrize("victims", [1, 2])
+def test_one_that_is_killed_is_not_missed(scanner: Scanner, caplog: pytest.LogCaptureFixture, victims: int) -> None:
+    asked = count(-sys.maxsize)
+    pids: list[int] = []
+
+    def stopped_in_time() -> None:
+        """Have both stand still before the fifth chunk is asked for, so that they cannot have answered all."""
+        if next(asked) == 5:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+
+    with resting(Examiners(scanner, stopped_in_time, 2)) as examiners:
+        wanted = fill(scanner, "cam")
+        warm(examiners, "cam", wanted)
+        pids += [aide.pid for aide in examiners.aides]
+        asked = count()
         found = examiners.images("cam", wanted)
         first = next(found)
         for pid in pids[:victims]:
             os.kill(pid, signal.SIGKILL)
-        assert [first, *found] == expected
+        for pid in pids[victims:]:
+            os.kill(pid, signal.SIGCONT)
+        assert [first, *found] == here(scanner, "cam", wanted)
         assert caplog.text.count("a process that reads frames has ended (signal 9)") == victims
-        caplog.clear()
         warm(examiners, "cam", wanted)
         assert len({*pids, *(aide.pid for aide in examiners.aides)}) == 2 + victims
 
