@@ -96,12 +96,11 @@ class Aide:
         Answers to requests before it, which nobody has waited for, are dropped. What is given up half-way (for want of
         memory, say) ends the process: what is left of it in the pipe cannot be told from the next answer.
         """
-        number: int
-        answer: Answer
+        number = 0
+        answer: Answer = None
         try:
-            number, answer = pickle.load(self._answers)  # noqa: S301 - from a process of ours
             while number < asked:
-                number, answer = pickle.load(self._answers)  # noqa: S301
+                number, answer = pickle.load(self._answers)  # noqa: S301 - from a process of ours
         except ENDED:
             raise
         except BaseException:
@@ -130,7 +129,7 @@ class Aide:
         try:
             pickle.dump(what, self._requests, pickle.HIGHEST_PROTOCOL)
             self._requests.flush()
-        except (OSError, ValueError):  # it has ended, or has half a request: then it is to
+        except (OSError, ValueError):  # it has ended; or it must, for it may have half a request
             self.kill()
         except BaseException:
             self.end()  # what was sent of it would spoil what is sent after it

@@ -58,8 +58,8 @@ memory (2 KiB a file). One sequence is always let in, however long."""
 class Intake:
     """Settles units, has them read by the `readers` of their kind, and writes what was decided.
 
-    Files are read by one thread for each kind: what was just dropped is in memory, and two threads do little but hand
-    the interpreter's lock to each other (50,000 frames: 4.6 s by one, 7.2 s by two). No image waits for a sequence.
+    Of each kind one thread reads at a time: what was just dropped is in memory, and two do little but hand each other
+    the interpreter's lock (50,000 frames: 4.6 s by one, 7.2 s by two). No image waits for a sequence.
 
     `post` hands a Finished to the loop from any thread; `wall` gives seconds since 1970; `name` gives the `src` of what
     is to be sent. Where the watch folder is not `trusted` to be the one of last time, only what was seen here can be

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from tests.sending import Clock, Server
 
 MANY = 5 * CHUNK_FILES + 7
+LATE = 3 * CHUNK_FILES
+"""Of so many frames, those after which all is asked, and another thread may ask: with the third answer of six."""
 WHOLE = image(1, size=(64, 48))
 
 
@@ -151,7 +153,7 @@ def test_the_next_folder_is_read_before_the_last_answers_are_taken(scanner: Scan
     first, second = fill(scanner, "one"), fill(scanner, "two")
     warm(examiners, "one", first)
     found = examiners.images("one", first)
-    taken = [next(found) for _ in range(3 * CHUNK_FILES)]  # after two answers about six chunks all is asked
+    taken = [*islice(found, LATE)]
     kept = [*examiners.aides]
     examiners.rest()  # they are needed
     assert examiners.aides == kept
@@ -167,10 +169,6 @@ def test_the_next_folder_is_read_before_the_last_answers_are_taken(scanner: Scan
     assert examiners.aides == kept
     examiners.rest()
     assert not examiners.aides
-
-
-LATE = 3 * CHUNK_FILES
-"""Frames after which all is asked, and another thread may have asked, too."""
 
 
 def _read_and_disturb(examiners: Examiners, folder: str, wanted: list[File]) -> list[tuple[File, Image]] | None:
