@@ -153,6 +153,7 @@ class Options:
     per_minute: float | None = None
     workers: int = 4
     post_seconds: float = 120.0
+    paused: bool = False
 
 
 class Sending:
@@ -169,6 +170,7 @@ class Sending:
         self.scanner = scanner_of(self.inbox)
         self.options = replace(Options(), **options)
         self.gate = Gate(clock.monotonic, self.options.per_minute)
+        self.gate.pause(paused=self.options.paused)
         self.changed: list[str] = []
         self._url = url
         self._stack = contextlib.ExitStack()
@@ -223,6 +225,11 @@ class Sending:
         """Let the clock go while the threads end: its limits are measured by it."""
         while not stopped.wait(0.01):
             self.clock.advance(0.01)
+
+    def unpause(self) -> None:
+        """Let jobs be sent that were held back until now."""
+        self.gate.pause(paused=False)
+        self.submitter.wake()
 
     def drop(self, name: str, content: bytes | None = None) -> None:
         """Write a file and have it queued."""

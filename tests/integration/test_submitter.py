@@ -83,16 +83,15 @@ def test_frames_are_sent_by_the_urls_of_the_settings_of_that_time(
 ) -> None:
     """They have their URLs since they settled: an intent writes these only where the settings have changed since."""
     asked: list[str] = []
-    with Sending(tmp_path, server.url, clock, name=namer(BaseUrl(base))) as sending:
+    with Sending(tmp_path, server.url, clock, name=namer(BaseUrl(base)), paused=True) as sending:
         sending.ledger.call(lambda ledger: ledger.sql.set_trace_callback(asked.append))
-        sending.gate.pause(paused=True)
         sending.drop_frames("drive", ["a 1.jpg", "a 2.jpg"])
         if not restarted:
-            sending.gate.pause(paused=False)
-            sending.submitter.wake()
+            sending.unpause()
             sending.becomes(submitted=1)
-    with Sending(tmp_path, server.url, clock) as sending:
+    with Sending(tmp_path, server.url, clock, paused=True) as sending:
         sending.ledger.call(lambda ledger: ledger.sql.set_trace_callback(asked.append))
+        sending.unpause()
         sending.becomes(submitted=1)
         (post,) = server.posts()
         sent = [frame["src"] for frame in json.loads(post.request.body)["data"]["video_data"]["frames"]]
@@ -103,18 +102,20 @@ def test_frames_are_sent_by_the_urls_of_the_settings_of_that_time(
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_what_was_moved_since_it_was_read_is_not_intended_as_it_was(sending: Sending, moved: bool) -> None:
+def test_what_was_moved_since_it_was_read_is_not_intended_as_it_was(
+    tmp_path: Path, server: Server, clock: Clock, moved: bool
+) -> None:
     """Its URLs would be those of a path where nothing is; also where REFERENCE_ID has no {path}, and stays the same."""
-    sending.gate.pause(paused=True)
-    sending.drop("a.jpg")
 
     def move(ledger: Ledger) -> list[Job]:
-        (candidate,) = backlog.due(ledger.sql, sending.clock.now(), 1, (), TERMS, recent=ledger.recent)
+        (candidate,) = backlog.due(ledger.sql, clock.now(), 1, (), TERMS, recent=ledger.recent)
         if moved:
             ledger.set(candidate.job.id, path="b.jpg")
         return jobs.intend(ledger, [candidate.job], NO_LIMITS)
 
-    assert len(sending.ledger.call(move)) == (0 if moved else 1)
+    with Sending(tmp_path, server.url, clock, paused=True) as sending:
+        sending.drop("a.jpg")
+        assert len(sending.ledger.call(move)) == (0 if moved else 1)
 
 
 def test_a_batch_by_name_is_made_once_and_sent_with_the_job(tmp_path: Path, server: Server, clock: Clock) -> None:
@@ -246,23 +247,22 @@ def test_an_hour_without_playment_costs_few_attempts_and_no_job(tmp_path: Path, 
             assert len(server.jobs) == 10
 
 
-def test_waiting_costs_no_turns(sending: Sending, server: Server) -> None:
+def test_waiting_costs_no_turns(tmp_path: Path, server: Server, clock: Clock) -> None:
     """While nothing can be sent, the dispatcher sleeps until it is woken."""
-    turns = 0
-    turn = sending.submitter.turn
+    with Sending(tmp_path, server.url, clock, paused=True) as sending:
+        turns = 0
+        turn = sending.submitter.turn
 
-    def counted() -> float:
-        nonlocal turns
-        turns += 1
-        return turn()
+        def counted() -> float:
+            nonlocal turns
+            turns += 1
+            return turn()
 
-    sending.submitter.turn = counted  # type: ignore[method-assign]
-    sending.gate.pause(paused=True)
-    sending.submitter.wake()
-    sending.drop_many(20)
-    eventually(lambda: turns >= 1)
-    waits = [sending.submitter.turn() for _ in range(3)]
-    assert min(waits) > 10
+        sending.submitter.turn = counted  # type: ignore[method-assign]
+        sending.drop_many(20)
+        eventually(lambda: turns >= 1)
+        waits = [sending.submitter.turn() for _ in range(3)]
+        assert min(waits) > 10
 
 
 # Poisoned jobs
@@ -299,26 +299,25 @@ def test_a_job_that_never_works_is_given_up_while_others_go_through(sending: Sen
     assert len(server.jobs) >= GIVE_UP_ATTEMPTS - 1
 
 
-def test_nothing_is_given_up_in_an_outage(sending: Sending, server: Server) -> None:
+def test_nothing_is_given_up_in_an_outage(tmp_path: Path, server: Server, clock: Clock) -> None:
     """Other jobs that were accepted before the outage say nothing of it."""
-    sending.gate.pause(paused=True)
-    sending.drop("a.jpg")
-    sending.drop("b.jpg")
-    down = refusal(500, "x")
-    server.answer = lambda body: down if _reference(body) == "a.jpg" else None
-    sending.gate.pause(paused=False)
-    sending.submitter.wake()
-    sending.becomes(pending=1, submitted=1)
-    server.answer = lambda _body: down
-    sending.passes_until(lambda: sending.row("a.jpg")["attempts"] >= GIVE_UP_ATTEMPTS + 20, step=300.0)
-    sending.drop("c.jpg")
-    server.answer = lambda body: down if _reference(body) == "a.jpg" else None
-    sending.passes_until(lambda: sending.row("c.jpg")["state"] == "submitted", step=300.0)
-    tries = sending.row("a.jpg")["attempts"]
-    sending.passes_until(lambda: sending.row("a.jpg")["attempts"] >= tries + 2, step=300.0)
-    sending.becomes(pending=1, submitted=2)  # one more failure after the outage is no reason either
-    server.answer = lambda _body: None
-    sending.passes_until(lambda: sending.states() == {"submitted": 3}, step=300.0)
+    with Sending(tmp_path, server.url, clock, paused=True) as sending:
+        sending.drop("a.jpg")
+        sending.drop("b.jpg")
+        down = refusal(500, "x")
+        server.answer = lambda body: down if _reference(body) == "a.jpg" else None
+        sending.unpause()
+        sending.becomes(pending=1, submitted=1)
+        server.answer = lambda _body: down
+        sending.passes_until(lambda: sending.row("a.jpg")["attempts"] >= GIVE_UP_ATTEMPTS + 20, step=300.0)
+        sending.drop("c.jpg")
+        server.answer = lambda body: down if _reference(body) == "a.jpg" else None
+        sending.passes_until(lambda: sending.row("c.jpg")["state"] == "submitted", step=300.0)
+        tries = sending.row("a.jpg")["attempts"]
+        sending.passes_until(lambda: sending.row("a.jpg")["attempts"] >= tries + 2, step=300.0)
+        sending.becomes(pending=1, submitted=2)  # one more failure after the outage is no reason either
+        server.answer = lambda _body: None
+        sending.passes_until(lambda: sending.states() == {"submitted": 3}, step=300.0)
 
 
 # The key
@@ -459,12 +458,10 @@ def test_nothing_is_sent_that_cannot_be_recorded(
 ) -> None:
     """SQLite says 'disk full' where it may take no more pages; what it says then is the same as on a full disk."""
     caplog.set_level(logging.ERROR)
-    with Sending(tmp_path, server.url, clock, batch_name=lambda _path: batch) as sending:
-        sending.gate.pause(paused=True)
+    with Sending(tmp_path, server.url, clock, batch_name=lambda _path: batch, paused=True) as sending:
         sending.drop_many(200)
         sending.ledger.call(lambda ledger: _limit_pages(ledger, 2))
-        sending.gate.pause(paused=False)
-        sending.submitter.wake()
+        sending.unpause()
         eventually(lambda: any("cannot be written" in record.message for record in caplog.records))
         for _ in range(5):
             sending.advance(2.0)
