@@ -1,4 +1,7 @@
-"""For every test: no thread may outlive it. For the tests of sending: a clock of their own, and a Playment by it."""
+"""For every test: no thread may outlive it, and no example is timed.
+
+For the tests of sending: a clock of their own, and a Playment by it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.sending import Clock, Server
 
@@ -14,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GRACE_SECONDS = 5.0
+
+# Hypothesis fails an example that takes longer than 200 ms: on a noisy machine that says nothing of the program.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

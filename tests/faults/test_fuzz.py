@@ -38,7 +38,6 @@ def examples(short: int, long: int) -> settings:
     """Return how much to try: `long` is about two minutes' worth here."""
     return settings(
         max_examples=long if LONG else short,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 

@@ -506,7 +506,7 @@ MAGIC = [content[:size] for content, size in (
 )]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(magic=st.sampled_from(MAGIC), rest=st.binary(max_size=400))
 def test_random_bytes_behind_each_magic(magic: bytes, rest: bytes, tmp_path: Path) -> None:
     image = look(tmp_path, magic + rest)
@@ -514,7 +514,7 @@ def test_random_bytes_behind_each_magic(magic: bytes, rest: bytes, tmp_path: Pat
     assert image.problem is None or image.problem.isprintable()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(sorted(GOOD)),
     changes=st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6),

@@ -416,7 +416,7 @@ def test_the_example_file_is_the_table() -> None:
     assert max(map(len, text.splitlines())) <= 120
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([variable.name for variable in variables.VARIABLES]), st.text(max_size=30))
 def test_any_text_is_taken_or_refused_in_printable_words(name: str, text: str) -> None:
     told: tuple[str, ...] = ()
@@ -427,7 +427,7 @@ def test_any_text_is_taken_or_refused_in_printable_words(name: str, text: str) -
     assert all(problem.isprintable() for problem in told)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="htps:/[]@.127xlocahost%?#\\ \t-", max_size=25).map(lambda tail: "http://" + tail))
 def test_no_plain_http_address_is_taken_but_loopback_ones(text: str) -> None:
     try:
