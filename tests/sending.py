@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from agent import sequence
@@ -173,6 +175,7 @@ class Sending:
         self.gate.pause(paused=self.options.paused)
         self.changed: list[str] = []
         self._url = url
+        self._looked_at = -math.inf
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -203,6 +206,7 @@ class Sending:
         reads = stack.enter_context(contextlib.closing(connect(self.path, read_only=True)))
         pools = Pools.of_threads(publish=options.workers, post=options.workers)
         self.submitter = Submitter(self.rig, self.ledger, reads, self.gate, pools)
+        self.submitter.turn = partial(self._turn, self.submitter.turn)  # type: ignore[method-assign]
         self.submitter.start()
         stack.callback(self._stop)
         return self
@@ -220,6 +224,17 @@ class Sending:
         finally:
             ticking.set()
             thread.join()
+
+    def _turn(self, turn: Callable[[], float]) -> float:
+        at = self.clock.monotonic()
+        try:
+            return turn()
+        finally:
+            self._looked_at = at
+
+    def _rests(self) -> bool:
+        """Tell whether all was done that is due at this time."""
+        return self._looked_at == self.clock.monotonic() and not self.submitter.in_flight()
 
     def _tick(self, stopped: threading.Event) -> None:
         """Let the clock go while the threads end: its limits are measured by it."""
@@ -279,12 +294,16 @@ class Sending:
         return query(self.path, "select * from jobs where path = ? order by id desc limit 1", path)[0]
 
     def passes_until(self, condition: Callable[[], object], step: float = 30.0, seconds: float = 30.0) -> None:
-        """Let time pass in steps until `condition` holds; `seconds` is the limit by the real clock."""
+        """Let time pass in steps until `condition` holds; `seconds` is the limit by the real clock.
+
+        No step is taken before all that was due after the last one has been done.
+        """
 
         def looked() -> bool:
+            rests = self._rests()
             if condition():
                 return True
-            if not self.submitter.in_flight():
+            if rests:
                 self.advance(step)
             return False
 

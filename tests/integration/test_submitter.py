@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,8 +132,16 @@ def test_a_batch_by_name_is_made_once_and_sent_with_the_job(tmp_path: Path, serv
 
 def test_a_429_holds_back_all_workers_for_as_long_as_it_said(sending: Sending, server: Server, clock: Clock) -> None:
     asked_at = clock.monotonic()
-    asked = iter([refusal(429, "rate_limit", {"Retry-After": "60"})])
-    server.answer = lambda _body: next(asked, None)
+    refusals = iter([refusal(429, "rate_limit", {"Retry-After": "60"})])
+    held = threading.Event()
+
+    def answer(_body: dict[str, Any]) -> Answer | None:
+        refused = next(refusals, None)
+        if refused is None:
+            held.wait(30.0)
+        return refused
+
+    server.answer = answer
     waiting: list[None] = []
     enter = sending.gate.enter
 
@@ -145,7 +154,9 @@ def test_a_429_holds_back_all_workers_for_as_long_as_it_said(sending: Sending, s
 
     sending.gate.enter = counted  # type: ignore[method-assign]
     sending.drop_many(40)
-    eventually(lambda: sending.gate.held_for() > 0 and len(waiting) == 4)
+    eventually(lambda: sending.gate.held_for() > 0)
+    held.set()
+    eventually(lambda: len(waiting) == 4)
     sending.advance(59.0)
     sending.drop("late.jpg")
     eventually(lambda: len(sending.submitter._posting_ids) >= 4)
@@ -153,7 +164,7 @@ def test_a_429_holds_back_all_workers_for_as_long_as_it_said(sending: Sending, s
     sending.passes_until(lambda: sending.states() == {"submitted": 41}, step=5.0)
     times = [call.at for call in server.posts()]
     assert not [at for at in times if asked_at < at < asked_at + 60]
-    assert times.count(asked_at) <= 12, "only what was on its way came sooner, until the answer had been read"
+    assert times.count(asked_at) <= 4, "only what was on its way came sooner, one of each worker"
 
 
 def test_a_429_holds_back_batches_and_lists_too(tmp_path: Path, server: Server, clock: Clock) -> None:
@@ -393,7 +404,8 @@ def test_a_file_that_changed_before_the_post_is_not_sent(sending: Sending, serve
     row = sending.row("a.jpg")
     assert "a.jpg changed" in row["reason"]
     assert row["reference_id"] is None
-    assert (server.posts(), sending.changed) == ([], ["a.jpg"])
+    eventually(lambda: sending.changed == ["a.jpg"])
+    assert server.posts() == []
     if overwritten:
         sending.drop("a.jpg", b"other bytes")
         sending.becomes(submitted=1)
@@ -410,7 +422,8 @@ def test_a_frame_that_came_before_the_post_is_not_left_out(sending: Sending, ser
     sending.advance(10.0)
     sending.becomes(settling=1)
     assert "f_3.jpg changed" in sending.row("drive")["reason"]
-    assert (server.posts(), sending.changed) == ([], ["drive"])
+    eventually(lambda: sending.changed == ["drive"])
+    assert server.posts() == []
 
 
 def test_a_file_that_changed_during_the_post_is_told_of(sending: Sending, server: Server) -> None:
@@ -509,7 +522,8 @@ def test_the_rate_is_kept(tmp_path: Path, server: Server, clock: Clock) -> None:
         sending.drop_many(30)
 
         def goes_on() -> bool:
-            sending.advance(0.1)
+            if not sending.submitter._posting_ids:
+                sending.advance(0.1)
             return sending.states() == {"submitted": 30}
 
         eventually(goes_on)
