@@ -244,12 +244,12 @@ class Service:
             self._data_version = version
             self._inbox.put(LedgerChanged(bool(ledger.get("paused"))))
 
-    def _moment(self) -> Moment:
+    def _moment(self, now: float) -> Moment:
         settle = self._lookout.intake.settle
         return Moment(
             jobs=queries.standing(self._reads).jobs,
             settling=len(settle),
-            growing=len(settle.growing(time.monotonic(), GROWING)),
+            growing=len(settle.growing(now, GROWING)),
             unlisted=self._lookout.detector.unavailable,
             busy=self._lookout.is_busy or not self._inbox.empty(),
             in_flight=self._submitter.in_flight(),
@@ -260,9 +260,9 @@ class Service:
 
     def _is_over(self, once: Once, now: float) -> int | None:
         """Return the exit code of `run --once` where it is over; what was just handed to the ledger counts."""
-        if once.is_over(self._moment(), now):
+        if once.is_over(self._moment(now), now):
             self._ledger.call(lambda _ledger: None)
-            moment = self._moment()
+            moment = self._moment(now)
             if once.is_over(moment, now):
                 return exit_code(moment)
         return None
