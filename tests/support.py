@@ -116,7 +116,7 @@ def environ(place: Path, playment_url: str, **changed: str) -> dict[str, str]:
         "WATCH_MODE": "events",
         "WATCH_RESCAN_SECONDS": "3600",
         "SETTLE_SECONDS": "0.2",
-        "SEQUENCE_SETTLE_SECONDS": "0.5",
+        "SEQUENCE_SETTLE_SECONDS": "1",
         "PUBLISH_TO": "http://127.0.0.1:9/",
         "PUBLISH_PROBE": "off",
         "LEDGER_PATH": str(place / "ledger.db"),

@@ -56,9 +56,9 @@ def test_a_folder_that_comes_through_fuse(tmp_path: Path) -> None:
             write(source / f"shot {number % 10}" / f"frame_{number}.jpg", picture(10 + number))
             write(source / f"single_{number}.jpg", picture(1000 + number))
         for turn in range(6):  # grows for longer than it must be quiet
-            write(source / "slow" / f"frame_{turn}.jpg", picture(2000 + turn))
             last_at = time.monotonic()
-            time.sleep(SETTLE / 3)
+            write(source / "slow" / f"frame_{turn}.jpg", picture(2000 + turn))
+            time.sleep(SETTLE / 4)
         agent.wait(lambda: agent.counts() == {"pending": (512, 1007)})
         assert time.monotonic() >= last_at + SETTLE
         assert agent.events("slow") == ["pending"], "it was taken before it was complete"

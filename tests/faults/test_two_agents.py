@@ -114,7 +114,7 @@ def test_commands_work_beside_a_running_service_and_are_obeyed(tmp_path: Path) -
             becomes("waits.jpg", "submitted", resumed)
             becomes("gap", "submitted", resumed)
             first = min(receipt.at for receipt in playment.receipts)
-            assert first - resumed < OBEYED_SECONDS
+            assert first - resumed < 10 * OBEYED_SECONDS
             assert playment.paths() == ["gap", "waits.jpg"]
 
             # Made whole without an event that would tell (the folder's times stay as they were): retry looks again.

@@ -12,6 +12,8 @@ import pytest
 from tests.faults.watching import NAMESPACE, Watching, namespaces, picture
 from tests.support import write
 
+pytestmark = pytest.mark.timeout(180)  # a sweep that takes long on a busy machine puts off the next one
+
 
 def fill(inbox: Path) -> None:
     write(inbox / "first.jpg", picture(1))
@@ -24,8 +26,8 @@ def settled(agent: Watching) -> None:
 
 
 def is_away(agent: Watching) -> None:
-    """It is said in the log and to systemd, within seconds."""
-    agent.wait(lambda: "is not there or cannot be listed" in agent.told(), 10)
+    """It is said in the log and to systemd."""
+    agent.wait(lambda: "is not there or cannot be listed" in agent.told())
     assert f"the watch folder {agent.inbox} is not there or cannot be listed" in agent.said()
 
 
@@ -34,11 +36,11 @@ def goes_on(agent: Watching, *others: tuple[str, str]) -> None:
     write(agent.inbox / "again.jpg", picture(2))
     write(agent.inbox / "another shot" / "frame_1.jpg", picture(20))
     rows = [("again.jpg", "pending"), ("another shot", "pending"), ("first.jpg", "pending"), ("shot", "pending")]
-    agent.wait(lambda: agent.states() == sorted([*rows, *others]), 20)
-    agent.wait(lambda: "the watch folder" not in agent.told(), 10)
+    agent.wait(lambda: agent.states() == sorted([*rows, *others]))
+    agent.wait(lambda: "the watch folder" not in agent.told())
     assert "is taken up again" in agent.said()
     write(agent.inbox / "again.jpg", picture(3))  # its events come, too
-    agent.wait(lambda: agent.events("again.jpg") == ["pending", "settling", "pending"], 20)
+    agent.wait(lambda: agent.events("again.jpg") == ["pending", "settling", "pending"])
     assert "defect" not in agent.said()
     assert agent.stop() == 0
 
@@ -65,7 +67,7 @@ def test_deleted_and_made_again(tmp_path: Path, linger: bool) -> None:
             is_away(agent)
         agent.inbox.mkdir()
         shutil.rmtree(tmp_path / "doomed")
-        agent.wait(lambda: "taken up again" in agent.said(), 10)
+        agent.wait(lambda: "taken up again" in agent.said())
         goes_on(agent)
 
 
@@ -97,10 +99,10 @@ def test_unmounted_and_mounted_again(tmp_path: Path, source: str) -> None:
         settled(agent)
         scanned_at = agent.value("last_scan_at")
         inside(f"umount -l {outer}")  # lazily: the agent's lock keeps the folder open
-        agent.wait(lambda: f"the watch folder {outer} is not mounted any more" in agent.told(), 10)
+        agent.wait(lambda: f"the watch folder {outer} is not mounted any more" in agent.told())
         assert f"the watch folder {outer} is not mounted any more: nothing in it is taken for deleted" in agent.said()
         agent.wait(lambda: agent.value("last_scan_at") > scanned_at)  # the empty folder below was looked at
         settled(agent)
         inside(f"cd {tmp_path}; mount {source} inbox")
-        agent.wait(lambda: "taken up again" in agent.said(), 10)
+        agent.wait(lambda: "taken up again" in agent.said())
         goes_on(agent)

@@ -105,8 +105,9 @@ def test_a_bad_file_holds_what_is_below_it_until_it_is_mended(tmp_path: Path, pl
         assert agent.rows("cam/early") == before
         assert sent(playment, "cam/drive")["tag"] == "cars"
         # More than expected, and mended by taking one away.
+        copying = write(inbox / "cam/x/three.jpg.part", image(6))  # holds the folder back while it has two
         write(inbox / "cam/x/two.jpg", image(5))
-        write(inbox / "cam/x/three.jpg", image(6))
+        copying.rename(inbox / "cam/x/three.jpg")
         (held,) = agent.becomes("cam/x", "held")
         assert held["reason"].startswith("it has 3 frames, and cam/.playment.toml expects 2")
         (inbox / "cam/x/three.jpg").unlink()

@@ -249,13 +249,14 @@ def test_a_ready_marker_that_comes_before_its_frames(tmp_path: Path) -> None:
             time.sleep(3 * IMAGE_SETTLE)
             assert agent.states("marked first") == []
             temporary.write_bytes(image(31))
+            second = write(first / ".frame_2.jpg.Ab12Cd", image(32))
             temporary.rename(first / "frame_1.jpg")
-            temporary = write(first / ".frame_2.jpg.Ab12Cd", image(32))
             time.sleep(3 * IMAGE_SETTLE)
-            (row,) = agent.rows("marked first")
-            assert row["reason"] == "waits for .frame_2.jpg.Ab12Cd (a copy under way?)"
+            agent.becomes("marked first", "settling")
+            waits = "waits for .frame_2.jpg.Ab12Cd (a copy under way?)"
+            eventually(lambda: agent.rows("marked first")[0]["reason"] == waits)
             renamed_at = time.monotonic()
-            temporary.rename(first / "frame_2.jpg")
+            second.rename(first / "frame_2.jpg")
             marked_at = time.monotonic()
             write(agent.inbox / "marked last" / "_READY", b"")
             agent.becomes("marked first", "submitted")

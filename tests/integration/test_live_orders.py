@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -74,8 +73,7 @@ def test_orders_beside_the_running_agent(tmp_path: Path) -> None:
 
             # Paused: noticing goes on, sending does not.
             order("pause")
-            eventually(lambda: agent.value("paused"), OBEYED)
-            time.sleep(2)  # by then it is obeyed
+            eventually(lambda: agent._service._gate.is_shut, OBEYED)
             write(inbox / "later.jpg", image(9))
             write(inbox / "unwanted.jpg", image(10))
             frames(inbox / "unwanted", 3, seed=11)

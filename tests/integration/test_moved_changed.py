@@ -167,7 +167,7 @@ def test_submitted_units_that_are_changed(tmp_path: Path) -> None:
 
 
 def test_deleted_before_submission_and_come_back(tmp_path: Path) -> None:
-    chosen = {"SETTLE_SECONDS": "1.5", "SEQUENCE_SETTLE_SECONDS": "1.5", **STILLS}
+    chosen = {"SETTLE_SECONDS": "4", "SEQUENCE_SETTLE_SECONDS": "4", **STILLS}
     with Playment() as playment, Agent(settings(tmp_path, playment.url, **chosen)) as agent:
         inbox = agent.inbox
         write(inbox / "there.jpg", image(1))
@@ -207,16 +207,16 @@ def test_changed_or_deleted_between_settling_and_sending(tmp_path: Path) -> None
         with Agent(chosen) as agent:
             inbox = agent.inbox
             assert command("pause", environ=env, cwd=tmp_path).returncode == 0
-            eventually(lambda: agent.value("paused"))
+            eventually(lambda: agent._service._gate.is_shut)
             write(inbox / "same.jpg", image(1))
             write(inbox / "changed.jpg", image(2))
             write(inbox / "deleted.jpg", image(3))
             frames(inbox / "folder", 3, seed=4)
             for path in ("same.jpg", "changed.jpg", "deleted.jpg", "folder"):
                 agent.becomes(path, "pending")
+            changed_at = time.monotonic()
             write(inbox / "changed.jpg", image(5))
             write(inbox / "folder" / "frame_2.jpg", image(6))
-            changed_at = time.monotonic()
             (inbox / "deleted.jpg").unlink()
             assert command("resume", environ=env, cwd=tmp_path).returncode == 0
             (row,) = agent.becomes("changed.jpg", "submitted")
