@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support import Agent, command, environ, eventually, image, process, query, settings, write
 
 if TYPE_CHECKING:
@@ -173,6 +175,7 @@ def peak_mib(pid: int) -> float:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
 
 
+@pytest.mark.timeout(150)
 def test_no_answer_can_hurt(tmp_path: Path) -> None:
     names = [*UNREADABLE, *REFUSED, "unauthorized"]
     for number, name in enumerate(names):

@@ -127,7 +127,7 @@ def test_a_folder_that_is_swapped_for_a_link_while_it_is_read(tmp_path: Path, ca
                 eventually(lambda: swaps[0] > 400, 25)
                 write(inbox / "beside.jpg", image(9))
                 agent.becomes("beside.jpg", "submitted")
-            eventually(lambda: len(playment.paths()) == 13, 10)
+            eventually(lambda: len(playment.paths()) == 13, 30)
             agent.rests()
         found = digests_in(chosen.ledger_path) - {None}
         assert found == inside | {digest(image(9))}

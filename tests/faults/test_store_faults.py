@@ -35,21 +35,24 @@ def test_a_store_that_is_killed_half_way_through_a_thousand_frames(
     ):
         given = settings_for(relay.url, "p", PUBLISH_PROBE="sample")
         with Agent(settings(tmp_path, playment.url, **given)) as agent:
+            relay.delay = 0.05  # the second half takes 3 s, so that the kill comes before its end
             paths = frames(agent.inbox / "drive", 1000, seed=1)
             eventually(lambda: len(relay.paths("PUT")) > 500, 60)
             store.kill()
+            relay.delay = 0.0
+            before = set(relay.paths("PUT"))
             eventually(lambda: agent.rows("drive")[0]["error_code"] == "store", 60)
             assert playment.jobs == []
             write(agent.inbox / "a.jpg", image(5))
             relay.requests.clear()
             store.start()
-            there = set(keys(store.url, "p"))
             eventually(lambda: agent.states("drive") == ["submitted"], 120)
             agent.becomes("a.jpg", "submitted")
-        again = {path.removeprefix("/inbox/") for path in relay.paths("PUT")}
-        assert len(there) > 400
-        assert len(keys(store.url, "p")) == 1001
-        assert len(again) >= 1001 - len(there) - 1
+        # By what was sent, not by what the store lists: after 1 of 12 kills, without an agent, SeaweedFS 4.48 left an
+        # object out of its listing for good that had been uploaded once more and could be fetched.
+        after = set(relay.paths("PUT"))
+        assert len(before | after) == 1001
+        assert len(before & after) < 50  # each worker's first frame, and what was under way at the kill
         job = next(job for job in playment.jobs if job.frames == 1000)
         body = job.body["data"]
         assert isinstance(body, dict)

@@ -168,7 +168,9 @@ def test_the_three_kinds_of_urls(store: Store, tmp_path: Path, prefix: str) -> N
     url = signed.address(src)
     assert "X-Amz-Expires=1&" in url
     eventually(lambda: requests.get(url, timeout=10).status_code == 403)
-    assert requests.get(signed.address(src), timeout=10).content == image()
+    # Not by `signed`: the date is cut to whole seconds, so that what lives for 1 s may be over as soon as it is made.
+    lasting = publisher(store.url, tmp_path, prefix, signed_seconds=60).address(src)
+    assert requests.get(lasting, timeout=10).content == image()
 
 
 def test_wrong_credentials_and_a_missing_bucket_block(store: Store, tmp_path: Path) -> None:
@@ -338,7 +340,7 @@ def test_a_file_that_changes_while_its_folder_is_uploaded_is_settled_again(
     store: Store, tmp_path: Path, prefix: str
 ) -> None:
     with Playment(fetch=True) as playment, Relay(store.port) as relay:
-        relay.delay = 0.05
+        relay.delay = 0.3  # 8 s for the frames that are left when the last one changes
         given = settings_for(relay.url, prefix, PUBLISH_WORKERS="1", PUBLISH_PROBE="off")
         with Agent(settings(tmp_path, playment.url, **given)) as agent:
             paths = frames(agent.inbox / "drive", 30, seed=1)
@@ -370,7 +372,7 @@ def test_a_long_sequence_does_not_hold_up_an_image(store: Store, tmp_path: Path,
 
 def test_no_number_of_long_sequences_holds_up_an_image(store: Store, tmp_path: Path, prefix: str) -> None:
     with Playment() as playment, Relay(store.port) as relay:
-        relay.delay = 0.05
+        relay.delay = 0.2
         given = settings_for(relay.url, prefix, PUBLISH_WORKERS="2", SUBMIT_WORKERS="1", PUBLISH_PROBE="off")
         with Agent(settings(tmp_path, playment.url, **given)) as agent:
             for number in range(8):  # more than are ever claimed ahead
@@ -386,7 +388,7 @@ def test_no_number_of_long_sequences_holds_up_an_image(store: Store, tmp_path: P
 
 def test_an_agent_that_is_killed_goes_on_where_it_stopped(store: Store, tmp_path: Path, prefix: str) -> None:
     with Playment() as playment, Relay(store.port) as relay:
-        relay.delay = 0.002
+        relay.delay = 0.05  # the second half takes 3 s, so that the kill comes before its end
         given = environ(tmp_path, playment.url, **settings_for(relay.url, prefix, PUBLISH_PROBE="off"))
         frames(tmp_path / "inbox" / "drive", 1000, seed=1)
         command = [sys.executable, "-m", "agent", "run", "--once"]
@@ -395,6 +397,7 @@ def test_an_agent_that_is_killed_goes_on_where_it_stopped(store: Store, tmp_path
                 eventually(lambda: len(relay.paths("PUT")) > 500, 60)
             finally:
                 agent.kill()
+        relay.delay = 0.0
         there = set(keys(store.url, prefix))
         assert 400 < len(there) < 1000
         relay.requests.clear()

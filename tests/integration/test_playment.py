@@ -394,18 +394,18 @@ def test_the_whole_answer_has_a_deadline(connect: Connect, script: Any) -> None:
     with Scripted(script) as server:
         started = time.monotonic()
         error = caught(lambda: connect(server.url, post_seconds=0.5).create_job(V0_BODY))
-        assert 0.4 < time.monotonic() - started < 3
+        assert 0.4 < time.monotonic() - started < 10
     assert isinstance(error, TryLater)
     assert (error.code, error.refused) == ("timeout", False)
 
 
 def test_a_kept_connection_gets_its_time_anew(connect: Connect) -> None:
     def slow(server: Scripted, connection: socket.socket) -> None:
-        server.stopping.wait(0.3)
+        server.stopping.wait(1.2)
         connection.sendall(success({"name": "p", "batches": []}))
 
     with Scripted(slow) as server:
-        playment = connect(server.url, read_seconds=0.5)
+        playment = connect(server.url, read_seconds=3)  # less than the three answers take together
         for _ in range(3):
             assert playment.details().name == "p"
         assert server.connections == 1

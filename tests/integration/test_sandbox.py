@@ -363,7 +363,7 @@ def test_keep_alive_and_a_quick_clean_stop() -> None:
                     answer.read()
         assert len(set(threading.enumerate()) - before) == 21
         started = time.monotonic()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert set(threading.enumerate()) <= before
     for connection in connections:
         connection.close()
