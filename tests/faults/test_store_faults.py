@@ -46,7 +46,8 @@ def test_a_store_that_is_killed_half_way_through_a_thousand_frames(
             write(agent.inbox / "a.jpg", image(5))
             relay.requests.clear()
             store.start()
-            eventually(lambda: agent.states("drive") == ["submitted"], 120)
+            # What a store that is starting takes and never answers is waited for 120 s.
+            eventually(lambda: agent.states("drive") == ["submitted"], 200)
             agent.becomes("a.jpg", "submitted")
         # By what was sent, not by what the store lists: after 1 of 12 kills, without an agent, SeaweedFS 4.48 left an
         # object out of its listing that could be fetched.
