@@ -56,6 +56,14 @@ def write(path: Path, content: bytes) -> Path:
     return path
 
 
+def await_tick(outside: Path, since_ns: int) -> None:
+    """Wait until a file that is written gets a later time than `since_ns`: a kernel before 6.13 stamps by its tick.
+
+    `outside` is a file of the same file system that the test does not look at.
+    """
+    eventually(lambda: write(outside, b"x").stat().st_ctime_ns > since_ns)
+
+
 def frames(folder: Path, count: int, *, seed: int, first: int = 1) -> list[Path]:
     """Write `frame_1.jpg` … into a folder."""
     return [

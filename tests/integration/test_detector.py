@@ -30,7 +30,7 @@ from agent.scanner import Scanner
 from agent.settle import UnitKey
 from agent.watcher import Noticed
 from agent.wiring import utc_now
-from tests.support import eventually, frames, image, rows, write
+from tests.support import await_tick, frames, image, rows, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,8 +199,7 @@ def test_an_image_settles_by_two_looks_its_quiet_time_apart(bench: Bench) -> Non
     assert bench.state("a.jpg") == "settling"
     bench.after(1.9)
     assert bench.state("a.jpg") == "settling"
-    # A kernel before 6.13 stamps by its tick of some ms.
-    eventually(lambda: write(bench.inbox.with_name("clock"), b"x").stat().st_ctime_ns > file.stat().st_ctime_ns)
+    await_tick(bench.inbox.with_name("clock"), file.stat().st_ctime_ns)
     os.utime(file)
     bench.after(0.1)  # the look that was due finds it changed
     bench.after(1.9)
@@ -265,8 +264,7 @@ def test_a_sweep_finds_what_no_event_told_of(bench: Bench) -> None:
     (bench.inbox / "s" / "deep").mkdir(parents=True)
     bench.detector.sweep(bench.now)
     bench.turn()
-    newest = (bench.inbox / "s" / "deep").stat().st_ctime_ns
-    eventually(lambda: write(bench.inbox.with_name("clock"), b"x").stat().st_ctime_ns > newest)  # its tick: some ms
+    await_tick(bench.inbox.with_name("clock"), (bench.inbox / "s" / "deep").stat().st_ctime_ns)
     write(bench.inbox / "a.jpg", image(1))
     frames(bench.inbox / "s" / "deep", 2, seed=1)
     bench.detector.sweep(bench.now)

@@ -13,7 +13,7 @@ from agent.errors import FileChanged, FolderUnavailable
 from agent.filters import Filters
 from agent.model import Stamp
 from agent.scanner import Scanner
-from tests.support import eventually, write
+from tests.support import await_tick, write
 
 
 @pytest.fixture
@@ -126,8 +126,7 @@ def test_a_stamp_tells_what_the_same_bytes_and_times_do_not(inbox: Path, scanner
     before = scanner.stamp(f"{folder}a.jpg")
     assert before == stamp(file)
     times = file.stat()
-    # A kernel before 6.13 stamps by its tick of some ms, and the file system may give the inode's number again.
-    eventually(lambda: write(inbox.with_name("clock"), b"x").stat().st_ctime_ns > times.st_ctime_ns)
+    await_tick(inbox.with_name("clock"), times.st_ctime_ns)  # the file system may give the inode's number again
     file.unlink()
     assert scanner.stamp(f"{folder}a.jpg") is None
     write(file, b"same")
@@ -148,8 +147,7 @@ def test_a_sweep_yields_folders_whose_times_differ_in_either_direction(inbox: Pa
         listing = scanner.list(folder)
         assert listing is not None
         known[folder] = listing.times
-    newest = max(listed.ctime_ns for listed in known.values())
-    eventually(lambda: write(inbox.with_name("clock"), b"x").stat().st_ctime_ns > newest)  # its tick takes some ms
+    await_tick(inbox.with_name("clock"), max(listed.ctime_ns for listed in known.values()))
     write(inbox / "added" / "b.jpg", b"")
     os.utime(inbox / "older", (1, 1))
     (inbox / "gone" / "a.jpg").unlink()

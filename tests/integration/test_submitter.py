@@ -38,6 +38,12 @@ def sending(tmp_path: Path, server: Server, clock: Clock) -> Iterator[Sending]:
         yield running
 
 
+@pytest.fixture
+def paused(tmp_path: Path, server: Server, clock: Clock) -> Iterator[Sending]:
+    with Sending(tmp_path, server.url, clock, paused=True) as running:
+        yield running
+
+
 def _reference(body: dict[str, Any]) -> str:
     return str(body["reference_id"]).partition("~")[0]
 
@@ -103,20 +109,17 @@ def test_frames_are_sent_by_the_urls_of_the_settings_of_that_time(
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_what_was_moved_since_it_was_read_is_not_intended_as_it_was(
-    tmp_path: Path, server: Server, clock: Clock, moved: bool
-) -> None:
+def test_what_was_moved_since_it_was_read_is_not_intended_as_it_was(paused: Sending, moved: bool) -> None:
     """Its URLs would be those of a path where nothing is; also where REFERENCE_ID has no {path}, and stays the same."""
 
     def move(ledger: Ledger) -> list[Job]:
-        (candidate,) = backlog.due(ledger.sql, clock.now(), 1, (), TERMS, recent=ledger.recent)
+        (candidate,) = backlog.due(ledger.sql, paused.clock.now(), 1, (), TERMS, recent=ledger.recent)
         if moved:
             ledger.set(candidate.job.id, path="b.jpg")
         return jobs.intend(ledger, [candidate.job], NO_LIMITS)
 
-    with Sending(tmp_path, server.url, clock, paused=True) as sending:
-        sending.drop("a.jpg")
-        assert len(sending.ledger.call(move)) == (0 if moved else 1)
+    paused.drop("a.jpg")
+    assert len(paused.ledger.call(move)) == (0 if moved else 1)
 
 
 def test_a_batch_by_name_is_made_once_and_sent_with_the_job(tmp_path: Path, server: Server, clock: Clock) -> None:
@@ -258,22 +261,21 @@ def test_an_hour_without_playment_costs_few_attempts_and_no_job(tmp_path: Path, 
             assert len(server.jobs) == 10
 
 
-def test_waiting_costs_no_turns(tmp_path: Path, server: Server, clock: Clock) -> None:
+def test_waiting_costs_no_turns(paused: Sending) -> None:
     """While nothing can be sent, the dispatcher sleeps until it is woken."""
-    with Sending(tmp_path, server.url, clock, paused=True) as sending:
-        turns = 0
-        turn = sending.submitter.turn
+    turns = 0
+    turn = paused.submitter.turn
 
-        def counted() -> float:
-            nonlocal turns
-            turns += 1
-            return turn()
+    def counted() -> float:
+        nonlocal turns
+        turns += 1
+        return turn()
 
-        sending.submitter.turn = counted  # type: ignore[method-assign]
-        sending.drop_many(20)
-        eventually(lambda: turns >= 1)
-        waits = [sending.submitter.turn() for _ in range(3)]
-        assert min(waits) > 10
+    paused.submitter.turn = counted  # type: ignore[method-assign]
+    paused.drop_many(20)
+    eventually(lambda: turns >= 1)
+    waits = [paused.submitter.turn() for _ in range(3)]
+    assert min(waits) > 10
 
 
 # Poisoned jobs
@@ -310,25 +312,24 @@ def test_a_job_that_never_works_is_given_up_while_others_go_through(sending: Sen
     assert len(server.jobs) >= GIVE_UP_ATTEMPTS - 1
 
 
-def test_nothing_is_given_up_in_an_outage(tmp_path: Path, server: Server, clock: Clock) -> None:
+def test_nothing_is_given_up_in_an_outage(paused: Sending, server: Server) -> None:
     """Other jobs that were accepted before the outage say nothing of it."""
-    with Sending(tmp_path, server.url, clock, paused=True) as sending:
-        sending.drop("a.jpg")
-        sending.drop("b.jpg")
-        down = refusal(500, "x")
-        server.answer = lambda body: down if _reference(body) == "a.jpg" else None
-        sending.unpause()
-        sending.becomes(pending=1, submitted=1)
-        server.answer = lambda _body: down
-        sending.passes_until(lambda: sending.row("a.jpg")["attempts"] >= GIVE_UP_ATTEMPTS + 20, step=300.0)
-        sending.drop("c.jpg")
-        server.answer = lambda body: down if _reference(body) == "a.jpg" else None
-        sending.passes_until(lambda: sending.row("c.jpg")["state"] == "submitted", step=300.0)
-        tries = sending.row("a.jpg")["attempts"]
-        sending.passes_until(lambda: sending.row("a.jpg")["attempts"] >= tries + 2, step=300.0)
-        sending.becomes(pending=1, submitted=2)  # one more failure after the outage is no reason either
-        server.answer = lambda _body: None
-        sending.passes_until(lambda: sending.states() == {"submitted": 3}, step=300.0)
+    paused.drop("a.jpg")
+    paused.drop("b.jpg")
+    down = refusal(500, "x")
+    server.answer = lambda body: down if _reference(body) == "a.jpg" else None
+    paused.unpause()
+    paused.becomes(pending=1, submitted=1)
+    server.answer = lambda _body: down
+    paused.passes_until(lambda: paused.row("a.jpg")["attempts"] >= GIVE_UP_ATTEMPTS + 20, step=300.0)
+    paused.drop("c.jpg")
+    server.answer = lambda body: down if _reference(body) == "a.jpg" else None
+    paused.passes_until(lambda: paused.row("c.jpg")["state"] == "submitted", step=300.0)
+    tries = paused.row("a.jpg")["attempts"]
+    paused.passes_until(lambda: paused.row("a.jpg")["attempts"] >= tries + 2, step=300.0)
+    paused.becomes(pending=1, submitted=2)  # one more failure after the outage is no reason either
+    server.answer = lambda _body: None
+    paused.passes_until(lambda: paused.states() == {"submitted": 3}, step=300.0)
 
 
 # The key
