@@ -6,34 +6,50 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-PURE = frozenset(
+import agent
+
+PACKAGE = Path(agent.__file__).parent
+
+# Every module of these is pure, also those that are yet to come.
+FOLDERS = ("core", "model")
+
+# Pure where they stand, beside others that are not.
+SINGLE = frozenset(
     {
         "agent",
-        "agent.agenda",
-        "agent.answers",
-        "agent.config",
-        "agent.error_table",
         "agent.errors",
-        "agent.filters",
-        "agent.folder_settings",
-        "agent.model",
-        "agent.once",
-        "agent.payload",
-        "agent.plan",
-        "agent.publishers",
-        "agent.publishers.keys",
-        "agent.publishers.store_errors",
-        "agent.quiet",
-        "agent.reference",
-        "agent.sequence",
-        "agent.settle",
-        "agent.spend",
-        "agent.states",
-        "agent.values",
-        "agent.variables",
+        "agent.publishing",
+        "agent.publishing.object_errors",
+        "agent.publishing.object_keys",
+        "agent.settings",
+        "agent.settings.parsers",
+        "agent.settings.settings",
+        "agent.settings.variables",
+        "agent.targets",
+        "agent.targets.playment",
+        "agent.targets.playment.answers",
+        "agent.targets.playment.body",
+        "agent.targets.playment.error_table",
     }
 )
 
+
+def module_of(file: Path) -> str:
+    """Return the module that a file of ours holds."""
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def file_of(module: str) -> Path:
+    """Return the file of one of our modules, of a package its `__init__.py`."""
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+PURE = SINGLE | {module_of(file) for folder in FOLDERS for file in (PACKAGE / folder).rglob("*.py")}
+
 if __name__ == "__main__":
-    sys.stdout.write(",".join(sorted(f"{module.replace('.', '/')}.py" for module in PURE if module != "agent")))
+    files = (file_of(module).relative_to(PACKAGE.parent) for module in PURE if module != "agent")
+    sys.stdout.write(",".join(sorted(map(str, files))))

@@ -12,27 +12,27 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from agent import sequence
-from agent.batches import Batches
-from agent.filters import Filters
-from agent.folder_settings import NO_FOLDERS
-from agent.gate import Gate
+from agent.core import frame_order as sequence
+from agent.core.folder_rules import NO_FOLDERS
+from agent.core.names import Filters
+from agent.core.plan import Rules
+from agent.core.spend_guard import Limits
+from agent.folder.scanner import Scanner
+from agent.host.workers import Pools
 from agent.ledger import jobs, units
-from agent.ledger.backlog import Terms
+from agent.ledger.due import Terms
 from agent.ledger.store import Ledger, connect
-from agent.ledger.thread import LedgerThread
 from agent.ledger.units import Sight
+from agent.ledger.writer import LedgerThread
 from agent.model import Edition, Frame, Kind, Stamp, Unit, basename, join
-from agent.plan import Rules
-from agent.playment import Playment
-from agent.publishers.base_url import BaseUrl
-from agent.rig import Rig
+from agent.publishing.base_url import BaseUrl
 from agent.sandbox.server import Answer
-from agent.scanner import Scanner
-from agent.spend import Limits
-from agent.submitter import Submitter
-from agent.wiring import LedgerBatches
-from agent.workers import Pools
+from agent.sending.context import Rig
+from agent.sending.submitter import Submitter
+from agent.settings.parts import LedgerBatches
+from agent.targets.gate import Gate
+from agent.targets.playment.batches import Batches
+from agent.targets.playment.client import Playment
 from tests.support import KEY, eventually, query
 from tests.support import Playment as Sandbox
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from agent.publishers import Namer
+    from agent.publishing import Namer
     from agent.sandbox.server import Request
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from PIL import Image
 
-from agent import environment
 from agent.sandbox import Sandbox
-from agent.service import Service
+from agent.service.loop import Service
+from agent.settings import load as environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agent.config import Settings
     from agent.sandbox.server import Answer, Request
+    from agent.settings.settings import Settings
 
 T = TypeVar("T")
 KEY = "sandbox-key"

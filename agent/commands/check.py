@@ -13,20 +13,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent import logs
-from agent.checks import Level, fail, ok
-from agent.checks.folder import check_folder, check_folder_settings, check_noticing, survey
-from agent.checks.ledger import check_ledger
-from agent.checks.remote import check_playment, check_publishing
 from agent.commands import shell
 from agent.commands.look import as_json, print_json
 from agent.errors import SettingsError
-from agent.wiring import filters_of
+from agent.host import logs
+from agent.reporting.checks import Level, fail, ok
+from agent.reporting.checks.folder import check_folder, check_folder_settings, check_noticing, survey
+from agent.reporting.checks.ledger import check_ledger
+from agent.reporting.checks.remote import check_playment, check_publishing
+from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.checks import Check
+    from agent.reporting.checks import Check
 
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 

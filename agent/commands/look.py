@@ -16,11 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent import explanation, forecast, logs, queries
 from agent.commands import shell
+from agent.core.states import ATTENTION, State
+from agent.host import logs
+from agent.ledger import reports as queries
 from agent.ledger import spend
-from agent.states import ATTENTION, State
-from agent.wiring import utc_now
+from agent.reporting import explain as explanation
+from agent.reporting import preview as forecast
+from agent.settings.parts import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import track
 
-from agent import host
 from agent.commands import shell
+from agent.core.states import State
 from agent.errors import LedgerUnavailable
-from agent.explanation import relative
-from agent.forecast import units_now
-from agent.ledger import folder_stops, orders
+from agent.host import mounts as host
+from agent.ledger import holds as folder_stops
+from agent.ledger import orders
 from agent.ledger.store import Ledger
-from agent.states import State
-from agent.wiring import utc_now, world_of
+from agent.reporting.explain import relative
+from agent.reporting.preview import units_now
+from agent.settings.parts import utc_now, world_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

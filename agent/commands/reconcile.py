@@ -10,8 +10,8 @@ import click
 from agent.commands import shell
 from agent.commands.look import as_json, print_json, show_table
 from agent.commands.order import open_ledger
-from agent.reconciliation import reconcile as differences
-from agent.wiring import playment_of, world_of
+from agent.reporting.reconcile import reconcile as differences
+from agent.settings.parts import playment_of, world_of
 
 
 @click.command()

@@ -10,13 +10,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from agent.collector import results_of
 from agent.commands import shell
 from agent.commands.order import open_ledger
 from agent.errors import SettingsError
-from agent.gate import Gate
-from agent.ledger.thread import LedgerThread
-from agent.wiring import world_of
+from agent.ledger.writer import LedgerThread
+from agent.results.poller import results_of
+from agent.settings.parts import world_of
+from agent.targets.gate import Gate
 
 
 @click.command()

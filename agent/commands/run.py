@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent.commands import shell
-from agent.service import Service, obey_signals
-from agent.states import State
+from agent.core.states import State
+from agent.service.loop import Service, obey_signals
 
 if TYPE_CHECKING:
-    from agent.queries import Standing
+    from agent.ledger.reports import Standing
 
 CYCLES_AFTER = 50_000
 """New objects after which Python looks for cycles among them, in place of 700. A sequence of 1,000 frames makes a

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from agent import environment, logs
 from agent.errors import AgentError
+from agent.host import logs
 from agent.ledger.store import unusable
+from agent.settings import load as environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.config import Settings
+    from agent.settings.settings import Settings
 
 F = TypeVar("F", bound="Callable[..., Any]")
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from agent.errors import FileChanged, FolderUnavailable
 
 if TYPE_CHECKING:
-    from agent.scanner import Scanner
+    from agent.folder.scanner import Scanner
 
 
 class FileServer(ThreadingTCPServer):

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.commands.look import STYLES
-from agent.logs import printable
-from agent.states import State
+from agent.core.states import State
+from agent.host.logs import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlite_utils import Database
 
-from agent import environment
+from agent.core.names import Filters
+from agent.core.states import WAITING
 from agent.demo import store
 from agent.demo.files import FileServer
 from agent.errors import AgentError, LedgerUnavailable
-from agent.filters import Filters
+from agent.folder.scanner import Scanner
+from agent.host.logs import TextFormatter
 from agent.ledger.store import connect
-from agent.logs import TextFormatter
 from agent.sandbox import Sandbox
-from agent.scanner import Scanner
-from agent.service import Service
-from agent.states import WAITING
+from agent.service.loop import Service
+from agent.settings import load as environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from agent.config import Settings
     from agent.demo.script import Drop
     from agent.sandbox.state import SandboxJob
+    from agent.settings.settings import Settings
 
 START_SECONDS = 8.0
 PLAY_SECONDS = 20.0

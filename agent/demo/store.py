@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 import requests
 
 from agent.errors import AgentError
-from agent.sessions import Session
+from agent.http.sessions import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

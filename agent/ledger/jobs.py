@@ -10,19 +10,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from agent.core.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
 from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
-from agent.outage import CODES
-from agent.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
+from agent.sending.outage import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.core.spend_guard import Limits
     from agent.errors import RemoteError
     from agent.ledger.store import Ledger
     from agent.model import Job
-    from agent.spend import Limits
 
 
 def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from agent.core.states import LOOKUP_PATIENCE, State
 from agent.ledger.store import iso
 from agent.model import Kind
-from agent.states import LOOKUP_PATIENCE, State
 
 if TYPE_CHECKING:
     import sqlite3

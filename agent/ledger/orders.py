@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.ledger import folder_stops, spend
-from agent.ledger.kin import known
+from agent.core.states import MOVES, SENT, State
+from agent.ledger import holds as folder_stops
+from agent.ledger import spend
+from agent.ledger.related import known
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
-from agent.states import MOVES, SENT, State
 
 if TYPE_CHECKING:
     from agent.ledger.store import Ledger

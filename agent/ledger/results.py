@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from agent.core.states import State
 from agent.ledger.store import iso
-from agent.states import State
 
 if TYPE_CHECKING:
     import sqlite3

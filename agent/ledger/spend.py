@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from agent.core.spend_guard import Answer, Limits, Spent, ask, day_of, is_used_up, next_day
+from agent.core.states import State
 from agent.ledger.store import iso
-from agent.spend import Answer, Limits, Spent, ask, day_of, is_used_up, next_day
-from agent.states import State
 
 if TYPE_CHECKING:
     import sqlite3

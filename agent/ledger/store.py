@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import sqlite_utils
 
+from agent.core.states import State, check
 from agent.errors import LedgerRefused, LedgerUnavailable
-from agent.ledger.recent import Recent
-from agent.migrations import migrate, version_of
-from agent.states import State, check
+from agent.ledger.migrations import migrate, version_of
+from agent.ledger.recent_frames import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
-from agent.ledger.kin import known, of_other_kind, rows_where, twins
-from agent.ledger.recent import MOST_FRAMES
+from agent.core.plan import best_twin, decide, fingerprint_of_frames
+from agent.core.states import UNSENT, State
+from agent.ledger.recent_frames import MOST_FRAMES
+from agent.ledger.related import known, of_other_kind, rows_where, twins
 from agent.ledger.store import iso
 from agent.model import (
     Action,
@@ -29,16 +31,14 @@ from agent.model import (
     parent,
     shown,
 )
-from agent.plan import best_twin, decide, fingerprint_of_frames
-from agent.states import UNSENT, State
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
+    from agent.core.plan import Rules
     from agent.ledger.store import Ledger
-    from agent.plan import Rules
-    from agent.publishers import Namer
+    from agent.publishing import Namer
 
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""

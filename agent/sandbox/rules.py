@@ -1,4 +1,4 @@
-"""What Playment refuses in a request's body, with the documented codes. Pure.
+"""What Playment refuses in a request's body, with the documented codes.
 
 Source: the vendor's reference pages (`playment.readme.io`, TELUS GT Studio). They say nothing of the order of the
 checks: here a missing part is told before a wrong one.

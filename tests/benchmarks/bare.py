@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from agent.model import Edition, Frame, Job, Kind, Stamp
-from agent.payload import body
+from agent.targets.playment.body import body
 from tests.support import KEY
 
 if TYPE_CHECKING:

@@ -19,15 +19,16 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from agent.ledger import backlog, jobs, units
-from agent.ledger.backlog import Terms
+from agent.core.plan import Rules
+from agent.core.spend_guard import Limits
+from agent.ledger import due as backlog
+from agent.ledger import jobs, units
+from agent.ledger.due import Terms
 from agent.ledger.store import Ledger
-from agent.ledger.thread import LedgerThread
 from agent.ledger.units import Sight, with_sources
+from agent.ledger.writer import LedgerThread
 from agent.model import Edition, Frame, Job, Kind, Stamp, Unit, basename
-from agent.plan import Rules
-from agent.spend import Limits
-from agent.wiring import utc_now
+from agent.settings.parts import utc_now
 from tests.benchmarks.measure import Bench, Figure, Row
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ import obstore
 from obstore.store import S3Store
 
 from agent.demo.store import ACCESS_KEY, BUCKET, PACKAGE, SECRET_KEY, Store, program
-from agent.workers import Workers
+from agent.host.workers import Workers
 from tests.benchmarks import trees
 from tests.benchmarks.measure import TIMES, Bench, Figure, Missing, Row, take_turns
 from tests.integration.s3 import frame, publisher
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.model import Frame
-    from agent.publishers.object_store import ObjectStore
+    from agent.publishing.object_store import ObjectStore
 
 WORKERS = 8
 PIXELS = (640, 482)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.__main__ import main
 from agent.ledger.store import Ledger
-from agent.playment import Playment
+from agent.targets.playment.client import Playment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image as Pillow
 
-from agent import logs
+from agent.host import logs
 from tests.support import Agent, Playment, environ, image, rows, run, settings, write
 
 if TYPE_CHECKING:

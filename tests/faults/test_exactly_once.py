@@ -26,29 +26,30 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from agent.batches import Batches
+from agent.core.folder_rules import NO_FOLDERS
+from agent.core.plan import fingerprint, is_at_rest
+from agent.core.settling import UnitKey
+from agent.core.states import WAITING
 from agent.errors import TryLater
-from agent.folder_settings import NO_FOLDERS
-from agent.gate import Gate
-from agent.intake import left_behind
-from agent.ledger import jobs, looks, orders, units
+from agent.host.workers import Pools
+from agent.http.transport import Reply
+from agent.ledger import jobs, orders, units
+from agent.ledger import seen as looks
 from agent.ledger.store import Ledger, connect
-from agent.ledger.thread import LedgerThread, Piece
 from agent.ledger.units import Sight
+from agent.ledger.writer import LedgerThread, Piece
 from agent.model import Edition, Entry, Kind, Unit, parent
-from agent.plan import fingerprint, is_at_rest
-from agent.playment import Playment
-from agent.publishers import namer
-from agent.publishers.base_url import BaseUrl
-from agent.rig import Rig
+from agent.noticing.intake import left_behind
+from agent.publishing import namer
+from agent.publishing.base_url import BaseUrl
 from agent.sandbox import Sandbox
 from agent.sandbox.server import Request
-from agent.settle import UnitKey
-from agent.states import WAITING
-from agent.submitter import Submitter
-from agent.transport import Reply
-from agent.wiring import LedgerBatches
-from agent.workers import Pools
+from agent.sending.context import Rig
+from agent.sending.submitter import Submitter
+from agent.settings.parts import LedgerBatches
+from agent.targets.gate import Gate
+from agent.targets.playment.batches import Batches
+from agent.targets.playment.client import Playment
 from tests.sending import NO_LIMITS, RULES, TERMS, Clock, image_unit, scanner_of, sequence_unit
 from tests.soak import LONG
 from tests.support import KEY

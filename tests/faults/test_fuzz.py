@@ -15,13 +15,14 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent import environment, imagecheck
 from agent.commands import cli
-from agent.config import Settings
 from agent.errors import FileChanged, RemoteError, SettingsError
 from agent.model import Edition, Stamp, shown
-from agent.playment import Playment
-from agent.variables import VARIABLES
+from agent.reading import check as imagecheck
+from agent.settings import load as environment
+from agent.settings.settings import Settings
+from agent.settings.variables import VARIABLES
+from agent.targets.playment.client import Playment
 from tests.fakes import Scripted, http
 from tests.soak import LONG
 from tests.support import Agent, environ, image, query, write

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import host
+from agent.host import mounts as host
 from tests.faults.watching import NAMESPACE, Watching, namespaces, picture
 from tests.support import write
 

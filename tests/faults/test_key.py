@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.service import Service
+from agent.service.loop import Service
 from tests.fakes import Scripted, http
 from tests.support import Agent, Playment, command, environ, eventually, image, process, rows, run, settings, write
 

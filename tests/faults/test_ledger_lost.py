@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from agent.ledger.backlog import Terms
+from agent.core.plan import Rules
+from agent.ledger.due import Terms
 from agent.model import Edition
-from agent.plan import Rules
 from tests.sending import START, Clock, Sending, Server, refusal
 from tests.soak import LONG
 from tests.support import KEY, query

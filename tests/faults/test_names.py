@@ -11,7 +11,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent import logs
+from agent.host import logs
 from agent.model import shown
 from tests.integration.nginx import serving
 from tests.support import Agent, Playment, command, environ, eventually, image, query, settings, write

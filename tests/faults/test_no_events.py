@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import host
+from agent.host import mounts as host
 from tests.faults.watching import Watching, picture
 from tests.support import eventually, write
 

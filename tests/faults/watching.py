@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.ledger.store import Ledger
-from agent.wiring import utc_now
+from agent.settings.parts import utc_now
 from tests.support import environ, eventually, image, query
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.store import S3Store
 
+from agent.core.names import Filters
 from agent.demo.store import ACCESS_KEY, BUCKET, SECRET_KEY
-from agent.filters import Filters
+from agent.folder.scanner import Scanner
 from agent.model import Frame, basename
-from agent.publishers.credentials import Credentials, find
-from agent.publishers.object_store import ObjectStore
-from agent.scanner import Scanner
+from agent.publishing.object_store import ObjectStore
+from agent.publishing.s3_credentials import Credentials, find
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.ledger import arrivals, units
+from agent.core.plan import Rules
+from agent.core.states import State
+from agent.ledger import bulk as arrivals
+from agent.ledger import units
 from agent.ledger.store import Ledger
 from agent.ledger.units import Sight
 from agent.model import Frame, Kind, Stamp, Unit, basename
-from agent.plan import Rules
-from agent.states import State
 from tests.sending import RULES, Clock, settle
 
 if TYPE_CHECKING:

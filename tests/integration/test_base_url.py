@@ -16,16 +16,16 @@ import pytest
 
 from agent.errors import Refused, TryLater
 from agent.model import Frame, Stamp
-from agent.publishers import namer
-from agent.publishers.base_url import URL_CHARACTERS, BaseUrl
-from agent.publishers.probe import Probe, sample
+from agent.publishing import namer
+from agent.publishing.base_url import URL_CHARACTERS, BaseUrl
+from agent.publishing.probe import Probe, sample
 from tests.integration.nginx import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.publishers import Publisher
+    from agent.publishing import Publisher
 
 NFC, NFD = "caf\u00e9.jpg", "cafe\u0301.jpg"
 
@@ -335,7 +335,7 @@ def test_a_status_is_told_with_what_to_look_at(probe: Probe, status: int, advice
 
 
 def test_a_body_without_a_length_must_end_in_time(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.publishers.probe.READ_SECONDS", 0.5)
+    monkeypatch.setattr("agent.publishing.probe.READ_SECONDS", 0.5)
     gone = threading.Event()
 
     def trickle(listener: socket.socket) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.batches import Batches
 from agent.errors import AccessRefused, TryLater
 from agent.model import Edition
-from agent.playment import Playment
 from agent.sandbox import Sandbox
+from agent.targets.playment.batches import Batches
+from agent.targets.playment.client import Playment
 from tests.fakes import Scripted, failure, sends, success
 
 if TYPE_CHECKING:

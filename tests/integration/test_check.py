@@ -15,28 +15,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from agent import environment, host
-from agent.checks import Level
-from agent.checks.folder import Survey, check_folder, check_noticing, survey
-from agent.checks.ledger import check_ledger
-from agent.checks.remote import check_playment, check_publishing
 from agent.commands import cli
+from agent.core.names import Filters
 from agent.demo.files import FileServer
 from agent.demo.pictures import picture
-from agent.filters import Filters
-from agent.host import InotifyLimits, inotify_limits
+from agent.folder.scanner import Scanner
+from agent.host import mounts as host
+from agent.host.mounts import InotifyLimits, inotify_limits
 from agent.ledger.store import Ledger
+from agent.reporting.checks import Level
+from agent.reporting.checks.folder import Survey, check_folder, check_noticing, survey
+from agent.reporting.checks.ledger import check_ledger
+from agent.reporting.checks.remote import check_playment, check_publishing
 from agent.sandbox import Sandbox
-from agent.scanner import Scanner
-from agent.wiring import filters_of, utc_now, world_of
+from agent.settings import load as environment
+from agent.settings.parts import filters_of, utc_now, world_of
 from tests.fakes import Scripted, failure, sends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.checks import Check
-    from agent.config import Settings
+    from agent.reporting.checks import Check
+    from agent.settings.settings import Settings
 
 KEY = "a-very-secret-key"
 

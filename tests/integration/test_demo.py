@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from agent.core.names import Filters
 from agent.demo.files import FileServer
 from agent.demo.proof import receipts
 from agent.demo.script import Drop, Expected, script
 from agent.demo.stage import Stage
-from agent.filters import Filters
+from agent.folder.scanner import Scanner
 from agent.model import Edition, Kind
 from agent.sandbox.state import SandboxJob
-from agent.scanner import Scanner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

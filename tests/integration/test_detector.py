@@ -13,31 +13,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.agenda import LULL
-from agent.detector import LISTING_SECONDS, Detector
-from agent.examiners import CHUNK_FILES
-from agent.files import Files
-from agent.filters import Filters
-from agent.intake import PREPARE_SECONDS, Intake
+from agent.core.listing_queue import LULL
+from agent.core.names import Filters
+from agent.core.plan import Rules
+from agent.core.quiet_times import Quiet
+from agent.core.settling import UnitKey
+from agent.folder.inotify import Noticed
+from agent.folder.scanner import Scanner
 from agent.ledger import orders
 from agent.ledger.store import Ledger, connect
-from agent.ledger.thread import LedgerThread
+from agent.ledger.writer import LedgerThread
 from agent.model import Kind, basename, parent
-from agent.plan import Rules
-from agent.quiet import Quiet
-from agent.reader import Reader
-from agent.scanner import Scanner
-from agent.settle import UnitKey
-from agent.watcher import Noticed
-from agent.wiring import utc_now
+from agent.noticing.detector import LISTING_SECONDS, Detector
+from agent.noticing.intake import PREPARE_SECONDS, Intake
+from agent.reading.examiner import Files
+from agent.reading.processes.pool import CHUNK_FILES
+from agent.reading.reader import Reader
+from agent.settings.parts import utc_now
 from tests.support import await_tick, frames, image, rows, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from agent.inbox import Finished
-    from agent.workers import Pool
+    from agent.host.workers import Pool
+    from agent.noticing.messages import Finished
 
 
 class AtOnce:
@@ -276,7 +276,7 @@ def test_a_fresh_sequence_is_not_listed_again_while_it_is_read(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found here: a listing of 100,000 frames beside the frames themselves took 30 MiB more."""
-    monkeypatch.setattr("agent.lister.CLEAN_AGE", 60.0)  # by the real clock: fresh until this test is over
+    monkeypatch.setattr("agent.noticing.lister.CLEAN_AGE", 60.0)  # by the real clock: fresh until this test is over
     pool = Later()
     after = Bench(tmp_path, bench.ledger, pool=pool)
     with contextlib.closing(after.reads):

@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from agent.download import Download, is_public
 from agent.errors import Refused, TryLater
+from agent.results.download import Download, is_public
 from tests.fakes import Scripted, http, sends
 from tests.support import eventually
 
@@ -126,9 +126,9 @@ def test_the_connection_is_made_to_the_address_that_was_checked(monkeypatch: pyt
             asked.append(host)
             return [(2, 1, 6, "", ("127.0.0.1", port))]
 
-        monkeypatch.setattr("agent.download.socket.getaddrinfo", resolve)
-        monkeypatch.setattr("agent.download.is_public", lambda _address: True)
-        monkeypatch.setattr("agent.download.CONNECT_SECONDS", 1.0)  # the server never begins with TLS
+        monkeypatch.setattr("agent.results.download.socket.getaddrinfo", resolve)
+        monkeypatch.setattr("agent.results.download.is_public", lambda _address: True)
+        monkeypatch.setattr("agent.results.download.CONNECT_SECONDS", 1.0)  # the server never begins with TLS
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.delenv(name, raising=False)
         with pytest.raises(TryLater):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent import environment, variables
 from agent.errors import SettingsError
+from agent.settings import load as environment
+from agent.settings import variables
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import workers
-from agent.aide import NOT_DECODED
-from agent.aides import ENDED, Aide, Onlooker
+from agent.core.names import Filters
+from agent.core.plan import fingerprint_of, fingerprint_of_frames
 from agent.errors import FileChanged, FolderUnavailable
-from agent.examiners import CHUNK_FILES, Examiners
-from agent.files import Files
-from agent.filters import Filters
-from agent.freshness import first_changed
+from agent.folder.scanner import Scanner
+from agent.host import workers
+from agent.host.workers import Workers
 from agent.model import Edition, Job, Kind
-from agent.plan import fingerprint_of, fingerprint_of_frames
-from agent.reading import reading
-from agent.scanner import Scanner
-from agent.workers import Workers
+from agent.reading.examiner import Files
+from agent.reading.processes.child import NOT_DECODED
+from agent.reading.processes.pool import CHUNK_FILES, Examiners
+from agent.reading.processes.process import ENDED, Aide, Onlooker
+from agent.reading.start import reading
+from agent.sending.unchanged import first_changed
 from tests.sending import Sending, sequence_unit
 from tests.support import Playment, bytes_read, children, environ, eventually, image, process, query, write
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from io import BufferedWriter
 
     from agent.model import File, Image
-    from agent.reading import Reading
+    from agent.reading.start import Reading
     from tests.sending import Clock, Server
 
 MANY = 5 * CHUNK_FILES + 7
@@ -360,7 +360,7 @@ def _no_memory(_file: object) -> None:
 
 def test_a_stop_does_not_wait_for_one_that_hangs(scanner: Scanner, monkeypatch: pytest.MonkeyPatch) -> None:
     # A reader that is late on a busy machine is waited for: who is left behind fails another test by its open pipes.
-    monkeypatch.setattr("agent.reading.STOP_SECONDS", 20.0)
+    monkeypatch.setattr("agent.reading.start.STOP_SECONDS", 20.0)
     wanted = fill(scanner, "cam")
     stop = Stop()
     raised: list[BaseException] = []
@@ -447,7 +447,7 @@ def test_it_has_no_key_and_imports_nothing_from_where_the_agent_stands(
 
 
 def test_another_version_says_so() -> None:
-    command = [sys.executable, "-m", "agent.aide", "0123456789abcdef"]
+    command = [sys.executable, "-m", "agent.reading.processes.child", "0123456789abcdef"]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "is not the one that is installed now: restart it" in ended.stderr

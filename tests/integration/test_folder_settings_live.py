@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.folder_rules import NOTHING
+from agent.core.names import Filters
 from agent.errors import FolderUnavailable
-from agent.filters import Filters
-from agent.folder_settings import NOTHING
-from agent.folders import FolderFiles
+from agent.folder.scanner import Scanner
+from agent.folder.settings_files import FolderFiles
 from agent.model import Edition, Kind
-from agent.scanner import Scanner
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, query, settings, write
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import host
 from agent.errors import AlreadyRunning, FolderUnavailable, LedgerUnavailable
-from agent.host import FilesystemKind, Notifier
+from agent.host import mounts as host
+from agent.host.mounts import FilesystemKind, Notifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,8 +19,8 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFilter
 
 from agent.errors import FileChanged
-from agent.imagecheck import examine
 from agent.model import Stamp
+from agent.reading.check import examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import migrations
+from agent.core.plan import fingerprint_of_frames
+from agent.core.states import State
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import backlog, kin, lookups, units
-from agent.ledger.recent import MOST_FRAMES, Recent
+from agent.ledger import due as backlog
+from agent.ledger import lookups, migrations, units
+from agent.ledger import related as kin
+from agent.ledger.recent_frames import MOST_FRAMES, Recent
 from agent.ledger.store import Ledger, connect
-from agent.ledger.thread import LedgerThread
 from agent.ledger.units import FRAMES_TOGETHER, Sight, notice
+from agent.ledger.writer import LedgerThread
 from agent.model import Frame, Kind, Move, Stamp, Unit
-from agent.plan import fingerprint_of_frames
-from agent.states import State
 from tests.sending import TERMS, Clock, settle
 
 if TYPE_CHECKING:

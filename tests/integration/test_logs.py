@@ -8,7 +8,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from agent.logs import LineHandler, TextFormatter
+from agent.host.logs import LineHandler, TextFormatter
 
 if TYPE_CHECKING:
     from pathlib import Path

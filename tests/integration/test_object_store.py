@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from agent.checks import Level
-from agent.checks.remote import check_publishing
 from agent.demo.store import ACCESS_KEY, SECRET_KEY, Store
 from agent.errors import FileChanged, Refused, SettingsError, StoreRefused, TryLater
-from agent.publishers.credentials import find
-from agent.publishers.object_store import CHUNK_BYTES
-from agent.publishers.probe import Probe
+from agent.publishing.object_store import CHUNK_BYTES
+from agent.publishing.probe import Probe
+from agent.publishing.s3_credentials import find
+from agent.reporting.checks import Level
+from agent.reporting.checks.remote import check_publishing
 from tests.integration.s3 import AWS, frame, keys, publisher, settings_for
 from tests.integration.test_base_url import ODD_FOLDERS, ODD_NAMES
 from tests.relay import Relay
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.checks import Check
+    from agent.reporting.checks import Check
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -288,7 +288,7 @@ def everything(given: object, table: str) -> list[dict[str, object]]:
 def test_a_refused_key_blocks_loudly_and_recovers_without_a_restart(
     store: Store, tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.access.BLOCKED_PROBE", 0.2)
+    monkeypatch.setattr("agent.sending.access.BLOCKED_PROBE", 0.2)
     profile(tmp_path, "wrong")
     with Playment() as playment:
         given = settings_for(store.url, prefix, AWS_PROFILE="cameras", HOME=str(tmp_path))

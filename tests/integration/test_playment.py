@@ -20,19 +20,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from agent.errors import (
-    AccessRefused,
-    BatchExists,
-    DuplicateReference,
-    Refused,
-    RemoteError,
-    SettingsError,
-    TryLater,
-)
+from agent.errors import AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, SettingsError, TryLater
+from agent.http.transport import retry_after_seconds
 from agent.model import Edition
-from agent.playment import Playment
 from agent.sandbox import Faults, Sandbox
-from agent.transport import retry_after_seconds
+from agent.targets.playment.client import Playment
 from tests.fakes import Scripted, failure, http, sends, success
 
 if TYPE_CHECKING:
@@ -465,7 +457,7 @@ def test_a_large_answer_needs_little_memory(connect: Connect, answer: Callable[[
 
 
 def test_what_is_no_body_is_bounded_too(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.sessions.Answer.most_bytes", 2**16)
+    monkeypatch.setattr("agent.http.sessions.Answer.most_bytes", 2**16)
     with Scripted(sends(b"HTTP/1.1 100 Continue\r\n\r\n" * 4000)) as server:
         error = caught(lambda: connect(server.url).create_job(V0_BODY))
     assert isinstance(error, TryLater)

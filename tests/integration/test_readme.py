@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.commands import cli
-from agent.migrations import migrate
-from agent.states import State
-from agent.variables import VARIABLES
+from agent.core.states import State
+from agent.ledger.migrations import migrate
+from agent.settings.variables import VARIABLES
 from tests.integration.nginx import SNIPPET
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

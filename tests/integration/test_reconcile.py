@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.ledger.store import Ledger
-from agent.wiring import utc_now
+from agent.settings.parts import utc_now
 from tests.support import Playment, command, environ, frames, image, query, write
 
 if TYPE_CHECKING:

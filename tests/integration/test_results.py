@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.collector import results_of
 from agent.errors import AlreadyRunning, TryLater
-from agent.gate import Gate
 from agent.ledger.store import Ledger
-from agent.ledger.thread import LedgerThread
-from agent.resultfiles import ResultFiles
+from agent.ledger.writer import LedgerThread
+from agent.results.files import ResultFiles
+from agent.results.poller import results_of
 from agent.sandbox.server import Answer
-from agent.wiring import utc_now
+from agent.settings.parts import utc_now
+from agent.targets.gate import Gate
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, process, query, settings, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.results import Results, Round
+    from agent.results.fetcher import Results, Round
     from agent.sandbox.server import Request
     from agent.sandbox.state import SandboxJob
 
@@ -332,7 +332,7 @@ def test_retry_after_is_obeyed(tmp_path: Path, sent: dict[str, str], playment: A
 def test_a_playment_that_is_down_ends_the_round_and_costs_no_job_anything(
     tmp_path: Path, sent: dict[str, str], playment: Annotating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.results.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("agent.results.fetcher.RETRY_SECONDS", 0.01)
     for path in ("a.jpg", "stills/ü 1.jpg", "cam/drive"):
         annotate(playment, path)
     playment.limited = 10**6

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.core.names import Filters
 from agent.errors import FileChanged, FolderUnavailable
-from agent.filters import Filters
+from agent.folder.scanner import Scanner
 from agent.model import Stamp
-from agent.scanner import Scanner
 from tests.support import await_tick, write
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.service import Service
+from agent.service.loop import Service
 from tests.support import (
     Agent,
     Playment,
@@ -213,7 +213,8 @@ def test_status_and_attention_answer_right_under_load(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["events", "poll"])
 def test_the_watch_folder_goes_and_comes_back(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.lookout.SWEEP_SHARE", 5)  # one sweep that takes long here does not put off the next
+    # One sweep that takes long here does not put off the next.
+    monkeypatch.setattr("agent.noticing.rounds.SWEEP_SHARE", 5)
     with Playment() as playment:
         chosen = settings(tmp_path, playment.url, WATCH_MODE=mode, WATCH_POLL_SECONDS="1", SEQUENCE_SETTLE_SECONDS="4")
         away = tmp_path / "away"

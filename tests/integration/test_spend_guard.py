@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from agent.core.spend_guard import Limits
 from agent.ledger import orders, spend
 from agent.sandbox import Faults
-from agent.spend import Limits
 from tests.sending import Clock, Sending, Server
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, query, settings, write
 

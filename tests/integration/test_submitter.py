@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.ledger import backlog, jobs, units
-from agent.ledger.backlog import Terms
+from agent.core.states import GIVE_UP_ATTEMPTS
+from agent.ledger import due as backlog
+from agent.ledger import jobs, units
+from agent.ledger.due import Terms
 from agent.model import Edition, Kind
-from agent.publishers import namer
-from agent.publishers.base_url import BaseUrl
+from agent.publishing import namer
+from agent.publishing.base_url import BaseUrl
 from agent.sandbox import Faults
-from agent.states import GIVE_UP_ATTEMPTS
 from tests.sending import NO_LIMITS, TERMS, Clock, Sending, Server, refusal
 from tests.support import KEY, eventually, query
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.folder_settings import NAME
+from agent.core.folder_rules import NAME
+from agent.folder.inotify import MANY_NAMES, Lost, Noticed, Watcher
 from agent.model import join
-from agent.watcher import MANY_NAMES, Lost, Noticed, Watcher
 from tests.support import eventually, write
 
 if TYPE_CHECKING:

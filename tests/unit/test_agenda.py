@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.agenda import CREDIT, LULL, PATIENCE, SHARE, Agenda
+from agent.core.listing_queue import CREDIT, LULL, PATIENCE, SHARE, Agenda
 
 
 def test_a_folder_is_taken_once_however_often_it_is_wanted() -> None:

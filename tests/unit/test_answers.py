@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import answers
 from agent.errors import TryLater
 from agent.model import Edition
+from agent.targets.playment import answers
 
 JOB = "0b0dc8a4-53b5-4a0e-8b8e-0d6b8e5a6b11"
 OTHER = "9f6a3c1e-22aa-4c55-9c0a-30f0b9f5d002"

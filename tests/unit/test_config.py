@@ -12,10 +12,12 @@ from dotenv import dotenv_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import config, values, variables
-from agent.config import Secret, Settings
 from agent.errors import SettingsError
 from agent.model import Edition
+from agent.settings import parsers as values
+from agent.settings import settings as config
+from agent.settings import variables
+from agent.settings.settings import Secret, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

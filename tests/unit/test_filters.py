@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.filters import Filters, Name, temporary
+from agent.core.names import Filters, Name, temporary
 from agent.model import Kind
 
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff")

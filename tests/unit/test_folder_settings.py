@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.folder_settings import NOTHING, File, FolderRules, inherit, parse, places
+from agent.core.folder_rules import NOTHING, File, FolderRules, inherit, parse, places
 from agent.model import Edition, Kind
 
 FLOW = "5d1c2bd5-0e0f-4a4c-9a3a-6c5f4a0a8a11"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from agent.gate import Gate
+from agent.targets.gate import Gate
 
 
 class _Clock:

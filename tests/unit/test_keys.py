@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import Refused
-from agent.publishers.keys import KEY_BYTES, folder_of, key_of, place_of
+from agent.publishing.object_keys import KEY_BYTES, folder_of, key_of, place_of
 
 DIGEST = "0123456789abcdef" * 4
 NAMES = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=40)

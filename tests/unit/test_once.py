@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.once import PATIENCE, Moment, Once, exit_code
+from agent.core.run_once import PATIENCE, Moment, Once, exit_code
 
 DONE = Moment({"submitted": 3}, settling=0, growing=0, unlisted=0, busy=False, in_flight=0, shut=False, blocked=False)
 

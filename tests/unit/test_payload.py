@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.model import Edition, Frame, Job, Kind, Stamp
-from agent.payload import body
+from agent.targets.playment.body import body
 
 
 def _frame(position: int, name: str) -> Frame:

@@ -4,6 +4,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.plan import (
+    Known,
+    Rules,
+    best_twin,
+    decide,
+    describe_change,
+    fingerprint,
+    fingerprint_of_frames,
+    is_at_rest,
+)
+from agent.core.states import State
 from agent.model import (
     Entry,
     Frame,
@@ -19,8 +30,6 @@ from agent.model import (
     Wait,
     quick_fingerprint,
 )
-from agent.plan import Known, Rules, best_twin, decide, describe_change, fingerprint, fingerprint_of_frames, is_at_rest
-from agent.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

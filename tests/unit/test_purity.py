@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-import agent
-from tests.pure import PURE
+from tests.pure import PACKAGE, PURE, file_of, module_of
 
-PACKAGE = Path(agent.__file__).parent
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Whole modules in which nothing reads or changes the world.
 ALLOWED = frozenset(
@@ -71,7 +71,7 @@ def impurities(source: str) -> list[str]:
                     f"from {'.' * level}{module or ''} import {alias.name}"
                     for alias in names
                     if level
-                    or not (_pure(module or "") or alias.name in allowed or (module, f"agent.{alias.name}") in _OURS)
+                    or not (_pure(module or "") or alias.name in allowed or (module, f"{module}.{alias.name}") in _OURS)
                     or alias.name in FILE_READERS
                 ]
             case ast.Attribute(attr=name) if name in CLOCK_METHODS | FILE_READERS:
@@ -81,7 +81,7 @@ def impurities(source: str) -> list[str]:
     return found
 
 
-_OURS = frozenset(("agent", module) for module in PURE)
+_OURS = frozenset((module.rpartition(".")[0], module) for module in PURE)
 
 
 def _pure(module: str) -> bool:
@@ -98,11 +98,6 @@ def _carried_out(tree: ast.AST) -> list[ast.AST]:
     return nodes
 
 
-def _file(module: str) -> Path:
-    path = PACKAGE.joinpath(*module.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
 def _claims(path: Path) -> bool:
     first_paragraph = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n\n")[0]
     return first_paragraph.endswith("Pure.")
@@ -113,11 +108,11 @@ EXISTING = sorted(PURE)
 
 @pytest.mark.parametrize("module", EXISTING)
 def test_a_pure_module_names_nothing_impure(module: str) -> None:
-    assert impurities(_file(module).read_text(encoding="utf-8")) == []
+    assert impurities(file_of(module).read_text(encoding="utf-8")) == []
 
 
 def test_a_module_that_calls_itself_pure_is_checked() -> None:
-    assert {f"agent.{path.stem}" for path in PACKAGE.glob("*.py") if _claims(path)} <= PURE
+    assert {module_of(path) for path in PACKAGE.rglob("*.py") if _claims(path)} <= PURE
 
 
 @pytest.mark.parametrize("module", EXISTING)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import math
 
+from agent.core.quiet_times import FRESH_TEMPORARY, Quiet, freshest
 from agent.model import Entry, Listing, Stamp, Times
-from agent.quiet import FRESH_TEMPORARY, Quiet, freshest
 
 WALL = 2_000_000_000.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.ledger import recent
-from agent.ledger.recent import Recent
+from agent.ledger import recent_frames as recent
+from agent.ledger.recent_frames import Recent
 from agent.model import Frame, Stamp
 
 

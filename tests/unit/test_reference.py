@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.reference import FIELDS, reference_id
+from agent.core.reference_id import FIELDS, reference_id
 
 DIGEST = "0123456789abcdef" * 4
 

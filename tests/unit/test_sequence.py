@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from natsort import natsort_keygen
 
-from agent.sequence import arrange, digest, sizes_warning
+from agent.core.frame_order import arrange, digest, sizes_warning
 
 if TYPE_CHECKING:
     import random

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.spend import Answer, Limits, Spent, ask, day_of, is_used_up, next_day
+from agent.core.spend_guard import Answer, Limits, Spent, ask, day_of, is_used_up, next_day
 
 
 @pytest.mark.parametrize(

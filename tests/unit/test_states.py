@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.errors import AccessRefused, DuplicateReference, IllegalMove, Refused, RemoteError, TryLater
-from agent.states import (
+from agent.core.states import (
     ATTENTION,
     GIVE_UP_ATTEMPTS,
     LONGEST_BACKOFF,
@@ -19,6 +18,7 @@ from agent.states import (
     check,
     verdict,
 )
+from agent.errors import AccessRefused, DuplicateReference, IllegalMove, Refused, RemoteError, TryLater
 
 DAY = 24 * 3600.0
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import Refused, RemoteError, StoreRefused, TryLater
-from agent.publishers.store_errors import classify, no_credentials
+from agent.publishing.object_errors import classify, no_credentials
 
 TEXT = """Generic S3 error: Error performing PUT https://s3.example/b/a/x.jpg?X-Amz-Signature=sss in 3.2ms - \
 Server returned non-2xx status code: {status} Whatever: <?xml version="1.0" encoding="UTF-8"?>

@@ -1,0 +1,203 @@
+"""What the `.playment.toml` files of a folder and of those above it say about the units in it. Pure.
+
+Each key is inherited downwards: the nearest file that sets it wins. A file that is bad says nothing at all, and holds
+what is in its folder and below: nobody knows what it was to say.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agent.model import Edition, Kind, parent
+from agent.settings import parsers as values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+NAME = ".playment.toml"
+MOST_BYTES = 65_536
+MOST_FRAMES = 10_000_000
+_KINDS = {"images": Kind.IMAGE, "sequence": Kind.SEQUENCE}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file, by its path relative to the watch folder: the values it sets, or what is wrong with it."""
+
+    path: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """What holds for the units of one folder; None: nothing is said about it.
+
+    `batch` is '' (the default batch), `day`, `folder`, a UUID or a batch's name. `ready_marker` '' means that none is
+    waited for. `problem` is a sentence about a bad file, which holds the units. `sources` names, for each value that
+    is set, the file that says it.
+    """
+
+    ignore: bool = False
+    tag: str | None = None
+    batch: str | None = None
+    kind: Kind | None = None
+    expected_frames: int | None = None
+    ready_marker: str | None = None
+    problem: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self) -> list[str]:
+        """Return a sentence for each value, with the file that says it."""
+        return [f"{key} = {_shown(getattr(self, key))}, says {file}" for key, file in sorted(self.sources.items())]
+
+    def kind_in(self, folder: str, otherwise: Kind) -> Kind:
+        """Return what the images directly in `folder` are; in the watch folder itself they are always single ones."""
+        return otherwise if self.kind is None or not folder else self.kind
+
+    def why_held(self, images: int = 0) -> str | None:
+        """Say why the units of the folder, or its sequence of so many images, are held; None where they are not."""
+        if self.problem is not None:
+            return f"{self.problem}: mend the file, and it goes on"
+        if self.expected_frames is not None and images > self.expected_frames:
+            file = self.sources["expected_frames"]
+            return f"it has {images:,} frames, and {file} expects {self.expected_frames:,}: mend the one or the other"
+        return None
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether nothing in the folder is to be looked at."""
+        return self.ignore or self.problem is not None
+
+    @property
+    def why_ignored(self) -> str:
+        """Why the units are left alone, '' where they are not."""
+        return f"ignored: {self.sources['ignore']} says so" if self.ignore else ""
+
+
+NOTHING = FolderRules()
+
+
+class Folders(Protocol):
+    """Says what holds in a folder."""
+
+    def of(self, folder: str) -> FolderRules:
+        """Return what holds for the units of a folder now. Raises FolderUnavailable where that cannot be told."""
+
+
+class NoFolders:
+    """What holds where FOLDER_SETTINGS is off: nothing is looked for."""
+
+    def of(self, _folder: str) -> FolderRules:
+        """Return that nothing is said."""
+        return NOTHING
+
+
+NO_FOLDERS = NoFolders()
+
+
+def parse(path: str, content: bytes, edition: Edition) -> File:
+    """Read the content of the file at `path`; what is wrong becomes its `problem`, with the line where there is one."""
+    try:
+        text = content.decode()
+        found = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return File(path, problem=f"{path}, line {line}: it is not UTF-8 text")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return File(path, problem=_located(path, str(error)))
+    readers = _readers(edition)
+    given = {}
+    for key, value in found.items():
+        try:
+            if key not in readers:
+                raise ValueError(f"there is no such key; there are {', '.join(readers)}")  # noqa: TRY301
+            given[key] = readers[key](value)
+        except ValueError as error:
+            return File(path, problem=f"{path}, line {_line_of(text, key)}: {key}: {error}")
+    return File(path, given)
+
+
+def inherit(files: Iterable[File]) -> FolderRules:
+    """Return what holds in the innermost folder, from the files on the way to it, the outermost first."""
+    given: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for file in files:
+        if file.problem is not None:
+            return FolderRules(problem=file.problem)
+        given.update(file.given)
+        sources.update(dict.fromkeys(file.given, file.path))
+    return FolderRules(**given, sources=sources) if given else NOTHING
+
+
+def places(folder: str) -> list[str]:
+    """Return the folders whose files bear on `folder`, the watch folder ('') first, itself last."""
+    found = [folder]
+    while found[-1]:
+        found.append(parent(found[-1]))
+    return found[::-1]
+
+
+def _readers(edition: Edition) -> dict[str, Callable[[object], object]]:
+    return {
+        "ignore": _boolean,
+        "tag": _text(values.plain if edition is Edition.V0 else values.uuid),
+        "batch": _text(values.plain, empty=True),
+        "kind": _kind,
+        "expected_frames": _count,
+        "ready_marker": _text(values.file_name, empty=True),
+    }
+
+
+def _text(read: Callable[[str], str], *, empty: bool = False) -> Callable[[object], str]:
+    def reader(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"it must be a text in quotes, not {_shown(value)}")  # noqa: TRY004 (one kind of problem)
+        return "" if empty and not value else read(value)
+
+    return reader
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"it must be true or false, not {_shown(value)}")  # noqa: TRY004 (one kind of problem)
+    return value
+
+
+def _kind(value: object) -> Kind:
+    if not isinstance(value, str) or value not in _KINDS:
+        raise ValueError(f'it must be "images" or "sequence", not {_shown(value)}')
+    return _KINDS[value]
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_FRAMES:
+        raise ValueError(f"it must be a whole number from 1 to {MOST_FRAMES:,}, not {_shown(value)}")
+    return value
+
+
+def _shown(value: object) -> str:
+    """Return a value as it stands in a file, not endless."""
+    if isinstance(value, Kind):
+        return next(f'"{word}"' for word, kind in _KINDS.items() if kind is value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 100 else text[:100] + "…"
+
+
+def _located(path: str, message: str) -> str:
+    """Return TOML's own message with its place in front."""
+    at = re.search(r" \(at line (\d+), column \d+\)$", message)
+    if at:
+        return f"{path}, line {at[1]}: {message[: at.start()]}"
+    return f"{path}: {message.replace(' (at end of document)', '')}, at its end"
+
+
+def _line_of(text: str, key: str) -> int:
+    """Return the first line that sets `key` (the parser keeps no places)."""
+    sets = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
+    return next((number for number, line in enumerate(text.splitlines(), 1) if sets.match(line)), 1)

@@ -1,0 +1,59 @@
+"""Brings the `.playment.toml` files of the watch folder: read when asked for, kept while they do not change."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from agent.core.folder_rules import MOST_BYTES, NAME, NOTHING, File, inherit, parse, places
+from agent.errors import FileChanged
+from agent.model import join, shown
+
+if TYPE_CHECKING:
+    from agent.core.folder_rules import FolderRules
+    from agent.folder.scanner import Scanner
+    from agent.model import Edition, Stamp
+
+
+class FolderFiles:
+    """The files as they are on the disk; safe to use from several threads."""
+
+    def __init__(self, scanner: Scanner, edition: Edition) -> None:
+        self._scanner = scanner
+        self._edition = edition
+        self._known: dict[str, tuple[Stamp, File]] = {}
+
+    def of(self, folder: str) -> FolderRules:
+        """Return what holds for the units of a folder now. Raises FolderUnavailable where that cannot be told."""
+        files = [file for place in places(folder) if (file := self._file(place)) is not None]
+        return inherit(files) if files else NOTHING
+
+    def _file(self, folder: str) -> File | None:
+        path = join(folder, NAME)
+        stamp = self._scanner.stamp(path)
+        if stamp is None:
+            self._known.pop(path, None)
+            return None
+        known = self._known.get(path)
+        if known is None or known[0] != stamp:
+            file = self._read(path, stamp)
+            if file is None:
+                return None
+            known = self._known[path] = (stamp, file)
+        return known[1]
+
+    def _read(self, path: str, stamp: Stamp) -> File | None:
+        name = shown(path)
+        kind = self._scanner.kind(path)
+        if kind is not None:
+            return File(name, problem=f"{name}: it is {kind}, not a regular file; links are never followed")
+        if stamp.size > MOST_BYTES:
+            return File(name, problem=f"{name}: it is larger than {MOST_BYTES:,} bytes")
+        try:
+            with self._scanner.open_file(path) as fd:
+                content = os.read(fd, MOST_BYTES + 1)
+        except FileChanged:
+            return None
+        except OSError as error:
+            return File(name, problem=f"{name}: it cannot be read ({error.strerror})")
+        return parse(name, content, self._edition)

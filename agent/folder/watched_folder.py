@@ -1,0 +1,161 @@
+"""Which folder is watched, and how: its lock, its identity, events or polling; and taking it up when it is back."""
+
+from __future__ import annotations
+
+import logging
+import os
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from agent.errors import AlreadyRunning, FolderUnavailable
+from agent.folder.inotify import Lost, Noticed, Watcher
+from agent.host import mounts as host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.folder.scanner import Scanner
+    from agent.settings.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Presence(Enum):
+    """What a look at the watch folder shows."""
+
+    SAME = "the folder that is watched"
+    AWAY = "not there: unmounted, deleted, renamed or unreadable; nothing in it is known to be deleted"
+    BACK = "there again, or watched again: all of it is to be looked at"
+    OTHER = "another folder of the same name: what is not in it was not deleted from it"
+
+
+class Watch:
+    """Holds the folder's lock and its watcher. `notice` is called from watchdog's thread.
+
+    Raises AlreadyRunning or FolderUnavailable where the folder cannot be locked.
+    """
+
+    def __init__(self, settings: Settings, scanner: Scanner, notice: Callable[[Noticed | Lost], None]) -> None:
+        self._settings = settings
+        self._scanner = scanner
+        self._notice = notice
+        self._watcher: Watcher | None = None
+        self._lock = host.lock_folder(settings.watch_dir)
+        self._locked = self._identity = scanner.identity()
+        self._is_mount = os.path.ismount(settings.watch_dir)
+        self.mode = "poll"
+        self.is_short = False
+        self._checked = 0
+        self.trouble = ""
+
+    @property
+    def identity(self) -> str:
+        """The folder's device and inode as text, to tell it from another; '' while it is away."""
+        return "{}:{}".format(*self._identity) if self._identity else ""
+
+    @property
+    def rescan_seconds(self) -> float:
+        """The time between full scans."""
+        if self._watcher is None:
+            return min(self._settings.watch_poll_seconds, self._settings.watch_rescan_seconds)
+        return self._settings.watch_rescan_seconds
+
+    def start(self) -> None:
+        """Watch by events where they can be had, else by polling, and say which."""
+        self._stop_watcher()
+        mode, why = self._settings.watch_mode, ""
+        if mode == "auto":
+            kind = host.filesystem_kind(self._settings.watch_dir)
+            if kind.network or kind.fuse:
+                mode, why = "poll", f"{kind.name} tells of no remote changes"
+        if mode != "poll":
+            watcher = Watcher(self._settings.watch_dir, self._notice)
+            problem = watcher.start()
+            if problem is None:
+                self._watcher = watcher
+            else:
+                log.warning("%s; polling every %g s instead", problem, self._settings.watch_poll_seconds)
+        elif why:
+            log.info("polling every %g s: %s", self._settings.watch_poll_seconds, why)
+        self.mode = "events" if self._watcher else "poll"
+
+    def cover(self, folder: str) -> None:
+        """Have the events of a folder from now on, where they can be had."""
+        if self._watcher is not None:
+            self._watcher.cover(folder)
+
+    def check_growth(self, folders: int) -> None:
+        """Do as `check_limits` where there are more folders than at the last look: counting watches takes time."""
+        if self.is_short or folders > self._checked:
+            self.check_limits(folders)
+
+    def check_limits(self, folders: int) -> None:
+        """Poll where fewer folders are watched than there are: watchdog goes deaf on the rest without a word."""
+        if self._watcher is None or self._settings.watch_mode == "events" or not self._watcher.is_alive():
+            return
+        self._checked = folders
+        watched = host.inotify_watches()
+        was_short, self.is_short = self.is_short, watched < folders
+        if was_short and self.is_short:  # once may be a folder so new that its watch is still being made
+            log.warning(
+                "%d of %d folders can be watched (fs.inotify.max_user_watches is %d: raise it); polling every %g s",
+                watched,
+                folders,
+                host.inotify_limits().max_user_watches,
+                self._settings.watch_poll_seconds,
+            )
+            self._stop_watcher()
+            self.mode = "poll"
+
+    def is_proof(self) -> bool:
+        """Tell whether what the folder does not show was deleted: it is still the folder that was listed."""
+        return self._identity is not None and self._scanner.identity() == self._identity
+
+    def lost(self) -> None:
+        """Say that the kernel's queue of events has overflowed; the caller looks at everything."""
+        log.warning(
+            "events were lost (fs.inotify.max_queued_events is %d: raise it); looking at everything now",
+            host.inotify_limits().max_queued_events,
+        )
+
+    def look(self) -> Presence:
+        """See whether the folder is there and watched; take it up again where it is back."""
+        identity = self._scanner.identity()
+        if identity is None:
+            if self._identity is not None:
+                self.trouble = f"the watch folder {self._settings.watch_dir} is not there or cannot be listed"
+                log.error("%s: nothing in it is taken for deleted; it is taken up when it is back", self.trouble)
+                self._identity = None
+            return Presence.AWAY
+        if identity == self._identity and (self._watcher is None or self._watcher.is_alive()):
+            return Presence.SAME
+        presence = Presence.BACK
+        if identity != self._locked:
+            try:
+                lock = host.lock_folder(self._settings.watch_dir)
+            except (AlreadyRunning, FolderUnavailable) as error:
+                log.error("%s", error)  # noqa: TRY400 (a sentence, no defect)
+                return Presence.AWAY
+            self._lock.release()
+            self._lock, self._locked = lock, identity
+            presence = Presence.OTHER
+        self.trouble = ""
+        if self._is_mount and not os.path.ismount(self._settings.watch_dir):
+            self.trouble = f"the watch folder {self._settings.watch_dir} is not mounted any more"
+            log.error("%s: nothing in it is taken for deleted; it is taken up when it is back", self.trouble)
+        else:
+            self._is_mount = os.path.ismount(self._settings.watch_dir)
+            log.warning("the watch folder %s is taken up again", self._settings.watch_dir)
+        self._identity = identity
+        self.start()
+        return presence
+
+    def close(self) -> None:
+        """Stop watching and give the folder free."""
+        self._stop_watcher()
+        self._lock.release()
+
+    def _stop_watcher(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None

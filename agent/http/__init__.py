@@ -1,0 +1,1 @@
+"""One exchange over HTTP, with limits on its time and its size. I/O."""

@@ -1,0 +1,89 @@
+"""Settled images in numbers: those that nothing the ledger knows bears on are queued together, by a few statements.
+
+Each function runs inside a transaction of its caller.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from agent.core.plan import Known, decide
+from agent.core.states import State
+from agent.ledger.store import iso
+from agent.ledger.units import FRAME_COLUMNS, frame_row, nameless, settled
+from agent.model import Kind, Queue, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.core.plan import Rules
+    from agent.ledger.store import Ledger
+    from agent.model import Unit
+    from agent.publishing import Namer
+
+
+def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules, name: Namer = nameless) -> set[int]:
+    """Queue the plain ones among units, and return their indexes; `units.plan` decides about all others.
+
+    An image is plain where its only row waits to be settled and is as it was made, no other row has its content, its
+    inode, its reference_id or its folder for a sequence, and `plan.decide` says that it is to be sent.
+    """
+    alone = _alone(units, rules)
+    names = {
+        index: (shown(unit.folder), shown(unit.path), unit.digest, unit.frames[0].stamp.inode, reference_id)
+        for index, (unit, reference_id) in alone.items()
+    }
+    rows = ledger.sql.execute(
+        "select unit.key, jobs.id from json_each(?) as unit cross join jobs "
+        "on jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 1 and kind = 'image' "
+        "where +state = 'settling' and unanswered = 0 and not exists (select 1 from jobs as other "
+        "where other.folder = jobs.folder and other.path = jobs.path and other.kind = 'image' and other.id <> jobs.id) "
+        "and not exists (select 1 from jobs where digest = unit.value ->> 2) "
+        "and not exists (select 1 from frames where inode = unit.value ->> 3) "
+        "and not exists (select 1 from frames where job = jobs.id) "
+        "and not exists (select 1 from jobs where reference_id = unit.value ->> 4) "
+        "and not exists (select 1 from jobs "
+        "where jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 0 and kind = 'sequence')",
+        (json.dumps(names),),
+    )
+    plain: dict[int, tuple[int, Queue]] = {}
+    for index, job in rows:
+        unit, _ = alone[int(index)]
+        action = decide(unit, [Known(job, shown(unit.path), Kind.IMAGE, State.SETTLING)], rules)
+        if isinstance(action, Queue):
+            plain[int(index)] = (job, action)
+    _queue(ledger, list(plain.values()), name)
+    return set(plain)
+
+
+def _alone(units: Sequence[Unit], rules: Rules) -> dict[int, tuple[Unit, str]]:
+    """Return the images that none before them is like, with their reference_ids, by their indexes."""
+    alone = {}
+    seen: set[object] = set()
+    for index, unit in enumerate(units):
+        if unit.kind is not Kind.IMAGE or unit.digest is None or not unit.frames:
+            continue
+        reference_id, *_ = rules.reference_ids(unit.path, unit.digest)
+        like = {unit.digest, unit.frames[0].stamp.inode, reference_id}
+        if seen.isdisjoint(like):
+            alone[index] = (unit, reference_id)
+        seen |= like
+    return alone
+
+
+def _queue(ledger: Ledger, plain: Sequence[tuple[int, Queue]], name: Namer) -> None:
+    """Write as `units.write_settled` does, for many."""
+    at = iso(ledger.now)
+    moves = []
+    for job, action in plain:
+        reason = action.unit.warning or ""
+        columns = settled(action.unit, State.PENDING, at, reference_id=action.reference_ids[0], reason=reason)
+        moves.append({"id": job, "detail": reason, **columns})
+    ledger.move_all(State.SETTLING, State.PENDING, moves)
+    frames = [frame_row(job, frame, name(frame)) for job, action in plain for frame in action.unit.frames]
+    values = ", ".join(f"value ->> {place}" for place in range(FRAME_COLUMNS.count(",") + 1))
+    ledger.sql.execute(
+        f"insert into frames ({FRAME_COLUMNS}) select {values} from json_each(?)",  # noqa: S608 (our names)
+        (json.dumps(frames),),
+    )

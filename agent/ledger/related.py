@@ -1,0 +1,113 @@
+"""What planning compares a settled unit with: the rows of its path, its content, and its very files. Reads only."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from agent.core.plan import Known
+from agent.core.states import SENT, State
+from agent.model import Kind, Stamp, parent, shown
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from agent.model import Frame, Unit
+
+MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
+"""States of rows that a moved unit may take along; the others have nothing that is worth keeping."""
+
+MOST_TWINS = 64
+ASKED_TOGETHER = 1000
+
+
+def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
+    """Return the rows of a path and kind, oldest first, with their frames' names and digests."""
+    folder = path if kind is Kind.SEQUENCE else parent(path)
+    return rows_where(sql, "folder = ? and path = ? and kind = ?", (shown(folder), shown(path), kind))
+
+
+def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
+    """Return rows elsewhere of the same content and kind; whether their files are still there is to be looked at.
+
+    At most `MOST_TWINS`, and those of the very same file (its inode: it was renamed) beside them: where thousands of
+    files hold the same bytes, each of them would else look at each.
+    """
+    if unit.digest is None:
+        return []
+    others = rows_where(
+        sql, "digest = ? and kind = ? and path <> ?", (unit.digest, unit.kind, shown(unit.path)), MOST_TWINS
+    )
+    if len(others) == MOST_TWINS:
+        others += rows_where(
+            sql,
+            "id in (select job from frames where inode = ? and position = 0) and digest = ? and kind = ? and path <> ?",
+            (unit.frames[0].stamp.inode, unit.digest, unit.kind, shown(unit.path)),
+        )
+    return [row for row in {row.id: row for row in others}.values() if row.state in MOVABLE]
+
+
+def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
+    """Return a sent or ignored row that covers the unit's files as another kind of unit."""
+    states = ", ".join(f"'{state}'" for state in (*SENT, State.IGNORED))
+    if unit.kind is Kind.IMAGE:
+        where, values = "folder = ?1 and path = ?1 and kind = 'sequence'", (shown(unit.folder),)
+    else:
+        where, values = "folder = ?1 and kind = 'image'", (shown(unit.folder),)
+    rows = rows_where(sql, f"id = (select id from jobs where {where} and state in ({states}) limit 1)", values)  # noqa: S608
+    return rows[0] if rows else None
+
+
+def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[int, str, int]]:
+    """Yield (row, old path, inode) of the unit's very files that were sent or dismissed as another kind of unit.
+
+    A file that was moved keeps its inode; whether it is still at its old path is to be looked at.
+    """
+    states = (*SENT, State.IGNORED)
+    marks = ", ".join("?" * len(states))
+    for start in range(0, len(unit.frames), ASKED_TOGETHER):  # of 100,000 at once the text alone would be 12 MiB
+        frames = unit.frames[start : start + ASKED_TOGETHER]
+        found = sql.execute(
+            "select jobs.id, frames.path, frames.inode, frames.digest from json_each(?) as file "  # noqa: S608 (marks)
+            "cross join frames on frames.inode = file.value join jobs on jobs.id = frames.job "
+            f"where kind <> ? and state in ({marks})",
+            (json.dumps([*{frame.stamp.inode for frame in frames}]), unit.kind, *states),
+        ).fetchall()
+        now: dict[int, list[Frame]] = {}
+        for frame in frames if found else ():
+            now.setdefault(frame.stamp.inode, []).append(frame)
+        # What else must be equal is asked of those few that are found: text for every frame would cost twice the time.
+        for job, path, inode, digest in found:
+            if any(frame.digest == digest and shown(frame.path) != path for frame in now[inode]):
+                yield job, path, inode
+
+
+def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
+    """Return the path and stamp of a job's first file."""
+    row = sql.execute(
+        "select path, size, mtime_ns, ctime_ns, inode from frames where job = ? and position = 0", (job,)
+    ).fetchone()
+    return (row[0], Stamp(*row[1:])) if row else None
+
+
+def rows_where(sql: sqlite3.Connection, where: str, values: tuple[object, ...], most: int = -1) -> list[Known]:
+    """Return rows of `jobs` as planning needs them, oldest first, and at most so many (-1: all)."""
+    rows = sql.execute(
+        f"select id, path, kind, state, digest, unanswered from jobs where {where} order by id limit ?",  # noqa: S608
+        (*values, most),
+    ).fetchall()
+    return [
+        Known(
+            job,
+            path,
+            Kind(kind),
+            State(state),
+            digest,
+            unanswered,
+            tuple(sql.execute("select frame_id, digest from frames where job = ? order by position", (job,)))
+            if kind == Kind.SEQUENCE
+            else (),
+        )
+        for job, path, kind, state, digest, unanswered in rows
+    ]

@@ -1,0 +1,100 @@
+"""What detection reads: the rows that a listing is compared with. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.core.plan import fingerprint
+from agent.core.settling import UnitKey
+from agent.core.states import UNSENT, State
+from agent.ledger import holds as folder_stops
+from agent.model import Entry, Kind, Stamp, basename, parent, shown
+
+if TYPE_CHECKING:
+    import sqlite3
+
+STATE = f"case when state = 'held' and error_code = '{folder_stops.CODE}' then 'settling' else state end"
+"""What a bad file of settings holds is looked at again as soon as nothing is wrong any more."""
+
+Look = tuple[State, Stamp | bytes | None]
+"""A unit's newest row: its state, and what its files looked like when they were read (None: not read)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The paths after `after` up to and with `upto`, by the order of their UTF-8 bytes; all of them where not given.
+
+    Any blob is more than any text for SQLite (datatype3.html, 4.1).
+    """
+
+    after: str = ""
+    upto: str | bytes = b""
+
+
+def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Look]:
+    """Return the newest row of every single image of a span of a folder, by path; one query, however many there are."""
+    looks: dict[str, Look] = {}
+    for path, state, *stamp in sql.execute(
+        f"select jobs.path, {STATE}, size, mtime_ns, ctime_ns, inode from jobs "  # noqa: S608 (our words)
+        "left join frames on frames.job = jobs.id and position = 0 "
+        "where folder = ? and jobs.path > ? and jobs.path <= ? and kind = 'image' order by jobs.id",
+        (shown(folder), span.after, span.upto),
+    ):
+        known = looks.get(path)
+        if state != State.GONE or known is None or known[0] is State.GONE:
+            looks[path] = (State(state), None if stamp[0] is None else Stamp(*stamp))
+    return looks
+
+
+def newest(sql: sqlite3.Connection, unit: UnitKey) -> Look | None:
+    """Return a unit's newest row, those that are not gone before those that are; None where there is none."""
+    folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
+    row = sql.execute(
+        f"select id, {STATE}, fingerprint from jobs left join seen on job = id "  # noqa: S608 (our words)
+        "where folder = ? and path = ? and kind = ? order by state = 'gone', id desc limit 1",
+        (shown(folder), shown(unit.path), unit.kind),
+    ).fetchone()
+    if row is None:
+        return None
+    if row[2] is not None:
+        return State(row[1]), row[2]
+    entries = [
+        Entry(basename(path), Stamp(*stamp))
+        for path, *stamp in sql.execute(
+            "select path, size, mtime_ns, ctime_ns, inode from frames where job = ? order by position", (row[0],)
+        )
+    ]
+    if not entries:
+        return State(row[1]), None
+    return State(row[1]), entries[0].stamp if unit.kind is Kind.IMAGE else fingerprint(entries)
+
+
+def unsent_in(sql: sqlite3.Connection, folder: str, span: Span) -> list[UnitKey]:
+    """Return the units of a span of a folder that are `gone` where its listing does not show them."""
+    marks = ", ".join("?" * len(UNSENT))
+    return [
+        UnitKey(path, Kind(kind))
+        for path, kind in sql.execute(
+            f"select path, kind from jobs where folder = ? and path > ? and path <= ? and state in ({marks})",  # noqa: S608
+            (shown(folder), span.after, span.upto, *UNSENT),
+        )
+    ]
+
+
+def folders_below(sql: sqlite3.Connection, folder: str) -> list[str]:
+    """Return the folders at and below `folder` that hold rows."""
+    return [
+        name
+        for (name,) in sql.execute(
+            "select distinct folder from jobs where folder = ?1 or (folder > ?1 || '/' and folder < ?1 || '0')",
+            (shown(folder),),
+        )
+    ]
+
+
+def settling(sql: sqlite3.Connection) -> list[UnitKey]:
+    """Return the units that wait to be settled."""
+    return [
+        UnitKey(path, Kind(kind)) for path, kind in sql.execute("select path, kind from jobs where state = 'settling'")
+    ]

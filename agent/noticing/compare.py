@@ -1,0 +1,191 @@
+"""What a folder's listing means, beside the ledger and what waits: which units are new, changed, missing, held.
+
+A listing is the truth; what looks like its row is at rest and costs nothing more.
+"""
+
+from __future__ import annotations
+
+import logging
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from agent.core.plan import fingerprint_of, is_at_rest
+from agent.core.settling import UnitKey
+from agent.ledger import seen as looks
+from agent.model import Kind, Stamp, is_utf8, join, shown
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+
+    from agent.core.folder_rules import FolderRules
+    from agent.core.names import Filters
+    from agent.model import File, Listing
+    from agent.noticing.intake import Intake
+
+log = logging.getLogger(__name__)
+
+COMPARED_TOGETHER = 500
+"""Images that are compared with their rows in one go,"""
+SORTED_TOGETHER = 5000
+"""and that are sorted in one go: five milliseconds each."""
+
+
+class Comparison:
+    """Compares listings and gives what is not at rest to the intake.
+
+    `again` is told of a unit that is to be looked at once more when it has been read. `monotonic` gives the seconds
+    of a listing's `started`; `absence_is_proof` tells whether what is not listed was deleted. `looked_at` is to hold
+    the units that were looked at since the listing that is compared began: what it says of them is old.
+    """
+
+    def __init__(
+        self,
+        filters: Filters,
+        intake: Intake,
+        reads: sqlite3.Connection,
+        again: Callable[[UnitKey], None],
+        *,
+        monotonic: Callable[[], float],
+        absence_is_proof: Callable[[], bool],
+    ) -> None:
+        self._filters = filters
+        self._intake = intake
+        self._reads = reads
+        self._again = again
+        self._monotonic = monotonic
+        self._absence_is_proof = absence_is_proof
+        self.looked_at: set[UnitKey] = set()
+
+    def compare(self, listing: Listing, rules: FolderRules, started: float) -> Generator[None, None, bool]:
+        """Compare a folder with the ledger, by the rules that hold in it; return whether all in it is at rest.
+
+        Yields now and then, so that the caller can do other things between.
+        """
+        kind = rules.kind_in(listing.folder, self._filters.kind(listing.folder))
+        if rules.ignore:
+            for unit in looks.unsent_in(self._reads, listing.folder, looks.Span()):
+                self._intake.leave_alone(unit, rules.why_ignored)
+            for unit in [unit for unit in self._intake.settle if unit.folder == listing.folder]:
+                self._intake.leave_alone(unit, rules.why_ignored)
+            return True
+        if kind is Kind.IMAGE and rules.problem is None:
+            return (yield from self._images_at_rest(listing))
+        if kind is Kind.SEQUENCE and rules.why_held(len(listing.files)) is None:
+            return self._sequence_at_rest(listing, started, rules)
+        return self._held(listing, kind, rules)
+
+    def _held(self, listing: Listing, kind: Kind, rules: FolderRules) -> bool:
+        """Have the units of a folder held; return whether that was done for all of them."""
+        sizes = {join(listing.folder, name): size for name, size, *_ in listing.files}
+        units = {UnitKey(path, kind): (1, sizes[path]) for path in told_apart(sizes)}
+        if kind is Kind.SEQUENCE:
+            whole = UnitKey(listing.folder, kind)
+            units = {whole: (len(sizes), sum(sizes.values()))} if sizes else {}
+        reason = rules.why_held(len(sizes)) or ""
+        for unit, (frames, size) in units.items():
+            if unit not in self._intake.busy:  # what is being read is stopped before it is sent
+                self._intake.hold(unit, reason, frames, size)
+        missed = self.miss(listing.folder, {shown(unit.path) for unit in units}, kind)
+        return not missed and not any(unit in self._intake.busy for unit in units)
+
+    def _images_at_rest(self, listing: Listing) -> Generator[None, None, bool]:
+        """Compare a folder of single images with the ledger; return whether all of them are at rest."""
+        self._intake.miss_waiting(UnitKey(listing.folder, Kind.SEQUENCE))
+        is_proof = self._absence_is_proof()  # now, too: a slice is compared long after it was listed
+        at_rest = is_proof
+        alike, key = _sortable(listing)
+        runs = []
+        for start in range(0, len(alike), SORTED_TOGETHER):
+            runs.append(sorted(alike[start : start + SORTED_TOGETHER], key=key))
+            yield
+        for span, files in _pieces(listing.folder, merge(*runs, key=key)):
+            known, now = looks.images_in(self._reads, listing.folder, span), self._monotonic()
+            for path, stamp in files.items():
+                unit = UnitKey(path, Kind.IMAGE)
+                row = known.get(shown(path))
+                if unit in self._intake.busy or unit in self._intake.settle or unit in self.looked_at:
+                    at_rest = False  # what waits is looked at when it is due
+                elif row is None or not is_at_rest(*row, stamp):
+                    at_rest = False
+                    self._intake.see_image(unit, stamp, now)
+            if is_proof and self.miss(listing.folder, set(map(shown, files)), Kind.IMAGE, span):
+                at_rest = False
+            yield
+        return at_rest
+
+    def _sequence_at_rest(self, listing: Listing, started: float, rules: FolderRules) -> bool:
+        """Compare a folder of frames with the ledger; return whether it is at rest."""
+        unit = UnitKey(listing.folder, Kind.SEQUENCE)
+        missed = self.miss(listing.folder, {shown(listing.folder)} if listing.files else set(), Kind.SEQUENCE)
+        if not listing.files:
+            self._intake.miss_waiting(unit)
+            return not missed
+        if unit in self._intake.busy:
+            self._again(unit)
+            return False
+        row = None if unit in self._intake.settle else looks.newest(self._reads, unit)
+        if row is not None and is_at_rest(*row, fingerprint_of(listing.files)):
+            return True
+        self._intake.see_sequence(unit, listing, started, rules, took=self._monotonic() - started)
+        return False
+
+    def miss(self, folder: str, present: set[str], kind: Kind, span: looks.Span = looks.Span()) -> bool:  # noqa: B008
+        """Note the unsent units of a folder that its listing does not show, or shows as another kind.
+
+        Returns whether there were any: until their rows are written, not all is at rest.
+        """
+        missed = [
+            unit
+            for unit in looks.unsent_in(self._reads, folder, span)
+            if (unit.kind is not kind or unit.path not in present) and unit not in self.looked_at
+        ]
+        for unit in missed:
+            self._intake.miss(unit)
+        return bool(missed)
+
+    def miss_folder(self, folder: str) -> None:
+        """Note the unsent units in and below a folder that is not there any more."""
+        for name in looks.folders_below(self._reads, folder):
+            self.miss(name, set(), Kind.SEQUENCE)
+        for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
+            self._intake.miss(unit)
+
+
+def _sortable(listing: Listing) -> tuple[Sequence[File], Callable[[File], str] | None]:
+    """Return the images that the ledger can tell from each other, and by what to sort them as it does."""
+    if all(is_utf8(file[0]) for file in listing.files):
+        return listing.files, None
+    apart = set(told_apart({join(listing.folder, file[0]) for file in listing.files}))
+    files = [file for file in listing.files if join(listing.folder, file[0]) in apart]
+    return files, lambda file: shown(file[0])
+
+
+def _pieces(folder: str, ordered: Iterator[File]) -> Iterator[tuple[looks.Span, dict[str, Stamp]]]:
+    """Cut the images of a folder into pieces, paths with stamps, whose spans together cover all paths there can be.
+
+    Comparing 100,000 images with their rows at once would take 60 MiB.
+    """
+    after, piece = "", list(islice(ordered, COMPARED_TOGETHER))
+    while True:
+        files = {join(folder, name): Stamp(*stamp) for name, *stamp in piece}
+        piece = list(islice(ordered, COMPARED_TOGETHER))
+        if not piece:
+            yield looks.Span(after), files
+            return
+        upto = shown(next(reversed(files)))
+        yield looks.Span(after, upto), files
+        after = upto
+
+
+def told_apart(paths: Collection[str]) -> Iterator[str]:
+    r"""Yield the paths of one folder but for those that the ledger could not tell from another one's.
+
+    The byte E9 is shown as `\xe9`, and a file may be called just that: each would undo what is written of the other.
+    """
+    for path in paths:
+        if not is_utf8(path) and shown(path) in paths:
+            log.warning("%s: its name is not UTF-8, and another one is called just that: rename it", shown(path))
+        else:
+            yield path

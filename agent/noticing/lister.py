@@ -1,0 +1,152 @@
+"""Lists one folder at a time, in slices, and has each listing compared: between two slices the loop does other things.
+
+A folder of 100,000 images takes a second to list and to compare; what is dropped meanwhile must not wait for that.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from agent.errors import FolderUnavailable
+from agent.noticing.compare import told_apart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from agent.core.folder_rules import FolderRules, Folders
+    from agent.core.listing_queue import Agenda
+    from agent.core.settling import UnitKey
+    from agent.folder.scanner import Scanner
+    from agent.model import Times
+    from agent.noticing.compare import Comparison
+
+log = logging.getLogger(__name__)
+
+UNAVAILABLE_RETRY = 5.0
+CLEAN_AGE = 2.0
+"""A folder's times are trusted where they were this old, in seconds, before it was listed: two changes may share one
+tick of the clock."""
+
+
+class Lister:
+    """Lists the folders of an agenda. All methods are the loop's thread's.
+
+    `wall` gives seconds since 1970, `monotonic` the agenda's seconds, `cpu` the processor seconds of the calling
+    thread; `cover` has the events of a folder told of from then on.
+    """
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        agenda: Agenda,
+        comparison: Comparison,
+        folders: Folders,
+        *,
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        cpu: Callable[[], float],
+        cover: Callable[[str], None],
+    ) -> None:
+        self._scanner = scanner
+        self._agenda = agenda
+        self._comparison = comparison
+        self._settings = folders
+        self._wall = wall
+        self._monotonic = monotonic
+        self._cpu = cpu
+        self._cover = cover
+        self.times: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
+        self.unavailable: set[str] = set()
+        self._rest: dict[str, tuple[int, FolderRules]] = {}  # the listing of a folder in which all is at rest
+        self.under_way: str | None = None
+        """The folder whose listing has begun and is not over."""
+        self._slices: Generator[None, None, bool] | None = None
+        self._clock = monotonic
+        self._seconds = 0.0
+        self._now = 0.0
+
+    def go_on(self, now: float) -> bool:
+        """Take a slice of the listing that is under way, or of the next one; return whether there was one."""
+        self._now = now
+        slices, folder = self._slices, self.under_way
+        self._slices = self.under_way = None  # one that raises is over
+        if slices is None or folder is None:
+            folder = self._agenda.take(now)
+            if folder is None:
+                return False
+            self._clock, self._seconds = self._monotonic, 0.0
+            slices = self._list(folder)
+        clock, started = self._clock, self._clock()
+        try:
+            next(slices)
+        except StopIteration as over:
+            if over.value:
+                self._agenda.listed(folder, now, self._seconds + clock() - started)
+        else:
+            self._slices, self.under_way = slices, folder
+            self._seconds += clock() - started
+        return True
+
+    def close(self) -> None:
+        """Give up the listing that is under way, and the folder that it holds open."""
+        if self._slices is not None:
+            self._slices.close()
+        self._slices = self.under_way = None
+
+    def looked_at(self, unit: UnitKey) -> None:
+        """Take note of a look at a unit, which is fresher than the listing that is under way."""
+        if self.under_way is not None:
+            self._comparison.looked_at.add(unit)
+
+    def stirs(self, folder: str) -> None:
+        """Take note that not all is at rest in a folder, though a listing may show what it did before."""
+        self._rest.pop(folder, None)
+
+    def _list(self, folder: str) -> Generator[None, None, bool]:
+        """List a folder and compare it with the ledger and with what waits; return whether it could be listed."""
+        self._comparison.looked_at.clear()
+        started, started_by_clock = self._monotonic(), self._wall()
+        self._cover(folder)  # before it is looked into, so that nothing falls between
+        try:
+            rules = self._settings.of(folder)
+            listing = yield from self._scanner.slices(folder, rules.ready_marker)
+        except FolderUnavailable as error:
+            level = logging.DEBUG if folder in self.unavailable else logging.WARNING  # once, not for months
+            log.log(level, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
+            self._agenda.spare(folder, self._now + UNAVAILABLE_RETRY)
+            self.unavailable.add(folder)
+            self._agenda.want(folder, self._now)
+            return False
+        self.unavailable.discard(folder)
+        if listing is None:
+            self._is_gone(folder)
+            return False
+        for subfolder in told_apart(listing.subfolders):
+            if subfolder not in self.times:
+                self.times[subfolder] = None
+                self._agenda.want(subfolder, self._now)
+        seen = (listing.fingerprint, rules)
+        self._clock = self._cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
+        yield
+        if self._rest.get(folder) != seen:
+            try:
+                at_rest = yield from self._comparison.compare(listing, rules, started)
+            except Exception:
+                self.times[folder] = None  # not compared, though its times may be as they were: the next sweep wants it
+                raise
+            if at_rest and not any(unit.folder == folder for unit in self._comparison.looked_at):
+                self._rest[folder] = seen
+            else:
+                self._rest.pop(folder, None)
+        is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
+        self.times[folder] = listing.times if is_old else None
+        return True
+
+    def _is_gone(self, folder: str) -> None:
+        self._comparison.miss_folder(folder)  # first: where it raises, the next sweep finds again that it is gone
+        for name in [name for name in self.times if name == folder or name.startswith(f"{folder}/")]:
+            del self.times[name]
+            self.unavailable.discard(name)
+            self._rest.pop(name, None)
+            self._agenda.forget(name)

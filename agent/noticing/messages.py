@@ -1,0 +1,37 @@
+"""What other threads tell the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.folder.inotify import Lost, Noticed
+
+if TYPE_CHECKING:
+    from agent.core.settling import UnitKey
+    from agent.core.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A unit was read and written; `state` None: it is to be looked at again."""
+
+    unit: UnitKey
+    state: State | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A unit that the submitter found changed."""
+
+    unit: UnitKey
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerChanged:
+    """Another process has written: `paused` is what it says now."""
+
+    paused: bool
+
+
+Item = Noticed | Lost | Finished | Changed | LedgerChanged | None

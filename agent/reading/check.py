@@ -1,0 +1,117 @@
+"""Is this open file a whole image? Its digest, format and size, in one read. I/O.
+
+"Whole" means proved: of one of our formats by its first bytes, with the end that its format calls for. The check of
+each format is in `imageformats`, `rasters` and `tiff`; only what these find doubtful is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from agent.errors import FileChanged
+from agent.model import Image
+from agent.reading.formats.jpeg import check_jpeg, check_png, check_webp
+from agent.reading.formats.source import Finding, Source, cut_short
+from agent.reading.formats.tiff import check_tiff
+from agent.reading.formats.zero_tail import check_bmp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.model import Stamp
+
+    Decode = Callable[[Source, str, Finding], str | None]
+
+_CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff}
+_EXTENSIONS = {
+    "jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WebP", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF",
+}  # fmt: skip
+_FOREIGN = (
+    (b"GIF8", "a GIF"), (b"%!PS", "PostScript"), (b"\xc5\xd0\xd3\xc6", "PostScript"), (b"%PDF", "a PDF"),
+    (b"<svg", "an SVG"), (b"<?xml", "XML"), (b"<!DOC", "a web page"), (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip data"),
+)  # fmt: skip
+_SMALLEST = 26  # bytes: the headers of a BMP of the oldest kind
+
+# Twice Pillow's Image.MAX_IMAGE_PIXELS: where its own error begins.
+_MOST_PIXELS = 178_956_970
+
+
+def decoded(source: Source, form: str, finding: Finding) -> str | None:
+    """Return the problem's sentence of a doubtful picture, or None where it could be decoded."""
+    from agent.reading.decode import problem_of  # noqa: PLC0415 - Pillow takes 4 MiB, and `aide` decodes nothing
+
+    return problem_of(source, form, finding)
+
+
+def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image:
+    """Read the open regular file `fd`, which looked like `stamp` before, once and tell whether it is a whole image.
+
+    `name` serves only to compare its extension with the content (a difference is a `warning`); nothing is opened by
+    it. `digest` covers all bytes, `pixels` comes from the header, `problem` is None where the image is whole. May be
+    called in several threads; memory is half a MiB but for doubtful files, which are decoded one at a time:
+    `decode` gives the problem's sentence, or None.
+
+    Not to be known: a hole between good ends, and some zero tails (`rasters.zero_tail`; a WebP whose picture ends in a
+    flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
+
+    Raises `FileChanged` if the file was written, truncated or touched since then; `OSError` if it cannot be read.
+    """
+    source = Source(fd, stamp.size)
+    head = source.peek(16, 0)
+    form = format_of(head)
+    finding = _CHECKS[form](source) if form else Finding(problem=_foreign(head, stamp.size))
+    source.drain()
+    if finding.pixels and finding.pixels[0] * finding.pixels[1] > _MOST_PIXELS:
+        width, height = finding.pixels
+        finding = Finding(finding.pixels, f"too large: {width} x {height} pixels; at most {_MOST_PIXELS:,} are allowed")
+    problem = finding.problem
+    if form and not problem and finding.doubt:
+        problem = decode(source, form, finding)
+    if not stamp.is_of(os.fstat(fd)):
+        raise FileChanged(f"{name!r} changed while it was read; it is looked at again once it is quiet")
+    if not stamp.size:
+        problem = "empty file: 0 bytes; copy it again"
+    return Image(source.digest(), form, finding.pixels, problem, _mismatch(form, name))
+
+
+def format_of(head: bytes) -> str | None:
+    """Tell the format by the first 16 bytes: JPEG, PNG, WebP, TIFF, BMP, or None."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WebP"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    # 'BM' alone may begin a text: the length of the second header must be a known one.
+    if head.startswith(b"BM") and head[14:16] in {bytes((size, 0)) for size in (12, 40, 52, 56, 64, 108, 124)}:
+        return "BMP"
+    return None
+
+
+def _foreign(head: bytes, size: int) -> str:
+    """Say what a file is that has none of our first bytes."""
+    if not any(head):
+        return cut_short("it begins with zeros, as where space was reserved and never filled")
+    kind = next((kind for magic, kind in _FOREIGN if head.startswith(magic)), None)
+    if kind is None:
+        kind = "HEIC or AVIF" if head[4:8] == b"ftyp" else "text" if _is_text(head) else None
+    if kind is None and size < _SMALLEST:
+        return cut_short(f"only {size} bytes")
+    begins = f"it begins like {kind} ({head[:8]!r})" if kind else f"it begins with {head[:8]!r}"
+    return f"not an image: {begins}; allowed are JPEG, PNG, WebP, BMP and TIFF"
+
+
+def _is_text(head: bytes) -> bool:
+    return all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+
+
+def _mismatch(form: str | None, name: str) -> str | None:
+    extension = name.rpartition(".")[2].lower()
+    expected = _EXTENSIONS.get(extension)
+    if form is None or expected in (None, form):
+        return None
+    return f"it is a {form} although its name ends in .{extension}"

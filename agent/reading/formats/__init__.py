@@ -1,0 +1,1 @@
+"""What proves a picture whole, one format a module."""

@@ -1,0 +1,98 @@
+"""BMP and TIFF: is all of the picture's data within the file, and does it look written? Small looks at any offset.
+
+Uncompressed pixels carry no end, and a file whose space was reserved but not filled (half-copied over SMB, by a
+downloader that allocates first) ends in zeros that decode as black. `zero_tail` tells the two apart where it can.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent.reading.formats.source import Finding, cut_short, zeros
+
+if TYPE_CHECKING:
+    from agent.reading.formats.source import Source
+
+_RUN = bytes(32)
+_ROWS_BEFORE = 4
+_ROWS_AFTER = 2
+
+
+class Block(NamedTuple):
+    """Pixel data: `rows` rows of `width` bytes, `stride` bytes apart; stride 0: `width` compressed bytes."""
+
+    offset: int
+    stride: int
+    width: int
+    rows: int
+
+    @property
+    def end(self) -> int:
+        """The offset just after the last byte of pixels."""
+        return self.offset + self.stride * (self.rows - 1) + self.width
+
+
+def zero_tail(source: Source, blocks: list[Block]) -> str | None:
+    """Return a sentence where the pixel data ends in zeros that were never written. The source was drained.
+
+    - Compressed data does not end in 16 zeros.
+    - A hole there (`Source.hole_after`) proves it.
+    - Less than one row that is not zero: there is no picture, whether black or unwritten.
+    - A cut stops within a row of dense picture: neither this row up to there nor, from there on, the 4 rows before
+      hold a run of 32 zeros, while the rest of this row and at least 2 rows more are nothing else. A border, a mask,
+      a lens's dark corner or a line of camera registers at the edge does not look like that (see the tests).
+
+    Not to be known without a hole: a cut within the last 7 bytes of a row, in the last 2 rows, in the first row of a
+    tile or in its padding, or where the picture is nearly black there as well. These pass.
+    """
+    blocks = sorted(blocks)
+    end, written = max(block.end for block in blocks), source.content_end
+    if written >= end:
+        return None
+    index = max((at for at, block in enumerate(blocks) if block.offset < written), default=0)
+    block, later = blocks[index], blocks[index + 1 :]
+    if not block.stride or (later and not later[-1].stride):
+        return zeros(end - written) if end - written >= 16 else None
+    row = (written - 1 - block.offset) // block.stride
+    column = written - block.offset - row * block.stride
+    no_picture = written <= block.offset or (index == row == 0 and column < block.width)
+    if no_picture or source.hole_after(written):
+        return zeros(end - written)
+    if not later and block.rows - row - 1 < _ROWS_AFTER:
+        return None
+    start = block.offset + row * block.stride
+    before = range(1, 1 + min(_ROWS_BEFORE, row))
+    lines = [source.peek(block.width - column, start + column - at * block.stride) for at in before]
+    dense = _RUN not in source.peek(column, start) and all(_is_dense(line) for line in lines)
+    return zeros(end - written) if lines and dense else None
+
+
+def _is_dense(line: bytes) -> bool:
+    """Tell whether part of a row is picture without black; a short part must hold no zero at all."""
+    return _RUN not in line if len(line) >= len(_RUN) else len(line) >= 8 and 0 not in line
+
+
+def check_bmp(source: Source) -> Finding:
+    """Compare the lengths in the header with the file's (Microsoft's BITMAPFILEHEADER, BITMAPINFOHEADER)."""
+    head = source.peek(54, 0).ljust(54, b"\0")
+    said, offset, header = struct.unpack_from("<I4xII", head, 2)
+    if header == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", head, 18)
+        compression = 0
+    else:
+        width, height, _, bits, compression = struct.unpack_from("<iiHHI", head, 18)
+    pixels = (width, abs(height))
+    if width <= 0 or not height or bits not in (1, 4, 8, 16, 24, 32) or offset < 14 + header:
+        return Finding(problem="damaged: the BMP's header makes no sense; copy it again")
+    row = (width * bits + 7) // 8
+    block = Block(offset, (width * bits + 31) // 32 * 4, row, abs(height))
+    needed = max(said, block.end if compression in (0, 3, 6) else offset)
+    if needed > source.size:
+        return Finding(pixels, cut_short(f"the BMP needs {needed:,} bytes, the file has {source.size:,}"))
+    source.drain()
+    if compression not in (0, 3, 6):
+        block = Block(offset, 0, max(said, offset) - offset, 1)
+        ended = source.peek(2, block.end - 2) == b"\x00\x01"
+        return Finding(pixels, zero_tail(source, [block]), None if ended else "a compressed BMP without an end mark")
+    return Finding(pixels, zero_tail(source, [block]))

@@ -1,0 +1,1 @@
+"""Processes of their own that read long sequences. Imports nothing: see `agent.reading`."""

@@ -1,0 +1,62 @@
+"""What reading is made of: the reader, and the threads and processes that it works with."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.host.workers import Workers
+from agent.model import Kind
+from agent.reading.decode import problem_of
+from agent.reading.examiner import Files
+from agent.reading.processes.pool import Examiners, fitting
+from agent.reading.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from agent.folder.scanner import Scanner
+    from agent.host.workers import Pool
+
+STOP_SECONDS = 1.0
+SEQUENCES = 2
+"""Sequences that are read at a time: the processes have the next one to read while the last answers are taken in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who reads: threads for each kind of unit, so that no image waits for a sequence.
+
+    `prepare` makes those for sequences ready for a long one. `fingerprint` tells how a folder looks now, or None
+    where it has to be listed to know.
+    """
+
+    reader: Reader
+    pools: Mapping[Kind, Pool]
+    prepare: Callable[[], None]
+    fingerprint: Callable[[str, str | None], bytes | None]
+
+
+@contextlib.contextmanager
+def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[Reading]:
+    """Give what reads until the block ends; `go_on` is called again and again and raises to stop reading.
+
+    At the end files that are being read are waited for; what else is to be read is read after the next start.
+    """
+    examiners = Examiners(scanner, go_on, fitting())
+    images, sequences = Workers("read-image", 1), Workers("read-sequence", SEQUENCES, idle=examiners.rest)
+    try:
+        # Given here, it is imported at the start: later it might be another version's.
+        reader = Reader(Files(scanner, go_on, problem_of), gaps, examiners.images)
+        pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}
+        prepare = partial(sequences.submit, examiners.prepare)
+        yield Reading(reader, pools, prepare, examiners.onlooker.fingerprint)
+    finally:
+        for workers in (images, sequences):
+            workers.discard()
+        examiners.kill()  # what they read now is read after the next start
+        images.close(STOP_SECONDS)
+        if sequences.close(STOP_SECONDS):
+            examiners.rest()

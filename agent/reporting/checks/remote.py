@@ -1,0 +1,141 @@
+"""Tries whether Playment lets us in, by reading calls alone, and whether what is published can be fetched."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from agent.errors import AccessRefused, AgentError, FileChanged, Refused, RemoteError, SettingsError, TryLater
+from agent.folder.scanner import Scanner
+from agent.model import shown
+from agent.publishing.probe import Probe
+from agent.reading.examiner import Files
+from agent.reading.reader import Reader
+from agent.reporting.checks import fail, ok, warn
+from agent.settings.parts import BATCH_WORDS, filters_of, is_probed, playment_of, publisher_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.model import Frame
+    from agent.publishing import Publisher
+    from agent.reporting.checks import Check
+    from agent.settings.settings import Settings
+    from agent.targets.playment.client import Playment, ProjectDetails
+
+PLAYMENT, BATCH, CLOCK, PUBLISH = "Playment", "batch", "clock", "publishing"
+SKEW_SECONDS = 60.0
+
+
+def check_playment(settings: Settings, wall: Callable[[], float]) -> Iterator[Check]:
+    """Ask for the project's details with the key; `wall` gives the time in seconds since 1970."""
+    try:
+        playment = playment_of(settings)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield fail(PLAYMENT, problem, error.exit_code)
+        return
+    with contextlib.closing(playment):
+        try:
+            details = playment.details()
+        except AccessRefused as error:
+            where = f"{settings.playment_base_url}, project {settings.playment_project_id}"
+            yield fail(PLAYMENT, f"{where}: {error}", error.exit_code)
+        except TryLater as error:
+            yield fail(PLAYMENT, f"{error}. Look at PLAYMENT_BASE_URL, the network and its proxy, or try again later")
+            return
+        except Refused as error:
+            yield fail(PLAYMENT, f"{error}. Look at PLAYMENT_PROJECT_ID and PLAYMENT_BASE_URL")
+        else:
+            name = details.name or settings.playment_project_id
+            yield ok(PLAYMENT, f"{settings.playment_base_url} takes the key; the project is {name!r}")
+            yield _batch(settings, details)
+        yield _clock(playment, wall)
+
+
+def _batch(settings: Settings, details: ProjectDetails) -> Check:
+    batch = settings.playment_batch
+    if batch in BATCH_WORDS:
+        return ok(BATCH, f"jobs go to a batch for each {batch}, named {settings.playment_batch_name}, made when needed")
+    if batch is None:
+        default = next((listed.name for listed in details.batches if listed.is_default), None)
+        return ok(BATCH, f"jobs go to the project's default batch{f', {default!r}' if default else ''}")
+    named = next((listed.name for listed in details.batches if listed.id.lower() == batch), None)
+    if named is None:
+        return fail(
+            BATCH,
+            f"the project has no batch {batch}, which PLAYMENT_BATCH names: give the id of one of its "
+            f"{len(details.batches):,} batches, or leave it empty for the default one",
+        )
+    return ok(BATCH, f"jobs go to the batch {named!r}")
+
+
+def _clock(playment: Playment, wall: Callable[[], float]) -> Check:
+    """Compare our clock with the server's: the ids of a day's batch, and signed URLs, depend on ours."""
+    before = wall()
+    try:
+        theirs = playment.server_time()
+    except TryLater as error:
+        return warn(CLOCK, f"it could not be compared with Playment's: {error}")
+    if theirs is None:
+        return ok(CLOCK, "Playment's answer tells no time to compare it with")
+    skew = (before + wall()) / 2 - theirs
+    if abs(skew) > SKEW_SECONDS:
+        return warn(
+            CLOCK,
+            f"this machine's clock is {abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} Playment's: set it, "
+            "and keep it right (timedatectl set-ntp true)",
+        )
+    return ok(CLOCK, "within a minute of Playment's")
+
+
+def check_publishing(settings: Settings, image: str | None) -> Iterator[Check]:
+    """Publish one real image and fetch its URL as the agent would before it sends a job, and compare its length."""
+    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    try:
+        publisher = publisher_of(settings, scanner)
+        publisher.knock()
+    except SettingsError as error:
+        for problem in error.problems:
+            yield fail(PUBLISH, problem, error.exit_code)
+        return
+    except RemoteError as error:
+        yield fail(PUBLISH, str(error), error.exit_code)
+        return
+    if publisher.caution:
+        yield warn(PUBLISH, publisher.caution)
+    if image is None:
+        yield warn(PUBLISH, "the watch folder holds no image to try it with: put one there and run check again")
+        return
+    try:
+        frame = _frame(settings, scanner, publisher, image)
+        publisher.publish(frame, expected=False)
+    except RemoteError as error:
+        yield fail(PUBLISH, str(error), error.exit_code)
+    except AgentError as error:
+        yield warn(PUBLISH, f"{shown(image)} could not serve to try it: {error}. Run check again, or put another there")
+    else:
+        yield _fetched(settings, publisher, frame)
+
+
+def _fetched(settings: Settings, publisher: Publisher, frame: Frame) -> Check:
+    source = frame.src or ""
+    if not is_probed(settings):
+        why = "PUBLISH_PROBE is off" if settings.publish_probe == "off" else "nobody but Playment can fetch such URLs"
+        done = "was uploaded" if publisher.uploads else "would be"
+        return ok(PUBLISH, f"no URL was fetched, since {why}; {shown(frame.path)} {done} as {source}")
+    try:
+        with contextlib.closing(Probe()) as probe:
+            probe.check(publisher.address(source), frame.stamp.size)
+    except RemoteError as error:
+        return fail(PUBLISH, str(error))
+    return ok(PUBLISH, f"{source} can be fetched, {frame.stamp.size:,} bytes as here")
+
+
+def _frame(settings: Settings, scanner: Scanner, publisher: Publisher, image: str) -> Frame:
+    """Return an image as it would be published. Raises FileChanged, FolderUnavailable, Refused."""
+    stamp = scanner.stamp(image)
+    if stamp is None:
+        raise FileChanged("it is gone")
+    (frame,) = Reader(Files(scanner), settings.sequence_gaps).image(image, stamp).frames
+    return frame._replace(src=publisher.source(image, frame.digest))

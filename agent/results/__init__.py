@@ -1,0 +1,1 @@
+"""Stage 7: completed annotations become files."""

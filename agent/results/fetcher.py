@@ -1,0 +1,255 @@
+"""Brings completed annotations home: one round over Playment's lists, then a file for each completed job.
+
+The lists give 100 jobs a call; the jobs of a batch are asked for one by one only where that takes fewer calls. That a
+job is completed is written at once, so that a round that ends early goes on where it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, TypeVar
+
+from agent.errors import AccessRefused, Refused, RemoteError, TryLater
+from agent.host.workers import Workers
+from agent.ledger import results
+from agent.ledger.results import Completed, Known
+from agent.results.files import OF_THIS_FILE
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from agent.ledger.store import Ledger
+    from agent.ledger.writer import LedgerThread
+    from agent.results.download import Download
+    from agent.results.files import ResultFiles
+    from agent.targets.gate import Gate
+    from agent.targets.playment.client import Playment
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+FETCHERS = 4
+AT_ONCE = 200
+TRIES = 3
+RETRY_SECONDS = 1.0
+COMPLETED = "completed"
+
+
+@dataclass(slots=True)
+class Round:
+    """What a round did: jobs that turned out completed, results written, and (path, reason) of those that were not.
+
+    `interrupted` says why it ended early, or is ''.
+    """
+
+    completed: int = 0
+    fetched: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    interrupted: str = ""
+
+
+class StoppedError(Exception):
+    """The round is to end: the agent stops, or is blocked."""
+
+
+class Results:
+    """Does rounds. `reads` is a connection of its own; `delay` is the first wait in seconds after a failed fetch.
+
+    `progress` is called with (done, of how many) results.
+    """
+
+    def __init__(
+        self,
+        playment: Playment,
+        ledger: LedgerThread,
+        reads: sqlite3.Connection,
+        gate: Gate,
+        *,
+        files: ResultFiles,
+        download: Download,
+        delay: float,
+        now: Callable[[], datetime],
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> None:
+        self._playment = playment
+        self._ledger = ledger
+        self._reads = reads
+        self._gate = gate
+        self._files = files
+        self._download = download
+        self._delay = delay
+        self._now = now
+        self._progress = progress
+        self._stopping = threading.Event()
+        self._workers = Workers("results", FETCHERS)
+
+    def stop(self) -> None:
+        """Have the round that is under way end with what is being fetched just now."""
+        self._stopping.set()
+
+    def close(self, seconds: float) -> bool:
+        """Stop, and wait for the fetches under way, for `seconds` at most; return whether they have ended."""
+        self.stop()
+        return self._workers.close(seconds)
+
+    def round(self, *, everything: bool = False, wait: bool = False) -> Round:
+        """Ask how the submitted jobs stand, and fetch what is completed; with `everything` also what failed lately.
+
+        Raises AlreadyRunning (not with `wait`), LedgerUnavailable, OSError, and RemoteError where the project cannot
+        be asked at all.
+        """
+        done = Round()
+        with self._files.lock(wait=wait):
+            try:
+                self._ask_all(done)
+                self._fetch_all(done, None if everything else self._now())
+            except StoppedError:
+                done.interrupted = self._gate.blocked or "stopped"
+        return done
+
+    # How the jobs stand
+
+    def _ask_all(self, done: Round) -> None:
+        wanted = results.open_batches(self._reads)
+        if not wanted:
+            return
+        details = self._ask(self._playment.details)
+        totals = {batch.id.lower(): batch.total_jobs or 0 for batch in details.batches}
+        default = next((batch.id for batch in details.batches if batch.is_default), None)
+        for batch_id, count in wanted.items():
+            listed = batch_id or default
+            if listed is None:
+                log.warning("the project names no default batch: %d jobs in it cannot be asked for", count)
+                continue
+            pages = ceil(max(totals.get(listed.lower(), 0), count) / 100)
+            try:
+                for completed in self._one_by_one(batch_id) if count < pages else self._pages(listed, batch_id, count):
+                    done.completed += self._ledger.call(partial(results.complete, jobs=completed))
+            except (Refused, AccessRefused) as error:
+                log.warning("the jobs of the batch %s cannot be asked for: %s", listed, error)
+
+    def _pages(self, listed: str, batch_id: str | None, missing: int) -> Iterator[list[Known]]:
+        """Yield the completed jobs of each page, until all that are open here have been seen."""
+        token: str | None = None
+        seen: set[str] = set()
+        while missing > 0:
+            page = self._ask(partial(self._playment.batch_jobs, listed, token))
+            ours = results.still_open(self._reads, [Known(job.reference_id, job.id) for job in page.jobs])
+            missing -= len(ours)
+            completed = {job.reference_id for job in page.jobs if job.status.casefold() == COMPLETED}
+            yield [job for job in ours if job.reference_id in completed]
+            token = page.next_page_token
+            if token is None or token in seen:
+                break
+            seen.add(token)
+        if missing > 0:
+            name = batch_id or "the default batch"
+            log.info("%d submitted jobs are not in the list of %s: 'reconcile' says more", missing, name)
+
+    def _one_by_one(self, batch_id: str | None) -> Iterator[list[Known]]:
+        for job in results.open_jobs(self._reads, batch_id):
+            try:
+                details = self._ask(partial(self._playment.job, job.job_id))
+            except (Refused, AccessRefused) as error:
+                log.warning("%s cannot be asked for: %s", job.reference_id, error)
+                continue
+            yield [job] if details.status.casefold() == COMPLETED else []
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Call Playment, a few times where it fails passingly; obey what it asks for."""
+        for left in range(TRIES, 0, -1):
+            if self._stopping.is_set() or not self._gate.enter_to_read():
+                raise StoppedError
+            try:
+                return call()
+            except TryLater as error:
+                if error.retry_after:
+                    self._gate.hold(error.retry_after)
+                if left == 1:
+                    raise
+                if not error.retry_after:
+                    self._stopping.wait(RETRY_SECONDS)
+        raise AssertionError  # the last try has returned or raised
+
+    # The files
+
+    def _fetch_all(self, done: Round, now: datetime | None) -> None:
+        total = results.count_unfetched(self._reads, now)
+        after = -1
+        trouble: BaseException | None = None
+        while trouble is None and (jobs := results.unfetched(self._reads, now, after, AT_ONCE)):
+            after = jobs[-1].id
+            outcomes: queue.SimpleQueue[tuple[Completed, BaseException | None]] = queue.SimpleQueue()
+            halt = threading.Event()
+            for job in jobs:
+                self._workers.submit(partial(self._fetch_one, job, halt, outcomes))
+            for _ in jobs:
+                job, error = outcomes.get()
+                if error is None:
+                    done.fetched += 1
+                elif _is_the_jobs(error):
+                    done.failed.append((job.path, self._failed(job, error)))
+                elif trouble is None:  # nothing can be asked or written: the rest waits for the next round
+                    trouble = error
+                    halt.set()
+                self._progress(done.fetched + len(done.failed), total)
+        if trouble is not None:
+            raise trouble
+
+    def _failed(self, job: Completed, error: BaseException) -> str:
+        reason = str(error) if isinstance(error, RemoteError) else f"it could not be written: {error}"
+        code = error.code if isinstance(error, RemoteError) else "result"
+        log.warning("the result of %s could not be fetched: %s", job.path, reason)
+        work = partial(results.not_fetched, job=job, reason=reason, code=code, delay=self._delay)
+        self._ledger.call(work)
+        return reason
+
+    def _fetch_one(
+        self, job: Completed, halt: threading.Event, outcomes: queue.SimpleQueue[tuple[Completed, BaseException | None]]
+    ) -> None:
+        try:
+            self._fetch(job, halt)
+        except BaseException as error:  # noqa: BLE001 (it is the round's, which raises what is not the job's)
+            outcomes.put((job, error))
+        else:
+            outcomes.put((job, None))
+
+    def _fetch(self, job: Completed, halt: threading.Event) -> None:
+        if halt.is_set():
+            raise StoppedError
+        details = self._ask(partial(self._playment.job, job.job_id))
+        if not details.result:
+            raise TryLater("Playment names no result yet", code="result")
+        address = self._ask(partial(self._playment.attachment, details.result))
+        path, other = self._ledger.call(partial(_place, job=job))
+        with self._files.temporary(path, job.job_id) as file:
+            self._download.fetch(address, file)
+            self._files.check(file)
+            if self._stopping.is_set():  # the ledger may be closed by now: what it cannot hear of is not placed
+                raise StoppedError
+            if other is not None:
+                self._files.keep(path, results.kept_path(path.removesuffix(".json"), other[1]))
+            self._files.place(path, job.job_id, file)
+        self._ledger.call(partial(results.fetched, job=job, path=path))
+
+
+def _place(ledger: Ledger, *, job: Completed) -> tuple[str, tuple[int, str] | None]:
+    """Return where a job's result goes, and the other job whose result is there."""
+    path = results.result_path(ledger.sql, job)
+    return path, results.owner(ledger.sql, path, job.id)
+
+
+def _is_the_jobs(error: BaseException) -> bool:
+    """Tell whether a failure is about one result alone."""
+    if isinstance(error, TryLater):
+        return error.code == "result"
+    if isinstance(error, OSError):
+        return error.errno in OF_THIS_FILE
+    return isinstance(error, RemoteError)

@@ -1,0 +1,105 @@
+"""Whether Playment and the object store let us in at all: whose fault a refusal is, and the slow look for recovery."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.errors import AccessRefused, Refused, RemoteError, StoreRefused, TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.host.workers import Pool
+    from agent.publishing import Publisher
+    from agent.targets.gate import Gate
+    from agent.targets.playment.client import Playment
+
+log = logging.getLogger(__name__)
+
+BLOCKED_PROBE = 60.0
+"""Seconds between two looks whether we are let in again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where we must be let in. `knock` raises AccessRefused where we are not; the others are parts of sentences."""
+
+    knock: Callable[[], object]
+    refuses: str
+    lets_in: str
+
+
+class Access:
+    """Shuts the gate where one of them refuses us, and opens it again. `tell` writes the reason, or ''."""
+
+    def __init__(
+        self,
+        playment: Playment,
+        publisher: Publisher,
+        gate: Gate,
+        monotonic: Callable[[], float],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._playment = Door(playment.details, "Playment refuses the key or the project", "Playment lets us in again")
+        self._store = Door(publisher.knock, "nothing can be uploaded", "files can be uploaded again")
+        self._gate = gate
+        self._monotonic = monotonic
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._shut = self._playment
+        self._next_probe = 0.0
+
+    def judge(self, error: AccessRefused) -> RemoteError:
+        """Knock once (ask for the project's details, or write to the bucket): refused too, everything stops.
+
+        Else the refusal is this job's alone: for good where Playment says so, and tried again where a store does, whose
+        rights and rules take a while to reach all of it.
+        """
+        door = self._store if isinstance(error, StoreRefused) else self._playment
+        with self._lock:
+            if not self._gate.enter():
+                return error
+            try:
+                door.knock()
+            except AccessRefused as refusal:
+                reason = f"{door.refuses}: {refusal}"
+                log.error("sending is stopped, nothing is lost: %s", reason)  # noqa: TRY400 (a sentence, no defect)
+                self._shut = door
+                self._next_probe = self._monotonic() + BLOCKED_PROBE
+                self._gate.block(reason)
+                self._tell(reason)
+                return error
+            except RemoteError as other:
+                asked = other.retry_after if isinstance(other, TryLater) else None
+                return TryLater(str(other), code=other.code, retry_after=asked, refused=True)
+            if door is self._store:
+                return TryLater(str(error), code=error.code, refused=True)
+            return Refused(str(error), code=error.code)
+
+    def turn(self, pool: Pool) -> float:
+        """While blocked, have `pool` knock slowly; return seconds until the next time.
+
+        Not in the caller's thread: an answer may take longer than a stop is allowed to.
+        """
+        wait = max(self._next_probe - self._monotonic(), self._gate.held_for())
+        if wait > 0:
+            return wait
+        self._next_probe = self._monotonic() + BLOCKED_PROBE
+        pool.submit(partial(self._look_for_recovery, self._shut))
+        return BLOCKED_PROBE
+
+    def _look_for_recovery(self, door: Door) -> None:
+        try:
+            door.knock()
+        except RemoteError as error:
+            log.error("still blocked: %s", error)  # noqa: TRY400 (a sentence, no defect)
+            if isinstance(error, TryLater) and error.retry_after:
+                self._gate.hold(error.retry_after)
+            return
+        log.warning("%s: sending goes on", door.lets_in)
+        self._gate.block("")
+        self._tell("")

@@ -1,0 +1,65 @@
+"""What comes before a pending job is published: the spend guard, and the settings of its folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.core.spend_guard import is_used_up
+from agent.errors import AgentError, FolderUnavailable, TryLater
+from agent.ledger import holds as folder_stops
+from agent.ledger import spend, units
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from agent.ledger.due import Candidate
+    from agent.ledger.store import Ledger
+    from agent.ledger.writer import LedgerThread
+    from agent.sending.context import Rig
+
+
+class Stopped(AgentError):
+    """The settings of a job's folder stop it; `work` writes that it is held, or let go of."""
+
+    def __init__(self, reason: str, work: Callable[[Ledger], object]) -> None:
+        self.work = work
+        super().__init__(reason)
+
+
+def spare(rig: Rig, ledger: LedgerThread, reads: sqlite3.Connection) -> None:
+    """Put off all that was not counted yet, once the day's limit is reached: nothing is published in vain.
+
+    Whether a job may be sent is decided once more with its intent. Raises LedgerUnavailable.
+    """
+    now = rig.now()
+    if is_used_up(rig.limits, spend.today(reads, now)) and spend.is_due(reads, now):
+        ledger.call(partial(spend.put_off_all, limits=rig.limits))
+
+
+def by_folder(rig: Rig, candidate: Candidate) -> tuple[Candidate, str | None]:
+    """Return a job that no intent has frozen with the tag and batch that hold in its folder, and its batch's name.
+
+    The name is None where the batch is known by its id, or is the default one. Raises Stopped, and TryLater where the
+    folder's settings cannot be told.
+    """
+    job = candidate.job
+    try:
+        rules = rig.folders.of(job.folder)
+    except FolderUnavailable as error:
+        raise TryLater(str(error), code="folder", refused=True) from error
+    why_held = rules.why_held()
+    if why_held is not None:
+        raise Stopped(why_held, partial(folder_stops.hold_pending, job=job.id, reason=why_held))
+    if rules.ignore:
+        why = rules.why_ignored
+        raise Stopped(why, partial(units.vanish, path=job.path, kind=job.kind, why=why))
+    name = rig.batch_name(job.path)
+    if rules.batch is not None:
+        batch_id, name = rig.batch_of(job.path, rules.batch)
+        job = replace(job, batch_id=batch_id)
+    if rules.tag is not None:
+        job = replace(job, tag=rules.tag)
+    return replace(candidate, job=job), name

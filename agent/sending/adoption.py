@@ -1,0 +1,127 @@
+"""Takes over jobs that Playment has already: after a lost reply, a crash, or a lost ledger."""
+
+from __future__ import annotations
+
+import logging
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.core.states import State, backoff
+from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
+from agent.ledger import due as backlog
+from agent.ledger import jobs, lookups
+from agent.targets.playment.search import search, why_not_ours
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from agent.host.workers import Pool
+    from agent.ledger.lookups import Lookup
+    from agent.ledger.store import Ledger
+    from agent.ledger.writer import LedgerThread
+    from agent.sending.access import Access
+    from agent.sending.context import Rig
+    from agent.targets.gate import Gate
+    from agent.targets.playment.search import Found
+
+log = logging.getLogger(__name__)
+
+GATHERING = 30.0
+"""Seconds for which a job may wait for others, so that one pass over the lists serves them all."""
+IDLE = 3600.0
+SHORTEST_WAIT = 1.0
+"""Seconds between a pass that came to nothing and the next."""
+
+
+class Adoption:
+    """One pass at a time over Playment's lists, for all jobs that wait for one. `done` is called after each."""
+
+    def __init__(
+        self, rig: Rig, ledger: LedgerThread, gate: Gate, *, access: Access, worker: Pool, done: Callable[[], None]
+    ) -> None:
+        self._rig = rig
+        self._ledger = ledger
+        self._gate = gate
+        self._access = access
+        self._done = done
+        self._worker = worker
+        self._gathering_since: float | None = None
+        self._not_before = -math.inf
+        self._failures = 0
+        self.running = 0
+
+    def turn(self, reads: sqlite3.Connection, *, idle: bool) -> float:
+        """Start a pass if jobs wait for one and none else is being sent, or they have waited for long enough.
+
+        Returns after how many seconds to ask again.
+        """
+        if self.running:
+            return IDLE
+        wanted = lookups.lookups(reads, self._rig.now())
+        now = self._rig.monotonic()
+        if not wanted:
+            self._gathering_since = None
+            soonest = backlog.next_due(reads, (), lookup=True)
+            return max(0.05, (soonest - self._rig.now()).total_seconds()) if soonest else IDLE
+        if self._gathering_since is None:
+            self._gathering_since = now
+        ready_at = max(self._not_before, now if idle else self._gathering_since + GATHERING)
+        if ready_at > now:
+            return ready_at - now
+        self._gathering_since = None
+        self.running = len(wanted)
+        self._worker.submit(partial(self._pass, wanted))
+        return IDLE
+
+    def close(self, seconds: float) -> bool:
+        """End the running pass, for `seconds` at most; return whether it has ended."""
+        return self._worker.close(seconds)
+
+    def _pass(self, wanted: Sequence[Lookup]) -> None:
+        self._not_before = self._rig.monotonic() + SHORTEST_WAIT
+        try:
+            found = search(self._rig.playment, wanted, self._gate.enter)
+            if found is not None:
+                self._ledger.call(partial(self._settle, wanted=wanted, found=found))
+                self._failures = 0
+                self._not_before = -math.inf
+                log.info("looked up %d jobs in Playment's lists, found %d", len(wanted), len(found))
+                for lookup in wanted:
+                    if lookup.why == "changed":
+                        self._rig.on_changed(lookup.path, lookup.kind)
+        except RemoteError as error:
+            self._failed(self._access.judge(error) if isinstance(error, AccessRefused) else error)
+        except LedgerUnavailable as error:
+            log.error("what was found is looked up again: %s", error)  # noqa: TRY400 (a sentence, no defect)
+        finally:
+            self.running = 0
+            self._done()
+
+    def _failed(self, error: RemoteError) -> None:
+        self._failures += 1
+        asked = error.retry_after if isinstance(error, TryLater) else None
+        if asked:
+            self._gate.hold(asked)
+        wait = max(asked or 0.0, SHORTEST_WAIT, backoff(self._failures, 1.0))
+        self._not_before = self._rig.monotonic() + wait
+        log.warning("Playment's lists cannot be read, trying again in %d s: %s", wait, error)
+
+    @staticmethod
+    def _settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: dict[str, Found]) -> None:
+        """Write what a pass has shown."""
+        for lookup in wanted:
+            row = ledger.sql.execute("select state, lookup from jobs where id = ?", (lookup.id,)).fetchone()
+            if row != (State.PENDING, lookup.why):
+                continue
+            hit = found.get(lookup.reference_id)
+            if hit is None:
+                lookups.not_found(ledger, lookup)
+                continue
+            reason = why_not_ours(hit, lookup)
+            if reason is None:
+                jobs.accepted(ledger, lookup.id, hit.job.id, "found in Playment's lists: an earlier try had worked")
+                ledger.set(lookup.id, batch_id=hit.batch_id)
+            else:
+                lookups.not_ours(ledger, lookup.id, reason)

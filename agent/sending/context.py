@@ -1,0 +1,49 @@
+"""What sending is made of, handed to all that send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from agent.core.folder_rules import Folders
+    from agent.core.spend_guard import Limits
+    from agent.folder.scanner import Scanner
+    from agent.ledger.due import Terms
+    from agent.model import Kind
+    from agent.publishing import Publisher
+    from agent.publishing.probe import Probe
+    from agent.targets.playment.batches import Batches
+    from agent.targets.playment.client import Playment
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """What sending is made of.
+
+    `batch_name` gives the batch's name for a path now, or None for `terms.batch_id`. `batch_of` gives (id, name) of the
+    batch for a path and what its folder's settings say; `folders` knows these.
+
+    `now` gives the time in UTC, `monotonic` seconds for waiting. `on_changed` is told of a unit whose files changed.
+    `fingerprint` gives the `plan.fingerprint_of` the files that are in a folder with a ready marker now, or None where
+    it has to be listed to know.
+    """
+
+    playment: Playment
+    batches: Batches
+    publisher: Publisher
+    probe: Probe | None
+    probe_all: bool
+    scanner: Scanner
+    terms: Terms
+    limits: Limits
+    batch_name: Callable[[str], str | None]
+    batch_of: Callable[[str, str], tuple[str | None, str | None]]
+    folders: Folders
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    on_changed: Callable[[str, Kind], None]
+    fingerprint: Callable[[str, str | None], bytes | None] = lambda _folder, _marker: None

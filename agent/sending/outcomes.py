@@ -1,0 +1,68 @@
+"""Has written what became of each job, however long a full disk takes."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.errors import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from agent.ledger.store import Ledger
+    from agent.ledger.writer import LedgerThread
+
+log = logging.getLogger(__name__)
+
+LEDGER_RETRY = 2.0
+"""Seconds between two tries to write to a ledger that cannot be written."""
+
+
+class Outcomes:
+    """Hands outcomes to the ledger's thread, and those that could not be written again. Used by any thread.
+
+    `monotonic` gives seconds; `wake` is called after every commit, and where one has failed.
+    """
+
+    def __init__(self, ledger: LedgerThread, monotonic: Callable[[], float], wake: Callable[[], None]) -> None:
+        self._ledger = ledger
+        self._monotonic = monotonic
+        self._wake = wake
+        self._unwritten: deque[tuple[Callable[[Ledger], object], Callable[[], None]]] = deque()
+        self._again_at = 0.0
+
+    def write(self, work: Callable[[Ledger], object], then: Callable[[], None] = lambda: None) -> None:
+        """Have `work` done in a transaction; `then` is called after the commit, or where `work` itself is at fault."""
+        self._ledger.submit(work, first=True).add_done_callback(partial(self._written, work, then))
+
+    def again(self) -> float | None:
+        """Try what could not be written, every few seconds; return seconds until the next time, None: all is."""
+        if not self._unwritten:
+            return None
+        wait = self._again_at - self._monotonic()
+        if wait > 0:
+            return wait
+        self._again_at = self._monotonic() + LEDGER_RETRY
+        self.flush()
+        return LEDGER_RETRY
+
+    def flush(self) -> None:
+        """Try now what could not be written."""
+        for _ in range(len(self._unwritten)):
+            self.write(*self._unwritten.popleft())
+
+    def _written(self, work: Callable[[Ledger], object], then: Callable[[], None], future: Future[object]) -> None:
+        error = future.exception()
+        if isinstance(error, LedgerUnavailable):
+            if not self._unwritten:
+                self._again_at = self._monotonic() + LEDGER_RETRY
+            self._unwritten.append((work, then))
+        else:
+            if error is not None:
+                log.error("a defect in playment-agent; please report it", exc_info=error)
+            then()
+        self._wake()

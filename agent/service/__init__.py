@@ -1,0 +1,1 @@
+"""Puts the stages together and runs the loop."""

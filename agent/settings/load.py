@@ -1,0 +1,132 @@
+"""The settings' shell: reads the environment, the file of settings and the places they name, for `config`.
+
+The environment wins over the file, also where it holds an empty text (that is how one run does without a setting).
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dotenv.parser import parse_stream
+
+from agent.errors import SettingsError
+from agent.host import mounts as host
+from agent.settings import settings as config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+
+def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_key: bool = True) -> config.Settings:
+    """Return the settings from `environ` and from `env_file`, or `.env` in `cwd` where that exists.
+
+    Relative paths are taken from `cwd`. The key is not read where it is not needed: with a systemd credential only
+    the service can. Logs a warning where others can read a key in the file.
+    Raises SettingsError with every problem, also those of the places that the settings name.
+    """
+    file, written, problems = _written(cwd, env_file)
+    if file and written.get("PLAYMENT_API_KEY"):
+        _warn_of_readers(file)
+    problems += config.unknown_names(written)
+
+    def resolve(path: str) -> Path:
+        return Path(os.path.realpath(cwd / path))
+
+    def read_text(path: str) -> str:
+        return (cwd / path).read_text(encoding="utf-8")
+
+    try:
+        settings = config.parse(
+            {**written, **environ},
+            read_text=read_text,
+            resolve=resolve,
+            watch_problem=_watch_problem,
+            ledger_problem=_ledger_problem,
+            results_problem=_results_problem,
+            env_file=resolve(str(file)) if file else None,
+            needs_key=needs_key,
+        )
+    except SettingsError as error:
+        raise SettingsError([*problems, *error.problems]) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def load_ledger_path(environ: Mapping[str, str], cwd: Path, env_file: Path | None) -> Path:
+    """Return the ledger's path for commands that need nothing else; no other setting is looked at.
+
+    Raises SettingsError where the file of settings cannot be read.
+    """
+    _, written, problems = _written(cwd, env_file)
+    if problems:
+        raise SettingsError(problems)
+    return Path(os.path.realpath(cwd / config.ledger_text({**written, **environ})))
+
+
+def _written(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str, str], list[str]]:
+    """Return the file of settings that is there, what is written in it, and what is wrong with it."""
+    file = cwd / (env_file or ".env")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        missing = [f"{file} is not there: --env-file must name a file of settings."] if env_file else []
+        return None, {}, missing
+    except OSError as error:
+        return None, {}, [f"{file} cannot be read ({error.strerror}): it must be a file that this user may read."]
+    except UnicodeDecodeError:
+        return file, {}, [f"{file} is not UTF-8 text: save it as UTF-8."]
+    written, problems = {}, []
+    # Not dotenv_values: it only logs the lines that it cannot read, and a setting would be lost.
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or (binding.key is not None and binding.value is None):
+            line = binding.original.line
+            problems.append(f"{file}, line {line}: it must be NAME=value, with quotes closed, or begin with '#'.")
+        elif binding.key is not None:
+            written[binding.key] = binding.value or ""
+    return file, written, problems
+
+
+def _warn_of_readers(file: Path) -> None:
+    if os.stat(file).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        log.warning("%s holds the API key and others than its owner may read it: run chmod 600 on it", file)
+
+
+def _watch_problem(folder: Path) -> str | None:
+    """Return what is wrong with the watch folder, as the end of a sentence."""
+    try:
+        with os.scandir(folder):
+            return None
+    except FileNotFoundError:
+        return "there is no such folder. It must be an existing folder."
+    except NotADirectoryError:
+        return "this is no folder. It must be an existing folder."
+    except OSError as error:
+        return f"it cannot be listed ({error.strerror}). This user must be able to read and enter it."
+
+
+def _ledger_problem(path: Path) -> str | None:
+    """Return what is wrong with the ledger's place, as the end of a sentence."""
+    kind = host.filesystem_kind(path.parent)
+    if kind.network:
+        # https://www.sqlite.org/wal.html: 'WAL does not work over a network filesystem'.
+        return (
+            f"it lies on a network file system ({kind.name}), where SQLite can lose data. It must be on a local disk."
+        )
+    return "it is a folder. It must be a file's path." if path.is_dir() else None
+
+
+def _results_problem(folder: Path) -> str | None:
+    """Return what is wrong with the place for results, as the end of a sentence."""
+    if not folder.is_dir():
+        return "it is no folder that is there. It must be an existing folder."
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return "this user may not write there. Give it the right to (under systemd: ReadWritePaths= in a drop-in)."
+    return None

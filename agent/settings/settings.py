@@ -1,0 +1,294 @@
+"""The settings: a mapping of texts in, one frozen `Settings` out, or one error with every problem. Pure.
+
+`agent/variables.py` lists the variables, `agent/values.py` reads the text of one, `agent/environment.py` brings them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from agent.errors import SettingsError
+from agent.model import Edition
+from agent.settings import parsers as values
+from agent.settings.variables import VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+CREDENTIAL = "playment_api_key"
+"""The name of the systemd credential that may hold the key."""
+
+
+AWS_NAMES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "HOME",
+)
+"""What other programs set for object stores; a profile's files are looked for in HOME."""
+
+
+class Secret:
+    """A text that shows itself only to `reveal()`: not to `str`, `repr`, logs, tracebacks, pickle or copies."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled or copied")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, checked. Each field is the variable of the same name, whose meaning stands in `VARIABLES`.
+
+    None stands for a variable that is not set. Seconds are seconds. Paths are absolute, symbolic links resolved.
+    `playment_base_url` has no slash at its end, `publish_to` has one and may be `s3://…`; `image_extensions` are lower
+    case without a dot. `playment_batch` is None, 'day', 'folder' or a UUID, and `playment_batch_name` is '' unless it
+    is one of the words. `aws` holds those of AWS_NAMES that are set; it is empty where nothing is uploaded.
+    """
+
+    playment_api_key: Secret
+    playment_project_id: str
+    playment_tag: str | None
+    playment_work_flow_id: str | None
+    playment_base_url: str
+    playment_batch: str | None
+    playment_batch_name: str
+    playment_priority_weight: int
+    watch_dir: Path
+    watch_mode: Literal["auto", "events", "poll"]
+    watch_rescan_seconds: float
+    watch_poll_seconds: float
+    settle_seconds: float
+    sequence_settle_seconds: float
+    sequence_ready_marker: str | None
+    sequence_gaps: Literal["warn", "hold", "ignore"]
+    image_extensions: frozenset[str]
+    image_folders: tuple[str, ...]
+    reference_id: str
+    publish_to: str
+    publish_urls: Literal["signed", "public", "native"]
+    publish_signed_seconds: int
+    publish_endpoint: str | None
+    publish_region: str | None
+    publish_probe: Literal["all", "sample", "off"]
+    publish_workers: int
+    submit_workers: int
+    submit_jobs_per_minute: float | None
+    submit_limit_jobs_per_day: int | None
+    submit_limit_frames_per_day: int | None
+    results_dir: Path | None
+    results_poll_seconds: float
+    folder_settings: bool
+    ledger_path: Path
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    log_format: Literal["text", "json"]
+    aws: Mapping[str, Secret]
+
+    @property
+    def edition(self) -> Edition:
+        """The edition of the vendor's API that the tag or the work flow belongs to."""
+        return Edition.V0 if self.playment_tag else Edition.V1
+
+    @property
+    def tag_or_work_flow(self) -> str:
+        """The one of `playment_tag` and `playment_work_flow_id` that is set."""
+        return self.playment_tag or self.playment_work_flow_id or ""
+
+    @property
+    def lock_path(self) -> Path:
+        """The file beside the ledger that the running agent locks."""
+        return self.ledger_path.with_name(self.ledger_path.name + ".lock")
+
+
+def parse(
+    given: Mapping[str, str],
+    *,
+    read_text: Callable[[str], str],
+    resolve: Callable[[str], Path],
+    watch_problem: Callable[[Path], str | None],
+    ledger_problem: Callable[[Path], str | None],
+    results_problem: Callable[[Path], str | None],
+    env_file: Path | None = None,
+    needs_key: bool = True,
+) -> Settings:
+    """Read the settings from `given`; an empty text counts as not set.
+
+    `read_text` returns what a file holds and raises OSError or UnicodeDecodeError. `resolve` makes a path absolute and
+    follows symbolic links. `watch_problem`, `ledger_problem` and `results_problem` say what is wrong with the place, if
+    anything is; their sentences go on after the variable's name and path. `env_file` is the resolved file that texts
+    came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret.
+
+    Raises SettingsError with every problem there is; none of them holds a secret.
+    """
+    problems: list[str] = []
+    found: dict[str, Any] = {}
+    for variable in VARIABLES:
+        text = given.get(variable.name) or variable.default
+        found[variable.field] = variable.unset
+        if text:
+            try:
+                found[variable.field] = variable.read(text)
+            except ValueError as error:
+                problems.append(f"{variable.name} is {_quoted(variable.show(text))}: {error}.")
+        elif variable.required:
+            problems.append(f"{variable.name} is not set. {variable.explanation}.")
+    key_file = found.pop("playment_api_key_file")
+    found["playment_api_key"] = _key(given, read_text, problems) if needs_key else Secret("")
+    problems += _edition_problems(given, found["playment_priority_weight"])
+    found["playment_batch_name"] = _batch_name(found["playment_batch"], found["playment_batch_name"])
+    kept = {"PLAYMENT_API_KEY_FILE": resolve(key_file) if key_file else None, "The file of settings": env_file}
+    if ledger := ledger_text(given):
+        found["ledger_path"] = kept["LEDGER_PATH"] = resolve(ledger)
+        if problem := ledger_problem(found["ledger_path"]):
+            problems.append(f"LEDGER_PATH is {_quoted(ledger)}: {problem}")
+    found["results_dir"] = _results_dir(found["results_dir"], resolve, results_problem, problems)
+    if found["watch_dir"]:
+        watch_dir = resolve(found["watch_dir"])
+        if problem := watch_problem(watch_dir):
+            problems.append(f"WATCH_DIR is {_quoted(found['watch_dir'])}: {problem}")
+        found["watch_dir"] = watch_dir
+        problems += [
+            f"{name} lies in the watch folder ({_quoted(str(path))}): it would be served with the images. "
+            f"Put it outside {_quoted(str(watch_dir))}."
+            for name, path in kept.items()
+            if path and path.is_relative_to(watch_dir)
+        ]
+        problems += _overlap(watch_dir, found["results_dir"])
+    if problems:
+        raise SettingsError(problems)
+    uploads = found["publish_to"].startswith("s3://")
+    found["aws"] = {name: Secret(given[name]) for name in AWS_NAMES if uploads and given.get(name)}
+    return Settings(**found)
+
+
+def _results_dir(
+    text: str | None,
+    resolve: Callable[[str], Path],
+    results_problem: Callable[[Path], str | None],
+    problems: list[str],
+) -> Path | None:
+    """Return the folder for results, None where it is not set."""
+    if text is None:
+        return None
+    folder = resolve(text)
+    if problem := results_problem(folder):
+        problems.append(f"RESULTS_DIR is {_quoted(text)}: {problem}")
+    return folder
+
+
+def _overlap(watch_dir: Path, results_dir: Path | None) -> list[str]:
+    """Return a problem where the one folder lies in the other: results would be noticed, or images mixed with them."""
+    if results_dir is None or not (results_dir.is_relative_to(watch_dir) or watch_dir.is_relative_to(results_dir)):
+        return []
+    both = f"RESULTS_DIR ({_quoted(str(results_dir))}) and WATCH_DIR ({_quoted(str(watch_dir))}) lie in each other"
+    return [f"{both}: results would be noticed as if they were dropped, and served. Name a folder beside WATCH_DIR."]
+
+
+def ledger_text(given: Mapping[str, str]) -> str:
+    """Return the ledger's path as it is set: LEDGER_PATH, else ledger.db in the first of systemd's $STATE_DIRECTORY.
+
+    systemd.exec(5): several state directories are separated by colons. '' where LEDGER_PATH is no path at all.
+    """
+    if text := given.get("LEDGER_PATH"):
+        return "" if "\0" in text else text
+    folder = given.get("STATE_DIRECTORY", "").partition(":")[0]
+    return f"{folder}/ledger.db" if folder else "ledger.db"
+
+
+def unknown_names(names: Iterable[str]) -> list[str]:
+    """Return a problem for each name that looks like one of our variables and is none: most likely it is misspelt.
+
+    To be asked for names in a file of settings only; the environment is full of other programs' names.
+    """
+    known = [variable.name for variable in VARIABLES]
+    problems = []
+    for name in names:
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+        if name not in known and (near or name.startswith("PLAYMENT_")):
+            hint = f"did you mean {near[0]}?" if near else ".env.example lists all there are."
+            problems.append(f"{name} is no setting of this version: {hint}")
+    return problems
+
+
+def _quoted(text: str) -> str:
+    """Return the text as it is shown in a problem: control characters escaped, and not endless."""
+    return repr(text if len(text) <= 200 else text[:200] + "…")
+
+
+def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: list[str]) -> Secret | None:
+    """Return the key from the first place that is set: the variable, the named file, the systemd credential."""
+    if key := given.get("PLAYMENT_API_KEY"):
+        return Secret(key)
+    if file := given.get("PLAYMENT_API_KEY_FILE"):
+        source = f"PLAYMENT_API_KEY_FILE ({_quoted(file)})"
+    elif folder := given.get("CREDENTIALS_DIRECTORY"):
+        file = f"{folder}/{CREDENTIAL}"
+        source = f"The systemd credential {CREDENTIAL}"
+    else:
+        problems.append(
+            "PLAYMENT_API_KEY is not set. Put the key there, or the path of a file that holds it in "
+            f"PLAYMENT_API_KEY_FILE, or give the unit a credential named {CREDENTIAL}."
+        )
+        return None
+    try:
+        key = read_text(file).rstrip("\r\n")
+        if key:
+            return Secret(values.key(key))
+        problems.append(f"{source} is empty: it must hold the API key.")
+    except UnicodeDecodeError:
+        problems.append(f"{source} is not a text file: it must hold the API key and nothing else.")
+    except ValueError as error:
+        problems.append(f"{source} does not hold a key: {error}.")
+    except OSError as error:
+        problems.append(f"{source} cannot be read ({error.strerror}): it must be a file that this user may read.")
+    return None
+
+
+def _edition_problems(given: Mapping[str, str], priority_weight: int | None) -> list[str]:
+    """Return the problems of the variables that say which edition of the vendor's API is used."""
+    v0, v1 = given.get("PLAYMENT_TAG"), given.get("PLAYMENT_WORK_FLOW_ID")
+    if v0 and v1:
+        return [
+            "PLAYMENT_TAG and PLAYMENT_WORK_FLOW_ID are both set: exactly one must be (v0 has tags, v1 work flows)."
+        ]
+    if not v0 and not v1:
+        return [
+            "Neither PLAYMENT_TAG nor PLAYMENT_WORK_FLOW_ID is set: exactly one must be (v0 has tags, v1 work flows)."
+        ]
+    if v1 and priority_weight == 10:
+        return ["PLAYMENT_PRIORITY_WEIGHT is '10': with a work flow (v1) it must be a whole number from 1 to 9."]
+    return []
+
+
+def _batch_name(batch: str | None, template: str) -> str:
+    """Return the template of the batch's name, '' where the batch is not made by name."""
+    if batch not in {"day", "folder"}:
+        return ""
+    return template or f"{{{batch}}}"

@@ -1,0 +1,205 @@
+"""The table of all settings, which drives their reading, `.env.example` and the docs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.settings import parsers as values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable: its name, its default as text, a line of explanation, and the reader of its text.
+
+    `show` gives what an error may repeat of the text. `unset` is the value where neither the variable nor a default is
+    there; `shown_default` describes a default that depends on other variables.
+    """
+
+    name: str
+    default: str
+    explanation: str
+    read: Callable[[str], object]
+    required: bool = False
+    show: Callable[[str], str] = str
+    unset: object = None
+    shown_default: str = ""
+
+    @property
+    def field(self) -> str:
+        """The name of the field of `Settings`."""
+        return self.name.lower()
+
+
+_SECONDS = values.number(0.1, 86_400, "seconds")
+_LIMIT = values.whole(1, 999_999_999)
+_WORKERS = values.whole(1, 64)
+_TELLS_APART = frozenset({"path", "digest", "name", "stem"})
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable(
+        "PLAYMENT_API_KEY",
+        "",
+        "The secret API key; or use the next, or a systemd credential named playment_api_key",
+        values.key,
+        show=values.hidden,
+    ),
+    Variable("PLAYMENT_API_KEY_FILE", "", "A file that holds the key", values.path),
+    Variable("PLAYMENT_PROJECT_ID", "", "The project's id (required)", values.path_safe, required=True),
+    Variable(
+        "PLAYMENT_TAG", "", "The job's tag, for the v0 edition; set exactly one of this and the next", values.plain
+    ),
+    Variable("PLAYMENT_WORK_FLOW_ID", "", "The work flow's UUID, for the v1 edition", values.uuid),
+    Variable(
+        "PLAYMENT_BASE_URL",
+        "https://api.playment.io",
+        "Playment's address; http:// only for a loopback host",
+        values.base_url,
+        show=values.without_secrets,
+    ),
+    Variable(
+        "PLAYMENT_BATCH",
+        "",
+        "Empty: the project's default batch; a UUID: that batch; day or folder: one by name, made when needed",
+        values.batch,
+    ),
+    Variable(
+        "PLAYMENT_BATCH_NAME",
+        "",
+        "The name of a day's or folder's batch: {day} (UTC), {folder} (the top folder), {host}",
+        values.template("day", "folder", "host"),
+        unset="",
+        shown_default="{day} or {folder}",
+    ),
+    Variable("PLAYMENT_PRIORITY_WEIGHT", "5", "Larger is more urgent: 1 to 10 (v0), 1 to 9 (v1)", values.whole(1, 10)),
+    Variable("WATCH_DIR", "", "The folder to watch (required)", values.path, required=True),
+    Variable(
+        "WATCH_MODE",
+        "auto",
+        "events, poll, or auto: poll on network and FUSE file systems and when inotify's limits are hit",
+        values.choice("auto", "events", "poll"),
+    ),
+    Variable(
+        "WATCH_RESCAN_SECONDS", "300", "Seconds between full scans, which repair whatever the events missed", _SECONDS
+    ),
+    Variable("WATCH_POLL_SECONDS", "10", "The same in poll mode", _SECONDS),
+    Variable("SETTLE_SECONDS", "2", "How long a single image must stay unchanged", _SECONDS),
+    Variable("SEQUENCE_SETTLE_SECONDS", "30", "How long a folder of frames must stay unchanged", _SECONDS),
+    Variable(
+        "SEQUENCE_READY_MARKER",
+        "",
+        "A file name, such as _READY, without which no folder is taken; with it SETTLE_SECONDS is enough",
+        values.file_name,
+    ),
+    Variable(
+        "SEQUENCE_GAPS",
+        "warn",
+        "What missing frame numbers do: warn, hold or ignore",
+        values.choice("warn", "hold", "ignore"),
+    ),
+    Variable(
+        "IMAGE_EXTENSIONS",
+        "jpg,jpeg,png,webp,bmp,tif,tiff",
+        "File name extensions of images; case does not matter",
+        values.extensions,
+    ),
+    Variable(
+        "IMAGE_FOLDERS",
+        "",
+        "Globs, relative to WATCH_DIR: folders whose images are single image jobs, not frames",
+        values.globs,
+        unset=(),
+    ),
+    Variable(
+        "REFERENCE_ID",
+        "{path}~{digest}",
+        "Template of a job's reference_id: {path} {digest} {name} {stem} {folder} {host}",
+        values.template("path", "digest", "name", "stem", "folder", "host", one_of=_TELLS_APART),
+    ),
+    Variable(
+        "PUBLISH_TO",
+        "",
+        "The https:// base URL where WATCH_DIR is served, or s3://bucket/prefix to upload to (required)",
+        values.publish_to,
+        show=values.without_secrets,
+        required=True,
+    ),
+    Variable(
+        "PUBLISH_URLS",
+        "signed",
+        "What a job is given of an object store: signed https URLs, public https URLs, or native (s3://)",
+        values.choice("signed", "public", "native"),
+    ),
+    Variable(
+        "PUBLISH_SIGNED_SECONDS",
+        "86400",
+        "Life of a signed URL: at most 7 days, and no longer than a role's credentials",
+        values.whole(60, 604_800),
+    ),
+    Variable("PUBLISH_ENDPOINT", "", "The address of an S3-compatible store that is not Amazon's", values.endpoint),
+    Variable("PUBLISH_REGION", "", "The bucket's region", values.region),
+    Variable(
+        "PUBLISH_PROBE",
+        "sample",
+        "URLs fetched before a job is posted: all, sample (a sequence's first, last and 20 others) or off",
+        values.choice("all", "sample", "off"),
+    ),
+    Variable("PUBLISH_WORKERS", "8", "Concurrent uploads and probes", _WORKERS),
+    Variable("SUBMIT_WORKERS", "8", "Concurrent posts", _WORKERS),
+    Variable(
+        "SUBMIT_JOBS_PER_MINUTE", "", "An upper limit on the rate; empty: none", values.number(0.01, 1_000_000, "jobs")
+    ),
+    Variable(
+        "SUBMIT_LIMIT_JOBS_PER_DAY",
+        "",
+        "Spend guard: the most jobs on one UTC day, what goes beyond waits for the next; empty: no limit",
+        _LIMIT,
+    ),
+    Variable(
+        "SUBMIT_LIMIT_FRAMES_PER_DAY",
+        "",
+        "The same in frames (an image is one); a unit with more frames than this waits for a person",
+        _LIMIT,
+    ),
+    Variable(
+        "RESULTS_DIR",
+        "",
+        "An existing folder, outside WATCH_DIR: completed annotations are fetched into it; empty: they are not",
+        values.path,
+    ),
+    Variable("RESULTS_POLL_SECONDS", "300", "Seconds between two looks for completed annotations", _SECONDS),
+    Variable(
+        "FOLDER_SETTINGS", "false", "true: obey .playment.toml files in the watch folder", values.switch, unset=False
+    ),
+    Variable(
+        "LEDGER_PATH",
+        "",
+        "The ledger's file: on a local disk, outside WATCH_DIR",
+        values.path,
+        shown_default="$STATE_DIRECTORY/ledger.db, else ledger.db",
+    ),
+    Variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", values.choice("DEBUG", "INFO", "WARNING", "ERROR")),
+    Variable("LOG_FORMAT", "text", "text, or json: one object a line", values.choice("text", "json")),
+)
+
+_HEAD = """\
+# Settings of playment-agent. Copy this file to `.env` in the working directory, or name it with --env-file.
+# It must not lie in WATCH_DIR, and should be readable by its owner alone (chmod 600) if it holds the key.
+# The environment wins over this file. An empty value counts as not set. Nothing is interpolated.
+# A value with spaces, quotes or a # goes between single quotes.
+# A line that begins with # shows the default.
+# For an object store AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and the like may stand here too.
+"""
+
+
+def example() -> str:
+    """Return the text of `.env.example`: each variable with its explanation and default."""
+    parts = [_HEAD]
+    for variable in VARIABLES:
+        note = f" (default: {variable.shown_default})" if variable.shown_default else ""
+        mark = "" if variable.required else "#"
+        parts.append(f"# {variable.explanation}{note}.\n{mark}{variable.name}={variable.default}\n")
+    return "\n".join(parts)

@@ -1,0 +1,1 @@
+"""The Playment job API."""
