@@ -24,6 +24,7 @@ SINGLE = frozenset(
         "agent.publishing.object_errors",
         "agent.publishing.object_keys",
         "agent.settings",
+        "agent.settings.folder_toml",
         "agent.settings.parsers",
         "agent.settings.settings",
         "agent.settings.variables",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.core import frame_order as sequence
+from agent.core import frame_order
 from agent.core.folder_rules import NO_FOLDERS
 from agent.core.names import Filters
 from agent.core.plan import Rules
@@ -20,16 +20,16 @@ from agent.core.spend_guard import Limits
 from agent.folder.scanner import Scanner
 from agent.host.workers import Pools
 from agent.ledger import jobs, units
-from agent.ledger.due import Terms
+from agent.ledger.batches import LedgerBatches
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerThread
 from agent.model import Edition, Frame, Kind, Stamp, Unit, basename, join
+from agent.model.jobs import Terms
 from agent.publishing.base_url import BaseUrl
 from agent.sandbox.server import Answer
 from agent.sending.context import Rig
 from agent.sending.submitter import Submitter
-from agent.settings.parts import LedgerBatches
 from agent.targets.gate import Gate
 from agent.targets.playment.batches import Batches
 from agent.targets.playment.client import Playment
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from agent.publishing import Namer
+    from agent.model.jobs import Namer
     from agent.sandbox.server import Request
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -125,9 +125,9 @@ def sequence_unit(scanner: Scanner, folder: str) -> Unit:
     """Return the unit of a folder of frames as it is now."""
     listing = scanner.list(folder)
     assert listing is not None
-    names = sequence.arrange(name for name, *_ in listing.files).names
+    names = frame_order.arrange(name for name, *_ in listing.files).names
     frames = tuple(_frame(scanner, position, join(folder, name)) for position, name in enumerate(names))
-    return Unit(folder, Kind.SEQUENCE, frames, sequence.digest((frame.frame_id, frame.digest) for frame in frames))
+    return Unit(folder, Kind.SEQUENCE, frames, frame_order.digest((frame.frame_id, frame.digest) for frame in frames))
 
 
 def _frame(scanner: Scanner, position: int, path: str) -> Frame:

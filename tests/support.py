@@ -20,7 +20,7 @@ from PIL import Image
 
 from agent.sandbox import Sandbox
 from agent.service.loop import Service
-from agent.settings import load as environment
+from agent.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -134,7 +134,7 @@ def environ(place: Path, playment_url: str, **changed: str) -> dict[str, str]:
 
 def settings(place: Path, playment_url: str, **changed: str) -> Settings:
     """Return the same as `Settings`."""
-    return environment.load(environ(place, playment_url, **changed), place, None)
+    return load.load(environ(place, playment_url, **changed), place, None)
 
 
 class Agent:

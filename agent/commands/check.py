@@ -14,14 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.commands import shell
-from agent.commands.look import as_json, print_json
+from agent.commands.look import as_json
 from agent.errors import SettingsError
-from agent.host import logs
+from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok
 from agent.reporting.checks.folder import check_folder, check_folder_settings, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
 from agent.reporting.checks.remote import check_playment, check_publishing
 from agent.settings.parts import filters_of
+from agent.terminal import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
 
 def _show(each: Check) -> None:
     """Print one check: its text within its column on a terminal, on one line in a pipe."""
-    text = logs.printable(each.text)
+    text = printable(each.text)
     if not sys.stdout.isatty():
         click.echo(f"{each.level:<4}  {each.part:<12}  {text}")
         return

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import re
 import sys
 import textwrap
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from agent.commands import shell
-from agent.core.states import ATTENTION, State
-from agent.host import logs
-from agent.ledger import reports as queries
-from agent.ledger import spend
-from agent.reporting import explain as explanation
-from agent.reporting import preview as forecast
-from agent.settings.parts import utc_now
+from agent.host.clock import utc_now
+from agent.ledger import reports, spend
+from agent.model.text import printable
+from agent.reporting import preview
+from agent.reporting.explain import explain as explained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+from agent.terminal import print_json, show_table
 
-STYLES: Mapping[str, str] = {
-    State.SETTLING: "yellow",
-    State.PENDING: "cyan",
-    State.SUBMITTING: "cyan",
-    State.SUBMITTED: "green",
-    State.COMPLETED: "green",
-    **dict.fromkeys(ATTENTION, "red"),
-}
-UNBROKEN = frozenset({"action", "kind", "state", "jobs", "frames", "error_code", "oldest", "newest"})
 SILENT_SECONDS = 90.0
 """An agent writes a heartbeat every 30 s; after three that did not come it is said so."""
-MILLISECONDS = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z$")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -53,7 +38,7 @@ def plan(*, as_json: bool) -> None:
     Example: playment-agent plan --json
     """
     settings = shell.settings(needs_key=False)
-    steps = list(forecast.forecast(settings))
+    steps = list(preview.forecast(settings))
     if as_json:
         print_json([step.as_dict() for step in steps])
         return
@@ -72,7 +57,7 @@ def status(*, as_json: bool) -> None:
     Example: playment-agent status
     """
     path = shell.ledger_path()
-    report = queries.report(path, utc_now())
+    report = reports.report(path, utc_now())
     blocked = report.agent.get("blocked", "")
     if as_json:
         print_json(dataclasses.asdict(report))
@@ -109,7 +94,7 @@ def explain(*, path: str) -> None:
     Example: playment-agent explain inbox/cam1/frame_1.jpg
     """
     settings = shell.settings(needs_key=False)
-    for line in explanation.explain(settings, path, os.getcwd()):
+    for line in explained(settings, path, os.getcwd()):
         _say_wrapped(line)
 
 
@@ -140,45 +125,8 @@ def _ago(seconds: float) -> str:
 
 def _say_wrapped(line: str) -> None:
     """Print a line; on a terminal broken between words, with what follows indented further."""
-    text = logs.printable(line)
+    text = printable(line)
     indent = " " * (len(text) - len(text.lstrip()) + 4)
     width = Console().width if sys.stdout.isatty() else len(text) + 1
     for part in textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False):
         click.echo(part)
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON, whatever is in its texts."""
-    click.echo(json.dumps(value, indent=2, default=str))
-
-
-def show_table(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print rows as a table on a terminal, and as tab-separated lines in a pipe.
-
-    On a terminal times have no milliseconds, and columns that hold nothing are left out.
-    """
-    if not sys.stdout.isatty():
-        click.echo("\t".join(columns))
-        for row in rows:
-            click.echo("\t".join(_cell(row[column]) for column in columns))
-        return
-    shown = [{column: _brief(row[column]) for column in columns} for row in rows]
-    used = [column for column in columns if any(row[column] for row in shown)]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in used:
-        number = column in {"jobs", "frames"}
-        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=column in UNBROKEN)
-    for row in shown:
-        table.add_row(*(Text(row[column], STYLES.get(row[column], "") if column == "state" else "") for column in used))
-    Console().print(table)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else logs.printable(str(value))
-
-
-def _brief(value: object) -> str:
-    """Return a value as a person reads it."""
-    if isinstance(value, int):
-        return f"{value:,}"
-    return MILLISECONDS.sub(r"\1 \2Z", _cell(value))

@@ -16,13 +16,13 @@ from rich.progress import track
 from agent.commands import shell
 from agent.core.states import State
 from agent.errors import LedgerUnavailable
-from agent.host import mounts as host
-from agent.ledger import holds as folder_stops
-from agent.ledger import orders
+from agent.host import locks
+from agent.host.clock import utc_now
+from agent.ledger import holds, orders
 from agent.ledger.store import Ledger
 from agent.reporting.explain import relative
 from agent.reporting.preview import units_now
-from agent.settings.parts import utc_now, world_of
+from agent.settings.parts import world_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def retry(*, code: str | None, names: tuple[str, ...]) -> None:
 
 
 def _why_no_retry(row: Target) -> str:
-    if row.error_code == folder_stops.CODE:
+    if row.error_code == holds.CODE:
         return f"it goes on by itself once this is mended: {row.reason}"
     if row.state is State.HELD:
         return "it changed after submission: 'resubmit' sends it as a new job, 'dismiss' leaves it"
@@ -144,8 +144,8 @@ def baseline() -> None:
     """
     settings = shell.settings(needs_key=False)
     with (
-        host.lock_file(settings.lock_path),
-        host.lock_folder(settings.watch_dir),
+        locks.lock_file(settings.lock_path),
+        locks.lock_folder(settings.watch_dir),
         open_ledger(create=True) as ledger,
     ):
         ledger.bind(world_of(settings))

@@ -8,10 +8,12 @@ import sys
 import click
 
 from agent.commands import shell
-from agent.commands.look import as_json, print_json, show_table
+from agent.commands.look import as_json
 from agent.commands.order import open_ledger
 from agent.reporting.reconcile import reconcile as differences
-from agent.settings.parts import playment_of, world_of
+from agent.service.assembly import playment_of
+from agent.settings.parts import world_of
+from agent.terminal import print_json, show_table
 
 
 @click.command()

@@ -14,7 +14,7 @@ from agent.commands import shell
 from agent.commands.order import open_ledger
 from agent.errors import SettingsError
 from agent.ledger.writer import LedgerThread
-from agent.results.poller import results_of
+from agent.service.assembly import results_of
 from agent.settings.parts import world_of
 from agent.targets.gate import Gate
 

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agent.commands import shell
 from agent.core.states import State
-from agent.service.loop import Service, obey_signals
+from agent.service.loop import Service
+from agent.service.signals import obey_signals
 
 if TYPE_CHECKING:
     from agent.ledger.reports import Standing

@@ -14,7 +14,8 @@ import click
 from agent.errors import AgentError
 from agent.host import logs
 from agent.ledger.store import unusable
-from agent.settings import load as environment
+from agent.model.text import printable
+from agent.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ def fail(error: AgentError) -> NoReturn:
     """Say what is wrong, on standard error, and exit with the error's code."""
     lines = str(error).splitlines()
     for line in lines:
-        click.echo(f"playment-agent: {logs.printable(line)}", err=True)
+        click.echo(f"playment-agent: {printable(line)}", err=True)
     sys.exit(error.exit_code)
 
 
@@ -60,16 +61,16 @@ def settings(*, needs_key: bool = True) -> Settings:
 
     Raises SettingsError.
     """
-    found = environment.load(os.environ, Path.cwd(), _env_file(), needs_key=needs_key)
+    found = load.load(os.environ, Path.cwd(), _env_file(), needs_key=needs_key)
     logs.set_up(found.log_level, found.log_format)
     return found
 
 
 def ledger_path() -> Path:
     """Return the ledger's path; nothing else needs to be set."""
-    return environment.load_ledger_path(os.environ, Path.cwd(), _env_file())
+    return load.load_ledger_path(os.environ, Path.cwd(), _env_file())
 
 
 def say(text: str = "") -> None:
     """Print a line to standard output, with control characters escaped."""
-    click.echo("\n".join(logs.printable(line) for line in text.splitlines()) if text else "")
+    click.echo("\n".join(printable(line) for line in text.splitlines()) if text else "")

@@ -6,21 +6,17 @@ what is in its folder and below: nobody knows what it was to say.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agent.model import Edition, Kind, parent
-from agent.settings import parsers as values
+from agent.model import Kind, parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
+
 
 NAME = ".playment.toml"
-MOST_BYTES = 65_536
-MOST_FRAMES = 10_000_000
-_KINDS = {"images": Kind.IMAGE, "sequence": Kind.SEQUENCE}
+KINDS = {"images": Kind.IMAGE, "sequence": Kind.SEQUENCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class FolderRules:
 
     def told(self) -> list[str]:
         """Return a sentence for each value, with the file that says it."""
-        return [f"{key} = {_shown(getattr(self, key))}, says {file}" for key, file in sorted(self.sources.items())]
+        return [f"{key} = {as_written(getattr(self, key))}, says {file}" for key, file in sorted(self.sources.items())]
 
     def kind_in(self, folder: str, otherwise: Kind) -> Kind:
         """Return what the images directly in `folder` are; in the watch folder itself they are always single ones."""
@@ -99,28 +95,6 @@ class NoFolders:
 NO_FOLDERS = NoFolders()
 
 
-def parse(path: str, content: bytes, edition: Edition) -> File:
-    """Read the content of the file at `path`; what is wrong becomes its `problem`, with the line where there is one."""
-    try:
-        text = content.decode()
-        found = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        return File(path, problem=f"{path}, line {line}: it is not UTF-8 text")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        return File(path, problem=_located(path, str(error)))
-    readers = _readers(edition)
-    given = {}
-    for key, value in found.items():
-        try:
-            if key not in readers:
-                raise ValueError(f"there is no such key; there are {', '.join(readers)}")  # noqa: TRY301
-            given[key] = readers[key](value)
-        except ValueError as error:
-            return File(path, problem=f"{path}, line {_line_of(text, key)}: {key}: {error}")
-    return File(path, given)
-
-
 def inherit(files: Iterable[File]) -> FolderRules:
     """Return what holds in the innermost folder, from the files on the way to it, the outermost first."""
     given: dict[str, Any] = {}
@@ -141,63 +115,11 @@ def places(folder: str) -> list[str]:
     return found[::-1]
 
 
-def _readers(edition: Edition) -> dict[str, Callable[[object], object]]:
-    return {
-        "ignore": _boolean,
-        "tag": _text(values.plain if edition is Edition.V0 else values.uuid),
-        "batch": _text(values.plain, empty=True),
-        "kind": _kind,
-        "expected_frames": _count,
-        "ready_marker": _text(values.file_name, empty=True),
-    }
-
-
-def _text(read: Callable[[str], str], *, empty: bool = False) -> Callable[[object], str]:
-    def reader(value: object) -> str:
-        if not isinstance(value, str):
-            raise ValueError(f"it must be a text in quotes, not {_shown(value)}")  # noqa: TRY004 (one kind of problem)
-        return "" if empty and not value else read(value)
-
-    return reader
-
-
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"it must be true or false, not {_shown(value)}")  # noqa: TRY004 (one kind of problem)
-    return value
-
-
-def _kind(value: object) -> Kind:
-    if not isinstance(value, str) or value not in _KINDS:
-        raise ValueError(f'it must be "images" or "sequence", not {_shown(value)}')
-    return _KINDS[value]
-
-
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_FRAMES:
-        raise ValueError(f"it must be a whole number from 1 to {MOST_FRAMES:,}, not {_shown(value)}")
-    return value
-
-
-def _shown(value: object) -> str:
+def as_written(value: object) -> str:
     """Return a value as it stands in a file, not endless."""
     if isinstance(value, Kind):
-        return next(f'"{word}"' for word, kind in _KINDS.items() if kind is value)
+        return next(f'"{word}"' for word, kind in KINDS.items() if kind is value)
     if isinstance(value, bool):
         return str(value).lower()
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 100 else text[:100] + "…"
-
-
-def _located(path: str, message: str) -> str:
-    """Return TOML's own message with its place in front."""
-    at = re.search(r" \(at line (\d+), column \d+\)$", message)
-    if at:
-        return f"{path}, line {at[1]}: {message[: at.start()]}"
-    return f"{path}: {message.replace(' (at end of document)', '')}, at its end"
-
-
-def _line_of(text: str, key: str) -> int:
-    """Return the first line that sets `key` (the parser keeps no places)."""
-    sets = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
-    return next((number for number, line in enumerate(text.splitlines(), 1) if sets.match(line)), 1)

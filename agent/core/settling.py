@@ -16,28 +16,17 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from agent.model import Kind, parent
+from agent.model import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterator
 
+    from agent.model.units import UnitKey
 
 LOOK_AGAIN = 1.0
 """Seconds after which a unit whose look came to nothing is due again."""
-
-
-class UnitKey(NamedTuple):
-    """Names a unit: its path, and whether the path is an image or a folder of frames."""
-
-    path: str
-    kind: Kind
-
-    @property
-    def folder(self) -> str:
-        """The folder whose listing shows the unit."""
-        return self.path if self.kind is Kind.SEQUENCE else parent(self.path)
 
 
 @dataclass(slots=True)

@@ -10,9 +10,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent.commands.look import STYLES
 from agent.core.states import State
-from agent.host.logs import printable
+from agent.model.text import printable
+from agent.terminal import STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -22,7 +22,7 @@ from agent.host.logs import TextFormatter
 from agent.ledger.store import connect
 from agent.sandbox import Sandbox
 from agent.service.loop import Service
-from agent.settings import load as environment
+from agent.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -170,7 +170,7 @@ class Stage:
         }
         self.env_file.touch(mode=0o600)
         self.env_file.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in written.items()), "utf-8")
-        return environment.load({}, self.folder, self.env_file)
+        return load.load({}, self.folder, self.env_file)
 
     def _run(self, service: Service) -> None:
         try:

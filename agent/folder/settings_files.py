@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.core.folder_rules import MOST_BYTES, NAME, NOTHING, File, inherit, parse, places
+from agent.core.folder_rules import NAME, NOTHING, File, inherit, places
 from agent.errors import FileChanged
 from agent.model import join, shown
+from agent.settings.folder_toml import MOST_BYTES, parse
 
 if TYPE_CHECKING:
     from agent.core.folder_rules import FolderRules

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AlreadyRunning, FolderUnavailable
 from agent.folder.inotify import Lost, Noticed, Watcher
-from agent.host import mounts as host
+from agent.host import inotify_limits, locks, mounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
     from agent.settings.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 class Presence(Enum):
@@ -40,7 +40,7 @@ class Watch:
         self._scanner = scanner
         self._notice = notice
         self._watcher: Watcher | None = None
-        self._lock = host.lock_folder(settings.watch_dir)
+        self._lock = locks.lock_folder(settings.watch_dir)
         self._locked = self._identity = scanner.identity()
         self._is_mount = os.path.ismount(settings.watch_dir)
         self.mode = "poll"
@@ -65,7 +65,7 @@ class Watch:
         self._stop_watcher()
         mode, why = self._settings.watch_mode, ""
         if mode == "auto":
-            kind = host.filesystem_kind(self._settings.watch_dir)
+            kind = mounts.filesystem_kind(self._settings.watch_dir)
             if kind.network or kind.fuse:
                 mode, why = "poll", f"{kind.name} tells of no remote changes"
         if mode != "poll":
@@ -94,14 +94,14 @@ class Watch:
         if self._watcher is None or self._settings.watch_mode == "events" or not self._watcher.is_alive():
             return
         self._checked = folders
-        watched = host.inotify_watches()
+        watched = inotify_limits.inotify_watches()
         was_short, self.is_short = self.is_short, watched < folders
         if was_short and self.is_short:  # once may be a folder so new that its watch is still being made
             log.warning(
                 "%d of %d folders can be watched (fs.inotify.max_user_watches is %d: raise it); polling every %g s",
                 watched,
                 folders,
-                host.inotify_limits().max_user_watches,
+                inotify_limits.inotify_limits().max_user_watches,
                 self._settings.watch_poll_seconds,
             )
             self._stop_watcher()
@@ -115,7 +115,7 @@ class Watch:
         """Say that the kernel's queue of events has overflowed; the caller looks at everything."""
         log.warning(
             "events were lost (fs.inotify.max_queued_events is %d: raise it); looking at everything now",
-            host.inotify_limits().max_queued_events,
+            inotify_limits.inotify_limits().max_queued_events,
         )
 
     def look(self) -> Presence:
@@ -132,7 +132,7 @@ class Watch:
         presence = Presence.BACK
         if identity != self._locked:
             try:
-                lock = host.lock_folder(self._settings.watch_dir)
+                lock = locks.lock_folder(self._settings.watch_dir)
             except (AlreadyRunning, FolderUnavailable) as error:
                 log.error("%s", error)  # noqa: TRY400 (a sentence, no defect)
                 return Presence.AWAY

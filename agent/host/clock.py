@@ -1,15 +1,20 @@
-"""Notices that the machine's clock was set back: what waits for a time by it would wait too long."""
+"""The time by the clock, and whether the clock was set back: what waits for a time would wait too long then. I/O."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 SLACK = 60.0
 """Seconds by which the clock may be set back before what waits for its time is taken up at once."""
+
+
+def utc_now() -> datetime:
+    """Return the time by the clock, in UTC."""
+    return datetime.now(UTC)
 
 
 class SetBack:

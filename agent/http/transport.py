@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import http.client
-import ipaddress
 import os
 import re
 import ssl
@@ -26,6 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyErr
 
 from agent.errors import SettingsError, TryLater
 from agent.http.sessions import CHUNK_BYTES, Session, TooLargeError
+from agent.model.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -255,11 +255,7 @@ def _reason(causes: list[BaseException]) -> str:
 def proxies_for(base_url: str) -> dict[str, str]:
     """Return the environment's proxies for this host. A proxy elsewhere cannot reach our own loopback."""
     host = urlsplit(base_url).hostname or ""
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    return {} if loopback else dict(requests.utils.get_environ_proxies(base_url, no_proxy=None))
+    return {} if is_loopback(host) else dict(requests.utils.get_environ_proxies(base_url, no_proxy=None))
 
 
 def ca_bundle() -> bool | str:

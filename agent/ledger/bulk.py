@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.core.plan import Rules
     from agent.ledger.store import Ledger
     from agent.model import Unit
-    from agent.publishing import Namer
+    from agent.model.jobs import Namer
 
 
 def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules, name: Namer = nameless) -> set[int]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from agent.ledger.recent_frames import Recent
+    from agent.model.jobs import Terms
 
 COLUMNS = (
     "id, reference_id, path, kind, edition, tag, batch_id, priority_weight, attempts, digest, settled_at, "
@@ -34,16 +35,6 @@ class Candidate:
     job: Job
     frozen: bool
     named: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What an intent freezes beside the frames: taken from the settings of the moment."""
-
-    edition: Edition
-    tag: str
-    batch_id: str | None
-    priority_weight: int
 
 
 def due(

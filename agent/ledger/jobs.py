@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.core.states import GIVE_UP_ATTEMPTS, State, Verdict, verdict
+from agent.core.retry import GIVE_UP_ATTEMPTS, Verdict, verdict
+from agent.core.states import State
 from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of

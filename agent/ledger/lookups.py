@@ -5,11 +5,11 @@ Each function that writes runs inside a transaction of its caller.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.core.states import LOOKUP_PATIENCE, State
+from agent.core.retry import LOOKUP_PATIENCE
+from agent.core.states import State
 from agent.ledger.store import iso
 from agent.model import Kind
 
@@ -17,27 +17,9 @@ if TYPE_CHECKING:
     import sqlite3
 
     from agent.ledger.store import Ledger
+from agent.model.jobs import Lookup
 
 SHORTEST_LOOKUP_WAIT = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A job to be found in Playment's lists. `why`: `duplicate`, `changed` or `given-up`.
-
-    `attempted` tells whether an earlier try of ours was never answered.
-    """
-
-    id: int
-    path: str
-    reference_id: str
-    tag: str | None
-    batch_id: str | None
-    frame_count: int
-    kind: Kind
-    digest: str
-    why: str
-    attempted: bool
 
 
 def in_use(ledger: Ledger, job: int, reason: str) -> None:

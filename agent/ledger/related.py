@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.plan import Known
 from agent.core.states import SENT, State
-from agent.model import Kind, Stamp, parent, shown
+from agent.model import Kind, Stamp, folder_of, shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +24,7 @@ ASKED_TOGETHER = 1000
 
 def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
     """Return the rows of a path and kind, oldest first, with their frames' names and digests."""
-    folder = path if kind is Kind.SEQUENCE else parent(path)
+    folder = folder_of(path, kind)
     return rows_where(sql, "folder = ? and path = ? and kind = ?", (shown(folder), shown(path), kind))
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.core.plan import fingerprint
-from agent.core.settling import UnitKey
+from agent.core.fingerprints import fingerprint
 from agent.core.states import UNSENT, State
-from agent.ledger import holds as folder_stops
-from agent.model import Entry, Kind, Stamp, basename, parent, shown
+from agent.ledger import holds
+from agent.model import Entry, Kind, Stamp, basename, shown
+from agent.model.units import UnitKey
 
 if TYPE_CHECKING:
     import sqlite3
 
-STATE = f"case when state = 'held' and error_code = '{folder_stops.CODE}' then 'settling' else state end"
+STATE = f"case when state = 'held' and error_code = '{holds.CODE}' then 'settling' else state end"
 """What a bad file of settings holds is looked at again as soon as nothing is wrong any more."""
 
 Look = tuple[State, Stamp | bytes | None]
@@ -49,7 +49,7 @@ def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Loo
 
 def newest(sql: sqlite3.Connection, unit: UnitKey) -> Look | None:
     """Return a unit's newest row, those that are not gone before those that are; None where there is none."""
-    folder = unit.path if unit.kind is Kind.SEQUENCE else parent(unit.path)
+    folder = unit.folder
     row = sql.execute(
         f"select id, {STATE}, fingerprint from jobs left join seen on job = id "  # noqa: S608 (our words)
         "where folder = ? and path = ? and kind = ? order by state = 'gone', id desc limit 1",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_HOLD = 86_400.0
 """A clock that was set back must not hold sending for longer than a server may ask: a day."""
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True, slots=True)

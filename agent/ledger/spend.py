@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from agent.ledger.store import Ledger
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 CODE = "spend"
 WAITING = "state = 'pending' and lookup is null and spent_for is not reference_id and next_attempt_at <= ?1"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
-from agent.core.plan import best_twin, decide, fingerprint_of_frames
+from agent.core.fingerprints import fingerprint_of_frames
+from agent.core.plan import best_twin, decide
 from agent.core.states import UNSENT, State
 from agent.ledger.recent_frames import MOST_FRAMES
 from agent.ledger.related import known, of_other_kind, rows_where, twins
@@ -28,7 +29,7 @@ from agent.model import (
     Unit,
     Wait,
     basename,
-    parent,
+    folder_of,
     shown,
 )
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from agent.core.plan import Rules
     from agent.ledger.store import Ledger
-    from agent.publishing import Namer
+    from agent.model.jobs import Namer
 
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""
@@ -66,7 +67,7 @@ class Sight:
     @property
     def folder(self) -> str:
         """The folder whose listing shows the unit."""
-        return self.path if self.kind is Kind.SEQUENCE else parent(self.path)
+        return folder_of(self.path, self.kind)
 
 
 def notice(ledger: Ledger, *sights: Sight) -> None:
@@ -282,7 +283,7 @@ def vanish(ledger: Ledger, path: str, kind: Kind, why: str = "") -> None:
 
     A row whose try was never answered is looked up first; what was sent, refused or dismissed stays as it is.
     """
-    folder = path if kind is Kind.SEQUENCE else parent(path)
+    folder = folder_of(path, kind)
     for job, state, unanswered in ledger.sql.execute(
         "select id, state, unanswered from jobs where folder = ? and path = ? and kind = ?",
         (shown(folder), shown(path), kind),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.ledger.recent_frames import Recent
     from agent.ledger.store import Ledger
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from agent.core.fingerprints import is_at_rest
 from agent.core.folder_rules import NAME, NO_FOLDERS
 from agent.core.listing_queue import Agenda
 from agent.core.names import Name
-from agent.core.plan import is_at_rest
-from agent.core.settling import UnitKey
 from agent.errors import FolderUnavailable
 from agent.folder.inotify import MANY_NAMES
-from agent.ledger import seen as looks
+from agent.ledger import seen
 from agent.model import Kind, is_utf8, join, parent
+from agent.model.units import UnitKey
 from agent.noticing.compare import Comparison
 from agent.noticing.lister import Lister
 
@@ -161,7 +161,7 @@ class Detector:
 
     def look_at_settling(self, now: float) -> None:
         """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`)."""
-        for unit in looks.settling(self._reads):
+        for unit in seen.settling(self._reads):
             if unit not in self._intake.settle and unit not in self._intake.busy:
                 self.look(unit, now)
 
@@ -214,7 +214,7 @@ class Detector:
             self._agenda.want(folder, now)
             return
         if stamp is not None and unit not in self._intake.settle:
-            known = looks.newest(self._reads, unit)
+            known = seen.newest(self._reads, unit)
             if known is not None and is_at_rest(*known, stamp):
                 return
         # Not all is at rest in its folder now, though a listing may show what it did before this file came.

@@ -14,13 +14,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.core.folder_rules import NOTHING
-from agent.core.settling import Settle, UnitKey
+from agent.core.settling import Settle
 from agent.core.states import State
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
-from agent.ledger import bulk as arrivals
-from agent.ledger import holds as folder_stops
-from agent.ledger import related as kin
-from agent.ledger import units
+from agent.ledger import bulk, holds, units
 from agent.ledger.units import Sight
 from agent.ledger.writer import Each
 from agent.model import Kind, shown
@@ -28,7 +25,6 @@ from agent.noticing.messages import Finished
 from agent.reading.processes.pool import CHUNK_FILES
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
@@ -40,10 +36,12 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerThread
     from agent.model import Listing, Stamp, Unit
-    from agent.publishing import Namer
+    from agent.model.jobs import Namer
+    from agent.model.units import UnitKey
     from agent.reading.reader import Reader
+from agent.noticing.moved import left_behind
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 WRITTEN_TOGETHER = 1000
 MOST_SIGHTS = 2 * WRITTEN_TOGETHER
@@ -179,7 +177,7 @@ class Intake:
     def hold(self, unit: UnitKey, reason: str, frames: int, size: int) -> None:
         """Have a unit held that must not even be read: its folder's settings are bad, or it does not fit them."""
         self._let_go(unit)
-        self._stopped.append(partial(folder_stops.hold, sight=Sight(unit.path, unit.kind, reason, frames, size)))
+        self._stopped.append(partial(holds.hold, sight=Sight(unit.path, unit.kind, reason, frames, size)))
 
     def leave_alone(self, unit: UnitKey, reason: str) -> None:
         """Have a unit left alone: its folder's settings say so."""
@@ -254,7 +252,7 @@ class Intake:
 
     def _write_all(self, ledger: Ledger, contents: Sequence[Unit]) -> list[State | None]:
         """Plan and apply, in the ledger's thread, so that nothing can come between."""
-        plain = arrivals.queue_plain(ledger, contents, self._rules, self._name)
+        plain = bulk.queue_plain(ledger, contents, self._rules, self._name)
         return [
             State.PENDING if index in plain else self._write(ledger, content) for index, content in enumerate(contents)
         ]
@@ -268,29 +266,6 @@ class Intake:
         if error is not None and not isinstance(error, (LedgerUnavailable, FolderUnavailable)):
             log.error("a defect in playment-agent; please report it", exc_info=error)
         self._post(Finished(unit, None if error is not None else future.result()))
-
-
-def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[int]:
-    """Return the rows of the same content whose files are not at their old path any more.
-
-    Nothing is there, or something else is and the unit's file is the very one (its inode) that was. Where there is no
-    such row: the first row of another kind of unit that one of the unit's files was moved from. Raises
-    FolderUnavailable where that cannot be told: taking it for a copy would send it twice.
-    """
-    left = set()
-    for row in kin.twins(sql, unit):
-        before = kin.first_frame(sql, row.id)
-        if before is None:
-            continue
-        path, stamp = before
-        now = scanner.stamp(path)
-        if now is None or (now.inode != stamp.inode and unit.frames[0].stamp.inode == stamp.inode):
-            left.add(row.id)
-    for job, path, inode in () if left else kin.files_of_other_kind(sql, unit):
-        now = scanner.stamp(path)
-        if now is None or now.inode != inode:
-            return {job}
-    return left
 
 
 def _stop_all(ledger: Ledger, *, stopped: Sequence[Callable[[Ledger], None]]) -> None:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from agent.core.folder_rules import FolderRules, Folders
     from agent.core.listing_queue import Agenda
-    from agent.core.settling import UnitKey
     from agent.folder.scanner import Scanner
     from agent.model import Times
+    from agent.model.units import UnitKey
     from agent.noticing.compare import Comparison
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0

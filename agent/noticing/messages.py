@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from agent.folder.inotify import Lost, Noticed
 
 if TYPE_CHECKING:
-    from agent.core.settling import UnitKey
     from agent.core.states import State
+    from agent.model.units import UnitKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
     from agent.folder.watched_folder import Watch
     from agent.ledger.writer import LedgerThread
+    from agent.model.jobs import Namer
     from agent.noticing.messages import Finished
-    from agent.publishing import Namer
     from agent.reading.start import Reading
     from agent.settings.settings import Settings
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import Refused
-from agent.model import Frame
 
-Namer = Callable[[Frame], str | None]
-"""Gives a frame's `src`, or None where it can have none yet."""
+if TYPE_CHECKING:
+    from agent.model import Frame
+    from agent.model.jobs import Namer
 
 
 class Publisher(Protocol):

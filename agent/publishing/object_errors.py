@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from agent.errors import Refused, RemoteError, StoreRefused, TryLater
-from agent.targets.playment.error_table import bounded
+from agent.model.text import bounded
 
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>([A-Za-z0-9.]{1,80})</Code>")

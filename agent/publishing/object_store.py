@@ -18,11 +18,12 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
+from agent.core.image_format import format_of
 from agent.errors import FileChanged, FolderUnavailable, Refused, TryLater
 from agent.model import Stamp
-from agent.publishing import object_errors as store_errors
+from agent.model.hosts import is_loopback
+from agent.publishing import object_errors
 from agent.publishing.object_keys import folder_of, key_of, place_of
-from agent.reading.check import format_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +178,7 @@ class ObjectStore:
             try:
                 obstore.put(store, key, content, attributes=attributes, mode="create")
             except BaseError as error:
-                if store_errors.code_of(str(error)) != "NotImplemented":
+                if object_errors.code_of(str(error)) != "NotImplemented":
                     raise
                 self._conditional = False
             else:
@@ -200,8 +201,8 @@ class ObjectStore:
 
     def _error(self, text: str, bucket: str) -> Exception:
         if self._credentials.provide is None and f" {self._endpoint}/" not in text.partition("\n")[0]:
-            return store_errors.no_credentials(text, bucket)
-        return store_errors.classify(text, bucket)
+            return object_errors.no_credentials(text, bucket)
+        return object_errors.classify(text, bucket)
 
     def _store(self, bucket: str) -> S3Store:
         with self._lock:
@@ -237,7 +238,7 @@ class ObjectStore:
 def _past_proxies(endpoint: str) -> ClientConfig:
     """Return the options by which a store on this machine is asked directly, whatever proxies the environment names."""
     host = urlsplit(endpoint).hostname or ""
-    if host not in {"localhost", "127.0.0.1", "::1"}:
+    if not is_loopback(host):
         return {}
     # A proxy of our own takes the place of the environment's, and is then left out for this host.
     return {"proxy_url": "http://127.0.0.1:9", "proxy_excludes": host}

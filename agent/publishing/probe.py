@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import ssl
 import threading
@@ -14,6 +13,7 @@ import urllib3
 
 from agent.errors import TryLater
 from agent.http.sessions import CHUNK_BYTES, Session, TooLargeError
+from agent.model.hosts import is_loopback
 
 if TYPE_CHECKING:
     import random
@@ -145,16 +145,9 @@ class _Session:
         if found is None:
             with requests.Session() as reader:
                 settings = reader.merge_environment_settings(url, {}, None, None, None)
-            proxies = {} if _loopback(urlsplit(url).hostname or "") else dict(settings["proxies"])
+            proxies = {} if is_loopback(urlsplit(url).hostname or "") else dict(settings["proxies"])
             found = self._environment[origin] = (proxies, settings["verify"] or True)
         return found
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _problem(response: requests.Response, size: int) -> str | None:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from agent.errors import FileChanged
 from agent.model import Image
-from agent.reading.formats.jpeg import check_jpeg, check_png, check_webp
+from agent.reading.formats.bmp import check_bmp
+from agent.reading.formats.jpeg import check_jpeg
+from agent.reading.formats.png import check_png
 from agent.reading.formats.source import Finding, Source, cut_short
 from agent.reading.formats.tiff import check_tiff
-from agent.reading.formats.zero_tail import check_bmp
+from agent.reading.formats.webp import check_webp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from agent.model import Stamp
 
     Decode = Callable[[Source, str, Finding], str | None]
+from agent.core.image_format import format_of
 
 _CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff}
 _EXTENSIONS = {
@@ -74,22 +77,6 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
     if not stamp.size:
         problem = "empty file: 0 bytes; copy it again"
     return Image(source.digest(), form, finding.pixels, problem, _mismatch(form, name))
-
-
-def format_of(head: bytes) -> str | None:
-    """Tell the format by the first 16 bytes: JPEG, PNG, WebP, TIFF, BMP, or None."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WebP"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    # 'BM' alone may begin a text: the length of the second header must be a known one.
-    if head.startswith(b"BM") and head[14:16] in {bytes((size, 0)) for size in (12, 40, 52, 56, 64, 108, 124)}:
-        return "BMP"
-    return None
 
 
 def _foreign(head: bytes, size: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from agent.core import frame_order as sequence
+from agent.core import frame_order
 from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Reader:
         while files:
             file = files.pop()
             named[file[0]] = file
-        arranged = sequence.arrange(named)
+        arranged = frame_order.arrange(named)
         frames: list[Frame] = []
         problems: list[str] = []
         warnings = list(arranged.warnings)
@@ -59,7 +59,7 @@ class Reader:
             if image.warning:
                 warnings.append(f"{shown(name)}: {image.warning}")
         assert len(frames) == len(arranged.names)  # never half a folder
-        warnings += [text for text in (sequence.sizes_warning(sizes),) if text]
+        warnings += [text for text in (frame_order.sizes_warning(sizes),) if text]
         if arranged.gaps and self._gaps == "warn":
             warnings.insert(0, arranged.gaps)
         hold = ("gaps", f"{arranged.gaps}: 'retry' sends it as it is") if arranged.gaps else None
@@ -68,7 +68,7 @@ class Reader:
             folder,
             Kind.SEQUENCE,
             tuple(frames),
-            sequence.digest((frame.frame_id, frame.digest) for frame in frames) if readable else None,
+            frame_order.digest((frame.frame_id, frame.digest) for frame in frames) if readable else None,
             _told(problems, "frames cannot be sent"),
             _told(warnings, "warnings"),
             hold if self._gaps == "hold" else None,

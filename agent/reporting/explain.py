@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.core.settling import UnitKey
 from agent.core.states import State
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.scanner import Scanner
-from agent.ledger import orders
-from agent.ledger import reports as queries
+from agent.ledger import orders, reports
 from agent.model import Kind, join, parent, shown
+from agent.model.units import UnitKey
 from agent.reporting.preview import Seen, why_not_settled
-from agent.settings.parts import filters_of, folders_of
+from agent.service.assembly import folders_of
+from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +52,7 @@ def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:
 
 def _rows(settings: Settings, name: str) -> list[dict[str, Any]]:
     try:
-        return queries.rows_of(settings.ledger_path, shown(name), shown(parent(name)))
+        return reports.rows_of(settings.ledger_path, shown(name), shown(parent(name)))
     except LedgerUnavailable:
         if settings.ledger_path.exists():
             raise

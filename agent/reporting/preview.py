@@ -6,19 +6,21 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.core.plan import fingerprint_of, is_at_rest
-from agent.core.settling import UnitKey
+from agent.core.fingerprints import fingerprint_of, is_at_rest
 from agent.errors import FileChanged
 from agent.folder.scanner import Scanner
-from agent.ledger import seen as looks
+from agent.host.clock import utc_now
 from agent.ledger import units
 from agent.ledger.migrations import migrate
+from agent.ledger.seen import newest
 from agent.ledger.store import connect
 from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait, join, shown
-from agent.noticing.intake import left_behind
+from agent.model.units import UnitKey
+from agent.noticing.moved import left_behind
 from agent.reading.examiner import Files
 from agent.reading.reader import Reader
-from agent.settings.parts import filters_of, folders_of, quiet_of, rules_of, utc_now
+from agent.service.assembly import folders_of
+from agent.settings.parts import filters_of, quiet_of, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +138,7 @@ def forecast(settings: Settings) -> Iterator[Step]:
     sql = _ledger(settings)
     try:
         for seen in walk(settings, scanner):
-            row = looks.newest(sql, seen.key)
+            row = newest(sql, seen.key)
             if row is None or not is_at_rest(*row, seen.look):
                 yield _step(settings, scanner, reader, sql, seen)
     finally:

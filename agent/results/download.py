@@ -23,7 +23,7 @@ from urllib3.util.connection import create_connection
 from agent.errors import Refused, TryLater
 from agent.http.sessions import Answer, Connection, Pool, Session, TlsConnection, TlsPool
 from agent.http.transport import ca_bundle, decoded, proxies_for, reason_of
-from agent.settings.parsers import without_secrets
+from agent.model.text import without_secrets
 
 if TYPE_CHECKING:
     from typing import BinaryIO

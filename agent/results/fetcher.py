@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from agent.targets.gate import Gate
     from agent.targets.playment.client import Playment
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 T = TypeVar("T")
 FETCHERS = 4

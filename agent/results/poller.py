@@ -2,76 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, AlreadyRunning
-from agent.ledger.store import connect
-from agent.results.fetcher import Results
-from agent.results.files import ResultFiles
-from agent.settings.parts import download_of, playment_of, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from agent.results.fetcher import Results
 
-    from agent.ledger.writer import LedgerThread
-    from agent.settings.settings import Settings
-    from agent.targets.gate import Gate
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 END_SECONDS = 0.5
 """How long a stop waits for results: what is cut off is fetched after the next start."""
-
-
-@contextlib.contextmanager
-def results_of(
-    settings: Settings,
-    folder: Path,
-    ledger: LedgerThread,
-    gate: Gate,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Iterator[Results]:
-    """Give what does rounds into `folder`, with connections of its own."""
-    with (
-        contextlib.closing(playment_of(settings)) as playment,
-        contextlib.closing(connect(settings.ledger_path, read_only=True)) as reads,
-    ):
-        results = Results(
-            playment,
-            ledger,
-            reads,
-            gate,
-            files=ResultFiles(folder),
-            download=download_of(settings),
-            delay=settings.results_poll_seconds,
-            now=utc_now,
-            progress=progress,
-        )
-        try:
-            yield results
-        finally:
-            results.close(END_SECONDS)
-
-
-@contextlib.contextmanager
-def collecting(settings: Settings, ledger: LedgerThread, gate: Gate) -> Iterator[None]:
-    """Fetch results as long as the block runs, where RESULTS_DIR is set."""
-    if settings.results_dir is None:
-        yield
-        return
-    with results_of(settings, settings.results_dir, ledger, gate) as results:
-        collector = Collector(results, settings.results_poll_seconds)
-        collector.start()
-        try:
-            yield
-        finally:
-            collector.close(END_SECONDS)
 
 
 class Collector:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(__package__)
 
 BODY_BYTES: Final = 32 * 2**20
 _CHUNK_BYTES: Final = 65536

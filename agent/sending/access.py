@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.targets.gate import Gate
     from agent.targets.playment.client import Playment
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 BLOCKED_PROBE = 60.0
 """Seconds between two looks whether we are let in again."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.spend_guard import is_used_up
 from agent.errors import AgentError, FolderUnavailable, TryLater
-from agent.ledger import holds as folder_stops
-from agent.ledger import spend, units
+from agent.ledger import holds, spend, units
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,7 +51,7 @@ def by_folder(rig: Rig, candidate: Candidate) -> tuple[Candidate, str | None]:
         raise TryLater(str(error), code="folder", refused=True) from error
     why_held = rules.why_held()
     if why_held is not None:
-        raise Stopped(why_held, partial(folder_stops.hold_pending, job=job.id, reason=why_held))
+        raise Stopped(why_held, partial(holds.hold_pending, job=job.id, reason=why_held))
     if rules.ignore:
         why = rules.why_ignored
         raise Stopped(why, partial(units.vanish, path=job.path, kind=job.kind, why=why))

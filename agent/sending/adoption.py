@@ -7,10 +7,10 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.core.states import State, backoff
+from agent.core.retry import backoff
+from agent.core.states import State
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
-from agent.ledger import due as backlog
-from agent.ledger import jobs, lookups
+from agent.ledger import due, jobs, lookups
 from agent.targets.playment.search import search, why_not_ours
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.host.workers import Pool
-    from agent.ledger.lookups import Lookup
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerThread
+    from agent.model.jobs import Lookup
     from agent.sending.access import Access
     from agent.sending.context import Rig
     from agent.targets.gate import Gate
     from agent.targets.playment.search import Found
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 GATHERING = 30.0
 """Seconds for which a job may wait for others, so that one pass over the lists serves them all."""
@@ -63,7 +63,7 @@ class Adoption:
         now = self._rig.monotonic()
         if not wanted:
             self._gathering_since = None
-            soonest = backlog.next_due(reads, (), lookup=True)
+            soonest = due.next_due(reads, (), lookup=True)
             return max(0.05, (soonest - self._rig.now()).total_seconds()) if soonest else IDLE
         if self._gathering_since is None:
             self._gathering_since = now

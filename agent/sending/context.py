@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from agent.core.folder_rules import Folders
     from agent.core.spend_guard import Limits
     from agent.folder.scanner import Scanner
-    from agent.ledger.due import Terms
     from agent.model import Kind
+    from agent.model.jobs import Terms
     from agent.publishing import Publisher
     from agent.publishing.probe import Probe
     from agent.targets.playment.batches import Batches

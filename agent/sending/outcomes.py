@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerThread
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 LEDGER_RETRY = 2.0
 """Seconds between two tries to write to a ledger that cannot be written."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import FolderUnavailable, TryLater
-from agent.ledger import due as backlog
+from agent.ledger import due
 from agent.ledger.units import with_sources
 from agent.publishing.probe import sample
 from agent.sending.admission import Stopped, by_folder
@@ -67,12 +67,12 @@ class Publication:
         """
         now, terms = self._rig.now(), self._rig.terms
         if not self._rig.publisher.uploads:
-            return backlog.due(reads, now, room, busy, terms, recent=self._recent)
+            return due.due(reads, now, room, busy, terms, recent=self._recent)
         free = max(0, self._pool.count - len(self._long))
-        found = backlog.due(reads, now, min(room, free), busy, terms, recent=self._recent)
+        found = due.due(reads, now, min(room, free), busy, terms, recent=self._recent)
         self._long.update(candidate.job.id for candidate in found if len(candidate.job.frames) > LONG)
         others = busy | {candidate.job.id for candidate in found}
-        return found + backlog.due(reads, now, room - len(found), others, terms, recent=self._recent, most_frames=LONG)
+        return found + due.due(reads, now, room - len(found), others, terms, recent=self._recent, most_frames=LONG)
 
     def begin(self, candidate: Candidate) -> None:
         """Give a job its URLs and batch, with the workers; where that needs no network, at once.

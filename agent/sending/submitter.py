@@ -17,7 +17,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.core.states import State, Verdict
+from agent.core.retry import Verdict
+from agent.core.states import State
 from agent.errors import (
     AccessRefused,
     DuplicateReference,
@@ -28,8 +29,7 @@ from agent.errors import (
     TryLater,
 )
 from agent.host.clock import SetBack
-from agent.ledger import due as backlog
-from agent.ledger import jobs, lookups
+from agent.ledger import due, jobs, lookups
 from agent.ledger.units import with_sources
 from agent.ledger.writer import Each
 from agent.sending.access import Access
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from agent.sending.context import Rig
     from agent.targets.gate import Gate
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 AHEAD = 3
 """Jobs claimed for each posting worker, so that none waits for a commit."""
@@ -152,7 +152,7 @@ class Submitter:
                 self._publication.begin(candidate)
         if self._ready:
             waits.append(self._claim())
-        soonest = backlog.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
+        soonest = due.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
         seconds = (soonest - self._rig.now()).total_seconds() if soonest else IDLE
         idle = not self._publishing_ids and not self._posting_ids
         waits.append(self._adoption.turn(self._reads, idle=idle and seconds > 0))

@@ -1,29 +1,35 @@
-"""Puts sending together from the settings, and starts it."""
+"""The one place that builds the parts which reach the world, from the settings."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from agent.core.folder_rules import NO_FOLDERS
+from agent.errors import SettingsError
+from agent.folder.settings_files import FolderFiles
+from agent.host.clock import utc_now
 from agent.host.workers import Pools
+from agent.ledger.batches import LedgerBatches
 from agent.ledger.store import connect
+from agent.model.hosts import is_loopback
+from agent.publishing import s3_credentials
+from agent.publishing.base_url import BaseUrl
 from agent.publishing.probe import Probe
+from agent.results.download import Download
+from agent.results.fetcher import Results
+from agent.results.files import ResultFiles
+from agent.results.poller import END_SECONDS, Collector
 from agent.sending.context import Rig
 from agent.sending.submitter import Submitter
-from agent.settings.parts import (
-    LedgerBatches,
-    batch_chooser,
-    batch_namer,
-    is_probed,
-    limits_of,
-    playment_of,
-    terms_of,
-    utc_now,
-)
+from agent.settings.parts import batch_chooser, batch_namer, is_probed, limits_of, terms_of, uploads
 from agent.targets.playment.batches import Batches
+from agent.targets.playment.client import Playment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from agent.core.folder_rules import Folders
     from agent.folder.scanner import Scanner
@@ -32,6 +38,53 @@ if TYPE_CHECKING:
     from agent.publishing import Publisher
     from agent.settings.settings import Settings
     from agent.targets.gate import Gate
+
+
+def playment_of(settings: Settings) -> Playment:
+    """Return a client for the settings' project."""
+    return Playment(
+        settings.playment_base_url,
+        settings.playment_project_id,
+        settings.playment_api_key.reveal(),
+        settings.edition,
+    )
+
+
+def download_of(settings: Settings) -> Download:
+    """Return what fetches results; from a Playment on loopback they may come from anywhere."""
+    return Download(allow_private=is_loopback(urlsplit(settings.playment_base_url).hostname or ""))
+
+
+def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
+    """Return the place where files are published; nothing is asked of it yet.
+
+    Raises SettingsError where the extra for object stores is missing, or the credentials are no whole key.
+    """
+    if not uploads(settings):
+        return BaseUrl(settings.publish_to)
+    try:
+        from agent.publishing.object_store import ObjectStore  # noqa: PLC0415 - needs the extra, which may be missing
+    except ModuleNotFoundError as error:
+        if error.name != "obstore":
+            raise
+        raise SettingsError(
+            ["PUBLISH_TO is an object store, and what uploads to it is not installed: pip install 'obstore<0.13'."]
+        ) from None
+    aws = {name: secret.reveal() for name, secret in settings.aws.items()}
+    return ObjectStore(
+        settings.publish_to,
+        s3_credentials.find(aws),
+        scanner,
+        endpoint=settings.publish_endpoint or aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or "",
+        region=settings.publish_region,
+        style=settings.publish_urls,
+        signed_seconds=settings.publish_signed_seconds,
+    )
+
+
+def folders_of(settings: Settings, scanner: Scanner) -> Folders:
+    """Return what knows the settings of folders, where they are to be obeyed."""
+    return FolderFiles(scanner, settings.edition) if settings.folder_settings else NO_FOLDERS
 
 
 @contextlib.contextmanager
@@ -76,3 +129,48 @@ def sending(
         submitter = Submitter(rig, ledger, reads, gate, pools)
         submitter.start()
         yield submitter
+
+
+@contextlib.contextmanager
+def results_of(
+    settings: Settings,
+    folder: Path,
+    ledger: LedgerThread,
+    gate: Gate,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Iterator[Results]:
+    """Give what does rounds into `folder`, with connections of its own."""
+    with (
+        contextlib.closing(playment_of(settings)) as playment,
+        contextlib.closing(connect(settings.ledger_path, read_only=True)) as reads,
+    ):
+        results = Results(
+            playment,
+            ledger,
+            reads,
+            gate,
+            files=ResultFiles(folder),
+            download=download_of(settings),
+            delay=settings.results_poll_seconds,
+            now=utc_now,
+            progress=progress,
+        )
+        try:
+            yield results
+        finally:
+            results.close(END_SECONDS)
+
+
+@contextlib.contextmanager
+def collecting(settings: Settings, ledger: LedgerThread, gate: Gate) -> Iterator[None]:
+    """Fetch results as long as the block runs, where RESULTS_DIR is set."""
+    if settings.results_dir is None:
+        yield
+        return
+    with results_of(settings, settings.results_dir, ledger, gate) as results:
+        collector = Collector(results, settings.results_poll_seconds)
+        collector.start()
+        try:
+            yield
+        finally:
+            collector.close(END_SECONDS)

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import queue
-import signal
 import sqlite3
 import time
 from datetime import timedelta
@@ -14,24 +13,23 @@ from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.core.run_once import GROWING, Moment, Once, exit_code
-from agent.core.settling import UnitKey
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.inotify import Lost, Noticed
 from agent.folder.scanner import Scanner
 from agent.folder.watched_folder import Watch
-from agent.host import mounts as host
-from agent.ledger import reports as queries
-from agent.ledger import spend
+from agent.host import locks, systemd
+from agent.host.clock import utc_now
+from agent.ledger import reports, spend
 from agent.ledger.session import Before, data_version, sign_in
 from agent.ledger.store import Ledger, connect, iso
 from agent.ledger.writer import LedgerThread
+from agent.model.units import UnitKey
 from agent.noticing.messages import Changed, Finished, Item, LedgerChanged
 from agent.noticing.rounds import Lookout
 from agent.publishing import namer
 from agent.reading.start import reading
-from agent.results.poller import collecting
-from agent.service.assembly import sending
-from agent.settings.parts import filters_of, folders_of, publisher_of, utc_now, world_of
+from agent.service.assembly import collecting, folders_of, publisher_of, sending
+from agent.settings.parts import filters_of, world_of
 from agent.targets.gate import Gate
 
 if TYPE_CHECKING:
@@ -39,7 +37,8 @@ if TYPE_CHECKING:
 
     from agent.settings.settings import Settings
 
-log = logging.getLogger(__name__)
+
+log = logging.getLogger(__package__)
 
 TICK = 1.0
 """Seconds between looks at what other processes have written: they are promised to be obeyed within two."""
@@ -58,12 +57,12 @@ class Service:
         settings: Settings,
         *,
         once: bool = False,
-        progress: Callable[[queries.Standing], None] = lambda _standing: None,
+        progress: Callable[[reports.Standing], None] = lambda _standing: None,
     ) -> None:
         self._settings = settings
         self._once = once
         self._progress = progress
-        self._notifier = host.Notifier(os.environ)
+        self._notifier = systemd.Notifier(os.environ)
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._inbox_first: Item = None
         self._stopping = False
@@ -100,7 +99,7 @@ class Service:
         self._publisher = publisher_of(settings, self._scanner)
         if self._publisher.caution:
             log.warning("%s", self._publisher.caution)
-        stack.enter_context(host.lock_file(settings.lock_path))
+        stack.enter_context(locks.lock_file(settings.lock_path))
         self._watch = Watch(settings, self._scanner, self._inbox.put)
         stack.callback(self._watch.close)
         ledger = Ledger(settings.ledger_path, utc_now)
@@ -203,7 +202,7 @@ class Service:
     def _tell(self) -> None:
         """Say how it stands, and ask what other processes have written."""
         self._ledger.submit(self._check_for_orders)
-        stands = queries.standing(self._reads)
+        stands = reports.standing(self._reads)
         told = f"BLOCKED: {self._gate.blocked}" if self._gate.blocked else str(stands)
         self._notifier.status(f"{told}; {self._watch.trouble}" if self._watch.trouble else told)
         self._progress(stands)
@@ -249,7 +248,7 @@ class Service:
     def _moment(self, now: float) -> Moment:
         settle = self._lookout.intake.settle
         return Moment(
-            jobs=queries.standing(self._reads).jobs,
+            jobs=reports.standing(self._reads).jobs,
             settling=len(settle),
             growing=len(settle.growing(now, GROWING)),
             unlisted=self._lookout.detector.unavailable,
@@ -275,16 +274,3 @@ class Service:
         if now - self._fed_at >= 1.0:
             self._fed_at = now
             self._notifier.watchdog()
-
-
-def obey_signals(service: Service) -> None:
-    """Stop cleanly at the first SIGTERM or SIGINT, at once at the second."""
-
-    def stop(number: int, _frame: object) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
-        log.info("%s: finishing what is in flight; once more stops at once", signal.Signals(number).name)
-        service.stop()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, stop)

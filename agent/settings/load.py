@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from dotenv.parser import parse_stream
 
 from agent.errors import SettingsError
-from agent.host import mounts as host
-from agent.settings import settings as config
+from agent.host import mounts
+from agent.settings.settings import Settings, ledger_text, parse, unknown_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
-def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_key: bool = True) -> config.Settings:
+def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_key: bool = True) -> Settings:
     """Return the settings from `environ` and from `env_file`, or `.env` in `cwd` where that exists.
 
     Relative paths are taken from `cwd`. The key is not read where it is not needed: with a systemd credential only
@@ -34,7 +34,7 @@ def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_
     file, written, problems = _written(cwd, env_file)
     if file and written.get("PLAYMENT_API_KEY"):
         _warn_of_readers(file)
-    problems += config.unknown_names(written)
+    problems += unknown_names(written)
 
     def resolve(path: str) -> Path:
         return Path(os.path.realpath(cwd / path))
@@ -43,7 +43,7 @@ def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_
         return (cwd / path).read_text(encoding="utf-8")
 
     try:
-        settings = config.parse(
+        settings = parse(
             {**written, **environ},
             read_text=read_text,
             resolve=resolve,
@@ -68,7 +68,7 @@ def load_ledger_path(environ: Mapping[str, str], cwd: Path, env_file: Path | Non
     _, written, problems = _written(cwd, env_file)
     if problems:
         raise SettingsError(problems)
-    return Path(os.path.realpath(cwd / config.ledger_text({**written, **environ})))
+    return Path(os.path.realpath(cwd / ledger_text({**written, **environ})))
 
 
 def _written(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str, str], list[str]]:
@@ -114,7 +114,7 @@ def _watch_problem(folder: Path) -> str | None:
 
 def _ledger_problem(path: Path) -> str | None:
     """Return what is wrong with the ledger's place, as the end of a sentence."""
-    kind = host.filesystem_kind(path.parent)
+    kind = mounts.filesystem_kind(path.parent)
     if kind.network:
         # https://www.sqlite.org/wal.html: 'WAL does not work over a network filesystem'.
         return (

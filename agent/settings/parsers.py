@@ -6,7 +6,6 @@ is the end of a sentence that begins with the variable's name and what was read:
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
@@ -14,16 +13,12 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable
     from urllib.parse import SplitResult
+from agent.model.hosts import address_of, is_loopback, is_private
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 # RFC 3986: the characters of a path, with `%` only as the head of an escape.
 _URL_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
-# RFC 1918, RFC 3927, RFC 4193, RFC 4291: addresses that no router on the way to the internet passes on.
-_PRIVATE = tuple(
-    ipaddress.ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
-)
 
 
 def key(text: str) -> str:
@@ -196,7 +191,7 @@ def _store(text: str) -> str:
 def _served(text: str) -> str:
     parts = _url(text)
     host = parts.hostname or ""
-    if parts.scheme == "http" and not is_loopback(host) and not _is_private(host):
+    if parts.scheme == "http" and not is_loopback(host) and not is_private(host):
         raise ValueError("it must begin with https:// (http:// only for localhost, loopback and private addresses)")
     return text
 
@@ -204,15 +199,6 @@ def _served(text: str) -> str:
 def hidden(_text: str) -> str:
     """Return what is shown in place of a secret."""
     return "***"
-
-
-def without_secrets(text: str) -> str:
-    """Return a URL as it may be shown: its user part, query and fragment replaced by `***`."""
-    head, at, tail = text.rpartition("@")
-    if at:
-        scheme, slashes, _ = head.partition("//")
-        text = f"{scheme}//***@{tail}" if slashes else f"***@{tail}"
-    return re.sub(r"(?s)(?<=[?#]).+", "***", text)
 
 
 def _url(text: str) -> SplitResult:
@@ -230,7 +216,7 @@ def _url(text: str) -> SplitResult:
     if "@" in parts.netloc or "?" in text or "#" in text:
         _no_url("no user, password, query or fragment")
     host = parts.hostname or ""
-    if port == 0 or parts.netloc.endswith(":") or not (_address(host) or _HOST_NAME.fullmatch(host)):
+    if port == 0 or parts.netloc.endswith(":") or not (address_of(host) or _HOST_NAME.fullmatch(host)):
         _no_url("a host name or address and, if need be, a port")
     if not _URL_PATH.fullmatch(parts.path):
         _no_url("a percent-encoded path")
@@ -239,21 +225,3 @@ def _url(text: str) -> SplitResult:
 
 def _no_url(needed: str) -> NoReturn:
     raise ValueError(f"it must be a URL such as https://host/base/ with {needed}")
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host's name or address is this machine's own."""
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def _is_private(host: str) -> bool:
-    address = _address(host)
-    return address is not None and any(address in network for network in _PRIVATE)

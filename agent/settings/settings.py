@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from agent.errors import SettingsError
 from agent.model import Edition
-from agent.settings import parsers as values
+from agent.settings import parsers
 from agent.settings.variables import VARIABLES
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: li
     try:
         key = read_text(file).rstrip("\r\n")
         if key:
-            return Secret(values.key(key))
+            return Secret(parsers.key(key))
         problems.append(f"{source} is empty: it must hold the API key.")
     except UnicodeDecodeError:
         problems.append(f"{source} is not a text file: it must hold the API key and nothing else.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.settings import parsers as values
+from agent.model.text import without_secrets
+from agent.settings import parsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +35,9 @@ class Variable:
         return self.name.lower()
 
 
-_SECONDS = values.number(0.1, 86_400, "seconds")
-_LIMIT = values.whole(1, 999_999_999)
-_WORKERS = values.whole(1, 64)
+_SECONDS = parsers.number(0.1, 86_400, "seconds")
+_LIMIT = parsers.whole(1, 999_999_999)
+_WORKERS = parsers.whole(1, 64)
 _TELLS_APART = frozenset({"path", "digest", "name", "stem"})
 
 VARIABLES: tuple[Variable, ...] = (
@@ -44,43 +45,43 @@ VARIABLES: tuple[Variable, ...] = (
         "PLAYMENT_API_KEY",
         "",
         "The secret API key; or use the next, or a systemd credential named playment_api_key",
-        values.key,
-        show=values.hidden,
+        parsers.key,
+        show=parsers.hidden,
     ),
-    Variable("PLAYMENT_API_KEY_FILE", "", "A file that holds the key", values.path),
-    Variable("PLAYMENT_PROJECT_ID", "", "The project's id (required)", values.path_safe, required=True),
+    Variable("PLAYMENT_API_KEY_FILE", "", "A file that holds the key", parsers.path),
+    Variable("PLAYMENT_PROJECT_ID", "", "The project's id (required)", parsers.path_safe, required=True),
     Variable(
-        "PLAYMENT_TAG", "", "The job's tag, for the v0 edition; set exactly one of this and the next", values.plain
+        "PLAYMENT_TAG", "", "The job's tag, for the v0 edition; set exactly one of this and the next", parsers.plain
     ),
-    Variable("PLAYMENT_WORK_FLOW_ID", "", "The work flow's UUID, for the v1 edition", values.uuid),
+    Variable("PLAYMENT_WORK_FLOW_ID", "", "The work flow's UUID, for the v1 edition", parsers.uuid),
     Variable(
         "PLAYMENT_BASE_URL",
         "https://api.playment.io",
         "Playment's address; http:// only for a loopback host",
-        values.base_url,
-        show=values.without_secrets,
+        parsers.base_url,
+        show=without_secrets,
     ),
     Variable(
         "PLAYMENT_BATCH",
         "",
         "Empty: the project's default batch; a UUID: that batch; day or folder: one by name, made when needed",
-        values.batch,
+        parsers.batch,
     ),
     Variable(
         "PLAYMENT_BATCH_NAME",
         "",
         "The name of a day's or folder's batch: {day} (UTC), {folder} (the top folder), {host}",
-        values.template("day", "folder", "host"),
+        parsers.template("day", "folder", "host"),
         unset="",
         shown_default="{day} or {folder}",
     ),
-    Variable("PLAYMENT_PRIORITY_WEIGHT", "5", "Larger is more urgent: 1 to 10 (v0), 1 to 9 (v1)", values.whole(1, 10)),
-    Variable("WATCH_DIR", "", "The folder to watch (required)", values.path, required=True),
+    Variable("PLAYMENT_PRIORITY_WEIGHT", "5", "Larger is more urgent: 1 to 10 (v0), 1 to 9 (v1)", parsers.whole(1, 10)),
+    Variable("WATCH_DIR", "", "The folder to watch (required)", parsers.path, required=True),
     Variable(
         "WATCH_MODE",
         "auto",
         "events, poll, or auto: poll on network and FUSE file systems and when inotify's limits are hit",
-        values.choice("auto", "events", "poll"),
+        parsers.choice("auto", "events", "poll"),
     ),
     Variable(
         "WATCH_RESCAN_SECONDS", "300", "Seconds between full scans, which repair whatever the events missed", _SECONDS
@@ -92,65 +93,65 @@ VARIABLES: tuple[Variable, ...] = (
         "SEQUENCE_READY_MARKER",
         "",
         "A file name, such as _READY, without which no folder is taken; with it SETTLE_SECONDS is enough",
-        values.file_name,
+        parsers.file_name,
     ),
     Variable(
         "SEQUENCE_GAPS",
         "warn",
         "What missing frame numbers do: warn, hold or ignore",
-        values.choice("warn", "hold", "ignore"),
+        parsers.choice("warn", "hold", "ignore"),
     ),
     Variable(
         "IMAGE_EXTENSIONS",
         "jpg,jpeg,png,webp,bmp,tif,tiff",
         "File name extensions of images; case does not matter",
-        values.extensions,
+        parsers.extensions,
     ),
     Variable(
         "IMAGE_FOLDERS",
         "",
         "Globs, relative to WATCH_DIR: folders whose images are single image jobs, not frames",
-        values.globs,
+        parsers.globs,
         unset=(),
     ),
     Variable(
         "REFERENCE_ID",
         "{path}~{digest}",
         "Template of a job's reference_id: {path} {digest} {name} {stem} {folder} {host}",
-        values.template("path", "digest", "name", "stem", "folder", "host", one_of=_TELLS_APART),
+        parsers.template("path", "digest", "name", "stem", "folder", "host", one_of=_TELLS_APART),
     ),
     Variable(
         "PUBLISH_TO",
         "",
         "The https:// base URL where WATCH_DIR is served, or s3://bucket/prefix to upload to (required)",
-        values.publish_to,
-        show=values.without_secrets,
+        parsers.publish_to,
+        show=without_secrets,
         required=True,
     ),
     Variable(
         "PUBLISH_URLS",
         "signed",
         "What a job is given of an object store: signed https URLs, public https URLs, or native (s3://)",
-        values.choice("signed", "public", "native"),
+        parsers.choice("signed", "public", "native"),
     ),
     Variable(
         "PUBLISH_SIGNED_SECONDS",
         "86400",
         "Life of a signed URL: at most 7 days, and no longer than a role's credentials",
-        values.whole(60, 604_800),
+        parsers.whole(60, 604_800),
     ),
-    Variable("PUBLISH_ENDPOINT", "", "The address of an S3-compatible store that is not Amazon's", values.endpoint),
-    Variable("PUBLISH_REGION", "", "The bucket's region", values.region),
+    Variable("PUBLISH_ENDPOINT", "", "The address of an S3-compatible store that is not Amazon's", parsers.endpoint),
+    Variable("PUBLISH_REGION", "", "The bucket's region", parsers.region),
     Variable(
         "PUBLISH_PROBE",
         "sample",
         "URLs fetched before a job is posted: all, sample (a sequence's first, last and 20 others) or off",
-        values.choice("all", "sample", "off"),
+        parsers.choice("all", "sample", "off"),
     ),
     Variable("PUBLISH_WORKERS", "8", "Concurrent uploads and probes", _WORKERS),
     Variable("SUBMIT_WORKERS", "8", "Concurrent posts", _WORKERS),
     Variable(
-        "SUBMIT_JOBS_PER_MINUTE", "", "An upper limit on the rate; empty: none", values.number(0.01, 1_000_000, "jobs")
+        "SUBMIT_JOBS_PER_MINUTE", "", "An upper limit on the rate; empty: none", parsers.number(0.01, 1_000_000, "jobs")
     ),
     Variable(
         "SUBMIT_LIMIT_JOBS_PER_DAY",
@@ -168,21 +169,21 @@ VARIABLES: tuple[Variable, ...] = (
         "RESULTS_DIR",
         "",
         "An existing folder, outside WATCH_DIR: completed annotations are fetched into it; empty: they are not",
-        values.path,
+        parsers.path,
     ),
     Variable("RESULTS_POLL_SECONDS", "300", "Seconds between two looks for completed annotations", _SECONDS),
     Variable(
-        "FOLDER_SETTINGS", "false", "true: obey .playment.toml files in the watch folder", values.switch, unset=False
+        "FOLDER_SETTINGS", "false", "true: obey .playment.toml files in the watch folder", parsers.switch, unset=False
     ),
     Variable(
         "LEDGER_PATH",
         "",
         "The ledger's file: on a local disk, outside WATCH_DIR",
-        values.path,
+        parsers.path,
         shown_default="$STATE_DIRECTORY/ledger.db, else ledger.db",
     ),
-    Variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", values.choice("DEBUG", "INFO", "WARNING", "ERROR")),
-    Variable("LOG_FORMAT", "text", "text, or json: one object a line", values.choice("text", "json")),
+    Variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", parsers.choice("DEBUG", "INFO", "WARNING", "ERROR")),
+    Variable("LOG_FORMAT", "text", "text, or json: one object a line", parsers.choice("text", "json")),
 )
 
 _HEAD = """\

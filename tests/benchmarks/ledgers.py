@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from agent.core.plan import Rules
 from agent.core.spend_guard import Limits
-from agent.ledger import due as backlog
+from agent.host.clock import utc_now
 from agent.ledger import jobs, units
-from agent.ledger.due import Terms
+from agent.ledger.due import due as due_jobs
 from agent.ledger.store import Ledger
 from agent.ledger.units import Sight, with_sources
 from agent.ledger.writer import LedgerThread
 from agent.model import Edition, Frame, Job, Kind, Stamp, Unit, basename
-from agent.settings.parts import utc_now
+from agent.model.jobs import Terms
 from tests.benchmarks.measure import Bench, Figure, Row
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _settle(ledger: Ledger, *, found: list[Unit]) -> None:
 
 
 def _intend(ledger: Ledger, *, count: int) -> list[Job]:
-    due = [candidate.job for candidate in backlog.due(ledger.sql, ledger.now, count, (), TERMS, recent=ledger.recent)]
+    due = [candidate.job for candidate in due_jobs(ledger.sql, ledger.now, count, (), TERMS, recent=ledger.recent)]
     sources = [[f"https://example.org/inbox/{frame.path}" for frame in job.frames] for job in due]
     ready = [replace(job, frames=with_sources(job.frames, urls)) for job, urls in zip(due, sources, strict=True)]
     return jobs.intend(ledger, ready, Limits(None, None))

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from agent.folder.scanner import Scanner
+from agent.host.clock import utc_now
 from agent.ledger import orders
 from agent.ledger.store import Ledger
 from agent.model import Frame, Kind, Stamp, Unit, join
-from agent.settings.parts import filters_of, utc_now, world_of
+from agent.settings.parts import filters_of, world_of
 from tests.support import settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image as Pillow
 
-from agent.host import logs
+from agent.model.text import printable
 from tests.support import Agent, Playment, environ, image, rows, run, settings, write
 
 if TYPE_CHECKING:
@@ -197,4 +197,4 @@ def test_a_file_that_only_its_owner_may_read(tmp_path: Path) -> None:
         assert playment.paths() == ["drive", "ours.jpg", "theirs.jpg"]
     assert "shut" in log
     assert "Traceback" not in log
-    assert logs.printable(log.replace("\n", "")) == log.replace("\n", "")
+    assert printable(log.replace("\n", "")) == log.replace("\n", "")

@@ -26,27 +26,26 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from agent.core.fingerprints import fingerprint, is_at_rest
 from agent.core.folder_rules import NO_FOLDERS
-from agent.core.plan import fingerprint, is_at_rest
-from agent.core.settling import UnitKey
 from agent.core.states import WAITING
 from agent.errors import TryLater
 from agent.host.workers import Pools
 from agent.http.transport import Reply
-from agent.ledger import jobs, orders, units
-from agent.ledger import seen as looks
+from agent.ledger import jobs, orders, seen, units
+from agent.ledger.batches import LedgerBatches
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerThread, Piece
 from agent.model import Edition, Entry, Kind, Unit, parent
-from agent.noticing.intake import left_behind
+from agent.model.units import UnitKey
+from agent.noticing.moved import left_behind
 from agent.publishing import namer
 from agent.publishing.base_url import BaseUrl
 from agent.sandbox import Sandbox
 from agent.sandbox.server import Request
 from agent.sending.context import Rig
 from agent.sending.submitter import Submitter
-from agent.settings.parts import LedgerBatches
 from agent.targets.gate import Gate
 from agent.targets.playment.batches import Batches
 from agent.targets.playment.client import Playment
@@ -328,7 +327,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         if unit is None:
             units.vanish(ledger, path, Kind.IMAGE if path in IMAGES else Kind.SEQUENCE)
             return
-        look = looks.newest(ledger.sql, UnitKey(path, unit.kind))
+        look = seen.newest(ledger.sql, UnitKey(path, unit.kind))
         entries = [Entry(frame.frame_id, frame.stamp) for frame in unit.frames]
         if look is not None and is_at_rest(
             *look, entries[0].stamp if unit.kind is Kind.IMAGE else fingerprint(entries)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from agent.commands import cli
 from agent.errors import FileChanged, RemoteError, SettingsError
 from agent.model import Edition, Stamp, shown
-from agent.reading import check as imagecheck
-from agent.settings import load as environment
+from agent.reading import check
+from agent.settings import load
 from agent.settings.settings import Settings
 from agent.settings.variables import VARIABLES
 from agent.targets.playment.client import Playment
@@ -89,7 +89,7 @@ def test_settings(changed: dict[str, str], written: str, tmp_path: Path) -> None
     base = environ(tmp_path, "http://127.0.0.1:9")
     (tmp_path / ".env").write_bytes(written.encode(errors="surrogatepass"))
     try:
-        chosen = environment.load({**base, **changed}, tmp_path, None)
+        chosen = load.load({**base, **changed}, tmp_path, None)
     except SettingsError as error:
         problems = error.problems
     else:
@@ -180,7 +180,7 @@ def test_image_heads(
     file = write(tmp_path / "a.bin", bytes(spoilt[:kept]) + tail)
     descriptor = os.open(file, os.O_RDONLY)
     try:
-        found = imagecheck.examine(descriptor, os.fsdecode(name), Stamp.of(os.fstat(descriptor)))
+        found = check.examine(descriptor, os.fsdecode(name), Stamp.of(os.fstat(descriptor)))
     except FileChanged:
         return
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.host import mounts as host
+from agent.host import inotify_limits
 from tests.faults.watching import NAMESPACE, Watching, namespaces, picture
 from tests.support import write
 
@@ -63,7 +63,9 @@ def test_more_events_than_the_queue_holds(tmp_path: Path) -> None:
         agent.wait(lambda: agent.counts() == {"pending": (60, 120)})
         os.kill(agent.pid, signal.SIGSTOP)
         noise = agent.inbox / "noise.txt"
-        for _ in range(host.inotify_limits().max_queued_events):  # three events each, some read before the stop
+        for _ in range(
+            inotify_limits.inotify_limits().max_queued_events
+        ):  # three events each, some read before the stop
             noise.touch()
             noise.unlink()
         # What comes now has no event: new files, and one rewritten in place, which only a listing of its folder shows.

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from agent.core.plan import Rules
-from agent.ledger.due import Terms
 from agent.model import Edition
+from agent.model.jobs import Terms
 from tests.sending import START, Clock, Sending, Server, refusal
 from tests.soak import LONG
 from tests.support import KEY, query

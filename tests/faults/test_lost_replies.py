@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.ledger.due import Terms
 from agent.model import Edition
+from agent.model.jobs import Terms
 from agent.sandbox import Faults
 from tests.sending import Clock, Sending, Server
 from tests.support import query
@@ -43,7 +43,7 @@ def test_a_list_that_lags_is_asked_again(
     tmp_path: Path, server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One of less than a millisecond is none, and the list would be asked before it lags.
-    monkeypatch.setattr("agent.core.states.backoff", lambda _failures, _random: 5.0)
+    monkeypatch.setattr("agent.core.retry.backoff", lambda _failures, _random: 5.0)
     server.faults = Faults(lose_reply=1.0)
     with Sending(tmp_path, server.url, clock) as sending:
         sending.drop("a.jpg")

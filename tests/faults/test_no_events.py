@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.host import mounts as host
+from agent.host import mounts
 from tests.faults.watching import Watching, picture
 from tests.support import eventually, write
 
@@ -49,7 +49,7 @@ def test_a_folder_that_comes_through_fuse(tmp_path: Path) -> None:
         mounted(source, tmp_path / "inbox"),
         Watching(tmp_path, **changed, SEQUENCE_SETTLE_SECONDS=f"{SETTLE}") as agent,
     ):
-        assert host.filesystem_kind(agent.inbox).fuse
+        assert mounts.filesystem_kind(agent.inbox).fuse
         assert agent.value("watch_mode") == "poll"
         assert "tells of no remote changes" in agent.said()
         for number in range(500):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_a_store_that_is_killed_half_way_through_a_thousand_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.core.states.LONGEST_BACKOFF", 1.0)
+    monkeypatch.setattr("agent.core.retry.LONGEST_BACKOFF", 1.0)
     with (
         Store(tmp_path / "weed", ["-filer.maxMB=1"]) as store,
         Playment(fetch=True) as playment,

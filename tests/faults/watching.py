@@ -12,8 +12,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
+from agent.host.clock import utc_now
 from agent.ledger.store import Ledger
-from agent.settings.parts import utc_now
 from tests.support import environ, eventually, image, query
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import pytest
 
 from agent.core.plan import Rules
 from agent.core.states import State
-from agent.ledger import bulk as arrivals
-from agent.ledger import units
+from agent.ledger import bulk, units
 from agent.ledger.store import Ledger
 from agent.ledger.units import Sight
 from agent.model import Frame, Kind, Stamp, Unit, basename
@@ -100,7 +99,7 @@ def _differ(place: Path, prepare: Callable[[Ledger], None], group: Sequence[Unit
         with contextlib.closing(Ledger(place / f"{way}.db", Clock().now)) as ledger, ledger.transaction():
             _see(ledger, *PLAIN)
             prepare(ledger)
-            plain = arrivals.queue_plain(ledger, group, rules, _name) if way == "together" else set()
+            plain = bulk.queue_plain(ledger, group, rules, _name) if way == "together" else set()
             for index, unit in enumerate(group):
                 if index not in plain:
                     units.apply(ledger, units.plan(ledger.sql, unit, rules, ()), _name)
@@ -174,7 +173,7 @@ def test_it_asks_once_by_indexes_however_many(tmp_path: Path) -> None:
     with contextlib.closing(Ledger(tmp_path / "ledger.db", Clock().now)) as ledger, ledger.transaction():
         _see(ledger, *PLAIN)
         ledger.sql.set_trace_callback(asked.append)
-        arrivals.queue_plain(ledger, PLAIN, RULES)
+        bulk.queue_plain(ledger, PLAIN, RULES)
         ledger.sql.set_trace_callback(None)
         selects = [sql for sql in asked if sql.startswith("select")]
         assert len(selects) == 1

@@ -20,16 +20,17 @@ from agent.core.names import Filters
 from agent.demo.files import FileServer
 from agent.demo.pictures import picture
 from agent.folder.scanner import Scanner
-from agent.host import mounts as host
-from agent.host.mounts import InotifyLimits, inotify_limits
+from agent.host import mounts
+from agent.host.clock import utc_now
+from agent.host.inotify_limits import InotifyLimits, inotify_limits
 from agent.ledger.store import Ledger
 from agent.reporting.checks import Level
 from agent.reporting.checks.folder import Survey, check_folder, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
 from agent.reporting.checks.remote import check_playment, check_publishing
 from agent.sandbox import Sandbox
-from agent.settings import load as environment
-from agent.settings.parts import filters_of, utc_now, world_of
+from agent.settings import load
+from agent.settings.parts import filters_of, world_of
 from tests.fakes import Scripted, failure, sends
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class SetUp:
     environ: dict[str, str] = field(default_factory=dict)
 
     def settings(self, **changed: str) -> Settings:
-        return environment.load({**self.environ, **changed}, self.folder, None)
+        return load.load({**self.environ, **changed}, self.folder, None)
 
     def check(self, *arguments: str, **changed: str) -> tuple[int, str]:
         told = CliRunner().invoke(cli, ["check", *arguments], env={**self.environ, **changed})
@@ -231,7 +232,7 @@ def test_how_changes_are_noticed(setup: SetUp) -> None:
 def test_a_file_system_that_tells_of_no_remote_changes(setup: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = setup.settings()
     line = "36 35 0:40 / / rw,relatime - fuse.sshfs host:/data rw"
-    monkeypatch.setattr(host, "filesystem_kind", lambda path: host.kind_in(line, str(path)))
+    monkeypatch.setattr(mounts, "filesystem_kind", lambda path: mounts.kind_in(line, str(path)))
     polled = check_noticing(settings, Survey(folders=1))
     assert (polled.level, "every 10 s: fuse.sshfs" in polled.text) == (Level.OK, True)
     by_events = check_noticing(replace(settings, watch_mode="events"), Survey(folders=1))

@@ -17,19 +17,19 @@ from agent.core.listing_queue import LULL
 from agent.core.names import Filters
 from agent.core.plan import Rules
 from agent.core.quiet_times import Quiet
-from agent.core.settling import UnitKey
 from agent.folder.inotify import Noticed
 from agent.folder.scanner import Scanner
+from agent.host.clock import utc_now
 from agent.ledger import orders
 from agent.ledger.store import Ledger, connect
 from agent.ledger.writer import LedgerThread
 from agent.model import Kind, basename, parent
+from agent.model.units import UnitKey
 from agent.noticing.detector import LISTING_SECONDS, Detector
 from agent.noticing.intake import PREPARE_SECONDS, Intake
 from agent.reading.examiner import Files
 from agent.reading.processes.pool import CHUNK_FILES
 from agent.reading.reader import Reader
-from agent.settings.parts import utc_now
 from tests.support import await_tick, frames, image, rows, write
 
 if TYPE_CHECKING:

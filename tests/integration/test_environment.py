@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsError
-from agent.settings import load as environment
-from agent.settings import variables
+from agent.settings import load, variables
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +29,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 def problems(environ: dict[str, str], cwd: Path, env_file: Path | None = None) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
-        environment.load(environ, cwd, env_file)
+        load.load(environ, cwd, env_file)
     return caught.value.problems
 
 
@@ -45,7 +44,7 @@ def test_the_example_in_the_repository_is_the_table() -> None:
 
 
 def test_the_environment_alone_is_enough(tmp_path: Path, environ: dict[str, str]) -> None:
-    settings = environment.load(environ, tmp_path, None)
+    settings = load.load(environ, tmp_path, None)
     assert settings.watch_dir == tmp_path / "inbox"
     assert settings.ledger_path == tmp_path / "ledger.db"
 
@@ -55,7 +54,7 @@ def test_the_environment_wins_over_the_file_and_nothing_is_interpolated(
 ) -> None:
     del environ["PLAYMENT_API_KEY"]
     write(tmp_path / ".env", "PLAYMENT_API_KEY='a${PLAYMENT_TAG}$b'\nPLAYMENT_TAG=bus\nexport LOG_LEVEL=debug # loud\n")
-    settings = environment.load(environ, tmp_path, None)
+    settings = load.load(environ, tmp_path, None)
     assert settings.playment_api_key.reveal() == "a${PLAYMENT_TAG}$b"
     assert settings.playment_tag == "car"
     assert settings.log_level == "DEBUG"
@@ -65,13 +64,13 @@ def test_an_empty_text_in_the_environment_switches_the_files_setting_off(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     write(tmp_path / ".env", "LOG_LEVEL=debug\n")
-    assert environment.load({**environ, "LOG_LEVEL": ""}, tmp_path, None).log_level == "INFO"
+    assert load.load({**environ, "LOG_LEVEL": ""}, tmp_path, None).log_level == "INFO"
 
 
 def test_a_named_file_is_read_in_place_of_the_one_in_the_folder(tmp_path: Path, environ: dict[str, str]) -> None:
     write(tmp_path / ".env", "LOG_LEVEL=debug\n")
     write(tmp_path / "other.env", "SETTLE_SECONDS=7\n")
-    settings = environment.load(environ, tmp_path, Path("other.env"))
+    settings = load.load(environ, tmp_path, Path("other.env"))
     assert (settings.log_level, settings.settle_seconds) == ("INFO", 7.0)
 
 
@@ -168,7 +167,7 @@ def test_a_key_that_others_can_read_is_warned_of(
 ) -> None:
     write(tmp_path / ".env", f"PLAYMENT_API_KEY={key}\n", mode)
     with caplog.at_level(logging.WARNING):
-        environment.load(environ, tmp_path, None)
+        load.load(environ, tmp_path, None)
     assert ("chmod 600" in caplog.text) is warned
 
 
@@ -177,22 +176,20 @@ def test_the_key_is_read_from_its_file_and_from_the_credential(tmp_path: Path, e
     write(tmp_path / "playment_api_key", "from-credential\n")
     write(tmp_path / "key", "from-file\n")
     environ["CREDENTIALS_DIRECTORY"] = str(tmp_path)
-    assert environment.load(environ, tmp_path, None).playment_api_key.reveal() == "from-credential"
+    assert load.load(environ, tmp_path, None).playment_api_key.reveal() == "from-credential"
     environ["PLAYMENT_API_KEY_FILE"] = "key"
-    assert environment.load(environ, tmp_path, None).playment_api_key.reveal() == "from-file"
+    assert load.load(environ, tmp_path, None).playment_api_key.reveal() == "from-file"
     (tmp_path / "key").write_bytes(b"\xff\xfe")
     assert "is not a text file" in problems(environ, tmp_path)[0]
 
 
 def test_the_ledgers_path_alone_needs_no_other_setting(tmp_path: Path) -> None:
-    assert environment.load_ledger_path({}, tmp_path, None) == tmp_path / "ledger.db"
-    assert environment.load_ledger_path({"STATE_DIRECTORY": "/var/lib/x"}, tmp_path, None) == Path(
-        "/var/lib/x/ledger.db"
-    )
+    assert load.load_ledger_path({}, tmp_path, None) == tmp_path / "ledger.db"
+    assert load.load_ledger_path({"STATE_DIRECTORY": "/var/lib/x"}, tmp_path, None) == Path("/var/lib/x/ledger.db")
     write(tmp_path / ".env", "LEDGER_PATH=l/l.db\nSETLE_SECONDS=no\n")
-    assert environment.load_ledger_path({}, tmp_path, None) == tmp_path / "l/l.db"
+    assert load.load_ledger_path({}, tmp_path, None) == tmp_path / "l/l.db"
     with pytest.raises(SettingsError, match="is not there"):
-        environment.load_ledger_path({}, tmp_path, Path("no.env"))
+        load.load_ledger_path({}, tmp_path, Path("no.env"))
 
 
 def test_a_command_that_asks_playment_nothing_needs_no_key(tmp_path: Path) -> None:
@@ -205,5 +202,5 @@ def test_a_command_that_asks_playment_nothing_needs_no_key(tmp_path: Path) -> No
         "PLAYMENT_API_KEY_FILE": "only-for-the-service",
     }
     with pytest.raises(SettingsError, match="PLAYMENT_API_KEY_FILE"):
-        environment.load(given, tmp_path, None)
-    assert environment.load(given, tmp_path, None, needs_key=False).playment_api_key.reveal() == ""
+        load.load(given, tmp_path, None)
+    assert load.load(given, tmp_path, None, needs_key=False).playment_api_key.reveal() == ""

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.fingerprints import fingerprint_of, fingerprint_of_frames
 from agent.core.names import Filters
-from agent.core.plan import fingerprint_of, fingerprint_of_frames
 from agent.errors import FileChanged, FolderUnavailable
 from agent.folder.scanner import Scanner
 from agent.host import workers

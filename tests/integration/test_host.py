@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import AlreadyRunning, FolderUnavailable, LedgerUnavailable
-from agent.host import mounts as host
-from agent.host.mounts import FilesystemKind, Notifier
+from agent.host import inotify_limits, locks, mounts
+from agent.host.mounts import FilesystemKind
+from agent.host.systemd import Notifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 HOLD = """
 import sys
 from pathlib import Path
-from agent import host
-lock = getattr(host, sys.argv[1])(Path(sys.argv[2]))
+from agent.host import locks
+lock = getattr(locks, sys.argv[1])(Path(sys.argv[2]))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -49,12 +50,12 @@ def holder(function: str, path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_agent_on_the_ledger_is_refused_with_the_firsts_pid(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db.lock"
     with holder("lock_file", path) as first, pytest.raises(AlreadyRunning, match=rf"with id {first.pid}\b"):
-        host.lock_file(path)
+        locks.lock_file(path)
 
 
 def test_a_second_agent_on_the_folder_is_refused_with_the_firsts_pid(tmp_path: Path) -> None:
     with holder("lock_folder", tmp_path) as first, pytest.raises(AlreadyRunning, match=rf"with id {first.pid}\b"):
-        host.lock_folder(tmp_path)
+        locks.lock_folder(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -63,33 +64,33 @@ def test_a_killed_agents_lock_is_no_obstacle(tmp_path: Path, function: str, name
     with holder(function, tmp_path / name) as first:
         first.send_signal(signal.SIGKILL)
         first.wait(10)
-        with getattr(host, function)(tmp_path / name):
+        with getattr(locks, function)(tmp_path / name):
             pass
 
 
 def test_a_lock_is_free_again_after_release_and_the_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "l.lock"
-    with host.lock_file(path) as lock:
+    with locks.lock_file(path) as lock:
         assert path.read_text() == f"{os.getpid()}\n"
         assert path.stat().st_mode & 0o777 == 0o600
         with pytest.raises(AlreadyRunning):
-            host.lock_file(path)
+            locks.lock_file(path)
         lock.release()
-        host.lock_file(path).release()
+        locks.lock_file(path).release()
     assert path.exists()
 
 
 def test_a_shorter_pid_leaves_nothing_of_a_longer_one(tmp_path: Path) -> None:
     path = tmp_path / "l.lock"
     path.write_text("99999999999\n")
-    with host.lock_file(path):
+    with locks.lock_file(path):
         assert path.read_text() == f"{os.getpid()}\n"
 
 
 def test_a_lock_is_not_inherited_by_a_program_that_is_started(tmp_path: Path) -> None:
     path = tmp_path / "l.lock"
     with (
-        host.lock_file(path),
+        locks.lock_file(path),
         subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False) as child,
     ):
         assert child.stdin is not None
@@ -107,15 +108,15 @@ def test_a_lock_that_cannot_be_made_says_why_and_leaves_no_descriptor(tmp_path: 
     before = len(os.listdir("/proc/self/fd"))
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(LedgerUnavailable, match="No such file or directory"):
-        host.lock_file(tmp_path / "no" / "l.lock")
+        locks.lock_file(tmp_path / "no" / "l.lock")
     with pytest.raises(LedgerUnavailable):
-        host.lock_file(tmp_path / "link")
+        locks.lock_file(tmp_path / "link")
     with pytest.raises(LedgerUnavailable, match="Invalid argument"):
-        host.lock_file(Path("/dev/full"))
+        locks.lock_file(Path("/dev/full"))
     with pytest.raises(FolderUnavailable, match="No such file or directory"):
-        host.lock_folder(tmp_path / "no")
-    with host.lock_folder(tmp_path), pytest.raises(AlreadyRunning):
-        host.lock_folder(tmp_path)
+        locks.lock_folder(tmp_path / "no")
+    with locks.lock_folder(tmp_path), pytest.raises(AlreadyRunning):
+        locks.lock_folder(tmp_path)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -194,35 +195,35 @@ MOUNTS = r"""21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
     ],
 )
 def test_the_kind_of_a_mount_is_read_from_mountinfo(path: str, name: str, network: bool, fuse: bool) -> None:
-    assert host.kind_in(MOUNTS, path) == FilesystemKind(name, network=network, fuse=fuse)
+    assert mounts.kind_in(MOUNTS, path) == FilesystemKind(name, network=network, fuse=fuse)
 
 
 def test_the_real_kinds_of_this_machine_are_those_that_stat_names(tmp_path: Path) -> None:
-    assert host.filesystem_kind(Path("/proc/self")).name == "proc"
+    assert mounts.filesystem_kind(Path("/proc/self")).name == "proc"
     for path in (tmp_path, Path("/dev/shm")):
         named = subprocess.run(["df", "--output=fstype", path], capture_output=True, text=True, check=True, timeout=10)
-        assert host.filesystem_kind(path / "not" / "there").name == named.stdout.split()[1]
+        assert mounts.filesystem_kind(path / "not" / "there").name == named.stdout.split()[1]
 
 
 def test_a_link_is_followed_to_its_file_system(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/proc/sys")
-    assert host.filesystem_kind(tmp_path / "link").name == "proc"
+    assert mounts.filesystem_kind(tmp_path / "link").name == "proc"
 
 
 def test_a_folder_made_again_has_another_identity(tmp_path: Path) -> None:
     folder = tmp_path / "inbox"
     folder.mkdir()
-    first = host.identity(folder)
+    first = mounts.identity(folder)
     folder.rename(tmp_path / "old")
-    assert host.identity(tmp_path / "old") == first
+    assert mounts.identity(tmp_path / "old") == first
     with pytest.raises(FolderUnavailable, match="is not there"):
-        host.identity(folder)
+        mounts.identity(folder)
     folder.mkdir()
-    assert host.identity(folder) != first
+    assert mounts.identity(folder) != first
 
 
 def test_inotifys_limits_are_the_kernels() -> None:
-    limits = host.inotify_limits()
+    limits = inotify_limits.inotify_limits()
     assert limits.max_user_instances == int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
     assert limits.max_user_watches > limits.max_user_instances > 0
     assert limits.max_queued_events > 0

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.plan import fingerprint_of_frames
+from agent.core.fingerprints import fingerprint_of_frames
 from agent.core.states import State
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import due as backlog
-from agent.ledger import lookups, migrations, units
-from agent.ledger import related as kin
+from agent.ledger import due, lookups, migrations, related, units
 from agent.ledger.recent_frames import MOST_FRAMES, Recent
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import FRAMES_TOGETHER, Sight, notice
@@ -141,7 +139,7 @@ def test_files_that_were_sent_as_images_are_found_though_two_frames_share_an_ino
         ((frame(0, "old/x.jpg", 7, "aa"),), []),
     ):
         unit = Unit("cam", Kind.SEQUENCE, frames, "cc")
-        assert list(kin.files_of_other_kind(ledger.sql, unit)) == expected
+        assert list(related.files_of_other_kind(ledger.sql, unit)) == expected
 
 
 def test_a_new_ledger_that_another_process_makes_meanwhile_is_no_other_programs(tmp_path: Path) -> None:
@@ -203,7 +201,7 @@ def test_a_step_that_fails_leaves_the_ledger_as_it_was(monkeypatch: pytest.Monke
     assert not ledger.sql.execute("select 1 from sqlite_master where name = 'half'").fetchone()
 
 
-@pytest.mark.parametrize("count", [1, 2, backlog.FRAMES_TOGETHER, backlog.FRAMES_TOGETHER + 1, 2500])
+@pytest.mark.parametrize("count", [1, 2, due.FRAMES_TOGETHER, due.FRAMES_TOGETHER + 1, 2500])
 def test_the_frames_of_a_job_are_read_in_order_whatever_is_in_their_names(ledger: Ledger, count: int) -> None:
     odd = ['"quoted"', "back\\slash", "caf\u00e9 \U0001f4f7", "\x01\x7f", "null", "[1, 2]"]
     frames = tuple(
@@ -213,8 +211,8 @@ def test_the_frames_of_a_job_are_read_in_order_whatever_is_in_their_names(ledger
     with ledger.transaction():
         settle(ledger, Unit("s", Kind.SEQUENCE, frames, "d"), name=lambda frame: frame.src)
         settle(ledger, Unit("t", Kind.SEQUENCE, (frames[0]._replace(path="t/a.jpg"),), "e"))
-    assert backlog.frames_of(ledger.sql, 1) == list(frames)
-    assert backlog.frames_of(ledger.sql, 2) == [frames[0]._replace(path="t/a.jpg", src=None)]
+    assert due.frames_of(ledger.sql, 1) == list(frames)
+    assert due.frames_of(ledger.sql, 2) == [frames[0]._replace(path="t/a.jpg", src=None)]
 
 
 def _folder(count: int) -> Unit:
@@ -226,8 +224,8 @@ def _named(frame: Frame) -> str:
     return f"https://h/{frame.path}"
 
 
-def _due(ledger: Ledger, recent: Recent) -> backlog.Candidate:
-    (found,) = backlog.due(ledger.sql, ledger.now, 10, (), TERMS, recent=recent)
+def _due(ledger: Ledger, recent: Recent) -> due.Candidate:
+    (found,) = due.due(ledger.sql, ledger.now, 10, (), TERMS, recent=recent)
     return found
 
 
@@ -268,7 +266,7 @@ def test_what_has_changed_since_is_read_from_the_ledger(ledger: Ledger, then: Ca
         then(ledger)
     found = _due(ledger, ledger.recent)
     assert not found.named
-    assert list(found.job.frames) == backlog.frames_of(ledger.sql, found.job.id)
+    assert list(found.job.frames) == due.frames_of(ledger.sql, found.job.id)
 
 
 @pytest.mark.parametrize("count", [3, MOST_FRAMES + 1])
@@ -294,10 +292,10 @@ def test_what_is_asked_at_every_turn_sorts_and_scans_nothing(ledger: Ledger) -> 
     asked: list[str] = []
     now = Clock().now()
     ledger.sql.set_trace_callback(asked.append)
-    backlog.due(ledger.sql, now, 10, (), TERMS, recent=ledger.recent)
-    backlog.frames_of(ledger.sql, 1)
-    backlog.next_due(ledger.sql, (), lookup=False)
-    backlog.next_due(ledger.sql, (), lookup=True)
+    due.due(ledger.sql, now, 10, (), TERMS, recent=ledger.recent)
+    due.frames_of(ledger.sql, 1)
+    due.next_due(ledger.sql, (), lookup=False)
+    due.next_due(ledger.sql, (), lookup=True)
     lookups.lookups(ledger.sql, now)
     ledger.sql.set_trace_callback(None)
     plans = [" | ".join(str(row[3]) for row in ledger.sql.execute(f"explain query plan {sql}")) for sql in asked]

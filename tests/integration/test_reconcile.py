@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.host.clock import utc_now
 from agent.ledger.store import Ledger
-from agent.settings.parts import utc_now
 from tests.support import Playment, command, environ, frames, image, query, write
 
 if TYPE_CHECKING:

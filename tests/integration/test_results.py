@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.errors import AlreadyRunning, TryLater
+from agent.host.clock import utc_now
 from agent.ledger.store import Ledger
 from agent.ledger.writer import LedgerThread
 from agent.results.files import ResultFiles
-from agent.results.poller import results_of
 from agent.sandbox.server import Answer
-from agent.settings.parts import utc_now
+from agent.service.assembly import results_of
 from agent.targets.gate import Gate
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, process, query, settings, write
 

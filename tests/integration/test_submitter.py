@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.core.states import GIVE_UP_ATTEMPTS
-from agent.ledger import due as backlog
-from agent.ledger import jobs, units
-from agent.ledger.due import Terms
+from agent.core.retry import GIVE_UP_ATTEMPTS
+from agent.ledger import due, jobs, units
 from agent.model import Edition, Kind
+from agent.model.jobs import Terms
 from agent.publishing import namer
 from agent.publishing.base_url import BaseUrl
 from agent.sandbox import Faults
@@ -114,7 +113,7 @@ def test_what_was_moved_since_it_was_read_is_not_intended_as_it_was(paused: Send
     """Its URLs would be those of a path where nothing is; also where REFERENCE_ID has no {path}, and stays the same."""
 
     def move(ledger: Ledger) -> list[Job]:
-        (candidate,) = backlog.due(ledger.sql, paused.clock.now(), 1, (), TERMS, recent=ledger.recent)
+        (candidate,) = due.due(ledger.sql, paused.clock.now(), 1, (), TERMS, recent=ledger.recent)
         if moved:
             ledger.set(candidate.job.id, path="b.jpg")
         return jobs.intend(ledger, [candidate.job], NO_LIMITS)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from agent.errors import SettingsError
 from agent.model import Edition
-from agent.settings import parsers as values
-from agent.settings import settings as config
+from agent.model.text import without_secrets
 from agent.settings import variables
-from agent.settings.settings import Secret, Settings
+from agent.settings.settings import Secret, Settings, unknown_names
+from agent.settings.settings import parse as parse_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def parse(
             raise FileNotFoundError(2, "No such file or directory", path)
         return (files or {})[path]
 
-    return config.parse(
+    return parse_settings(
         {**NEEDED, **(changes or {})},
         read_text=read_text,
         resolve=lambda path: Path("/place") / path,
@@ -380,7 +380,7 @@ def test_the_places_problems_are_told_with_the_others() -> None:
     ],
 )
 def test_a_url_in_a_problem_shows_no_password_and_no_signature(text: str, shown: str) -> None:
-    assert values.without_secrets(text) == shown
+    assert without_secrets(text) == shown
     (problem,) = problems({"PUBLISH_TO": text})
     assert "pa55" not in problem
 
@@ -401,7 +401,7 @@ def test_a_secret_shows_itself_only_when_asked() -> None:
 
 
 def test_a_misspelt_name_is_told_with_the_one_that_was_meant() -> None:
-    assert config.unknown_names(["SETLE_SECONDS", "PLAYMENT_FOO", "HTTPS_PROXY", "WATCH_DIR", "LANG"]) == [
+    assert unknown_names(["SETLE_SECONDS", "PLAYMENT_FOO", "HTTPS_PROXY", "WATCH_DIR", "LANG"]) == [
         "SETLE_SECONDS is no setting of this version: did you mean SETTLE_SECONDS?",
         "PLAYMENT_FOO is no setting of this version: .env.example lists all there are.",
     ]

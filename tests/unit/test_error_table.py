@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, TryLater
-from agent.targets.playment.error_table import MESSAGE_CHARACTERS, bounded, classify, vendor_error
+from agent.model.text import MESSAGE_CHARACTERS, bounded
+from agent.targets.playment.error_table import classify, vendor_error
 
 PERMANENT = ("FS_0002", "FS_0003", "FS_0004", "FS_0005", "FS_0006", "FS_00011", "FS_00012", "GE_0001", "GE_0002")
 ACCESS = (

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.folder_rules import NOTHING, File, FolderRules, inherit, parse, places
+from agent.core.folder_rules import NOTHING, File, FolderRules, inherit, places
 from agent.model import Edition, Kind
+from agent.settings.folder_toml import parse
 
 FLOW = "5d1c2bd5-0e0f-4a4c-9a3a-6c5f4a0a8a11"
 

@@ -4,16 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.plan import (
-    Known,
-    Rules,
-    best_twin,
-    decide,
-    describe_change,
-    fingerprint,
-    fingerprint_of_frames,
-    is_at_rest,
-)
+from agent.core.fingerprints import fingerprint, fingerprint_of_frames, is_at_rest
+from agent.core.plan import Known, Rules, best_twin, decide, describe_change
 from agent.core.states import State
 from agent.model import (
     Entry,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.ledger import recent_frames as recent
+from agent.ledger import recent_frames
 from agent.ledger.recent_frames import Recent
 from agent.model import Frame, Stamp
 
@@ -30,7 +30,7 @@ def test_a_row_that_is_another_by_now_is_given_none_and_has_them_forgotten(row: 
 
 
 def test_what_is_forgotten_is_not_given_and_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "MOST_FRAMES", 10)
+    monkeypatch.setattr(recent_frames, "MOST_FRAMES", 10)
     kept = Recent()
     for _ in range(5):  # kept again, or forgotten, it counts no more
         kept.keep(1, _frames(6), "d")
@@ -44,7 +44,7 @@ def test_what_is_forgotten_is_not_given_and_makes_room(monkeypatch: pytest.Monke
 
 
 def test_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "MOST_FRAMES", 10)
+    monkeypatch.setattr(recent_frames, "MOST_FRAMES", 10)
     kept = Recent()
     for job in range(1, 5):
         kept.keep(job, _frames(4), "d")

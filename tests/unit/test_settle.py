@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from agent.core.settling import LOOK_AGAIN, Settle, UnitKey
+from agent.core.settling import LOOK_AGAIN, Settle
 from agent.model import Kind
+from agent.model.units import UnitKey
 
 A = UnitKey("a.jpg", Kind.IMAGE)
 B = UnitKey("b", Kind.SEQUENCE)

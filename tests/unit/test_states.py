@@ -4,20 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.states import (
-    ATTENTION,
-    GIVE_UP_ATTEMPTS,
-    LONGEST_BACKOFF,
-    MOVES,
-    SENT,
-    UNSENT,
-    WAITING,
-    State,
-    Verdict,
-    backoff,
-    check,
-    verdict,
-)
+from agent.core.retry import GIVE_UP_ATTEMPTS, LONGEST_BACKOFF, Verdict, backoff, verdict
+from agent.core.states import ATTENTION, MOVES, SENT, UNSENT, WAITING, State, check
 from agent.errors import AccessRefused, DuplicateReference, IllegalMove, Refused, RemoteError, TryLater
 
 DAY = 24 * 3600.0

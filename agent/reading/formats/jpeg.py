@@ -1,6 +1,6 @@
-"""JPEG, PNG and WebP: does the file hold its format's end? One forward walk over its parts.
+"""JPEG: does the file hold its format's end? One forward walk over its parts.
 
-Each check takes a `Source` at offset 0 and returns a `Finding`. Bytes after the end are fine: many cameras write
+The check takes a `Source` at offset 0 and returns a `Finding`. Bytes after the end are fine: many cameras write
 previews, videos or padding there. What no check can see: a hole between good ends.
 """
 
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from agent.reading.formats.source import Finding, cut_short, zeros
+from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
 
 if TYPE_CHECKING:
     from agent.reading.formats.source import Source
 
-# Hostile files are made of millions of empty parts; real ones have some ten thousand
-# (small IDATs) and some ten scans.
-_MOST_PARTS = 200_000
+
+# Hostile files are made of many scans; real ones have some ten.
 _MOST_SCANS = 100
 
 # Within a scan 0xFF is followed by 0x00 (a stuffed byte), a restart marker, or another 0xFF (fill): ITU-T T.81 B.1.1.
@@ -41,11 +40,11 @@ def check_jpeg(source: Source) -> Finding:
     jpeg = _Jpeg(source)
     source.skip(2)
     finding = jpeg.hurry()
-    for _ in range(_MOST_PARTS):
+    for _ in range(MOST_PARTS):
         finding = finding or jpeg.step()
         if finding:
             return finding
-    return Finding(jpeg.pixels, f"damaged: more than {_MOST_PARTS:,} segments; save it again")
+    return Finding(jpeg.pixels, f"damaged: more than {MOST_PARTS:,} segments; save it again")
 
 
 @dataclass(slots=True)
@@ -138,80 +137,3 @@ class _Jpeg:
             problem = f"damaged: {stored:,} bytes of picture data cannot hold {width} x {height} pixels; copy it again"
             return Finding(self.pixels, problem)
         return Finding(self.pixels, None, self.doubt)
-
-
-def check_png(source: Source) -> Finding:
-    """Step over the chunks to IEND, which must follow some IDAT (PNG specification, chapters 5 and 11)."""
-    pixels: tuple[int, int] | None = None
-    stored = 0
-    source.skip(8)
-    for _ in range(_MOST_PARTS):
-        at = source.position
-        head = source.take(8)
-        if len(head) < 8:
-            return Finding(pixels, cut_short("the PNG has no end chunk (IEND)"))
-        length, kind = int.from_bytes(head[:4]), head[4:]
-        if not any(head):
-            return Finding(pixels, cut_short(f"the PNG goes on in zeros from byte {at:,}"))
-        if not kind.isalpha() or length >= 2**31 or (at == 8) != (kind == b"IHDR"):
-            return Finding(pixels, f"damaged: the PNG's chunk at byte {at:,} is none ({kind!r}); copy it again")
-        if kind == b"IHDR":
-            size = source.peek(8, at + 8)
-            pixels = (int.from_bytes(size[:4]), int.from_bytes(size[4:]))
-        if kind == b"IDAT":
-            stored += length
-        if not source.skip(length + 4):
-            return Finding(pixels, cut_short("the PNG has no end chunk (IEND)"))
-        if kind == b"IEND":
-            return Finding(pixels, None if stored else "damaged: the PNG holds no picture data; copy it again")
-    return Finding(pixels, f"damaged: more than {_MOST_PARTS:,} chunks; save it again")
-
-
-def check_webp(source: Source) -> Finding:
-    """Compare the length in the RIFF header with the file's, and step over the chunks (Google's WebP container page).
-
-    Zeros at the end of the picture data are measured. With libwebp at its 7 methods an ordinary picture ends in 0 to 8
-    of them; one whose bottom is flat (night, black border) in up to 62 % of its data, since a flat area may be coded in
-    zero bits. So 32 and more are doubtful (`zero_tail`, see `imagecheck`), and more than three quarters are refused.
-    """
-    length = 8 + int.from_bytes(source.peek(4, 4), "little")
-    if length > source.size:
-        return Finding(problem=cut_short(f"the WebP's header says {length:,} bytes, the file has {source.size:,}"))
-    pixels: tuple[int, int] | None = None
-    last = (b"", 0, 0)
-    source.skip(12)
-    for _ in range(_MOST_PARTS):
-        at = source.position
-        if at + 8 > length:
-            break
-        head = source.take(8)
-        kind, size = head[:4], int.from_bytes(head[4:], "little")
-        if not any(head):
-            return Finding(pixels, cut_short(f"the WebP goes on in zeros from byte {at:,}"))
-        if at + 8 + size > length:
-            return Finding(pixels, f"damaged: the WebP's chunk {kind!r} is longer than the file says; copy it again")
-        if kind in (b"VP8X", b"VP8 ", b"VP8L"):
-            pixels = pixels or _webp_pixels(kind, source.peek(10, at + 8))
-        if kind in (b"VP8 ", b"VP8L", b"ANMF"):
-            last = (kind, size, at + 8 + size)
-        source.skip(size + size % 2)
-    kind, size, end = last
-    if not size or pixels is None:
-        return Finding(pixels, "damaged: the WebP holds no picture data; copy it again")
-    source.drain()
-    empty = min(size, end - source.content_end)
-    if empty * 4 > size * 3 or (empty >= 32 and kind == b"ANMF"):
-        return Finding(pixels, zeros(empty))
-    return Finding(pixels, doubt=f"{empty:,} zeros at its end", zero_tail=empty) if empty >= 32 else Finding(pixels)
-
-
-def _webp_pixels(kind: bytes, head: bytes) -> tuple[int, int] | None:
-    """Read the size from the first 10 bytes of a chunk: the canvas, a VP8 key frame (RFC 6386, 9.1), or VP8L's."""
-    if kind == b"VP8X" and len(head) == 10:
-        return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
-    if kind == b"VP8 " and head[3:6] == b"\x9d\x01\x2a" and len(head) == 10:
-        return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
-    if kind == b"VP8L" and head[:1] == b"\x2f":
-        bits = int.from_bytes(head[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return None

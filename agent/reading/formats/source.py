@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import re
 
+MOST_PARTS = 200_000
+"""Hostile files are made of millions of empty parts; real ones have some ten thousand (small IDATs)."""
+
 _CHUNK = 256 * 1024
 
 

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.core.plan import fingerprint_of
+from agent.core.fingerprints import fingerprint_of
 from agent.errors import FileChanged, FolderUnavailable
 from agent.reading.examiner import Files
 

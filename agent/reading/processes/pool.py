@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
     from agent.model import File
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 MOST = 2
 """Processes: with more the agent itself, which orders and writes what they find, would be what is waited for."""

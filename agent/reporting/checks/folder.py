@@ -11,7 +11,7 @@ from agent.core.names import Name
 from agent.errors import FolderUnavailable
 from agent.folder.scanner import Scanner
 from agent.folder.settings_files import FolderFiles
-from agent.host import mounts as host
+from agent.host import inotify_limits, mounts
 from agent.model import is_utf8, join, shown
 from agent.reporting.checks import fail, ok, warn
 from agent.settings.parts import filters_of
@@ -114,7 +114,7 @@ def check_folder_settings(settings: Settings, found: Survey) -> Iterator[Check]:
 
 def check_noticing(settings: Settings, found: Survey) -> Check:
     """Say by what changes are noticed, and whether the kernel's limits leave room for that."""
-    kind = host.filesystem_kind(settings.watch_dir)
+    kind = mounts.filesystem_kind(settings.watch_dir)
     remote = kind.network or kind.fuse
     polling = f"the folder is scanned every {min(settings.watch_poll_seconds, settings.watch_rescan_seconds):g} s"
     if settings.watch_mode == "poll" or (settings.watch_mode == "auto" and remote):
@@ -127,7 +127,7 @@ def check_noticing(settings: Settings, found: Survey) -> Check:
             f"{settings.watch_rescan_seconds:g} s alone. Set WATCH_MODE=auto",
         )
     try:
-        limits = host.inotify_limits()
+        limits = inotify_limits.inotify_limits()
     except OSError as error:
         return warn(NOTICING, f"inotify's limits cannot be read ({error.strerror}); without inotify {polling}")
     watches = f"inotify allows {limits.max_user_watches:,} watches for {found.folders:,} folders"

@@ -12,7 +12,8 @@ from agent.publishing.probe import Probe
 from agent.reading.examiner import Files
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
-from agent.settings.parts import BATCH_WORDS, filters_of, is_probed, playment_of, publisher_of
+from agent.service.assembly import playment_of, publisher_of
+from agent.settings.parts import BATCH_WORDS, filters_of, is_probed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from agent.errors import BatchExists, TryLater
 if TYPE_CHECKING:
     from agent.targets.playment.client import Playment
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(__package__)
 
 _DESCRIPTION: Final = "Made by playment-agent"
 

@@ -6,18 +6,12 @@ Source: the error codes of the vendor's reference pages (`playment.readme.io`, T
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from agent.errors import AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, TryLater
+from agent.model.text import bounded
 
-MESSAGE_CHARACTERS: Final = 500
-"""How much of the vendor's message is kept."""
-
-_READ_CHARACTERS: Final = 4000
 _CODE_CHARACTERS: Final = 80
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_QUERY: Final = re.compile(r"\?[^\s\"'<>]+")
 
 _DUPLICATE: Final = "FS_0001"
 _NOT_FETCHED: Final = "FS_0007"
@@ -98,16 +92,6 @@ def vendor_error(body: object) -> tuple[str | None, str]:
         return None, ""
     code, message = error.get("code"), error.get("message")
     return (code if isinstance(code, str) else None), (message if isinstance(message, str) else "")
-
-
-def bounded(text: str) -> str:
-    """Return foreign text fit to be kept: no URL queries (they hold signatures), at most 500 characters.
-
-    Lone surrogates and control characters (a terminal's escapes; people read the ledger there) are written as escapes.
-    """
-    text = _QUERY.sub("", text[:_READ_CHARACTERS]).encode(errors="backslashreplace").decode().strip()
-    text = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-    return text if len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 1] + "…"
 
 
 def _bounded_code(code: str | None) -> str | None:

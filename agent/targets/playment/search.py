@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.errors import RemoteError
-    from agent.ledger.lookups import Lookup
+    from agent.model.jobs import Lookup
     from agent.targets.playment.client import ListedJob, Playment
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,55 @@
+"""Tells systemd how the service stands: `sd_notify(3)`. I/O."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__package__)
+
+
+class Notifier:
+    """Tells systemd how the service is (sd_notify(3)); does nothing without $NOTIFY_SOCKET.
+
+    `watchdog_seconds` is the time within which `watchdog` must be called again and again, or None
+    (sd_watchdog_enabled(3)). A message that cannot be sent is logged, no more: the work goes on without systemd.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        address = environ.get("NOTIFY_SOCKET", "")
+        # A leading '@' stands for Linux's abstract namespace, whose names begin with a null byte.
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self.watchdog_seconds: float | None = None
+        microseconds = environ.get("WATCHDOG_USEC", "")
+        if microseconds.isdecimal() and environ.get("WATCHDOG_PID") in {None, "", str(os.getpid())}:
+            self.watchdog_seconds = int(microseconds) / 1e6
+
+    def ready(self) -> None:
+        """Say that the start is over."""
+        self._send("READY=1")
+
+    def status(self, text: str) -> None:
+        """Show `text` in `systemctl status`; line breaks become spaces."""
+        self._send("STATUS=" + " ".join(text.split()))
+
+    def watchdog(self) -> None:
+        """Say that the loop has turned once more."""
+        self._send("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """Say that the stop has begun."""
+        self._send("STOPPING=1")
+
+    def _send(self, message: str) -> None:
+        if not self._address:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as notify:
+                notify.sendto(message.encode(errors="backslashreplace"), self._address)
+        except OSError as error:
+            log.warning("systemd was not told %r: %s", message, error)
