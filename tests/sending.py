@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from agent.core import frame_order
 from agent.core.folder_rules import NO_FOLDERS
 from agent.core.names import Filters
-from agent.core.plan import Rules
+from agent.core.plan import IdRules
 from agent.core.spend_guard import Limits
 from agent.folder.scanner import Scanner
 from agent.host.workers import Pools
@@ -23,12 +23,12 @@ from agent.ledger import jobs, units
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import Sight
-from agent.ledger.writer import LedgerThread
+from agent.ledger.writer import LedgerWriter
 from agent.model import Edition, Frame, Kind, Stamp, Unit, basename, join
 from agent.model.jobs import Terms
 from agent.publishing.base_url import BaseUrl
 from agent.sandbox.server import Answer
-from agent.sending.context import Rig
+from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.targets.gate import Gate
 from agent.targets.playment.batches import Batches
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from agent.sandbox.server import Request
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-RULES = Rules("{path}~{digest}", "host1")
+RULES = IdRules("{path}~{digest}", "host1")
 NO_LIMITS = Limits()
 TERMS = Terms(Edition.V0, "boxes", None, 5)
 
@@ -137,7 +137,7 @@ def _frame(scanner: Scanner, position: int, path: str) -> Frame:
     return Frame(position, basename(path), path, stamp, hashlib.sha256(content).hexdigest())
 
 
-def settle(ledger: Ledger, unit: Unit, rules: Rules = RULES, name: Namer = units.nameless) -> None:
+def settle(ledger: Ledger, unit: Unit, rules: IdRules = RULES, name: Namer = units.nameless) -> None:
     """Write a unit as detection does once it has settled. To be called in a transaction."""
     units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
     units.apply(ledger, units.plan(ledger.sql, unit, rules, ()), name)
@@ -149,7 +149,7 @@ class Options:
 
     terms: Terms = TERMS
     limits: Limits = NO_LIMITS
-    rules: Rules = RULES
+    rules: IdRules = RULES
     name: Namer = units.nameless
     batch_name: Callable[[str], str | None] = lambda _path: None
     per_minute: float | None = None
@@ -182,12 +182,12 @@ class Sending:
         options, stack = self.options, self._stack
         ledger = Ledger(self.path, self.clock.now)
         stack.callback(ledger.close)
-        self.ledger = LedgerThread(ledger)
+        self.ledger = LedgerWriter(ledger)
         stack.callback(self.ledger.close)
         self.ledger.call(jobs.recover)
         playment = Playment(self._url, "p1", KEY, options.terms.edition, post_seconds=options.post_seconds)
         stack.callback(playment.close)
-        self.rig = Rig(
+        self.context = SendingContext(
             playment=playment,
             batches=Batches(playment, LedgerBatches(self.ledger)),
             publisher=BaseUrl("http://127.0.0.1:9/"),
@@ -205,7 +205,7 @@ class Sending:
         )
         reads = stack.enter_context(contextlib.closing(connect(self.path, read_only=True)))
         pools = Pools.of_threads(publish=options.workers, post=options.workers)
-        self.submitter = Submitter(self.rig, self.ledger, reads, self.gate, pools)
+        self.submitter = Submitter(self.context, self.ledger, reads, self.gate, pools)
         self.submitter.turn = partial(self._turn, self.submitter.turn)  # type: ignore[method-assign]
         self.submitter.start()
         stack.callback(self._stop)

@@ -38,7 +38,7 @@ def plan(*, as_json: bool) -> None:
     Example: playment-agent plan --json
     """
     settings = shell.settings(needs_key=False)
-    steps = list(preview.forecast(settings))
+    steps = list(preview.preview(settings))
     if as_json:
         print_json([step.as_dict() for step in steps])
         return

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agent.commands import shell
 from agent.commands.order import open_ledger
 from agent.errors import SettingsError
-from agent.ledger.writer import LedgerThread
+from agent.ledger.writer import LedgerWriter
 from agent.service.assembly import results_of
 from agent.settings.parts import world_of
 from agent.targets.gate import Gate
@@ -39,7 +39,7 @@ def results() -> None:
         bar = progress.add_task("fetching", total=None)
         ledger = stack.enter_context(open_ledger())
         ledger.bind(world_of(settings))
-        thread = LedgerThread(ledger)
+        thread = LedgerWriter(ledger)
         stack.callback(thread.close)
         gate = Gate(time.monotonic)
         rounds = stack.enter_context(

@@ -16,7 +16,7 @@ from agent.service.loop import Service
 from agent.service.signals import obey_signals
 
 if TYPE_CHECKING:
-    from agent.ledger.reports import Standing
+    from agent.ledger.reports import Counts
 
 CYCLES_AFTER = 50_000
 """New objects after which Python looks for cycles among them, in place of 700. A sequence of 1,000 frames makes a
@@ -45,7 +45,7 @@ def run(*, once: bool) -> None:
         ) as progress:
             bar = progress.add_task("settling", total=None)
 
-            def show(stands: Standing) -> None:
+            def show(stands: Counts) -> None:
                 settling = stands.jobs.get(State.SETTLING, 0)
                 total = stands.submitted + stands.waiting + stands.attention
                 progress.update(

@@ -20,7 +20,7 @@ KINDS = {"images": Kind.IMAGE, "sequence": Kind.SEQUENCE}
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SettingsFile:
     """One file, by its path relative to the watch folder: the values it sets, or what is wrong with it."""
 
     path: str
@@ -77,7 +77,7 @@ class FolderRules:
 NOTHING = FolderRules()
 
 
-class Folders(Protocol):
+class FolderRulesSource(Protocol):
     """Says what holds in a folder."""
 
     def of(self, folder: str) -> FolderRules:
@@ -95,7 +95,7 @@ class NoFolders:
 NO_FOLDERS = NoFolders()
 
 
-def inherit(files: Iterable[File]) -> FolderRules:
+def inherit(files: Iterable[SettingsFile]) -> FolderRules:
     """Return what holds in the innermost folder, from the files on the way to it, the outermost first."""
     given: dict[str, Any] = {}
     sources: dict[str, str] = {}

@@ -16,7 +16,7 @@ CREDIT = 10.0
 """counted over this many seconds, so that the listing that ends a burst need not wait."""
 
 
-class Agenda:
+class ListingQueue:
     """Folders that wait to be listed, each once, however often it is asked for and never sooner than it may be."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Agenda:
         self._stirred.pop(folder, None)
         self._put(folder, max(now, self._not_before.get(folder, now)))
 
-    def stir(self, folder: str, now: float) -> None:
+    def happens_in(self, folder: str, now: float) -> None:
         """Take note that something happens in a folder: it is listed when that is over."""
         if folder in self._stirred:
             self._stirred[folder] = (self._stirred[folder][0], now)
@@ -40,7 +40,7 @@ class Agenda:
             self._stirred[folder] = (now, now)
             self._put(folder, max(now + LULL, self._not_before.get(folder, now)))
 
-    def spare(self, folder: str, until: float) -> None:
+    def hold_back(self, folder: str, until: float) -> None:
         """Let a folder be wanted as it may, it is not listed before `until`."""
         self._not_before[folder] = until
 

@@ -33,7 +33,7 @@ _A_KIND = {Kind.IMAGE: "a single image", Kind.SEQUENCE: "a sequence"}
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownRow:
     """A row of the ledger's, as far as planning needs it. `frames` are (basename, digest) in order."""
 
     id: int
@@ -46,7 +46,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class IdRules:
     """The settings that bear on a plan: the template of reference ids and the name of this host."""
 
     template: str
@@ -60,11 +60,11 @@ class Rules:
 
 def decide(
     unit: Unit,
-    rows: Sequence[Known],
-    rules: Rules,
+    rows: Sequence[KnownRow],
+    rules: IdRules,
     *,
-    other_kind: Known | None = None,
-    moved_from: Known | None = None,
+    other_kind: KnownRow | None = None,
+    moved_from: KnownRow | None = None,
 ) -> Action:
     """Say what to do about a settled unit.
 
@@ -84,7 +84,7 @@ def decide(
 
 
 def _fresh(
-    unit: Unit, current: Known | None, rules: Rules, other_kind: Known | None, moved_from: Known | None
+    unit: Unit, current: KnownRow | None, rules: IdRules, other_kind: KnownRow | None, moved_from: KnownRow | None
 ) -> Action:
     """Decide about a unit of which nothing was ever sent from this path."""
     row = current.id if current else None
@@ -107,7 +107,7 @@ def _fresh(
     return Queue(unit, ids, row)
 
 
-def _changed(unit: Unit, sent: Known, live: Sequence[Known], rules: Rules) -> Action:
+def _changed(unit: Unit, sent: KnownRow, live: Sequence[KnownRow], rules: IdRules) -> Action:
     """Decide about other content at a path from which something was sent, or that a person has dismissed."""
     if sent.state is State.SUBMITTING:
         return Wait(unit, sent.id)
@@ -122,21 +122,21 @@ def _changed(unit: Unit, sent: Known, live: Sequence[Known], rules: Rules) -> Ac
     return Hold(unit, ids, "changed", reason, row)
 
 
-def _is_settled_matter(row: Known) -> bool:
+def _is_settled_matter(row: KnownRow) -> bool:
     """Tell whether the row's content was sent, may have been, or is to be left alone."""
     return row.state in SENT or row.state in (State.IGNORED, State.FAILED) or row.unanswered > 0
 
 
-def _is_open(row: Known) -> bool:
+def _is_open(row: KnownRow) -> bool:
     return not _is_settled_matter(row)
 
 
-def _is_refused(row: Known) -> bool:
+def _is_refused(row: KnownRow) -> bool:
     """Tell whether Playment refused the row for good: then no job exists, and other content starts afresh."""
     return row.state is State.FAILED and row.unanswered == 0
 
 
-def describe_change(before: Known, now: Unit, since: str) -> str:
+def describe_change(before: KnownRow, now: Unit, since: str) -> str:
     """Say in words what differs between a row and its unit: '3 frames added after submission: a.jpg, b.jpg, c.jpg'.
 
     `since` says when: 'after submission'.
@@ -163,6 +163,6 @@ def _told(names: Sequence[str]) -> str:
     return ", ".join(basename(name) for name in names[:NAMES_TOLD]) + more
 
 
-def best_twin(candidates: Sequence[Known], unit: Unit) -> Known | None:
+def best_twin(candidates: Sequence[KnownRow], unit: Unit) -> KnownRow | None:
     """Choose the row that was moved here among rows of the same content whose files are gone: same basename first."""
     return min(candidates, key=lambda row: (basename(row.path) != basename(unit.path), row.id), default=None)

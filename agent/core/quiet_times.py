@@ -24,7 +24,7 @@ else changes (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class QuietTimes:
     """How long units must stay unchanged, in seconds; `marker` is the ready marker's name or ''.
 
     `expected` is the number of frames that a folder must hold, or None.
@@ -35,7 +35,7 @@ class Quiet:
     marker: str
     expected: int | None = None
 
-    def under(self, rules: FolderRules) -> Quiet:
+    def under(self, rules: FolderRules) -> QuietTimes:
         """Return the same for a folder about which files in the watch folder say something."""
         if rules.ready_marker is None and rules.expected_frames is None:
             return self

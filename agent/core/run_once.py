@@ -21,7 +21,7 @@ FOR_A_PERSON = ("held", "invalid", "failed", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RunState:
     """How it stands: jobs by state, units that wait to settle, those of them that still grow after `GROWING` times.
 
     `unlisted` counts folders that cannot be listed; `busy` tells of scanning, reading, or unread messages; `in_flight`
@@ -39,14 +39,14 @@ class Moment:
     put_off: int = 0
 
 
-class Once:
+class EndOfRun:
     """Watches a run for its end; `now` is any monotonic number of seconds."""
 
     def __init__(self, now: float) -> None:
         self._moved_at = now
         self._jobs: Mapping[str, int] = {}
 
-    def is_over(self, moment: Moment, now: float) -> bool:
+    def is_over(self, moment: RunState, now: float) -> bool:
         """Tell whether nothing is left that waiting would move on."""
         if moment.jobs != self._jobs:
             self._jobs, self._moved_at = dict(moment.jobs), now
@@ -61,7 +61,7 @@ class Once:
         return left <= 0 or moment.shut or now - self._moved_at > patience
 
 
-def exit_code(moment: Moment) -> int:
+def exit_code(moment: RunState) -> int:
     """Return 0 where all is well, 1 where something is left or needs attention, 3 where the key is refused."""
     if moment.blocked:
         return 3

@@ -43,7 +43,7 @@ class _Wait:
         return max(self.since + self.quiet, self.blocked_until)
 
 
-class Settle:
+class Settling:
     """The units that are waiting to become settled."""
 
     def __init__(self) -> None:

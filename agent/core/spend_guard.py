@@ -34,7 +34,7 @@ class Spent:
     frames: int = 0
 
 
-class Answer(Enum):
+class Allowance(Enum):
     """What the guard says about one job."""
 
     TODAY = "it may be sent"
@@ -42,27 +42,27 @@ class Answer(Enum):
     NEVER = "it is larger than any day allows: a person must decide"
 
 
-def ask(limits: Limits, spent: Spent, frames: int) -> tuple[Answer, str]:
+def ask(limits: Limits, spent: Spent, frames: int) -> tuple[Allowance, str]:
     """Say whether a job of so many frames may be sent today, and why not ('' where it may)."""
     if limits.frames is not None and frames > limits.frames:
         return (
-            Answer.NEVER,
+            Allowance.NEVER,
             f"it has {frames:,} frames, more than SUBMIT_LIMIT_FRAMES_PER_DAY ({limits.frames:,}): {HELD}",
         )
     if limits.jobs is not None and spent.jobs >= limits.jobs:
-        return Answer.TOMORROW, f"the day's limit is reached: SUBMIT_LIMIT_JOBS_PER_DAY is {limits.jobs:,}"
+        return Allowance.TOMORROW, f"the day's limit is reached: SUBMIT_LIMIT_JOBS_PER_DAY is {limits.jobs:,}"
     if limits.frames is not None and spent.frames + frames > limits.frames:
         left = max(0, limits.frames - spent.frames)
         return (
-            Answer.TOMORROW,
+            Allowance.TOMORROW,
             f"the day's limit is reached: SUBMIT_LIMIT_FRAMES_PER_DAY is {limits.frames:,}, {left:,} are left",
         )
-    return Answer.TODAY, ""
+    return Allowance.TODAY, ""
 
 
 def is_used_up(limits: Limits, spent: Spent) -> bool:
     """Tell whether no further job at all may be sent today."""
-    return ask(limits, spent, 1)[0] is Answer.TOMORROW
+    return ask(limits, spent, 1)[0] is Allowance.TOMORROW
 
 
 def day_of(moment: datetime) -> str:

@@ -1,6 +1,6 @@
 """The states of a job and the legal moves between them. Pure.
 
-The states are those of the ledger's `jobs.state`. `check` is called by the ledger before every change of state, so
+The states are those of the ledger's `jobs.state`. `check_move` is called by the ledger before every change of state, so
 that a move which is not in `MOVES` can never be written.
 """
 
@@ -74,7 +74,7 @@ SENT = frozenset({State.SUBMITTING, State.SUBMITTED, State.COMPLETED, State.DUPL
 """States in which Playment has, or may have, a job: other content at the path is `held`, never sent unasked."""
 
 
-def check(now: State, then: State) -> None:
+def check_move(now: State, then: State) -> None:
     """Raise IllegalMove unless a job may go from `now` to `then`."""
     if then not in MOVES[now]:
         raise IllegalMove(f"a job cannot go from {now} to {then}")

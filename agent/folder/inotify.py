@@ -43,7 +43,7 @@ BUFFER_BYTES = 1 << 20
 SETTINGS = os.fsencode(NAME)
 
 
-class Noticed:
+class Changes:
     """What is worth a look, open for more until it is taken: in a burst it grows with the folders, not the files.
 
     Safe to use from several threads.
@@ -77,7 +77,7 @@ class Noticed:
             return self._folders, self._files
 
 
-class Lost:
+class EventsLost:
     """Events were lost: everything is worth a look."""
 
 
@@ -91,17 +91,17 @@ class _Source(InotifyFD):
                 self.handle_event(event)
 
 
-class Watcher:
+class InotifyWatcher:
     """Watches a folder, and those below it that it is asked to cover. `notice` is called from watchdog's thread.
 
     It is told of a Noticed when there is something in it, and of the next one when that was taken. Whoever covers a
     folder before looking into it misses nothing.
     """
 
-    def __init__(self, root: Path, notice: Callable[[Noticed | Lost], None]) -> None:
+    def __init__(self, root: Path, notice: Callable[[Changes | EventsLost], None]) -> None:
         self._root = os.fspath(root)
         self._notice = notice
-        self._noticed = Noticed()
+        self._noticed = Changes()
         self._noticed.take()
         self._id = CallbackId(id(self))
         self._lock = threading.Lock()
@@ -152,7 +152,7 @@ class Watcher:
             if is_folder and event.mask & InotifyConstants.IN_MOVED_FROM:
                 self._uncover(join(folder, os.fsdecode(event.name)))
             if not self._noticed.add(folder, event.name, is_folder=is_folder):
-                self._noticed = Noticed()
+                self._noticed = Changes()
                 self._noticed.add(folder, event.name, is_folder=is_folder)
                 self._notice(self._noticed)
 
@@ -167,7 +167,7 @@ class Watcher:
         """Take note that events were lost, perhaps such as tell that a folder is another one now (for watchdog)."""
         with self._lock:
             self._covered.clear()
-        self._notice(Lost())
+        self._notice(EventsLost())
 
     def _watch(self, folder: str) -> WatchDescriptor:
         assert self._source is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.core.folder_rules import NAME, NOTHING, File, inherit, places
+from agent.core.folder_rules import NAME, NOTHING, SettingsFile, inherit, places
 from agent.errors import FileChanged
 from agent.model import join, shown
 from agent.settings.folder_toml import MOST_BYTES, parse
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from agent.model import Edition, Stamp
 
 
-class FolderFiles:
+class FolderSettingsFiles:
     """The files as they are on the disk; safe to use from several threads."""
 
     def __init__(self, scanner: Scanner, edition: Edition) -> None:
         self._scanner = scanner
         self._edition = edition
-        self._known: dict[str, tuple[Stamp, File]] = {}
+        self._known: dict[str, tuple[Stamp, SettingsFile]] = {}
 
     def of(self, folder: str) -> FolderRules:
         """Return what holds for the units of a folder now. Raises FolderUnavailable where that cannot be told."""
         files = [file for place in places(folder) if (file := self._file(place)) is not None]
         return inherit(files) if files else NOTHING
 
-    def _file(self, folder: str) -> File | None:
+    def _file(self, folder: str) -> SettingsFile | None:
         path = join(folder, NAME)
         stamp = self._scanner.stamp(path)
         if stamp is None:
@@ -43,18 +43,18 @@ class FolderFiles:
             known = self._known[path] = (stamp, file)
         return known[1]
 
-    def _read(self, path: str, stamp: Stamp) -> File | None:
+    def _read(self, path: str, stamp: Stamp) -> SettingsFile | None:
         name = shown(path)
         kind = self._scanner.kind(path)
         if kind is not None:
-            return File(name, problem=f"{name}: it is {kind}, not a regular file; links are never followed")
+            return SettingsFile(name, problem=f"{name}: it is {kind}, not a regular file; links are never followed")
         if stamp.size > MOST_BYTES:
-            return File(name, problem=f"{name}: it is larger than {MOST_BYTES:,} bytes")
+            return SettingsFile(name, problem=f"{name}: it is larger than {MOST_BYTES:,} bytes")
         try:
             with self._scanner.open_file(path) as fd:
                 content = os.read(fd, MOST_BYTES + 1)
         except FileChanged:
             return None
         except OSError as error:
-            return File(name, problem=f"{name}: it cannot be read ({error.strerror})")
+            return SettingsFile(name, problem=f"{name}: it cannot be read ({error.strerror})")
         return parse(name, content, self._edition)

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from agent.errors import AlreadyRunning, FolderUnavailable
-from agent.folder.inotify import Lost, Noticed, Watcher
+from agent.folder.inotify import Changes, EventsLost, InotifyWatcher
 from agent.host import inotify_limits, locks, mounts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__package__)
 
 
-class Presence(Enum):
+class FolderPresence(Enum):
     """What a look at the watch folder shows."""
 
     SAME = "the folder that is watched"
@@ -29,17 +29,17 @@ class Presence(Enum):
     OTHER = "another folder of the same name: what is not in it was not deleted from it"
 
 
-class Watch:
+class WatchedFolder:
     """Holds the folder's lock and its watcher. `notice` is called from watchdog's thread.
 
     Raises AlreadyRunning or FolderUnavailable where the folder cannot be locked.
     """
 
-    def __init__(self, settings: Settings, scanner: Scanner, notice: Callable[[Noticed | Lost], None]) -> None:
+    def __init__(self, settings: Settings, scanner: Scanner, notice: Callable[[Changes | EventsLost], None]) -> None:
         self._settings = settings
         self._scanner = scanner
         self._notice = notice
-        self._watcher: Watcher | None = None
+        self._watcher: InotifyWatcher | None = None
         self._lock = locks.lock_folder(settings.watch_dir)
         self._locked = self._identity = scanner.identity()
         self._is_mount = os.path.ismount(settings.watch_dir)
@@ -69,7 +69,7 @@ class Watch:
             if kind.network or kind.fuse:
                 mode, why = "poll", f"{kind.name} tells of no remote changes"
         if mode != "poll":
-            watcher = Watcher(self._settings.watch_dir, self._notice)
+            watcher = InotifyWatcher(self._settings.watch_dir, self._notice)
             problem = watcher.start()
             if problem is None:
                 self._watcher = watcher
@@ -118,7 +118,7 @@ class Watch:
             inotify_limits.inotify_limits().max_queued_events,
         )
 
-    def look(self) -> Presence:
+    def look(self) -> FolderPresence:
         """See whether the folder is there and watched; take it up again where it is back."""
         identity = self._scanner.identity()
         if identity is None:
@@ -126,19 +126,19 @@ class Watch:
                 self.trouble = f"the watch folder {self._settings.watch_dir} is not there or cannot be listed"
                 log.error("%s: nothing in it is taken for deleted; it is taken up when it is back", self.trouble)
                 self._identity = None
-            return Presence.AWAY
+            return FolderPresence.AWAY
         if identity == self._identity and (self._watcher is None or self._watcher.is_alive()):
-            return Presence.SAME
-        presence = Presence.BACK
+            return FolderPresence.SAME
+        presence = FolderPresence.BACK
         if identity != self._locked:
             try:
                 lock = locks.lock_folder(self._settings.watch_dir)
             except (AlreadyRunning, FolderUnavailable) as error:
                 log.error("%s", error)  # noqa: TRY400 (a sentence, no defect)
-                return Presence.AWAY
+                return FolderPresence.AWAY
             self._lock.release()
             self._lock, self._locked = lock, identity
-            presence = Presence.OTHER
+            presence = FolderPresence.OTHER
         self.trouble = ""
         if self._is_mount and not os.path.ismount(self._settings.watch_dir):
             self.trouble = f"the watch folder {self._settings.watch_dir} is not mounted any more"

@@ -17,7 +17,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SetBack:
+class ClockSteps:
     """Compares the time by the clock with monotonic seconds."""
 
     def __init__(self, now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:

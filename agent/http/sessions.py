@@ -85,7 +85,7 @@ class TooLargeError(OSError):
     """An answer has more bytes than any that is documented."""
 
 
-class Answer(http.client.HTTPResponse):
+class BoundedResponse(http.client.HTTPResponse):
     """The standard response, read through `_Incoming`. Its deadline is the read time limit set on the socket."""
 
     most_bytes = _RAW_BYTES
@@ -129,16 +129,16 @@ class _Sending:
 class Connection(_Sending, HTTPConnection):
     """A plain connection whose answers are bounded."""
 
-    response_class = Answer
+    response_class = BoundedResponse
 
 
 class TlsConnection(_Sending, HTTPSConnection):
     """The same through TLS."""
 
-    response_class = Answer
+    response_class = BoundedResponse
 
 
-class Pool(HTTPConnectionPool):
+class BoundedPool(HTTPConnectionPool):
     """Plain connections to one host."""
 
     ConnectionCls = Connection
@@ -151,7 +151,7 @@ class TlsPool(HTTPSConnectionPool):
 
 
 Pools = Mapping[str, type[HTTPConnectionPool]]
-_POOLS: Final[Pools] = {"http": Pool, "https": TlsPool}
+_POOLS: Final[Pools] = {"http": BoundedPool, "https": TlsPool}
 
 
 class _Adapter(HTTPAdapter):

@@ -8,13 +8,13 @@ from agent.ledger.store import iso
 
 if TYPE_CHECKING:
     from agent.ledger.store import Ledger
-    from agent.ledger.writer import LedgerThread
+    from agent.ledger.writer import LedgerWriter
 
 
 class LedgerBatches:
     """The ledger's memory of batches, for `Batches`."""
 
-    def __init__(self, ledger: LedgerThread) -> None:
+    def __init__(self, ledger: LedgerWriter) -> None:
         self._ledger = ledger
 
     def get(self, name: str) -> str | None:

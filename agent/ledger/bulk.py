@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from agent.core.plan import Known, decide
+from agent.core.plan import KnownRow, decide
 from agent.core.states import State
 from agent.ledger.store import iso
 from agent.ledger.units import FRAME_COLUMNS, frame_row, nameless, settled
@@ -17,13 +17,13 @@ from agent.model import Kind, Queue, shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.core.plan import Rules
+    from agent.core.plan import IdRules
     from agent.ledger.store import Ledger
     from agent.model import Unit
     from agent.model.jobs import Namer
 
 
-def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules, name: Namer = nameless) -> set[int]:
+def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Namer = nameless) -> set[int]:
     """Queue the plain ones among units, and return their indexes; `units.plan` decides about all others.
 
     An image is plain where its only row waits to be settled and is as it was made, no other row has its content, its
@@ -50,14 +50,14 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: Rules, name: Namer
     plain: dict[int, tuple[int, Queue]] = {}
     for index, job in rows:
         unit, _ = alone[int(index)]
-        action = decide(unit, [Known(job, shown(unit.path), Kind.IMAGE, State.SETTLING)], rules)
+        action = decide(unit, [KnownRow(job, shown(unit.path), Kind.IMAGE, State.SETTLING)], rules)
         if isinstance(action, Queue):
             plain[int(index)] = (job, action)
     _queue(ledger, list(plain.values()), name)
     return set(plain)
 
 
-def _alone(units: Sequence[Unit], rules: Rules) -> dict[int, tuple[Unit, str]]:
+def _alone(units: Sequence[Unit], rules: IdRules) -> dict[int, tuple[Unit, str]]:
     """Return the images that none before them is like, with their reference_ids, by their indexes."""
     alone = {}
     seen: set[object] = set()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
-    from agent.ledger.recent_frames import Recent
+    from agent.ledger.recent_frames import RecentFrames
     from agent.model.jobs import Terms
 
 COLUMNS = (
@@ -44,7 +44,7 @@ def due(
     exclude: Collection[int],
     terms: Terms,
     *,
-    recent: Recent,
+    recent: RecentFrames,
     most_frames: int | None = None,
 ) -> list[Candidate]:
     """Return up to `limit` pending jobs whose time has come, oldest first, but for those in `exclude`.
@@ -62,7 +62,7 @@ def due(
     return [_candidate(sql, row, terms, recent) for row in found]
 
 
-def _candidate(sql: sqlite3.Connection, row: Sequence[Any], terms: Terms, recent: Recent) -> Candidate:
+def _candidate(sql: sqlite3.Connection, row: Sequence[Any], terms: Terms, recent: RecentFrames) -> Candidate:
     job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, digest, settled_at, seen = row
     frozen = edition is not None
     kept = recent.take(job, path, digest, settled_at)

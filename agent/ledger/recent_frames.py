@@ -14,7 +14,7 @@ MOST_FRAMES = 4096
 """Frames that are kept in all, of 600 bytes each: the oldest make room, and are read from the ledger as any others."""
 
 
-class Recent:
+class RecentFrames:
     """Keeps the frames of jobs until they are taken, forgotten, or too many. Safe to use from several threads.
 
     What is kept counts for a row of the very same path, digest and `settled_at` alone: one that was undone with its

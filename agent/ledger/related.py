@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from agent.core.plan import Known
+from agent.core.plan import KnownRow
 from agent.core.states import SENT, State
 from agent.model import Kind, Stamp, folder_of, shown
 
@@ -22,13 +22,13 @@ MOST_TWINS = 64
 ASKED_TOGETHER = 1000
 
 
-def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[Known]:
+def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[KnownRow]:
     """Return the rows of a path and kind, oldest first, with their frames' names and digests."""
     folder = folder_of(path, kind)
     return rows_where(sql, "folder = ? and path = ? and kind = ?", (shown(folder), shown(path), kind))
 
 
-def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
+def same_content(sql: sqlite3.Connection, unit: Unit) -> list[KnownRow]:
     """Return rows elsewhere of the same content and kind; whether their files are still there is to be looked at.
 
     At most `MOST_TWINS`, and those of the very same file (its inode: it was renamed) beside them: where thousands of
@@ -48,7 +48,7 @@ def twins(sql: sqlite3.Connection, unit: Unit) -> list[Known]:
     return [row for row in {row.id: row for row in others}.values() if row.state in MOVABLE]
 
 
-def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Known | None:
+def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> KnownRow | None:
     """Return a sent or ignored row that covers the unit's files as another kind of unit."""
     states = ", ".join(f"'{state}'" for state in (*SENT, State.IGNORED))
     if unit.kind is Kind.IMAGE:
@@ -91,14 +91,14 @@ def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:
     return (row[0], Stamp(*row[1:])) if row else None
 
 
-def rows_where(sql: sqlite3.Connection, where: str, values: tuple[object, ...], most: int = -1) -> list[Known]:
+def rows_where(sql: sqlite3.Connection, where: str, values: tuple[object, ...], most: int = -1) -> list[KnownRow]:
     """Return rows of `jobs` as planning needs them, oldest first, and at most so many (-1: all)."""
     rows = sql.execute(
         f"select id, path, kind, state, digest, unanswered from jobs where {where} order by id limit ?",  # noqa: S608
         (*values, most),
     ).fetchall()
     return [
-        Known(
+        KnownRow(
             job,
             path,
             Kind(kind),

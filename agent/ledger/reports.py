@@ -21,7 +21,7 @@ SENT_STATES = (State.SUBMITTED, State.COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Counts:
     """How it stands: jobs by state, and the sums that a person asks for first."""
 
     jobs: Mapping[str, int]
@@ -45,9 +45,9 @@ class Standing:
         return f"{self.submitted:,} submitted, {self.waiting:,} waiting, {self.attention:,} need attention"
 
 
-def standing(sql: sqlite3.Connection) -> Standing:
+def standing(sql: sqlite3.Connection) -> Counts:
     """Return the jobs by state, from the counts that triggers keep."""
-    return Standing(dict(sql.execute("select state, jobs from counts where jobs > 0")))
+    return Counts(dict(sql.execute("select state, jobs from counts where jobs > 0")))
 
 
 def spend_notice(sql: sqlite3.Connection, now: datetime) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONGEST_DELAY = 86_400.0
 
 
-class Known(NamedTuple):
+class SentJob(NamedTuple):
     """A job by our id and by Playment's."""
 
     reference_id: str
@@ -47,21 +47,21 @@ def open_batches(sql: sqlite3.Connection) -> dict[str | None, int]:
     )
 
 
-def open_jobs(sql: sqlite3.Connection, batch_id: str | None) -> list[Known]:
+def open_jobs(sql: sqlite3.Connection, batch_id: str | None) -> list[SentJob]:
     """Return a batch's submitted jobs."""
     rows = sql.execute(
         "select reference_id, job_id from jobs where state = 'submitted' and batch_id is ? and job_id <> ''",
         (batch_id,),
     )
-    return [Known(*row) for row in rows]
+    return [SentJob(*row) for row in rows]
 
 
-def still_open(sql: sqlite3.Connection, jobs: Iterable[Known]) -> list[Known]:
+def still_open(sql: sqlite3.Connection, jobs: Iterable[SentJob]) -> list[SentJob]:
     """Return those of the jobs that are submitted here, and not known as completed."""
     return [job for job in jobs if _row(sql, job) is not None]
 
 
-def complete(ledger: Ledger, jobs: Iterable[Known]) -> int:
+def complete(ledger: Ledger, jobs: Iterable[SentJob]) -> int:
     """Write that Playment says these jobs are completed; return how many were not known as such."""
     rows = [row for row in (_row(ledger.sql, job) for job in jobs) if row is not None]
     for row in rows:
@@ -69,7 +69,7 @@ def complete(ledger: Ledger, jobs: Iterable[Known]) -> int:
     return len(rows)
 
 
-def _row(sql: sqlite3.Connection, job: Known) -> int | None:
+def _row(sql: sqlite3.Connection, job: SentJob) -> int | None:
     row = sql.execute(
         "select id from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted'",
         (job.reference_id, job.job_id.lower()),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STATE = f"case when state = 'held' and error_code = '{holds.CODE}' then 'settling' else state end"
 """What a bad file of settings holds is looked at again as soon as nothing is wrong any more."""
 
-Look = tuple[State, Stamp | bytes | None]
+Seen = tuple[State, Stamp | bytes | None]
 """A unit's newest row: its state, and what its files looked like when they were read (None: not read)."""
 
 
@@ -32,9 +32,9 @@ class Span:
     upto: str | bytes = b""
 
 
-def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Look]:
+def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Seen]:
     """Return the newest row of every single image of a span of a folder, by path; one query, however many there are."""
-    looks: dict[str, Look] = {}
+    looks: dict[str, Seen] = {}
     for path, state, *stamp in sql.execute(
         f"select jobs.path, {STATE}, size, mtime_ns, ctime_ns, inode from jobs "  # noqa: S608 (our words)
         "left join frames on frames.job = jobs.id and position = 0 "
@@ -47,7 +47,7 @@ def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Loo
     return looks
 
 
-def newest(sql: sqlite3.Connection, unit: UnitKey) -> Look | None:
+def newest(sql: sqlite3.Connection, unit: UnitKey) -> Seen | None:
     """Return a unit's newest row, those that are not gone before those that are; None where there is none."""
     folder = unit.folder
     row = sql.execute(

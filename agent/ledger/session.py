@@ -24,7 +24,7 @@ log = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class LastRun:
     """What the last run has left: the watch folder's identity, and whether sending is paused.
 
     `held_for` is for how many seconds more Playment has asked not to be asked: Retry-After holds over a restart.
@@ -35,7 +35,7 @@ class Before:
     held_for: float
 
 
-def sign_in(ledger: Ledger, identity: str) -> Before:
+def begin(ledger: Ledger, identity: str) -> LastRun:
     """Write who runs here, and take up what a crash left."""
     known, held_until = ledger.get("watch_dir_identity"), ledger.get("held_until")
     at = iso(ledger.now)
@@ -53,7 +53,7 @@ def sign_in(ledger: Ledger, identity: str) -> Before:
     if recovered:
         log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
     held = (datetime.fromisoformat(held_until) - ledger.now).total_seconds() if held_until else 0.0
-    return Before(known, bool(ledger.get("paused")), min(max(0.0, held), LONGEST_HOLD))
+    return LastRun(known, bool(ledger.get("paused")), min(max(0.0, held), LONGEST_HOLD))
 
 
 def data_version(ledger: Ledger) -> int:

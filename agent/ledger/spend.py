@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from agent.core.spend_guard import Answer, Limits, Spent, ask, day_of, is_used_up, next_day
+from agent.core.spend_guard import Allowance, Limits, Spent, ask, day_of, is_used_up, next_day
 from agent.core.states import State
 from agent.ledger.store import iso
 
@@ -42,10 +42,10 @@ def admit(ledger: Ledger, job: int, limits: Limits) -> bool:
     if counted:
         return True
     answer, why = ask(limits, today(ledger.sql, ledger.now), frames)
-    if answer is Answer.NEVER:
+    if answer is Allowance.NEVER:
         _hold(ledger, job, why)
         return False
-    if answer is Answer.TOMORROW:
+    if answer is Allowance.TOMORROW:
         until = _say(ledger, why)
         ledger.set(job, reason=_waits(why, until), error_code=CODE, next_attempt_at=until)
         return False

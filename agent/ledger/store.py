@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import sqlite_utils
 
-from agent.core.states import State, check
+from agent.core.states import State, check_move
 from agent.errors import LedgerRefused, LedgerUnavailable
 from agent.ledger.migrations import migrate, version_of
-from agent.ledger.recent_frames import Recent
+from agent.ledger.recent_frames import RecentFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,7 +100,7 @@ class Ledger:
 
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
         self.path = path
-        self.recent = Recent()
+        self.recent = RecentFrames()
         self._clock = clock
         if not path.exists():  # SQLite's side files take over the mode of the file
             with contextlib.suppress(FileExistsError, OSError):
@@ -149,7 +149,7 @@ class Ledger:
 
         Raises IllegalMove.
         """
-        check(now, then)
+        check_move(now, then)
         at = iso(self.now)
         self.set(job, state=then, updated_at=at, **columns)
         self.record(job, then, detail, at)
@@ -160,7 +160,7 @@ class Ledger:
         Each of `moves` has the job's `id`, the event's `detail`, and the columns to set, the same ones in all of them.
         Raises IllegalMove.
         """
-        check(now, then)
+        check_move(now, then)
         if not moves:
             return
         at, values = iso(self.now), json.dumps(moves)

@@ -14,7 +14,7 @@ from agent.core.fingerprints import fingerprint_of_frames
 from agent.core.plan import best_twin, decide
 from agent.core.states import UNSENT, State
 from agent.ledger.recent_frames import MOST_FRAMES
-from agent.ledger.related import known, of_other_kind, rows_where, twins
+from agent.ledger.related import known, of_other_kind, rows_where, same_content
 from agent.ledger.store import iso
 from agent.model import (
     Action,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
-    from agent.core.plan import Rules
+    from agent.core.plan import IdRules
     from agent.ledger.store import Ledger
     from agent.model.jobs import Namer
 
@@ -104,12 +104,12 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     )
 
 
-def plan(sql: sqlite3.Connection, unit: Unit, rules: Rules, vanished: Collection[int]) -> Action:
+def plan(sql: sqlite3.Connection, unit: Unit, rules: IdRules, vanished: Collection[int]) -> Action:
     """Decide about a settled unit from what the ledger knows; `vanished` are ids of rows whose files are not there.
 
     These may be rows of the same content, or rows of another kind of unit that one of its files was moved from.
     """
-    moved_from = best_twin([row for row in twins(sql, unit) if row.id in vanished], unit) if vanished else None
+    moved_from = best_twin([row for row in same_content(sql, unit) if row.id in vanished], unit) if vanished else None
     other_kind = of_other_kind(sql, unit)
     if other_kind is None and moved_from is None and vanished:
         marks = ", ".join("?" * len(vanished))

@@ -18,7 +18,7 @@ from agent.errors import LedgerUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agent.ledger.recent_frames import Recent
+    from agent.ledger.recent_frames import RecentFrames
     from agent.ledger.store import Ledger
 
 log = logging.getLogger(__package__)
@@ -49,7 +49,7 @@ class Each(Generic[T, R]):
         return self.function(ledger, [self.item])[0]
 
 
-class LedgerThread:
+class LedgerWriter:
     """The one thread that writes. Work handed in meanwhile is committed together.
 
     A piece of work that raises is undone alone; where the commit itself fails, all of its group have failed. A piece
@@ -65,7 +65,7 @@ class LedgerThread:
         self._thread.start()
 
     @property
-    def recent(self) -> Recent:
+    def recent(self) -> RecentFrames:
         """Frames that were just written."""
         return self._ledger.recent
 

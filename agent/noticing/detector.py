@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import is_at_rest
 from agent.core.folder_rules import NAME, NO_FOLDERS
-from agent.core.listing_queue import Agenda
+from agent.core.listing_queue import ListingQueue
 from agent.core.names import Name
 from agent.errors import FolderUnavailable
 from agent.folder.inotify import MANY_NAMES
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
 
-    from agent.core.folder_rules import Folders
+    from agent.core.folder_rules import FolderRulesSource
     from agent.core.names import Filters
-    from agent.folder.inotify import Noticed
+    from agent.folder.inotify import Changes
     from agent.folder.scanner import Scanner
     from agent.noticing.intake import Intake
     from agent.noticing.messages import Finished
@@ -59,7 +59,7 @@ class Detector:
         monotonic: Callable[[], float],
         cpu: Callable[[], float],
         absence_is_proof: Callable[[], bool],
-        folders: Folders = NO_FOLDERS,
+        folders: FolderRulesSource = NO_FOLDERS,
         cover: Callable[[str], None] = lambda _folder: None,
     ) -> None:
         self._scanner = scanner
@@ -70,11 +70,11 @@ class Detector:
         self._monotonic = monotonic
         self._absence_is_proof = absence_is_proof
         self._folder_settings = folders
-        self._agenda = Agenda()
+        self._queue = ListingQueue()
         self._again: set[UnitKey] = set()
         self._lister = Lister(
             scanner,
-            self._agenda,
+            self._queue,
             Comparison(filters, intake, reads, self._again.add, monotonic=monotonic, absence_is_proof=absence_is_proof),
             folders,
             wall=wall,
@@ -95,13 +95,13 @@ class Detector:
 
     def is_scanning(self, now: float) -> bool:
         """Tell whether folders wait to be listed now."""
-        at = self._agenda.next_at()
+        at = self._queue.next_at()
         return self._lister.under_way is not None or (at is not None and at <= now)
 
     def rescan(self, now: float) -> None:
         """List every known folder, and find those that are not known."""
         for folder in ("", *self._lister.times):
-            self._agenda.want(folder, now, hurry=False)
+            self._queue.want(folder, now, hurry=False)
 
     def sweep(self, now: float) -> None:
         """List the folders whose times have changed, or are too fresh to be trusted.
@@ -113,20 +113,20 @@ class Detector:
             if folder == self._lister.under_way:  # its times were read as it began, and are not noted yet
                 continue
             if times[folder] is not None or UnitKey(folder, Kind.SEQUENCE) not in busy:
-                self._agenda.want(folder, now, hurry=False)
+                self._queue.want(folder, now, hurry=False)
 
     def close(self) -> None:
         """Let go of the folder that is being listed: a mount that goes away must not be held."""
         self._lister.close()
 
-    def noticed(self, events: Iterable[Noticed], now: float) -> None:
+    def noticed(self, events: Iterable[Changes], now: float) -> None:
         """Look at the paths of events."""
         for event in events:
             folders, files = event.take()
             for folder in filter(self._enters, folders):
                 if folder in self._lister.times:
                     self._want_all(folder, now)  # it may have been moved away and back: no folder in it is watched then
-                self._agenda.stir(folder, now)
+                self._queue.happens_in(folder, now)
             for folder, names in files.items():
                 if self._enters(folder):
                     self._noticed_in(folder, names, now)
@@ -139,13 +139,13 @@ class Detector:
         if self._kind(folder, now) is Kind.IMAGE:
             images = [join(folder, name) for name, kind in kinds.items() if kind is Name.IMAGE]
             if len(names) > MANY_NAMES or folder not in self._lister.times or not all(map(is_utf8, images)):
-                self._agenda.stir(folder, now)
+                self._queue.happens_in(folder, now)
             else:
                 for path in images:
                     self._look_at_image(UnitKey(path, Kind.IMAGE), now)
         elif len(names) > MANY_NAMES or not {Name.IMAGE, Name.TEMPORARY, Name.MARKER}.isdisjoint(kinds.values()):
             self._intake.settle.touch(UnitKey(folder, Kind.SEQUENCE), now)
-            self._agenda.stir(folder, now)
+            self._queue.happens_in(folder, now)
 
     def look(self, unit: UnitKey, now: float) -> None:
         """Look at a unit that somebody says has changed."""
@@ -157,7 +157,7 @@ class Detector:
         elif unit in self._intake.busy:
             self._again.add(unit)
         else:
-            self._agenda.want(folder, now)
+            self._queue.want(folder, now)
 
     def look_at_settling(self, now: float) -> None:
         """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`)."""
@@ -178,7 +178,7 @@ class Detector:
             self._look_at_image(due[0], now)
         if self._lister.under_way is None:  # one by one: a long sequence leaves no room to read the next
             for unit in self._due(Kind.SEQUENCE, now):
-                self._agenda.want(unit.path, now)
+                self._queue.want(unit.path, now)
         began = self._monotonic()  # a slice there is in every turn, however long looking took
         while self._lister.go_on(now):
             self._fed()
@@ -188,7 +188,7 @@ class Detector:
         kinds = [kind for kind in Kind if self._intake.has_room(kind)]  # what is read makes room, and tells
         deadlines = [
             self._intake.settle.next_deadline(kinds),
-            self._agenda.next_at() if self._lister.under_way is None else now,
+            self._queue.next_at() if self._lister.under_way is None else now,
             now + WRITE_AGAIN if self._intake.unwritten else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
@@ -206,12 +206,12 @@ class Detector:
             stamp = self._scanner.stamp(unit.path)
             rules = self._folder_settings.of(folder)
         except FolderUnavailable:
-            self._agenda.want(folder, now)  # which says so, and tries again until it can be told
+            self._queue.want(folder, now)  # which says so, and tries again until it can be told
             return
         if rules.is_stop or rules.kind_in(folder, Kind.IMAGE) is not Kind.IMAGE:
             self._lister.stirs(folder)
             self._intake.settle.forget(unit)
-            self._agenda.want(folder, now)
+            self._queue.want(folder, now)
             return
         if stamp is not None and unit not in self._intake.settle:
             known = seen.newest(self._reads, unit)
@@ -221,7 +221,7 @@ class Detector:
         self._lister.stirs(folder)
         if stamp is None:
             self._intake.miss(unit)
-            self._agenda.want(folder, now)
+            self._queue.want(folder, now)
         else:
             self._intake.see_image(unit, stamp, now)
 
@@ -232,7 +232,7 @@ class Detector:
         """Have a folder and all below it listed."""
         below = f"{folder}/" if folder else ""
         for known in (folder, *(known for known in self._lister.times if known.startswith(below))):
-            self._agenda.want(known, now)
+            self._queue.want(known, now)
 
     def _kind(self, folder: str, now: float) -> Kind:
         """Return what the images in a folder are; where that cannot be told, the folder is to be listed."""
@@ -240,5 +240,5 @@ class Detector:
         try:
             return self._folder_settings.of(folder).kind_in(folder, otherwise)
         except FolderUnavailable:
-            self._agenda.want(folder, now)
+            self._queue.want(folder, now)
             return otherwise

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.core.folder_rules import NOTHING
-from agent.core.settling import Settle
+from agent.core.settling import Settling
 from agent.core.states import State
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
 from agent.ledger import bulk, holds, units
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from agent.core.folder_rules import FolderRules
-    from agent.core.plan import Rules
-    from agent.core.quiet_times import Quiet
+    from agent.core.plan import IdRules
+    from agent.core.quiet_times import QuietTimes
     from agent.folder.scanner import Scanner
     from agent.host.workers import Pool
     from agent.ledger.store import Ledger
-    from agent.ledger.writer import LedgerThread
+    from agent.ledger.writer import LedgerWriter
     from agent.model import Listing, Stamp, Unit
     from agent.model.jobs import Namer
     from agent.model.units import UnitKey
@@ -70,12 +70,12 @@ class Intake:
     def __init__(
         self,
         scanner: Scanner,
-        quiet: Quiet,
-        rules: Rules,
+        quiet: QuietTimes,
+        rules: IdRules,
         *,
         reader: Reader,
         readers: Mapping[Kind, Pool],
-        ledger: LedgerThread,
+        ledger: LedgerWriter,
         post: Callable[[Finished], None],
         wall: Callable[[], float],
         trusted: bool,
@@ -93,7 +93,7 @@ class Intake:
         self._wall = wall
         self._name = name
         self._prepare = prepare
-        self.settle = Settle()
+        self.settle = Settling()
         self.busy: dict[UnitKey, int] = {}  # with the number of files
         self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind in `busy`
         self._noticing: Future[None] | None = None

@@ -14,8 +14,8 @@ from agent.noticing.compare import told_apart
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from agent.core.folder_rules import FolderRules, Folders
-    from agent.core.listing_queue import Agenda
+    from agent.core.folder_rules import FolderRules, FolderRulesSource
+    from agent.core.listing_queue import ListingQueue
     from agent.folder.scanner import Scanner
     from agent.model import Times
     from agent.model.units import UnitKey
@@ -30,18 +30,18 @@ tick of the clock."""
 
 
 class Lister:
-    """Lists the folders of an agenda. All methods are the loop's thread's.
+    """Lists the folders of an queue. All methods are the loop's thread's.
 
-    `wall` gives seconds since 1970, `monotonic` the agenda's seconds, `cpu` the processor seconds of the calling
+    `wall` gives seconds since 1970, `monotonic` the queue's seconds, `cpu` the processor seconds of the calling
     thread; `cover` has the events of a folder told of from then on.
     """
 
     def __init__(
         self,
         scanner: Scanner,
-        agenda: Agenda,
+        queue: ListingQueue,
         comparison: Comparison,
-        folders: Folders,
+        folders: FolderRulesSource,
         *,
         wall: Callable[[], float],
         monotonic: Callable[[], float],
@@ -49,7 +49,7 @@ class Lister:
         cover: Callable[[str], None],
     ) -> None:
         self._scanner = scanner
-        self._agenda = agenda
+        self._queue = queue
         self._comparison = comparison
         self._settings = folders
         self._wall = wall
@@ -72,7 +72,7 @@ class Lister:
         slices, folder = self._slices, self.under_way
         self._slices = self.under_way = None  # one that raises is over
         if slices is None or folder is None:
-            folder = self._agenda.take(now)
+            folder = self._queue.take(now)
             if folder is None:
                 return False
             self._clock, self._seconds = self._monotonic, 0.0
@@ -82,7 +82,7 @@ class Lister:
             next(slices)
         except StopIteration as over:
             if over.value:
-                self._agenda.listed(folder, now, self._seconds + clock() - started)
+                self._queue.listed(folder, now, self._seconds + clock() - started)
         else:
             self._slices, self.under_way = slices, folder
             self._seconds += clock() - started
@@ -114,9 +114,9 @@ class Lister:
         except FolderUnavailable as error:
             level = logging.DEBUG if folder in self.unavailable else logging.WARNING  # once, not for months
             log.log(level, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
-            self._agenda.spare(folder, self._now + UNAVAILABLE_RETRY)
+            self._queue.hold_back(folder, self._now + UNAVAILABLE_RETRY)
             self.unavailable.add(folder)
-            self._agenda.want(folder, self._now)
+            self._queue.want(folder, self._now)
             return False
         self.unavailable.discard(folder)
         if listing is None:
@@ -125,7 +125,7 @@ class Lister:
         for subfolder in told_apart(listing.subfolders):
             if subfolder not in self.times:
                 self.times[subfolder] = None
-                self._agenda.want(subfolder, self._now)
+                self._queue.want(subfolder, self._now)
         seen = (listing.fingerprint, rules)
         self._clock = self._cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
         yield
@@ -149,4 +149,4 @@ class Lister:
             del self.times[name]
             self.unavailable.discard(name)
             self._rest.pop(name, None)
-            self._agenda.forget(name)
+            self._queue.forget(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.folder.inotify import Lost, Noticed
+from agent.folder.inotify import Changes, EventsLost
 
 if TYPE_CHECKING:
     from agent.core.states import State
@@ -34,4 +34,4 @@ class LedgerChanged:
     paused: bool
 
 
-Item = Noticed | Lost | Finished | Changed | LedgerChanged | None
+Item = Changes | EventsLost | Finished | Changed | LedgerChanged | None

@@ -21,7 +21,7 @@ def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[in
     FolderUnavailable where that cannot be told: taking it for a copy would send it twice.
     """
     left = set()
-    for row in related.twins(sql, unit):
+    for row in related.same_content(sql, unit):
         before = related.first_frame(sql, row.id)
         if before is None:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.folder.watched_folder import Presence
+from agent.folder.watched_folder import FolderPresence
 from agent.ledger.store import iso
 from agent.noticing.detector import Detector
 from agent.noticing.intake import Intake
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from agent.core.folder_rules import Folders
+    from agent.core.folder_rules import FolderRulesSource
     from agent.folder.scanner import Scanner
-    from agent.folder.watched_folder import Watch
-    from agent.ledger.writer import LedgerThread
+    from agent.folder.watched_folder import WatchedFolder
+    from agent.ledger.writer import LedgerWriter
     from agent.model.jobs import Namer
     from agent.noticing.messages import Finished
-    from agent.reading.start import Reading
+    from agent.reading.start import Readers
     from agent.settings.settings import Settings
 
 SWEEP_SECONDS = 2.0
@@ -28,7 +28,7 @@ SWEEP_SHARE = 125
 """A sweep takes at most one in so many seconds, so that all of the agent takes less than one in 100 (measured)."""
 
 
-class Lookout:
+class Rounds:
     """Looks when it is time to; all its methods are the loop's thread's, and times are monotonic seconds.
 
     `reads` is a ledger connection of that thread. `post` hands the loop what was read, from any thread; `fed` is called
@@ -40,12 +40,12 @@ class Lookout:
         self,
         settings: Settings,
         scanner: Scanner,
-        folders: Folders,
-        watch: Watch,
+        folders: FolderRulesSource,
+        watch: WatchedFolder,
         *,
-        ledger: LedgerThread,
+        ledger: LedgerWriter,
         reads: sqlite3.Connection,
-        readers: Reading,
+        readers: Readers,
         post: Callable[[Finished], None],
         fed: Callable[[], None],
         wall: Callable[[], float],
@@ -88,11 +88,11 @@ class Lookout:
         to_sweep = now >= self._sweep_at
         if to_sweep:
             presence = self._watch.look()
-            self._away = presence is Presence.AWAY
-            if presence is not Presence.SAME:
+            self._away = presence is FolderPresence.AWAY
+            if presence is not FolderPresence.SAME:
                 self.detector.close()
-            if presence in (Presence.BACK, Presence.OTHER):
-                self._begin(trusted=presence is Presence.BACK)
+            if presence in (FolderPresence.BACK, FolderPresence.OTHER):
+                self._begin(trusted=presence is FolderPresence.BACK)
             self._sweep_at = now + SWEEP_SECONDS
         if self._away:
             return self._sweep_at

@@ -45,7 +45,7 @@ class Publisher(Protocol):
         """
         ...
 
-    def knock(self) -> None:
+    def check_access(self) -> None:
         """Return if files may be published at all now. Raises RemoteError."""
         ...
 

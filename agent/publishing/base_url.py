@@ -55,5 +55,5 @@ class BaseUrl:
             )
         return source
 
-    def knock(self) -> None:
+    def check_access(self) -> None:
         """Do nothing: no part of a base URL is ours."""

@@ -135,7 +135,7 @@ class ObjectStore:
                 self._expect(folder)
                 self._is_there(bucket, key, frame)
 
-    def knock(self) -> None:
+    def check_access(self) -> None:
         """Write a small object of our own. Raises RemoteError."""
         text = b"Written by playment-agent to see whether it may upload here. It may be deleted.\n"
         with self._ours(self._place.bucket):

@@ -43,7 +43,7 @@ _MOST_PIXELS = 178_956_970
 
 def decoded(source: Source, form: str, finding: Finding) -> str | None:
     """Return the problem's sentence of a doubtful picture, or None where it could be decoded."""
-    from agent.reading.decode import problem_of  # noqa: PLC0415 - Pillow takes 4 MiB, and `aide` decodes nothing
+    from agent.reading.decode import problem_of  # noqa: PLC0415 - Pillow takes 4 MiB, and `process` decodes nothing
 
     return problem_of(source, form, finding)
 

@@ -21,7 +21,7 @@ PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EAGAIN,
 """What says nothing about the file itself: no descriptor or memory left here, or a server that is away (FUSE, NFS)."""
 
 
-class Files:
+class FileExaminer:
     """Examines files here and now. Safe to use from several threads.
 
     `on_file` is called before each file that is read; `decode` judges the doubtful ones.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from agent.model import File, Image
-    from agent.reading.examiner import Files
+    from agent.reading.examiner import FileExaminer
 
     Examine = Callable[[str, Iterable[File]], Iterator[tuple[File, Image]]]
 
@@ -25,7 +25,7 @@ class Reader:
     `gaps` is SEQUENCE_GAPS (`warn`, `hold`, `ignore`).
     """
 
-    def __init__(self, files: Files, gaps: str, frames: Examine | None = None) -> None:
+    def __init__(self, files: FileExaminer, gaps: str, frames: Examine | None = None) -> None:
         self._files = files
         self._gaps = gaps
         self._frames = frames or files.images

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from agent.host.workers import Workers
 from agent.model import Kind
 from agent.reading.decode import problem_of
-from agent.reading.examiner import Files
-from agent.reading.processes.pool import Examiners, fitting
+from agent.reading.examiner import FileExaminer
+from agent.reading.processes.pool import ProcessPool, fitting
 from agent.reading.reader import Reader
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SEQUENCES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Readers:
     """Who reads: threads for each kind of unit, so that no image waits for a sequence.
 
     `prepare` makes those for sequences ready for a long one. `fingerprint` tells how a folder looks now, or None
@@ -40,23 +40,23 @@ class Reading:
 
 
 @contextlib.contextmanager
-def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[Reading]:
+def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[Readers]:
     """Give what reads until the block ends; `go_on` is called again and again and raises to stop reading.
 
     At the end files that are being read are waited for; what else is to be read is read after the next start.
     """
-    examiners = Examiners(scanner, go_on, fitting())
-    images, sequences = Workers("read-image", 1), Workers("read-sequence", SEQUENCES, idle=examiners.rest)
+    pool = ProcessPool(scanner, go_on, fitting())
+    images, sequences = Workers("read-image", 1), Workers("read-sequence", SEQUENCES, idle=pool.rest)
     try:
         # Given here, it is imported at the start: later it might be another version's.
-        reader = Reader(Files(scanner, go_on, problem_of), gaps, examiners.images)
+        reader = Reader(FileExaminer(scanner, go_on, problem_of), gaps, pool.images)
         pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}
-        prepare = partial(sequences.submit, examiners.prepare)
-        yield Reading(reader, pools, prepare, examiners.onlooker.fingerprint)
+        prepare = partial(sequences.submit, pool.prepare)
+        yield Readers(reader, pools, prepare, pool.fingerprints.fingerprint)
     finally:
         for workers in (images, sequences):
             workers.discard()
-        examiners.kill()  # what they read now is read after the next start
+        pool.kill()  # what they read now is read after the next start
         images.close(STOP_SECONDS)
         if sequences.close(STOP_SECONDS):
-            examiners.rest()
+            pool.rest()

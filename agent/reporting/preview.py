@@ -17,7 +17,7 @@ from agent.ledger.store import connect
 from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait, join, shown
 from agent.model.units import UnitKey
 from agent.noticing.moved import left_behind
-from agent.reading.examiner import Files
+from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.service.assembly import folders_of
 from agent.settings.parts import filters_of, quiet_of, rules_of
@@ -120,7 +120,7 @@ def read(reader: Reader, seen: Seen) -> Unit:
 def units_now(settings: Settings) -> Iterator[Unit]:
     """Yield every unit in the watch folder, read, settled or not; one that changes while it is read is left out."""
     scanner = Scanner(settings.watch_dir, filters_of(settings))
-    reader = Reader(Files(scanner), settings.sequence_gaps)
+    reader = Reader(FileExaminer(scanner), settings.sequence_gaps)
     for seen in walk(settings, scanner):
         try:
             yield read(reader, seen)
@@ -128,13 +128,13 @@ def units_now(settings: Settings) -> Iterator[Unit]:
             continue
 
 
-def forecast(settings: Settings) -> Iterator[Step]:
+def preview(settings: Settings) -> Iterator[Step]:
     """Yield what would be done about each unit that is not at rest; the age since the last change stands for quiet.
 
     Where there is no ledger yet, none is made.
     """
     scanner = Scanner(settings.watch_dir, filters_of(settings))
-    reader = Reader(Files(scanner), settings.sequence_gaps)
+    reader = Reader(FileExaminer(scanner), settings.sequence_gaps)
     sql = _ledger(settings)
     try:
         for seen in walk(settings, scanner):

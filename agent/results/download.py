@@ -21,7 +21,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import create_connection
 
 from agent.errors import Refused, TryLater
-from agent.http.sessions import Answer, Connection, Pool, Session, TlsConnection, TlsPool
+from agent.http.sessions import BoundedPool, BoundedResponse, Connection, Session, TlsConnection, TlsPool
 from agent.http.transport import ca_bundle, decoded, proxies_for, reason_of
 from agent.model.text import without_secrets
 
@@ -122,10 +122,10 @@ class _PrivateError(OSError):
     """The host's name stands for an address that is not public."""
 
 
-def _pools(most_bytes: int, *, allow_private: bool) -> dict[str, type[Pool | TlsPool]]:
+def _pools(most_bytes: int, *, allow_private: bool) -> dict[str, type[BoundedPool | TlsPool]]:
     """Return pools whose answers may be long, and, unless allowed, whose TLS connections lead to the internet alone."""
 
-    class LargeAnswer(Answer):
+    class LargeAnswer(BoundedResponse):
         # What is compressed is bounded by what it may become, and headers need some room.
         most_bytes = 0
 
@@ -141,7 +141,7 @@ def _pools(most_bytes: int, *, allow_private: bool) -> dict[str, type[Pool | Tls
         def _new_conn(self) -> socket.socket:
             return super()._new_conn() if self.proxy else _connect(self)
 
-    class PlainPool(Pool):
+    class PlainPool(BoundedPool):
         ConnectionCls = Plain
 
     class LargeTlsPool(TlsPool):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.errors import AccessRefused, Refused, RemoteError, TryLater
 from agent.host.workers import Workers
 from agent.ledger import results
-from agent.ledger.results import Completed, Known
+from agent.ledger.results import Completed, SentJob
 from agent.results.files import OF_THIS_FILE
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.ledger.store import Ledger
-    from agent.ledger.writer import LedgerThread
+    from agent.ledger.writer import LedgerWriter
     from agent.results.download import Download
     from agent.results.files import ResultFiles
     from agent.targets.gate import Gate
@@ -59,7 +59,7 @@ class StoppedError(Exception):
     """The round is to end: the agent stops, or is blocked."""
 
 
-class Results:
+class ResultsFetcher:
     """Does rounds. `reads` is a connection of its own; `delay` is the first wait in seconds after a failed fetch.
 
     `progress` is called with (done, of how many) results.
@@ -68,7 +68,7 @@ class Results:
     def __init__(
         self,
         playment: Playment,
-        ledger: LedgerThread,
+        ledger: LedgerWriter,
         reads: sqlite3.Connection,
         gate: Gate,
         *,
@@ -135,13 +135,13 @@ class Results:
             except (Refused, AccessRefused) as error:
                 log.warning("the jobs of the batch %s cannot be asked for: %s", listed, error)
 
-    def _pages(self, listed: str, batch_id: str | None, missing: int) -> Iterator[list[Known]]:
+    def _pages(self, listed: str, batch_id: str | None, missing: int) -> Iterator[list[SentJob]]:
         """Yield the completed jobs of each page, until all that are open here have been seen."""
         token: str | None = None
         seen: set[str] = set()
         while missing > 0:
             page = self._ask(partial(self._playment.batch_jobs, listed, token))
-            ours = results.still_open(self._reads, [Known(job.reference_id, job.id) for job in page.jobs])
+            ours = results.still_open(self._reads, [SentJob(job.reference_id, job.id) for job in page.jobs])
             missing -= len(ours)
             completed = {job.reference_id for job in page.jobs if job.status.casefold() == COMPLETED}
             yield [job for job in ours if job.reference_id in completed]
@@ -153,7 +153,7 @@ class Results:
             name = batch_id or "the default batch"
             log.info("%d submitted jobs are not in the list of %s: 'reconcile' says more", missing, name)
 
-    def _one_by_one(self, batch_id: str | None) -> Iterator[list[Known]]:
+    def _one_by_one(self, batch_id: str | None) -> Iterator[list[SentJob]]:
         for job in results.open_jobs(self._reads, batch_id):
             try:
                 details = self._ask(partial(self._playment.job, job.job_id))

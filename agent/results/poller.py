@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.errors import AgentError, AlreadyRunning
 
 if TYPE_CHECKING:
-    from agent.results.fetcher import Results
+    from agent.results.fetcher import ResultsFetcher
 
 
 log = logging.getLogger(__package__)
@@ -20,10 +20,10 @@ END_SECONDS = 0.5
 """How long a stop waits for results: what is cut off is fetched after the next start."""
 
 
-class Collector:
+class ResultsPoller:
     """Does a round of `results` every `seconds`, from `start` until `close`."""
 
-    def __init__(self, results: Results, seconds: float) -> None:
+    def __init__(self, results: ResultsFetcher, seconds: float) -> None:
         self._results = results
         self._seconds = seconds
         self._stopping = threading.Event()

@@ -26,9 +26,9 @@ BLOCKED_PROBE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where we must be let in. `knock` raises AccessRefused where we are not; the others are parts of sentences."""
+    """Where we must be let in. `check_access` raises AccessRefused where we are not; the others are parts of words."""
 
-    knock: Callable[[], object]
+    check_access: Callable[[], object]
     refuses: str
     lets_in: str
 
@@ -45,7 +45,7 @@ class Access:
         tell: Callable[[str], None],
     ) -> None:
         self._playment = Door(playment.details, "Playment refuses the key or the project", "Playment lets us in again")
-        self._store = Door(publisher.knock, "nothing can be uploaded", "files can be uploaded again")
+        self._store = Door(publisher.check_access, "nothing can be uploaded", "files can be uploaded again")
         self._gate = gate
         self._monotonic = monotonic
         self._tell = tell
@@ -64,7 +64,7 @@ class Access:
             if not self._gate.enter():
                 return error
             try:
-                door.knock()
+                door.check_access()
             except AccessRefused as refusal:
                 reason = f"{door.refuses}: {refusal}"
                 log.error("sending is stopped, nothing is lost: %s", reason)  # noqa: TRY400 (a sentence, no defect)
@@ -81,7 +81,7 @@ class Access:
             return Refused(str(error), code=error.code)
 
     def turn(self, pool: Pool) -> float:
-        """While blocked, have `pool` knock slowly; return seconds until the next time.
+        """While blocked, have `pool` check_access slowly; return seconds until the next time.
 
         Not in the caller's thread: an answer may take longer than a stop is allowed to.
         """
@@ -94,7 +94,7 @@ class Access:
 
     def _look_for_recovery(self, door: Door) -> None:
         try:
-            door.knock()
+            door.check_access()
         except RemoteError as error:
             log.error("still blocked: %s", error)  # noqa: TRY400 (a sentence, no defect)
             if isinstance(error, TryLater) and error.retry_after:

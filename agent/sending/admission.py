@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from agent.ledger.due import Candidate
     from agent.ledger.store import Ledger
-    from agent.ledger.writer import LedgerThread
-    from agent.sending.context import Rig
+    from agent.ledger.writer import LedgerWriter
+    from agent.sending.context import SendingContext
 
 
 class Stopped(AgentError):
@@ -28,17 +28,17 @@ class Stopped(AgentError):
         super().__init__(reason)
 
 
-def spare(rig: Rig, ledger: LedgerThread, reads: sqlite3.Connection) -> None:
+def put_off_beyond_limit(context: SendingContext, ledger: LedgerWriter, reads: sqlite3.Connection) -> None:
     """Put off all that was not counted yet, once the day's limit is reached: nothing is published in vain.
 
     Whether a job may be sent is decided once more with its intent. Raises LedgerUnavailable.
     """
-    now = rig.now()
-    if is_used_up(rig.limits, spend.today(reads, now)) and spend.is_due(reads, now):
-        ledger.call(partial(spend.put_off_all, limits=rig.limits))
+    now = context.now()
+    if is_used_up(context.limits, spend.today(reads, now)) and spend.is_due(reads, now):
+        ledger.call(partial(spend.put_off_all, limits=context.limits))
 
 
-def by_folder(rig: Rig, candidate: Candidate) -> tuple[Candidate, str | None]:
+def by_folder(context: SendingContext, candidate: Candidate) -> tuple[Candidate, str | None]:
     """Return a job that no intent has frozen with the tag and batch that hold in its folder, and its batch's name.
 
     The name is None where the batch is known by its id, or is the default one. Raises Stopped, and TryLater where the
@@ -46,7 +46,7 @@ def by_folder(rig: Rig, candidate: Candidate) -> tuple[Candidate, str | None]:
     """
     job = candidate.job
     try:
-        rules = rig.folders.of(job.folder)
+        rules = context.folders.of(job.folder)
     except FolderUnavailable as error:
         raise TryLater(str(error), code="folder", refused=True) from error
     why_held = rules.why_held()
@@ -55,9 +55,9 @@ def by_folder(rig: Rig, candidate: Candidate) -> tuple[Candidate, str | None]:
     if rules.ignore:
         why = rules.why_ignored
         raise Stopped(why, partial(units.vanish, path=job.path, kind=job.kind, why=why))
-    name = rig.batch_name(job.path)
+    name = context.batch_name(job.path)
     if rules.batch is not None:
-        batch_id, name = rig.batch_of(job.path, rules.batch)
+        batch_id, name = context.batch_of(job.path, rules.batch)
         job = replace(job, batch_id=batch_id)
     if rules.tag is not None:
         job = replace(job, tag=rules.tag)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from agent.host.workers import Pool
     from agent.ledger.store import Ledger
-    from agent.ledger.writer import LedgerThread
+    from agent.ledger.writer import LedgerWriter
     from agent.model.jobs import Lookup
     from agent.sending.access import Access
-    from agent.sending.context import Rig
+    from agent.sending.context import SendingContext
     from agent.targets.gate import Gate
     from agent.targets.playment.search import Found
 
@@ -39,9 +39,16 @@ class Adoption:
     """One pass at a time over Playment's lists, for all jobs that wait for one. `done` is called after each."""
 
     def __init__(
-        self, rig: Rig, ledger: LedgerThread, gate: Gate, *, access: Access, worker: Pool, done: Callable[[], None]
+        self,
+        context: SendingContext,
+        ledger: LedgerWriter,
+        gate: Gate,
+        *,
+        access: Access,
+        worker: Pool,
+        done: Callable[[], None],
     ) -> None:
-        self._rig = rig
+        self._context = context
         self._ledger = ledger
         self._gate = gate
         self._access = access
@@ -59,12 +66,12 @@ class Adoption:
         """
         if self.running:
             return IDLE
-        wanted = lookups.lookups(reads, self._rig.now())
-        now = self._rig.monotonic()
+        wanted = lookups.lookups(reads, self._context.now())
+        now = self._context.monotonic()
         if not wanted:
             self._gathering_since = None
             soonest = due.next_due(reads, (), lookup=True)
-            return max(0.05, (soonest - self._rig.now()).total_seconds()) if soonest else IDLE
+            return max(0.05, (soonest - self._context.now()).total_seconds()) if soonest else IDLE
         if self._gathering_since is None:
             self._gathering_since = now
         ready_at = max(self._not_before, now if idle else self._gathering_since + GATHERING)
@@ -80,9 +87,9 @@ class Adoption:
         return self._worker.close(seconds)
 
     def _pass(self, wanted: Sequence[Lookup]) -> None:
-        self._not_before = self._rig.monotonic() + SHORTEST_WAIT
+        self._not_before = self._context.monotonic() + SHORTEST_WAIT
         try:
-            found = search(self._rig.playment, wanted, self._gate.enter)
+            found = search(self._context.playment, wanted, self._gate.enter)
             if found is not None:
                 self._ledger.call(partial(self._settle, wanted=wanted, found=found))
                 self._failures = 0
@@ -90,7 +97,7 @@ class Adoption:
                 log.info("looked up %d jobs in Playment's lists, found %d", len(wanted), len(found))
                 for lookup in wanted:
                     if lookup.why == "changed":
-                        self._rig.on_changed(lookup.path, lookup.kind)
+                        self._context.on_changed(lookup.path, lookup.kind)
         except RemoteError as error:
             self._failed(self._access.judge(error) if isinstance(error, AccessRefused) else error)
         except LedgerUnavailable as error:
@@ -105,7 +112,7 @@ class Adoption:
         if asked:
             self._gate.hold(asked)
         wait = max(asked or 0.0, SHORTEST_WAIT, backoff(self._failures, 1.0))
-        self._not_before = self._rig.monotonic() + wait
+        self._not_before = self._context.monotonic() + wait
         log.warning("Playment's lists cannot be read, trying again in %d s: %s", wait, error)
 
     @staticmethod

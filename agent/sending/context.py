@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from agent.core.folder_rules import Folders
+    from agent.core.folder_rules import FolderRulesSource
     from agent.core.spend_guard import Limits
     from agent.folder.scanner import Scanner
     from agent.model import Kind
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rig:
+class SendingContext:
     """What sending is made of.
 
     `batch_name` gives the batch's name for a path now, or None for `terms.batch_id`. `batch_of` gives (id, name) of the
@@ -42,7 +42,7 @@ class Rig:
     limits: Limits
     batch_name: Callable[[str], str | None]
     batch_of: Callable[[str, str], tuple[str | None, str | None]]
-    folders: Folders
+    folders: FolderRulesSource
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     on_changed: Callable[[str, Kind], None]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from agent.ledger.store import Ledger
-    from agent.ledger.writer import LedgerThread
+    from agent.ledger.writer import LedgerWriter
 
 log = logging.getLogger(__package__)
 
@@ -28,7 +28,7 @@ class Outcomes:
     `monotonic` gives seconds; `wake` is called after every commit, and where one has failed.
     """
 
-    def __init__(self, ledger: LedgerThread, monotonic: Callable[[], float], wake: Callable[[], None]) -> None:
+    def __init__(self, ledger: LedgerWriter, monotonic: Callable[[], float], wake: Callable[[], None]) -> None:
         self._ledger = ledger
         self._monotonic = monotonic
         self._wake = wake

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from agent.host.workers import Pool
     from agent.ledger.due import Candidate
-    from agent.ledger.recent_frames import Recent
+    from agent.ledger.recent_frames import RecentFrames
     from agent.model import Frame, Job
-    from agent.sending.context import Rig
+    from agent.sending.context import SendingContext
     from agent.targets.gate import Gate
 
 
@@ -46,8 +46,10 @@ class Done(Protocol):
 class Publication:
     """Publishes with the workers of `pool`. `done` may be told in any thread, also before `begin` returns."""
 
-    def __init__(self, rig: Rig, gate: Gate, pool: Pool, random: Random, done: Done, *, recent: Recent) -> None:
-        self._rig = rig
+    def __init__(
+        self, context: SendingContext, gate: Gate, pool: Pool, random: Random, done: Done, *, recent: RecentFrames
+    ) -> None:
+        self._context = context
         self._gate = gate
         self._pool = pool
         self._random = random
@@ -56,17 +58,17 @@ class Publication:
         self._long: set[int] = set()
 
     @staticmethod
-    def waits(rig: Rig) -> bool:
+    def waits(context: SendingContext) -> bool:
         """Tell whether publishing waits for a network: files are uploaded, or probed."""
-        return rig.publisher.uploads or rig.probe is not None
+        return context.publisher.uploads or context.probe is not None
 
     def due(self, reads: sqlite3.Connection, room: int, busy: AbstractSet[int]) -> list[Candidate]:
         """Return up to `room` jobs to begin, but for those that are `busy`; for one thread alone.
 
         Where files are uploaded, not all of them are long sequences: what is short never waits for these to end.
         """
-        now, terms = self._rig.now(), self._rig.terms
-        if not self._rig.publisher.uploads:
+        now, terms = self._context.now(), self._context.terms
+        if not self._context.publisher.uploads:
             return due.due(reads, now, room, busy, terms, recent=self._recent)
         free = max(0, self._pool.count - len(self._long))
         found = due.due(reads, now, min(room, free), busy, terms, recent=self._recent)
@@ -83,11 +85,11 @@ class Publication:
         name = None
         if not candidate.frozen:
             try:
-                candidate, name = by_folder(self._rig, candidate)
+                candidate, name = by_folder(self._context, candidate)
             except (TryLater, Stopped) as error:
                 self._done(candidate, None, error)
                 return
-        if name is None and not self.waits(self._rig):
+        if name is None and not self.waits(self._context):
             self._open(candidate, name)
         else:
             self._pool.submit(partial(self._open, candidate, name))
@@ -97,19 +99,19 @@ class Publication:
         job = candidate.job
         try:
             if not (candidate.frozen or candidate.named):
-                sources = [self._rig.publisher.source(frame.path, frame.digest) for frame in job.frames]
+                sources = [self._context.publisher.source(frame.path, frame.digest) for frame in job.frames]
                 if sources != [frame.src for frame in job.frames]:  # named by other settings, or not at all
                     job = replace(job, frames=with_sources(job.frames, sources), is_named=False)
             if batch_name is not None:
                 if not self._gate.enter():
                     self._done(candidate, None, None)
                     return
-                job = replace(job, batch_id=self._rig.batches.resolve(batch_name))
+                job = replace(job, batch_id=self._context.batches.resolve(batch_name))
         except Exception as error:  # noqa: BLE001 - whoever is told knows which are defects
             self._done(candidate, None, error)
             return
         probed = self._probed(job.frames)
-        frames = [frame for frame in job.frames if self._rig.publisher.uploads or frame.position in probed]
+        frames = [frame for frame in job.frames if self._context.publisher.uploads or frame.position in probed]
         if not frames:
             self._done(candidate, job, None)
             return
@@ -119,9 +121,9 @@ class Publication:
 
     def _probed(self, frames: Sequence[Frame]) -> frozenset[int]:
         """Return the positions that are probed."""
-        if self._rig.probe is None:
+        if self._context.probe is None:
             return frozenset()
-        return frozenset(range(len(frames)) if self._rig.probe_all else sample(len(frames), self._random))
+        return frozenset(range(len(frames)) if self._context.probe_all else sample(len(frames), self._random))
 
     def _step(self, work: _Frames) -> None:
         """Publish one frame, and queue up for the next one."""
@@ -142,7 +144,7 @@ class Publication:
             self._done(work.candidate, None if work.ended else work.job, work.error)
 
     def _publish(self, candidate: Candidate, frame: Frame, *, probed: bool) -> None:
-        publisher, probe = self._rig.publisher, self._rig.probe
+        publisher, probe = self._context.publisher, self._context.probe
         if publisher.uploads:
             publisher.publish(frame, expected=candidate.frozen)
         if probed and probe is not None:

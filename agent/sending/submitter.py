@@ -28,12 +28,12 @@ from agent.errors import (
     RemoteError,
     TryLater,
 )
-from agent.host.clock import SetBack
+from agent.host.clock import ClockSteps
 from agent.ledger import due, jobs, lookups
 from agent.ledger.units import with_sources
 from agent.ledger.writer import Each
 from agent.sending.access import Access
-from agent.sending.admission import Stopped, spare
+from agent.sending.admission import Stopped, put_off_beyond_limit
 from agent.sending.adoption import Adoption
 from agent.sending.outage import Outage
 from agent.sending.outcomes import LEDGER_RETRY, Outcomes
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from agent.host.workers import Pools
     from agent.ledger.due import Candidate
     from agent.ledger.store import Ledger
-    from agent.ledger.writer import LedgerThread
+    from agent.ledger.writer import LedgerWriter
     from agent.model import Job
-    from agent.sending.context import Rig
+    from agent.sending.context import SendingContext
     from agent.targets.gate import Gate
 
 log = logging.getLogger(__package__)
@@ -64,31 +64,33 @@ DEFECT = "a defect in playment-agent; please report it"
 class Submitter:
     """Sends from `start` until `close`. `reads` is a connection of its own for the dispatcher."""
 
-    def __init__(self, rig: Rig, ledger: LedgerThread, reads: sqlite3.Connection, gate: Gate, pools: Pools) -> None:
-        self._rig = rig
+    def __init__(
+        self, context: SendingContext, ledger: LedgerWriter, reads: sqlite3.Connection, gate: Gate, pools: Pools
+    ) -> None:
+        self._context = context
         self._ledger = ledger
         self._reads = reads
         self._gate = gate
         self._posting = pools.posting
         self._publishing = pools.publishing
         self._limit_posting = AHEAD * pools.posting.count
-        self._limit_publishing = AHEAD * (pools.publishing if Publication.waits(rig) else pools.posting).count
+        self._limit_publishing = AHEAD * (pools.publishing if Publication.waits(context) else pools.posting).count
         self._wake = threading.Condition()
         self._woken = True
         self._stopping = False
         self._publishing_ids: set[int] = set()
         self._posting_ids: set[int] = set()
         self._ready: deque[Job] = deque()
-        self._outcomes = Outcomes(ledger, rig.monotonic, self.wake)
+        self._outcomes = Outcomes(ledger, context.monotonic, self.wake)
         self._outage = Outage()
-        self._access = Access(rig.playment, rig.publisher, gate, rig.monotonic, self._tell_blocked)
+        self._access = Access(context.playment, context.publisher, gate, context.monotonic, self._tell_blocked)
         self._not_before = -math.inf
-        self._set_back = SetBack(rig.now, rig.monotonic)
+        self._clock_steps = ClockSteps(context.now, context.monotonic)
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
         self._publication = Publication(
-            rig, gate, pools.publishing, self._random, self._published, recent=ledger.recent
+            context, gate, pools.publishing, self._random, self._published, recent=ledger.recent
         )
-        self._adoption = Adoption(rig, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
+        self._adoption = Adoption(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 
     def start(self) -> None:
@@ -111,9 +113,11 @@ class Submitter:
         self._gate.stop()
         self.wake()
         self._thread.join()
-        deadline = self._rig.monotonic() + seconds
-        clean = [pool.close(max(0.0, deadline - self._rig.monotonic())) for pool in (self._publishing, self._posting)]
-        clean.append(self._adoption.close(max(0.0, deadline - self._rig.monotonic())))
+        deadline = self._context.monotonic() + seconds
+        clean = [
+            pool.close(max(0.0, deadline - self._context.monotonic())) for pool in (self._publishing, self._posting)
+        ]
+        clean.append(self._adoption.close(max(0.0, deadline - self._context.monotonic())))
         self._outcomes.flush()
         return all(clean)
 
@@ -146,14 +150,14 @@ class Submitter:
         busy = self._publishing_ids | self._posting_ids
         room = min(self._limit_publishing - len(self._publishing_ids), self._limit_posting - len(self._posting_ids))
         if room > min(self._limit_publishing, self._limit_posting) // 2 or (room and not self._posting_ids):
-            spare(self._rig, self._ledger, self._reads)
+            put_off_beyond_limit(self._context, self._ledger, self._reads)
             for candidate in self._publication.due(self._reads, room, busy):
                 self._publishing_ids.add(candidate.job.id)
                 self._publication.begin(candidate)
         if self._ready:
             waits.append(self._claim())
         soonest = due.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
-        seconds = (soonest - self._rig.now()).total_seconds() if soonest else IDLE
+        seconds = (soonest - self._context.now()).total_seconds() if soonest else IDLE
         idle = not self._publishing_ids and not self._posting_ids
         waits.append(self._adoption.turn(self._reads, idle=idle and seconds > 0))
         if seconds > 0 or idle:
@@ -162,7 +166,7 @@ class Submitter:
 
     def _not_before_wait(self) -> float:
         """Return for how many seconds no intent is written, IDLE where one may be now."""
-        wait = self._not_before - self._rig.monotonic()
+        wait = self._not_before - self._context.monotonic()
         return wait if wait > 0 else IDLE
 
     def _put_back(self) -> None:
@@ -172,7 +176,7 @@ class Submitter:
 
     def _mind_the_clock(self) -> None:
         """Take up at once what would else wait for a time that has become far: the clock was set back."""
-        seconds = self._set_back.seconds()
+        seconds = self._clock_steps.seconds()
         if seconds:
             log.warning("the clock was set back by %d s: what waits is taken up now", seconds)
             self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
@@ -186,14 +190,14 @@ class Submitter:
             case None:
                 self._publishing_ids.discard(candidate.job.id)
             case Stopped():
-                told = partial(self._rig.on_changed, candidate.job.path, candidate.job.kind)
+                told = partial(self._context.on_changed, candidate.job.path, candidate.job.kind)
                 self._write(candidate.job.id, error.work, told)
             case FileChanged():
                 self._unsettle(candidate.job, str(error))
             case RemoteError():
                 self._failed(candidate.job, error, tries=tries)
             case LedgerUnavailable():
-                self._not_before = self._rig.monotonic() + LEDGER_RETRY
+                self._not_before = self._context.monotonic() + LEDGER_RETRY
                 self._publishing_ids.discard(candidate.job.id)
             case _:
                 log.error(DEFECT, exc_info=error)
@@ -208,14 +212,14 @@ class Submitter:
             for job in taken:
                 self._posting_ids.add(job.id)
                 self._publishing_ids.discard(job.id)
-            future = self._ledger.submit(partial(jobs.intend, jobs=taken, limits=self._rig.limits), first=True)
+            future = self._ledger.submit(partial(jobs.intend, jobs=taken, limits=self._context.limits), first=True)
             future.add_done_callback(partial(self._intended, taken))
         return wait if self._ready else IDLE
 
     def _intended(self, taken: Sequence[Job], future: Future[list[Job]]) -> None:
         intended = future.result() if future.exception() is None else []
         if future.exception() is not None:
-            self._not_before = self._rig.monotonic() + LEDGER_RETRY
+            self._not_before = self._context.monotonic() + LEDGER_RETRY
         going = {job.id for job in intended}
         self._posting_ids.difference_update(job.id for job in taken if job.id not in going)
         for job in intended:
@@ -230,11 +234,11 @@ class Submitter:
                 later = Verdict(State.PENDING, "not sent yet", "", nothing_made=True, delay=0.0)
                 self._write(job.id, partial(jobs.put_off, job=job.id, decided=later))
                 return
-            changed = first_changed(self._rig, job)
+            changed = first_changed(self._context, job)
             if changed is not None:
                 self._unsettle(job, f"{changed} changed before it was sent")
                 return
-            job_id = self._rig.playment.create_job(body(self._addressed(job)))
+            job_id = self._context.playment.create_job(body(self._addressed(job)))
         except DuplicateReference as error:
             self._write(job.id, partial(lookups.in_use, job=job.id, reason=str(error)))
         except FolderUnavailable as error:
@@ -246,21 +250,21 @@ class Submitter:
             self._failed(job, _defect(error), tries=job.attempts)
         else:
             self._write(job.id, Each(jobs.accept_all, (job.id, job_id)))
-            if self._outage.is_over(self._rig.monotonic()):
+            if self._outage.is_over(self._context.monotonic()):
                 self._outcomes.write(jobs.outage_over)
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
-            if changed_meanwhile(self._rig, job):
-                self._rig.on_changed(job.path, job.kind)
+            if changed_meanwhile(self._context, job):
+                self._context.on_changed(job.path, job.kind)
 
     def _addressed(self, job: Job) -> Job:
         """Return the job with the URLs that it is sent with: they may be signed, and are not kept."""
-        addresses = [self._rig.publisher.address(frame.src or "") for frame in job.frames]
+        addresses = [self._context.publisher.address(frame.src or "") for frame in job.frames]
         if addresses == [frame.src for frame in job.frames]:
             return job
         return replace(job, frames=with_sources(job.frames, addresses))
 
     def _unsettle(self, job: Job, reason: str) -> None:
-        told = partial(self._rig.on_changed, job.path, job.kind)
+        told = partial(self._context.on_changed, job.path, job.kind)
         self._write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
 
     def _failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
@@ -268,7 +272,7 @@ class Submitter:
             error = self._access.judge(error)
         if isinstance(error, TryLater) and error.retry_after:
             self._gate.hold(error.retry_after)
-        self._outage.failed(job.id, error.code, self._rig.monotonic())
+        self._outage.failed(job.id, error.code, self._context.monotonic())
         level = logging.INFO if isinstance(error, TryLater) else logging.WARNING
         log.log(level, "%s: %s", job.reference_id, error)
         chance = self._random.random()

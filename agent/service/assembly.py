@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from agent.core.folder_rules import NO_FOLDERS
 from agent.errors import SettingsError
-from agent.folder.settings_files import FolderFiles
+from agent.folder.settings_files import FolderSettingsFiles
 from agent.host.clock import utc_now
 from agent.host.workers import Pools
 from agent.ledger.batches import LedgerBatches
@@ -18,10 +18,10 @@ from agent.publishing import s3_credentials
 from agent.publishing.base_url import BaseUrl
 from agent.publishing.probe import Probe
 from agent.results.download import Download
-from agent.results.fetcher import Results
+from agent.results.fetcher import ResultsFetcher
 from agent.results.files import ResultFiles
-from agent.results.poller import END_SECONDS, Collector
-from agent.sending.context import Rig
+from agent.results.poller import END_SECONDS, ResultsPoller
+from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.settings.parts import batch_chooser, batch_namer, is_probed, limits_of, terms_of, uploads
 from agent.targets.playment.batches import Batches
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from agent.core.folder_rules import Folders
+    from agent.core.folder_rules import FolderRulesSource
     from agent.folder.scanner import Scanner
-    from agent.ledger.writer import LedgerThread
+    from agent.ledger.writer import LedgerWriter
     from agent.model import Kind
     from agent.publishing import Publisher
     from agent.settings.settings import Settings
@@ -82,20 +82,20 @@ def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
     )
 
 
-def folders_of(settings: Settings, scanner: Scanner) -> Folders:
+def folders_of(settings: Settings, scanner: Scanner) -> FolderRulesSource:
     """Return what knows the settings of folders, where they are to be obeyed."""
-    return FolderFiles(scanner, settings.edition) if settings.folder_settings else NO_FOLDERS
+    return FolderSettingsFiles(scanner, settings.edition) if settings.folder_settings else NO_FOLDERS
 
 
 @contextlib.contextmanager
 def sending(
     settings: Settings,
-    ledger: LedgerThread,
+    ledger: LedgerWriter,
     gate: Gate,
     *,
     scanner: Scanner,
     publisher: Publisher,
-    folders: Folders,
+    folders: FolderRulesSource,
     monotonic: Callable[[], float],
     on_changed: Callable[[str, Kind], None],
     fingerprint: Callable[[str, str | None], bytes | None],
@@ -108,7 +108,7 @@ def sending(
         playment = stack.enter_context(contextlib.closing(playment_of(settings)))
         probe = stack.enter_context(contextlib.closing(Probe())) if is_probed(settings) else None
         reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
-        rig = Rig(
+        context = SendingContext(
             playment=playment,
             batches=Batches(playment, LedgerBatches(ledger)),
             publisher=publisher,
@@ -126,7 +126,7 @@ def sending(
             fingerprint=fingerprint,
         )
         pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
-        submitter = Submitter(rig, ledger, reads, gate, pools)
+        submitter = Submitter(context, ledger, reads, gate, pools)
         submitter.start()
         yield submitter
 
@@ -135,16 +135,16 @@ def sending(
 def results_of(
     settings: Settings,
     folder: Path,
-    ledger: LedgerThread,
+    ledger: LedgerWriter,
     gate: Gate,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Iterator[Results]:
+) -> Iterator[ResultsFetcher]:
     """Give what does rounds into `folder`, with connections of its own."""
     with (
         contextlib.closing(playment_of(settings)) as playment,
         contextlib.closing(connect(settings.ledger_path, read_only=True)) as reads,
     ):
-        results = Results(
+        results = ResultsFetcher(
             playment,
             ledger,
             reads,
@@ -162,15 +162,15 @@ def results_of(
 
 
 @contextlib.contextmanager
-def collecting(settings: Settings, ledger: LedgerThread, gate: Gate) -> Iterator[None]:
+def collecting(settings: Settings, ledger: LedgerWriter, gate: Gate) -> Iterator[None]:
     """Fetch results as long as the block runs, where RESULTS_DIR is set."""
     if settings.results_dir is None:
         yield
         return
     with results_of(settings, settings.results_dir, ledger, gate) as results:
-        collector = Collector(results, settings.results_poll_seconds)
-        collector.start()
+        poller = ResultsPoller(results, settings.results_poll_seconds)
+        poller.start()
         try:
             yield
         finally:
-            collector.close(END_SECONDS)
+            poller.close(END_SECONDS)

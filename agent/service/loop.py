@@ -12,20 +12,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent import __version__
-from agent.core.run_once import GROWING, Moment, Once, exit_code
+from agent.core.run_once import GROWING, EndOfRun, RunState, exit_code
 from agent.errors import FolderUnavailable, LedgerUnavailable
-from agent.folder.inotify import Lost, Noticed
+from agent.folder.inotify import Changes, EventsLost
 from agent.folder.scanner import Scanner
-from agent.folder.watched_folder import Watch
+from agent.folder.watched_folder import WatchedFolder
 from agent.host import locks, systemd
 from agent.host.clock import utc_now
 from agent.ledger import reports, spend
-from agent.ledger.session import Before, data_version, sign_in
+from agent.ledger.session import LastRun, begin, data_version
 from agent.ledger.store import Ledger, connect, iso
-from agent.ledger.writer import LedgerThread
+from agent.ledger.writer import LedgerWriter
 from agent.model.units import UnitKey
 from agent.noticing.messages import Changed, Finished, Item, LedgerChanged
-from agent.noticing.rounds import Lookout
+from agent.noticing.rounds import Rounds
 from agent.publishing import namer
 from agent.reading.start import reading
 from agent.service.assembly import collecting, folders_of, publisher_of, sending
@@ -57,7 +57,7 @@ class Service:
         settings: Settings,
         *,
         once: bool = False,
-        progress: Callable[[reports.Standing], None] = lambda _standing: None,
+        progress: Callable[[reports.Counts], None] = lambda _standing: None,
     ) -> None:
         self._settings = settings
         self._once = once
@@ -100,12 +100,12 @@ class Service:
         if self._publisher.caution:
             log.warning("%s", self._publisher.caution)
         stack.enter_context(locks.lock_file(settings.lock_path))
-        self._watch = Watch(settings, self._scanner, self._inbox.put)
+        self._watch = WatchedFolder(settings, self._scanner, self._inbox.put)
         stack.callback(self._watch.close)
         ledger = Ledger(settings.ledger_path, utc_now)
         stack.callback(ledger.close)
         ledger.bind(world_of(settings))
-        self._ledger = LedgerThread(ledger)
+        self._ledger = LedgerWriter(ledger)
         stack.callback(self._ledger.close)
         stack.callback(lambda: self._ledger.submit(lambda ledger: ledger.record(None, "stopped")))
         before = self._ledger.call(self._sign_in)
@@ -131,7 +131,7 @@ class Service:
         stack.callback(self._stop_sending)
         self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
         self._watch.start()
-        self._lookout = Lookout(
+        self._rounds = Rounds(
             settings,
             self._scanner,
             self._folders,
@@ -157,8 +157,8 @@ class Service:
         if not self._submitter.close(STOP_SECONDS):
             log.warning("some answers did not come within %d s: looked into at the next start", STOP_SECONDS)
 
-    def _sign_in(self, ledger: Ledger) -> Before:
-        before = sign_in(ledger, self._watch.identity)
+    def _sign_in(self, ledger: Ledger) -> LastRun:
+        before = begin(ledger, self._watch.identity)
         self._data_version = data_version(ledger)
         return before
 
@@ -169,7 +169,7 @@ class Service:
 
     def _loop(self) -> int:
         beat_at = tick_at = 0.0
-        once = Once(time.monotonic())
+        once = EndOfRun(time.monotonic())
         while not self._stopping:
             now = time.monotonic()
             try:
@@ -197,7 +197,7 @@ class Service:
         """Take in what came, and look; return when to look again."""
         first, self._inbox_first = self._inbox_first, None
         self._take_inbox(first, now)
-        return self._lookout.look(now)
+        return self._rounds.look(now)
 
     def _tell(self) -> None:
         """Say how it stands, and ask what other processes have written."""
@@ -209,32 +209,32 @@ class Service:
 
     def _take_inbox(self, first: Item, now: float) -> None:
         """Do what the inbox asks for; events are taken together, so that a burst costs one listing."""
-        noticed: list[Noticed] = []
+        noticed: list[Changes] = []
         lost = False
         item = first
         with contextlib.suppress(queue.Empty):
             while True:
                 match item:
-                    case Noticed():
+                    case Changes():
                         noticed.append(item)
-                    case Lost():
+                    case EventsLost():
                         lost = True
                     case Finished():
-                        self._lookout.detector.finished(item, now)
+                        self._rounds.detector.finished(item, now)
                         self._submitter.wake()
                     case Changed(unit):
-                        self._lookout.detector.look(unit, now)
+                        self._rounds.detector.look(unit, now)
                     case LedgerChanged(paused):
                         self._gate.pause(paused=paused)
-                        self._lookout.detector.look_at_settling(now)
+                        self._rounds.detector.look_at_settling(now)
                         self._submitter.wake()
                     case None:
                         pass
                 item = self._inbox.get_nowait()
         if lost:
-            self._lookout.lost(now)
+            self._rounds.lost(now)
         if noticed:
-            self._lookout.detector.noticed(noticed, now)
+            self._rounds.detector.noticed(noticed, now)
 
     # Orders, and the end of `run --once`
 
@@ -245,21 +245,21 @@ class Service:
             self._data_version = version
             self._inbox.put(LedgerChanged(bool(ledger.get("paused"))))
 
-    def _moment(self, now: float) -> Moment:
-        settle = self._lookout.intake.settle
-        return Moment(
+    def _moment(self, now: float) -> RunState:
+        settle = self._rounds.intake.settle
+        return RunState(
             jobs=reports.standing(self._reads).jobs,
             settling=len(settle),
             growing=len(settle.growing(now, GROWING)),
-            unlisted=self._lookout.detector.unavailable,
-            busy=self._lookout.is_busy or not self._inbox.empty(),
+            unlisted=self._rounds.detector.unavailable,
+            busy=self._rounds.is_busy or not self._inbox.empty(),
             in_flight=self._submitter.in_flight(),
             put_off=spend.put_off(self._reads, utc_now()),
             shut=self._gate.is_shut,
             blocked=bool(self._gate.blocked),
         )
 
-    def _is_over(self, once: Once, now: float) -> int | None:
+    def _is_over(self, once: EndOfRun, now: float) -> int | None:
         """Return the exit code of `run --once` where it is over; what was just handed to the ledger counts."""
         if once.is_over(self._moment(now), now):
             self._ledger.call(lambda _ledger: None)

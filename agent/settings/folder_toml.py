@@ -11,22 +11,22 @@ from agent.settings import parsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-from agent.core.folder_rules import KINDS, File, as_written
+from agent.core.folder_rules import KINDS, SettingsFile, as_written
 
 MOST_BYTES = 65_536
 MOST_FRAMES = 10_000_000
 
 
-def parse(path: str, content: bytes, edition: Edition) -> File:
+def parse(path: str, content: bytes, edition: Edition) -> SettingsFile:
     """Read the content of the file at `path`; what is wrong becomes its `problem`, with the line where there is one."""
     try:
         text = content.decode()
         found = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        return File(path, problem=f"{path}, line {line}: it is not UTF-8 text")
+        return SettingsFile(path, problem=f"{path}, line {line}: it is not UTF-8 text")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        return File(path, problem=_located(path, str(error)))
+        return SettingsFile(path, problem=_located(path, str(error)))
     readers = _readers(edition)
     given = {}
     for key, value in found.items():
@@ -35,8 +35,8 @@ def parse(path: str, content: bytes, edition: Edition) -> File:
                 raise ValueError(f"there is no such key; there are {', '.join(readers)}")  # noqa: TRY301
             given[key] = readers[key](value)
         except ValueError as error:
-            return File(path, problem=f"{path}, line {_line_of(text, key)}: {key}: {error}")
-    return File(path, given)
+            return SettingsFile(path, problem=f"{path}, line {_line_of(text, key)}: {key}: {error}")
+    return SettingsFile(path, given)
 
 
 def _readers(edition: Edition) -> dict[str, Callable[[object], object]]:

@@ -7,8 +7,8 @@ import socket
 from typing import TYPE_CHECKING
 
 from agent.core.names import Filters
-from agent.core.plan import Rules
-from agent.core.quiet_times import Quiet
+from agent.core.plan import IdRules
+from agent.core.quiet_times import QuietTimes
 from agent.core.spend_guard import Limits
 from agent.model.jobs import Terms
 from agent.settings import parsers
@@ -37,14 +37,14 @@ def filters_of(settings: Settings) -> Filters:
     return Filters.of(settings.image_extensions, settings.image_folders, settings.sequence_ready_marker or "")
 
 
-def quiet_of(settings: Settings) -> Quiet:
+def quiet_of(settings: Settings) -> QuietTimes:
     """Return the quiet times that the settings ask for."""
-    return Quiet(settings.settle_seconds, settings.sequence_settle_seconds, settings.sequence_ready_marker or "")
+    return QuietTimes(settings.settle_seconds, settings.sequence_settle_seconds, settings.sequence_ready_marker or "")
 
 
-def rules_of(settings: Settings) -> Rules:
+def rules_of(settings: Settings) -> IdRules:
     """Return the rules that the settings ask for."""
-    return Rules(settings.reference_id, socket.gethostname())
+    return IdRules(settings.reference_id, socket.gethostname())
 
 
 def limits_of(settings: Settings) -> Limits:

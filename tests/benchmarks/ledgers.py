@@ -19,14 +19,14 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from agent.core.plan import Rules
+from agent.core.plan import IdRules
 from agent.core.spend_guard import Limits
 from agent.host.clock import utc_now
 from agent.ledger import jobs, units
 from agent.ledger.due import due as due_jobs
 from agent.ledger.store import Ledger
 from agent.ledger.units import Sight, with_sources
-from agent.ledger.writer import LedgerThread
+from agent.ledger.writer import LedgerWriter
 from agent.model import Edition, Frame, Job, Kind, Stamp, Unit, basename
 from agent.model.jobs import Terms
 from tests.benchmarks.measure import Bench, Figure, Row
@@ -49,7 +49,7 @@ LOOKS = 100
 """How often the query is run for one median."""
 TOGETHER = 500
 TERMS = Terms(Edition.V0, "boxes", None, 5)
-RULES = Rules("{path}~{digest}", "host")
+RULES = IdRules("{path}~{digest}", "host")
 ROWS = """
     insert into jobs (id, reference_id, path, kind, state, frame_count, bytes, digest, edition, tag, job_id, attempts,
         first_seen_at, settled_at, submitted_at, updated_at, folder)
@@ -118,7 +118,7 @@ def _fill(path: Path, count: int) -> None:
 def write(path: Path, seconds: float) -> float:
     """Move jobs through all states by the ledger thread for so long; return how many a second."""
     with contextlib.closing(Ledger(path, utc_now)) as ledger:
-        thread = LedgerThread(ledger)
+        thread = LedgerWriter(ledger)
         try:
             started, number = time.monotonic(), 0
             while time.monotonic() < started + seconds:

@@ -67,7 +67,7 @@ def publish(url: str, tree: str) -> float:
     frames = [frame(store, root, path.name) for path in sorted(root.iterdir())]
     left = threading.Semaphore(0)
     workers = Workers("publish", WORKERS)
-    store.knock()
+    store.check_access()
     started = time.monotonic()
     for each in frames:
         workers.submit(partial(_publish, store, each, left))

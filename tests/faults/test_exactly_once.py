@@ -36,7 +36,7 @@ from agent.ledger import jobs, orders, seen, units
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import Sight
-from agent.ledger.writer import LedgerThread, Piece
+from agent.ledger.writer import LedgerWriter, Piece
 from agent.model import Edition, Entry, Kind, Unit, parent
 from agent.model.units import UnitKey
 from agent.noticing.moved import left_behind
@@ -44,7 +44,7 @@ from agent.publishing import namer
 from agent.publishing.base_url import BaseUrl
 from agent.sandbox import Sandbox
 from agent.sandbox.server import Request
-from agent.sending.context import Rig
+from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.targets.gate import Gate
 from agent.targets.playment.batches import Batches
@@ -84,7 +84,7 @@ class CrashingLedger(Ledger):
         self._point()
 
 
-class QueuedLedger(LedgerThread):
+class QueuedLedger(LedgerWriter):
     """Commits, as the ledger's thread does, all that was handed in; when it is told to."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -229,7 +229,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.gate.enter = lambda: not self.gate.is_shut  # type: ignore[method-assign]  # the one thread cannot wait
         playment = Playment(BASE, "p1", KEY, Edition.V0)
         playment._transport = self.wire  # type: ignore[assignment]  # the same method without a socket
-        rig = Rig(
+        context = SendingContext(
             playment=playment,
             batches=Batches(playment, LedgerBatches(self.ledger)),
             publisher=BaseUrl(BASE),
@@ -246,7 +246,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             on_changed=lambda _path, _kind: None,
         )
         self.pools = (QueuedPool(2), QueuedPool(2), QueuedPool(1))
-        self.submitter = Submitter(rig, self.ledger, self.reads, self.gate, Pools(*self.pools))
+        self.submitter = Submitter(context, self.ledger, self.reads, self.gate, Pools(*self.pools))
         self.ledger.call(jobs.recover)
 
     def restart(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from agent.core.plan import Rules
+from agent.core.plan import IdRules
 from agent.model import Edition
 from agent.model.jobs import Terms
 from tests.sending import START, Clock, Sending, Server, refusal
@@ -93,7 +93,7 @@ def test_what_is_not_ours_waits_for_a_person(
 
 def test_an_id_without_the_digest_proves_nothing(tmp_path: Path, server: Server, clock: Clock) -> None:
     _theirs(server, server.url, "a.jpg")
-    with Sending(tmp_path, server.url, clock, rules=Rules("{path}", "host1")) as sending:
+    with Sending(tmp_path, server.url, clock, rules=IdRules("{path}", "host1")) as sending:
         sending.drop("a.jpg", b"a")
         sending.becomes(duplicate=1)
     assert "{digest}" in sending.row("a.jpg")["reason"]

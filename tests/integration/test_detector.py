@@ -15,19 +15,19 @@ import pytest
 
 from agent.core.listing_queue import LULL
 from agent.core.names import Filters
-from agent.core.plan import Rules
-from agent.core.quiet_times import Quiet
-from agent.folder.inotify import Noticed
+from agent.core.plan import IdRules
+from agent.core.quiet_times import QuietTimes
+from agent.folder.inotify import Changes
 from agent.folder.scanner import Scanner
 from agent.host.clock import utc_now
 from agent.ledger import orders
 from agent.ledger.store import Ledger, connect
-from agent.ledger.writer import LedgerThread
+from agent.ledger.writer import LedgerWriter
 from agent.model import Kind, basename, parent
 from agent.model.units import UnitKey
 from agent.noticing.detector import LISTING_SECONDS, Detector
 from agent.noticing.intake import PREPARE_SECONDS, Intake
-from agent.reading.examiner import Files
+from agent.reading.examiner import FileExaminer
 from agent.reading.processes.pool import CHUNK_FILES
 from agent.reading.reader import Reader
 from tests.support import await_tick, frames, image, rows, write
@@ -73,7 +73,7 @@ class Bench:
     """
 
     def __init__(
-        self, place: Path, ledger: LedgerThread, *, trusted: bool = True, pool: Pool | None = None, quiet: float = 30.0
+        self, place: Path, ledger: LedgerWriter, *, trusted: bool = True, pool: Pool | None = None, quiet: float = 30.0
     ) -> None:
         self.inbox = place / "inbox"
         self.path = place / "ledger.db"
@@ -92,9 +92,9 @@ class Bench:
         self.scanner = Scanner(self.inbox, filters)
         self.intake = Intake(
             self.scanner,
-            Quiet(2.0, quiet, ""),
-            Rules("{path}~{digest}", "host"),
-            reader=Reader(Files(self.scanner), "warn"),
+            QuietTimes(2.0, quiet, ""),
+            IdRules("{path}~{digest}", "host"),
+            reader=Reader(FileExaminer(self.scanner), "warn"),
             readers=dict.fromkeys(Kind, pool or AtOnce()),
             ledger=ledger,
             post=self.finished.append,
@@ -161,7 +161,7 @@ class Bench:
 
     def tell(self, *paths: str) -> None:
         """Tell of events, no more."""
-        noticed = Noticed()
+        noticed = Changes()
         for path in paths:
             is_folder = (self.inbox / path).is_dir()
             assert noticed.add(parent(path), os.fsencode(basename(path)), is_folder=is_folder)
@@ -184,7 +184,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     with contextlib.ExitStack() as stack:
         ledger = Ledger(tmp_path / "ledger.db", utc_now)
         stack.callback(ledger.close)
-        thread = LedgerThread(ledger)
+        thread = LedgerWriter(ledger)
         stack.callback(thread.close)
         bench = Bench(tmp_path, thread)
         stack.callback(bench.reads.close)
@@ -569,7 +569,7 @@ def test_where_the_watch_folder_was_another_one_when_it_was_listed_nothing_is_go
     assert long.state("stills/0.jpg") == "pending"
 
 
-def _held_up(ledger: LedgerThread) -> Event:
+def _held_up(ledger: LedgerWriter) -> Event:
     """Have the ledger's thread wait until the event is set: what is written meanwhile is one group."""
     waits, go = Event(), Event()
 

@@ -11,7 +11,7 @@ from agent.core.folder_rules import NOTHING
 from agent.core.names import Filters
 from agent.errors import FolderUnavailable
 from agent.folder.scanner import Scanner
-from agent.folder.settings_files import FolderFiles
+from agent.folder.settings_files import FolderSettingsFiles
 from agent.model import Edition, Kind
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, query, settings, write
 
@@ -209,7 +209,7 @@ def test_check_reads_every_file(tmp_path: Path, playment: Playment) -> None:
 
 
 def test_only_a_plain_small_file_is_read(tmp_path: Path) -> None:
-    folders = FolderFiles(Scanner(tmp_path, Filters.of(("jpg",))), Edition.V0)
+    folders = FolderSettingsFiles(Scanner(tmp_path, Filters.of(("jpg",))), Edition.V0)
     assert folders.of("a/b") == folders.of("") == NOTHING
     say(tmp_path, 'kind = "images"')
     assert folders.of("a/b").kind is Kind.IMAGE
@@ -225,6 +225,6 @@ def test_only_a_plain_small_file_is_read(tmp_path: Path) -> None:
     assert (folders.of("a/b").tag, folders.of("a/b").kind) == ("y", Kind.IMAGE)
     (tmp_path / ".playment.toml").unlink()
     assert folders.of("a").kind is None
-    gone = FolderFiles(Scanner(tmp_path / "none", Filters.of(("jpg",))), Edition.V0)
+    gone = FolderSettingsFiles(Scanner(tmp_path / "none", Filters.of(("jpg",))), Edition.V0)
     with pytest.raises(FolderUnavailable):
         gone.of("a")

@@ -14,10 +14,10 @@ from agent.core.fingerprints import fingerprint_of_frames
 from agent.core.states import State
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
 from agent.ledger import due, lookups, migrations, related, units
-from agent.ledger.recent_frames import MOST_FRAMES, Recent
+from agent.ledger.recent_frames import MOST_FRAMES, RecentFrames
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import FRAMES_TOGETHER, Sight, notice
-from agent.ledger.writer import LedgerThread
+from agent.ledger.writer import LedgerWriter
 from agent.model import Frame, Kind, Move, Stamp, Unit
 from tests.sending import TERMS, Clock, settle
 
@@ -37,8 +37,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def thread(ledger: Ledger) -> Iterator[LedgerThread]:
-    running = LedgerThread(ledger)
+def thread(ledger: Ledger) -> Iterator[LedgerWriter]:
+    running = LedgerWriter(ledger)
     yield running
     running.close()
 
@@ -79,7 +79,7 @@ def test_the_counts_follow_every_change(ledger: Ledger) -> None:
     assert kept.fetchall() == counted.fetchall() == [("pending", 1, 5), ("settling", 1, 7)]
 
 
-def test_work_that_fails_is_undone_alone(thread: LedgerThread, ledger: Ledger) -> None:
+def test_work_that_fails_is_undone_alone(thread: LedgerWriter, ledger: Ledger) -> None:
     def adds_then_fails(ledger: Ledger) -> None:
         _add(ledger, "b.jpg")
         raise ValueError("mine")
@@ -102,7 +102,7 @@ def test_work_that_fails_is_undone_alone(thread: LedgerThread, ledger: Ledger) -
     ]
 
 
-def test_a_ledger_that_breaks_fails_the_whole_group_and_nothing_of_it_stays(thread: LedgerThread) -> None:
+def test_a_ledger_that_breaks_fails_the_whole_group_and_nothing_of_it_stays(thread: LedgerWriter) -> None:
     """What SQLite says of a damaged file is no fault of the work at hand: it must be written again."""
     started, go = threading.Event(), threading.Event()
 
@@ -224,7 +224,7 @@ def _named(frame: Frame) -> str:
     return f"https://h/{frame.path}"
 
 
-def _due(ledger: Ledger, recent: Recent) -> due.Candidate:
+def _due(ledger: Ledger, recent: RecentFrames) -> due.Candidate:
     (found,) = due.due(ledger.sql, ledger.now, 10, (), TERMS, recent=recent)
     return found
 

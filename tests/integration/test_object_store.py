@@ -176,7 +176,7 @@ def test_the_three_kinds_of_urls(store: Store, tmp_path: Path, prefix: str) -> N
 def test_wrong_credentials_and_a_missing_bucket_block(store: Store, tmp_path: Path) -> None:
     def refusal(**changed: str) -> StoreRefused:
         with pytest.raises(StoreRefused) as caught:
-            publisher(store.url, tmp_path, credentials=find({**AWS, **changed})).knock()
+            publisher(store.url, tmp_path, credentials=find({**AWS, **changed})).check_access()
         return caught.value
 
     assert refusal(AWS_SECRET_ACCESS_KEY="wrong").code == "store-SignatureDoesNotMatch"
@@ -187,12 +187,12 @@ def test_wrong_credentials_and_a_missing_bucket_block(store: Store, tmp_path: Pa
         assert "or the bucket is missing" in str(refusal())
     finally:
         store.make_bucket()
-    publisher(store.url, tmp_path).knock()
+    publisher(store.url, tmp_path).check_access()
 
 
 def test_a_store_that_is_away_is_passing(tmp_path: Path) -> None:
     with pytest.raises(TryLater, match="cannot be reached: Connection refused") as caught:
-        publisher("http://127.0.0.1:9", tmp_path).knock()
+        publisher("http://127.0.0.1:9", tmp_path).check_access()
     assert caught.value.refused
 
 
@@ -213,12 +213,12 @@ def test_a_profile_is_read_and_read_again_when_it_changes(store: Store, tmp_path
     assert (found.region, found.ends) == ("eu-central-1", False)
     ours = publisher(store.url, tmp_path, credentials=found, region="us-east-1")
     with pytest.raises(StoreRefused):
-        ours.knock()
+        ours.check_access()
     profile(tmp_path, SECRET_KEY)
-    ours.knock()
+    ours.check_access()
     write(tmp_path / ".aws" / "credentials", b"[other]\n")
     with pytest.raises(StoreRefused, match="The AWS profile 'cameras' has no aws_access_key_id"):
-        ours.knock()
+        ours.check_access()
 
 
 @pytest.mark.parametrize(

@@ -457,7 +457,7 @@ def test_a_large_answer_needs_little_memory(connect: Connect, answer: Callable[[
 
 
 def test_what_is_no_body_is_bounded_too(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.http.sessions.Answer.most_bytes", 2**16)
+    monkeypatch.setattr("agent.http.sessions.BoundedResponse.most_bytes", 2**16)
     with Scripted(sends(b"HTTP/1.1 100 Continue\r\n\r\n" * 4000)) as server:
         error = caught(lambda: connect(server.url).create_job(V0_BODY))
     assert isinstance(error, TryLater)

@@ -18,7 +18,7 @@ import pytest
 from agent.errors import AlreadyRunning, TryLater
 from agent.host.clock import utc_now
 from agent.ledger.store import Ledger
-from agent.ledger.writer import LedgerThread
+from agent.ledger.writer import LedgerWriter
 from agent.results.files import ResultFiles
 from agent.sandbox.server import Answer
 from agent.service.assembly import results_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.results.fetcher import Results, Round
+    from agent.results.fetcher import ResultsFetcher, Round
     from agent.sandbox.server import Request
     from agent.sandbox.state import SandboxJob
 
@@ -104,10 +104,10 @@ def annotate(playment: Playment, path: str, label: str = "car") -> SandboxJob:
 
 
 @contextlib.contextmanager
-def rounds(env: dict[str, str], place: Path, gate: Gate | None = None) -> Iterator[Results]:
+def rounds(env: dict[str, str], place: Path, gate: Gate | None = None) -> Iterator[ResultsFetcher]:
     chosen = settings(place, env["PLAYMENT_BASE_URL"], **env)
     ledger = Ledger(chosen.ledger_path, utc_now)
-    thread = LedgerThread(ledger)
+    thread = LedgerWriter(ledger)
     assert chosen.results_dir is not None
     try:
         with results_of(chosen, chosen.results_dir, thread, gate or Gate(time.monotonic)) as results:

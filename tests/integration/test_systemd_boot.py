@@ -296,8 +296,10 @@ def test_the_agent_turns_drops_into_jobs_over_kills_and_stops_cleanly(agent: Boo
 
 
 def test_the_sandbox_lets_processes_of_its_own_read_long_sequences(agent: Booted) -> None:
-    def aides() -> list[str]:
-        return agent.run("sh", "-c", "grep --text --files-with-matches 'agent[.]aide' /proc/*/cmdline || true").split()
+    def processes() -> list[str]:
+        return agent.run(
+            "sh", "-c", "grep --text --files-with-matches 'agent[.]reading[.]processes[.]child' /proc/*/cmdline || true"
+        ).split()
 
     sent = [line.partition(" ")[2] for line in in_ledger(agent)]
     agent.run("systemctl", "start", "playment-agent")
@@ -310,8 +312,8 @@ def test_the_sandbox_lets_processes_of_its_own_read_long_sequences(agent: Booted
         wait_for_jobs(agent, *sent)
     said = agent.journal("playment-agent")
     assert "going on without" not in said
-    assert len(aides()) == (3 if len(os.sched_getaffinity(0)) > 1 else 0), said
-    read = agent.run("sh", "-c", "cat /dev/null " + " ".join(path.replace("cmdline", "io") for path in aides()))
+    assert len(processes()) == (3 if len(os.sched_getaffinity(0)) > 1 else 0), said
+    read = agent.run("sh", "-c", "cat /dev/null " + " ".join(path.replace("cmdline", "io") for path in processes()))
     assert sum(int(line.split()[1]) for line in read.splitlines() if line.startswith("rchar")) > 500 * len(WHOLE)
     agent.run("systemctl", "stop", "playment-agent")
-    assert not aides()
+    assert not processes()

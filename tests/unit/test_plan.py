@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.fingerprints import fingerprint, fingerprint_of_frames, is_at_rest
-from agent.core.plan import Known, Rules, best_twin, decide, describe_change
+from agent.core.plan import IdRules, KnownRow, best_twin, decide, describe_change
 from agent.core.states import State
 from agent.model import (
     Entry,
@@ -26,7 +26,7 @@ from agent.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-RULES = Rules("{path}~{digest}", "host1")
+RULES = IdRules("{path}~{digest}", "host1")
 OLD, NEW = "a" * 64, "b" * 64
 
 
@@ -35,8 +35,8 @@ def _unit(digest: str | None = NEW, *, kind: Kind = Kind.IMAGE, names: str = "p"
     return Unit("d/p" if kind is Kind.IMAGE else "d", kind, frames, digest, problem)
 
 
-def _known(state: State, digest: str | None = OLD, *, number: int = 1, unanswered: int = 0) -> Known:
-    return Known(number, "d/p", Kind.IMAGE, state, digest, unanswered)
+def _known(state: State, digest: str | None = OLD, *, number: int = 1, unanswered: int = 0) -> KnownRow:
+    return KnownRow(number, "d/p", Kind.IMAGE, state, digest, unanswered)
 
 
 def test_what_is_new_is_queued_under_its_path_and_digest() -> None:
@@ -44,7 +44,7 @@ def test_what_is_new_is_queued_under_its_path_and_digest() -> None:
 
 
 def test_a_template_without_a_digest_has_a_second_id() -> None:
-    assert Rules("{path}", "h").reference_ids("d/p", NEW) == ("d/p", f"d/p~{NEW[:12]}")
+    assert IdRules("{path}", "h").reference_ids("d/p", NEW) == ("d/p", f"d/p~{NEW[:12]}")
 
 
 @pytest.mark.parametrize("state", [State.SETTLING, State.INVALID, State.HELD, State.GONE, State.PENDING])
@@ -96,14 +96,14 @@ def test_a_moved_unit_takes_its_row_along() -> None:
 
 
 def test_another_kind_of_unit_waits_for_a_person() -> None:
-    other = Known(9, "d/p", Kind.IMAGE, State.SUBMITTED, OLD)
+    other = KnownRow(9, "d/p", Kind.IMAGE, State.SUBMITTED, OLD)
     action = decide(_unit(kind=Kind.SEQUENCE), [], RULES, other_kind=other)
     assert isinstance(action, Hold)
     assert action.error_code == "kind-changed"
 
 
 def test_a_change_is_told_in_words() -> None:
-    before = Known(1, "d", Kind.SEQUENCE, State.SUBMITTED, OLD, 0, (("a", NEW), ("b", NEW), ("c", OLD)))
+    before = KnownRow(1, "d", Kind.SEQUENCE, State.SUBMITTED, OLD, 0, (("a", NEW), ("b", NEW), ("c", OLD)))
     told = describe_change(before, _unit(kind=Kind.SEQUENCE, names="acd"), "after submission")
     assert told == (
         "1 frame added after submission: d; 1 frame removed after submission: b; 1 frame changed after submission: c"
@@ -113,7 +113,9 @@ def test_a_change_is_told_in_words() -> None:
 
 
 def test_the_twin_of_the_same_name_is_chosen() -> None:
-    twins = [Known(number, path, Kind.IMAGE, State.SUBMITTED) for number, path in ((1, "x/q"), (2, "x/p"), (3, "y/p"))]
+    twins = [
+        KnownRow(number, path, Kind.IMAGE, State.SUBMITTED) for number, path in ((1, "x/q"), (2, "x/p"), (3, "y/p"))
+    ]
     found = best_twin(twins, _unit())
     assert found is not None
     assert found.id == 2

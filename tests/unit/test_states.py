@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.retry import GIVE_UP_ATTEMPTS, LONGEST_BACKOFF, Verdict, backoff, verdict
-from agent.core.states import ATTENTION, MOVES, SENT, UNSENT, WAITING, State, check
+from agent.core.states import ATTENTION, MOVES, SENT, UNSENT, WAITING, State, check_move
 from agent.errors import AccessRefused, DuplicateReference, IllegalMove, Refused, RemoteError, TryLater
 
 DAY = 24 * 3600.0
@@ -20,10 +20,10 @@ def test_every_state_has_its_moves() -> None:
     for now in State:
         for then in State:
             if then in MOVES[now]:
-                check(now, then)
+                check_move(now, then)
             else:
                 with pytest.raises(IllegalMove, match=f"from {now} to {then}"):
-                    check(now, then)
+                    check_move(now, then)
 
 
 def test_what_was_sent_is_never_sent_again() -> None:

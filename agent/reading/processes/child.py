@@ -1,4 +1,4 @@
-"""A process that looks at files for the agent, which starts it (`aides`): `python -m agent.aide CODE`. I/O.
+"""A process that looks at files for the agent: `python -m agent.reading.processes.child CODE`. I/O.
 
 It reads pickles from its standard input, a Scanner and then requests, and writes an answer to each on its standard
 output (None for the Scanner: it is ready), with the number of the request. It has no key and no ledger, and changes
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core.fingerprints import fingerprint_of
 from agent.errors import FileChanged, FolderUnavailable
-from agent.reading.examiner import Files
+from agent.reading.examiner import FileExaminer
 
 if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
@@ -41,7 +41,7 @@ def code() -> str:
     return sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def answer(scanner: Scanner, files: Files, request: Request) -> Answer:
+def answer(scanner: Scanner, files: FileExaminer, request: Request) -> Answer:
     """Do what is asked; an error that is the agent's to handle is an answer, too."""
     folder, what = request
     try:
@@ -64,7 +64,7 @@ def main() -> None:
         os.dup2(2, 1)  # whatever else might be printed is no answer
         with contextlib.suppress(EOFError, BrokenPipeError):
             scanner: Scanner = pickle.load(requests)  # noqa: S301 - from the agent
-            files = Files(scanner, decode=lambda *_: NOT_DECODED)
+            files = FileExaminer(scanner, decode=lambda *_: NOT_DECODED)
             number, found = 0, None  # that it is ready
             while True:
                 pickle.dump((number, found), answers, pickle.HIGHEST_PROTOCOL)

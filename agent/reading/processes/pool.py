@@ -12,9 +12,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from agent.model import Image, Stamp, join
-from agent.reading.examiner import Files
+from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
-from agent.reading.processes.process import ENDED, Aide, Onlooker
+from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +33,7 @@ CHUNK_BYTES = 16 * 1024 * 1024
 """What is asked for at once, at most: a stop need not wait for more."""
 
 
-Asked = tuple[Aide, int, "list[File]"]
+Asked = tuple[WorkerProcess, int, "list[File]"]
 """A request: to whom, its number, and the files that it is about."""
 
 
@@ -43,13 +43,13 @@ def fitting() -> int:
     return min(cores, MOST) if cores > 1 else 0
 
 
-class Examiners:
-    """Examines the files of a folder as `Files.images` does, by `count` processes. For two threads at a time.
+class ProcessPool:
+    """Examines the files of a folder as `FileExaminer.images` does, by `count` processes. For two threads at a time.
 
     While one takes in the last answers about its folder, the other has asked about the next one. What is done without
     the processes is done by one thread after the other: two would do little but hand each other the interpreter's lock.
 
-    They are started for a folder of more than CHUNK_FILES files, with the `onlooker` for when such a sequence is sent,
+    They are started for a folder of more than CHUNK_FILES files, with `fingerprints` for when such a sequence is sent,
     and stay until `rest`. `on_files` is called before each chunk; what it raises ends the reading.
     """
 
@@ -57,15 +57,15 @@ class Examiners:
         self, scanner: Scanner, on_files: Callable[[], None], count: int, python: str = sys.executable
     ) -> None:
         self._scanner = scanner
-        self._here = Files(scanner, on_files)
+        self._here = FileExaminer(scanner, on_files)
         self._on_files = on_files
         self._count = count
         self._python = python
         self._is_refused = False
         self._asking = threading.Lock()  # for who has chunks to ask about: starts processes, and reads in their place
         self._answering = threading.Lock()  # for whose answers come next
-        self.aides: list[Aide] = []
-        self.onlooker = Onlooker()
+        self.processes: list[WorkerProcess] = []
+        self.fingerprints = FingerprintProcess()
 
     def images(self, folder: str, files: Iterable[File]) -> Iterator[tuple[File, Image]]:
         """Yield each file with what it is, in order. Raises FileChanged and FolderUnavailable."""
@@ -83,21 +83,21 @@ class Examiners:
     ) -> Iterator[tuple[File, Image]]:
         """Have chunks examined by processes, as long as there are any; `all_asked` lets another thread ask."""
         self._on_files()  # none is started for a stop
-        aides = self._started()
-        while not all(aide.is_ready for aide in aides) and (chunk := next(chunks, None)):
+        processes = self._started()
+        while not all(process.is_ready for process in processes) and (chunk := next(chunks, None)):
             yield from self._here.images(folder, chunk)
         asked: deque[Asked] = deque()
-        for aide in aides * AHEAD:
-            self._ask(aide, folder, chunks, asked)
+        for process in processes * AHEAD:
+            self._ask(process, folder, chunks, asked)
         with self._answering:
             try:
                 while asked:
-                    aide, number, chunk = asked.popleft()
-                    answer = self._answer(aide, number)
+                    process, number, chunk = asked.popleft()
+                    answer = self._answer(process, number)
                     if answer is None:
                         yield from self._here.images(folder, chunk)
                         continue
-                    if not self._ask(aide, folder, chunks, asked):
+                    if not self._ask(process, folder, chunks, asked):
                         all_asked()
                     for file, fields in zip(chunk, answer, strict=True):
                         image = Image._make(fields)
@@ -105,9 +105,9 @@ class Examiners:
                             image = self._here.image(join(folder, file[0]), Stamp(*file[1:]))
                         yield file, image
             finally:
-                for aide, number, _ in asked:  # nobody wants these any more; behind them are another thread's
+                for process, number, _ in asked:  # nobody wants these any more; behind them are another thread's
                     with contextlib.suppress(*ENDED):
-                        aide.answer(number)
+                        process.answer(number)
         for chunk in chunks:  # there is no process (any more)
             yield from self._here.images(folder, chunk)
 
@@ -121,9 +121,9 @@ class Examiners:
 
     def kill(self) -> None:
         """Kill the processes, which no stop need wait for. May be called from any thread."""
-        for aide in (*self.aides,):
-            aide.kill()
-        self.onlooker.kill()
+        for process in (*self.processes,):
+            process.kill()
+        self.fingerprints.kill()
 
     def rest(self) -> None:
         """End the processes, unless a thread needs them; the next large folder starts them again."""
@@ -132,30 +132,30 @@ class Examiners:
                 if not lock.acquire(blocking=False):
                     return
                 free.callback(lock.release)
-            for aide in self.aides:
-                aide.end()
-            self.aides = []
-            self.onlooker.rest()
+            for process in self.processes:
+                process.end()
+            self.processes = []
+            self.fingerprints.rest()
             self._is_refused = False
 
-    def _ask(self, aide: Aide, folder: str, chunks: Iterator[list[File]], asked: deque[Asked]) -> bool:
+    def _ask(self, process: WorkerProcess, folder: str, chunks: Iterator[list[File]], asked: deque[Asked]) -> bool:
         """Have the next chunk examined; return whether there was one."""
         chunk = next(chunks, None)
         if chunk is None:
             return False
         self._on_files()
-        asked.append((aide, aide.ask((folder, chunk)), chunk))
+        asked.append((process, process.ask((folder, chunk)), chunk))
         return True
 
-    def _answer(self, aide: Aide, number: int) -> list[tuple[Any, ...]] | None:
+    def _answer(self, process: WorkerProcess, number: int) -> list[tuple[Any, ...]] | None:
         """Return a process's answer about files, None where it has ended. Raises what else it answers."""
         try:
-            answer = aide.answer(number)
+            answer = process.answer(number)
         except ENDED:
-            how = aide.end()
+            how = process.end()
             self._on_files()  # a stop is no reason to warn
             with contextlib.suppress(ValueError):  # found out by the other thread
-                self.aides.remove(aide)
+                self.processes.remove(process)
                 log.warning("a process that reads frames has ended (%s): going on without it", how)
             return None
         if isinstance(answer, Exception):
@@ -163,22 +163,22 @@ class Examiners:
         assert isinstance(answer, list)
         return answer
 
-    def _started(self) -> list[Aide]:
+    def _started(self) -> list[WorkerProcess]:
         """Return the processes, after starting those that are missing."""
-        for aide in [aide for aide in self.aides if not aide.is_alive]:
-            aide.end()
+        for process in [process for process in self.processes if not process.is_alive]:
+            process.end()
             with contextlib.suppress(ValueError):  # who waits for its answers may have found out, too
-                self.aides.remove(aide)
+                self.processes.remove(process)
         wanted = 0 if self._is_refused else self._count
         try:
-            while len(self.aides) < wanted:
-                self.aides.append(Aide(self._scanner, self._python))
+            while len(self.processes) < wanted:
+                self.processes.append(WorkerProcess(self._scanner, self._python))
             if wanted:
-                self.onlooker.start(self._scanner, self._python)
+                self.fingerprints.start(self._scanner, self._python)
         except OSError as error:
             self._is_refused = True  # until the next rest: some Pythons leak two descriptors each time (gh-87474)
             log.warning("no process can be started to read frames (%s): going on without", error)
-        return [*self.aides]
+        return [*self.processes]
 
 
 def _chunks(files: Iterable[File]) -> Iterator[list[File]]:

@@ -37,7 +37,7 @@ _LOCALE = ("LANG", "LC_", "PYTHON", "LD_")
 """Beginnings of the variables that it needs, to find its modules and to read names as we do."""
 
 
-class Aide:
+class WorkerProcess:
     """One process, and the pipes to it: once it is ready, each `ask` is followed by an `answer`, sooner or later.
 
     One thread may ask while another takes answers.
@@ -136,17 +136,17 @@ class Aide:
             raise
 
 
-class Onlooker:
+class FingerprintProcess:
     """Tells how a folder looks now, by a process that runs between `start` and `rest`. Safe to use from any thread."""
 
     def __init__(self) -> None:
-        self._aide: Aide | None = None
+        self._process: WorkerProcess | None = None
         self._one_asks = threading.Lock()
 
     def start(self, scanner: Scanner, python: str = sys.executable) -> None:
         """Start the process, unless it runs. Raises OSError."""
-        if self._aide is None:
-            self._aide = Aide(scanner, python)
+        if self._process is None:
+            self._process = WorkerProcess(scanner, python)
 
     def fingerprint(self, folder: str, ready_marker: str | None) -> bytes | None:
         """Return the `plan.fingerprint_of` its image files, or None where that is not to be had from the process now.
@@ -156,9 +156,9 @@ class Onlooker:
         if not self._one_asks.acquire(blocking=False):
             return None
         try:
-            if self._aide is None or not self._aide.is_ready:
+            if self._process is None or not self._process.is_ready:
                 return None
-            answer = self._aide.answer(self._aide.ask((folder, ready_marker)))
+            answer = self._process.answer(self._process.ask((folder, ready_marker)))
         except ENDED:
             self._end()
             return None
@@ -168,9 +168,9 @@ class Onlooker:
 
     def kill(self) -> None:
         """Kill the process: who asks it now lets go of the lock."""
-        aide = self._aide
-        if aide is not None:
-            aide.kill()
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def rest(self) -> None:
         """End the process."""
@@ -180,6 +180,6 @@ class Onlooker:
             self._one_asks.release()
 
     def _end(self) -> None:
-        if self._aide is not None:
-            self._aide.end()
-            self._aide = None
+        if self._process is not None:
+            self._process.end()
+            self._process = None

@@ -9,7 +9,7 @@ from agent.errors import AccessRefused, AgentError, FileChanged, Refused, Remote
 from agent.folder.scanner import Scanner
 from agent.model import shown
 from agent.publishing.probe import Probe
-from agent.reading.examiner import Files
+from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
 from agent.service.assembly import playment_of, publisher_of
@@ -95,7 +95,7 @@ def check_publishing(settings: Settings, image: str | None) -> Iterator[Check]:
     scanner = Scanner(settings.watch_dir, filters_of(settings))
     try:
         publisher = publisher_of(settings, scanner)
-        publisher.knock()
+        publisher.check_access()
     except SettingsError as error:
         for problem in error.problems:
             yield fail(PUBLISH, problem, error.exit_code)
@@ -138,5 +138,5 @@ def _frame(settings: Settings, scanner: Scanner, publisher: Publisher, image: st
     stamp = scanner.stamp(image)
     if stamp is None:
         raise FileChanged("it is gone")
-    (frame,) = Reader(Files(scanner), settings.sequence_gaps).image(image, stamp).frames
+    (frame,) = Reader(FileExaminer(scanner), settings.sequence_gaps).image(image, stamp).frames
     return frame._replace(src=publisher.source(image, frame.digest))

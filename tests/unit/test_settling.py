@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from agent.core.settling import LOOK_AGAIN, Settle
+from agent.core.settling import LOOK_AGAIN, Settling
 from agent.model import Kind
 from agent.model.units import UnitKey
 
@@ -16,7 +16,7 @@ B = UnitKey("b", Kind.SEQUENCE)
 
 
 def test_a_unit_settles_by_two_looks_that_agree_its_quiet_time_apart() -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(A, 1, quiet=2.0, now=10.0)
     assert settle.next_deadline() == 12.0
     assert settle.due(11.9) == []
@@ -30,7 +30,7 @@ def test_a_unit_settles_by_two_looks_that_agree_its_quiet_time_apart() -> None:
 
 
 def test_another_fingerprint_starts_the_quiet_time_anew() -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(A, 1, quiet=2.0, now=0.0)
     settle.observe(A, 2, quiet=2.0, now=2.0)
     assert settle.settled() == []
@@ -41,7 +41,7 @@ def test_another_fingerprint_starts_the_quiet_time_anew() -> None:
 
 
 def test_going_back_to_an_older_look_is_a_change_too() -> None:
-    settle = Settle()
+    settle = Settling()
     for now, fingerprint in ((0.0, 1), (1.0, 2), (2.0, 1)):
         settle.observe(A, fingerprint, quiet=2.0, now=now)
     assert settle.settled() == []
@@ -50,7 +50,7 @@ def test_going_back_to_an_older_look_is_a_change_too() -> None:
 
 
 def test_a_touch_starts_the_quiet_time_anew_though_nothing_looks_different() -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(A, 1, quiet=2.0, now=0.0)
     settle.touch(A, 1.5)
     assert settle.due(2.0) == []
@@ -62,7 +62,7 @@ def test_a_touch_starts_the_quiet_time_anew_though_nothing_looks_different() -> 
 
 
 def test_nothing_settles_while_it_is_blocked() -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(B, 1, quiet=2.0, now=0.0, blocked_until=100.0)
     assert settle.next_deadline() == 100.0
     settle.observe(B, 1, quiet=2.0, now=50.0, blocked_until=100.0)
@@ -72,7 +72,7 @@ def test_nothing_settles_while_it_is_blocked() -> None:
 
 
 def test_blocked_without_end_is_never_due_until_it_is_unblocked() -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(B, 1, quiet=2.0, now=0.0, blocked_until=math.inf)
     assert settle.next_deadline() is None
     assert settle.due(1e9) == []
@@ -82,14 +82,14 @@ def test_blocked_without_end_is_never_due_until_it_is_unblocked() -> None:
 
 
 def test_a_shorter_quiet_time_brings_the_look_forward() -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(B, 1, quiet=30.0, now=0.0)
     settle.observe(B, 1, quiet=2.0, now=1.0)
     assert settle.next_deadline() == 2.0
 
 
 def test_a_look_that_came_to_nothing_is_due_again() -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(A, 1, quiet=2.0, now=0.0)
     assert settle.due(2.0) == [A]
     assert settle.due(2.0) == []
@@ -98,7 +98,7 @@ def test_a_look_that_came_to_nothing_is_due_again() -> None:
 
 
 def test_what_is_forgotten_is_not_due() -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(A, 1, quiet=2.0, now=0.0)
     settle.forget(A)
     settle.forget(A)
@@ -108,7 +108,7 @@ def test_what_is_forgotten_is_not_due() -> None:
 
 
 def test_growing_is_what_was_first_seen_long_ago_and_still_waits() -> None:
-    settle = Settle()
+    settle = Settling()
     for now in range(10):
         settle.observe(A, now, quiet=2.0, now=float(now))
     settle.observe(B, 1, quiet=30.0, now=0.0)
@@ -118,7 +118,7 @@ def test_growing_is_what_was_first_seen_long_ago_and_still_waits() -> None:
 
 @given(st.integers(-(10**6), 10**6))
 def test_any_clock_will_do(start: int) -> None:
-    settle = Settle()
+    settle = Settling()
     settle.observe(A, 1, quiet=2.0, now=float(start))
     assert settle.due(start + 2.0) == [A]
 
@@ -137,7 +137,7 @@ class SettleMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.settle = Settle()
+        self.settle = Settling()
         self.now = 0.0
         self.truth: dict[UnitKey, Truth] = {}
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.folder_rules import NOTHING, File, FolderRules, inherit, places
+from agent.core.folder_rules import NOTHING, FolderRules, SettingsFile, inherit, places
 from agent.model import Edition, Kind
 from agent.settings.folder_toml import parse
 
 FLOW = "5d1c2bd5-0e0f-4a4c-9a3a-6c5f4a0a8a11"
 
 
-def read(text: str, edition: Edition = Edition.V0) -> File:
+def read(text: str, edition: Edition = Edition.V0) -> SettingsFile:
     return parse("cam/.playment.toml", text.encode(), edition)
 
 
@@ -69,9 +69,9 @@ def test_what_is_no_text_and_what_is_no_uuid() -> None:
 def test_the_nearest_file_wins_for_each_key() -> None:
     rules = inherit(
         [
-            File(".playment.toml", {"tag": "cars", "ignore": True}),
-            File("a/.playment.toml", {"tag": "people", "kind": Kind.IMAGE}),
-            File("a/b/.playment.toml", {"ignore": False}),
+            SettingsFile(".playment.toml", {"tag": "cars", "ignore": True}),
+            SettingsFile("a/.playment.toml", {"tag": "people", "kind": Kind.IMAGE}),
+            SettingsFile("a/b/.playment.toml", {"ignore": False}),
         ]
     )
     assert (rules.tag, rules.kind, rules.ignore, rules.batch) == ("people", Kind.IMAGE, False, None)
@@ -80,12 +80,15 @@ def test_the_nearest_file_wins_for_each_key() -> None:
         'kind = "images", says a/.playment.toml',
         'tag = "people", says a/.playment.toml',
     ]
-    assert inherit([]) == inherit([File("x")]) == NOTHING
+    assert inherit([]) == inherit([SettingsFile("x")]) == NOTHING
 
 
 def test_a_bad_file_holds_whatever_others_say() -> None:
-    bad = File("a/.playment.toml", problem="a/.playment.toml, line 1: no")
-    for files in ([bad, File("a/b/.playment.toml", {"tag": "x"})], [File(".playment.toml", {"tag": "x"}), bad]):
+    bad = SettingsFile("a/.playment.toml", problem="a/.playment.toml, line 1: no")
+    for files in (
+        [bad, SettingsFile("a/b/.playment.toml", {"tag": "x"})],
+        [SettingsFile(".playment.toml", {"tag": "x"}), bad],
+    ):
         rules = inherit(files)
         assert rules.is_stop
         assert rules.tag is None
@@ -93,7 +96,7 @@ def test_a_bad_file_holds_whatever_others_say() -> None:
 
 
 def test_too_many_frames_are_held_and_too_few_are_not() -> None:
-    rules = inherit([File("a/.playment.toml", {"expected_frames": 3})])
+    rules = inherit([SettingsFile("a/.playment.toml", {"expected_frames": 3})])
     assert rules.why_held(2) is rules.why_held(3) is rules.why_held() is None
     assert rules.why_held(4) == "it has 4 frames, and a/.playment.toml expects 3: mend the one or the other"
     assert not rules.is_stop

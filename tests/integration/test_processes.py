@@ -25,10 +25,10 @@ from agent.folder.scanner import Scanner
 from agent.host import workers
 from agent.host.workers import Workers
 from agent.model import Edition, Job, Kind
-from agent.reading.examiner import Files
+from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
-from agent.reading.processes.pool import CHUNK_FILES, Examiners
-from agent.reading.processes.process import ENDED, Aide, Onlooker
+from agent.reading.processes.pool import CHUNK_FILES, ProcessPool
+from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerProcess
 from agent.reading.start import reading
 from agent.sending.unchanged import first_changed
 from tests.sending import Sending, sequence_unit
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from io import BufferedWriter
 
     from agent.model import File, Image
-    from agent.reading.start import Reading
+    from agent.reading.start import Readers
     from tests.sending import Clock, Server
 
 MANY = 5 * CHUNK_FILES + 7
@@ -55,17 +55,17 @@ def scanner(tmp_path: Path) -> Scanner:
 
 
 @pytest.fixture
-def examiners(scanner: Scanner) -> Iterator[Examiners]:
-    with resting(Examiners(scanner, lambda: None, 2)) as examiners:
-        yield examiners
+def pool(scanner: Scanner) -> Iterator[ProcessPool]:
+    with resting(ProcessPool(scanner, lambda: None, 2)) as pool:
+        yield pool
 
 
 @contextlib.contextmanager
-def resting(examiners: Examiners) -> Iterator[Examiners]:
+def resting(pool: ProcessPool) -> Iterator[ProcessPool]:
     try:
-        yield examiners
+        yield pool
     finally:
-        examiners.rest()
+        pool.rest()
 
 
 class Stop:
@@ -91,14 +91,14 @@ def fill(scanner: Scanner, folder: str, count: int = MANY) -> list[File]:
 
 
 def here(scanner: Scanner, folder: str, wanted: list[File]) -> list[tuple[File, Image]]:
-    return list(Files(scanner).images(folder, wanted))
+    return list(FileExaminer(scanner).images(folder, wanted))
 
 
-def warm(examiners: Examiners, folder: str, wanted: list[File]) -> None:
+def warm(pool: ProcessPool, folder: str, wanted: list[File]) -> None:
     """Have the processes started, and wait until they are."""
-    list(examiners.images(folder, wanted))
-    eventually(lambda: all(aide.is_ready for aide in examiners.aides))
-    assert len(examiners.aides) == 2
+    list(pool.images(folder, wanted))
+    eventually(lambda: all(worker.is_ready for worker in pool.processes))
+    assert len(pool.processes) == 2
 
 
 def is_running(pid: int) -> bool:
@@ -108,7 +108,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_they_find_what_the_agent_would_find_itself(scanner: Scanner, examiners: Examiners) -> None:
+def test_they_find_what_the_agent_would_find_itself(scanner: Scanner, pool: ProcessPool) -> None:
     folder = scanner.root / "cam"
     fill(scanner, "cam")
     write(folder / "cut.jpg", WHOLE[:-40])
@@ -123,19 +123,19 @@ def test_they_find_what_the_agent_would_find_itself(scanner: Scanner, examiners:
     with open(os.fsencode(folder) + b"/caf\xe9.jpg", "wb") as file:
         file.write(WHOLE)
     wanted = files(scanner, "cam")
-    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
-    warm(examiners, "cam", wanted)
-    before = [bytes_read(aide.pid) for aide in examiners.aides]
-    found = list(examiners.images("cam", wanted))
+    assert list(pool.images("cam", wanted)) == here(scanner, "cam", wanted)
+    warm(pool, "cam", wanted)
+    before = [bytes_read(worker.pid) for worker in pool.processes]
+    found = list(pool.images("cam", wanted))
     assert found == here(scanner, "cam", wanted)
     named = {file[0]: each for file, each in found}
     assert named["doubtful.jpg"].problem is None
     assert named["garbage.jpg"].problem not in (None, NOT_DECODED)
-    for aide, earlier in zip(examiners.aides, before, strict=True):
-        assert bytes_read(aide.pid) - earlier > len(WHOLE) * MANY // 4
+    for worker, earlier in zip(pool.processes, before, strict=True):
+        assert bytes_read(worker.pid) - earlier > len(WHOLE) * MANY // 4
 
 
-def test_a_request_that_fills_more_than_a_usual_pipe(scanner: Scanner, examiners: Examiners) -> None:
+def test_a_request_that_fills_more_than_a_usual_pipe(scanner: Scanner, pool: ProcessPool) -> None:
     """Names of 250 bytes that are no UTF-8: each byte is three in a request, and the answer is longer still."""
     folder = os.fsencode(scanner.root / "cam")
     os.mkdir(folder)
@@ -143,42 +143,42 @@ def test_a_request_that_fills_more_than_a_usual_pipe(scanner: Scanner, examiners
         with open(folder + b"/" + b"\xff" * 240 + b"%06d.jpg" % number, "wb") as file:
             file.write(WHOLE)
     wanted = files(scanner, "cam")
-    warm(examiners, "cam", wanted)
-    found = list(examiners.images("cam", wanted))
+    warm(pool, "cam", wanted)
+    found = list(pool.images("cam", wanted))
     assert found == here(scanner, "cam", wanted)
     assert all("not UTF-8" in (each.problem or "") for _, each in found)
 
 
-def test_the_next_folder_is_read_before_the_last_answers_are_taken(scanner: Scanner, examiners: Examiners) -> None:
+def test_the_next_folder_is_read_before_the_last_answers_are_taken(scanner: Scanner, pool: ProcessPool) -> None:
     first, second = fill(scanner, "one"), fill(scanner, "two")
-    warm(examiners, "one", first)
-    found = examiners.images("one", first)
+    warm(pool, "one", first)
+    found = pool.images("one", first)
     taken = [*islice(found, LATE)]
-    kept = [*examiners.aides]
-    examiners.rest()  # they are needed
-    assert examiners.aides == kept
+    kept = [*pool.processes]
+    pool.rest()  # they are needed
+    assert pool.processes == kept
     results: list[list[tuple[File, Image]]] = []
-    thread = threading.Thread(target=lambda: results.append(list(examiners.images("two", second))), daemon=True)
-    before = bytes_read(*(aide.pid for aide in kept))
+    thread = threading.Thread(target=lambda: results.append(list(pool.images("two", second))), daemon=True)
+    before = bytes_read(*(worker.pid for worker in kept))
     thread.start()
-    eventually(lambda: bytes_read(*(aide.pid for aide in kept)) - before > 4 * CHUNK_FILES * len(WHOLE))
+    eventually(lambda: bytes_read(*(worker.pid for worker in kept)) - before > 4 * CHUNK_FILES * len(WHOLE))
     assert not results
     assert [*taken, *found] == here(scanner, "one", first)
     thread.join(20.0)
     assert results == [here(scanner, "two", second)]
-    assert examiners.aides == kept
-    examiners.rest()
-    assert not examiners.aides
+    assert pool.processes == kept
+    pool.rest()
+    assert not pool.processes
 
 
-def _read_and_disturb(examiners: Examiners, folder: str, wanted: list[File]) -> list[tuple[File, Image]] | None:
+def _read_and_disturb(pool: ProcessPool, folder: str, wanted: list[File]) -> list[tuple[File, Image]] | None:
     """Read a folder, with what its name says; return None where a frame has changed."""
     try:
-        found = examiners.images(folder, wanted)
+        found = pool.images(folder, wanted)
         taken = [*islice(found, LATE)]
-        for aide in examiners.aides[: folder == "killed"]:
-            aide.kill()
-        examiners.prepare()
+        for worker in pool.processes[: folder == "killed"]:
+            worker.kill()
+        pool.prepare()
         taken += found
     except FileChanged:
         return None
@@ -186,7 +186,7 @@ def _read_and_disturb(examiners: Examiners, folder: str, wanted: list[File]) -> 
 
 
 def test_what_is_asked_by_a_thread_is_answered_to_it_whatever_becomes_of_another(
-    scanner: Scanner, examiners: Examiners
+    scanner: Scanner, pool: ProcessPool
 ) -> None:
     folders = {name: fill(scanner, name) for name in ("one", "two", "short", "killed", "changed", "changed late")}
     folders["short"] = folders["short"][:5]
@@ -196,11 +196,11 @@ def test_what_is_asked_by_a_thread_is_answered_to_it_whatever_becomes_of_another
     for name, frame in (("changed", MANY // 3), ("changed late", LATE + 1)):
         write(scanner.root / name / folders[name][frame][0], WHOLE + b"other")
         expected[name] = None
-    warm(examiners, "one", folders["one"])
+    warm(pool, "one", folders["one"])
     wrong: list[str] = []
 
     def read(names: list[str]) -> None:
-        wrong.extend(name for name in names * 8 if _read_and_disturb(examiners, name, folders[name]) != expected[name])
+        wrong.extend(name for name in names * 8 if _read_and_disturb(pool, name, folders[name]) != expected[name])
 
     lists = (["one", "changed", "two", "changed late"], [*folders])
     threads = [threading.Thread(target=read, args=(names,), daemon=True) for names in lists]
@@ -212,45 +212,45 @@ def test_what_is_asked_by_a_thread_is_answered_to_it_whatever_becomes_of_another
     assert not wrong
 
 
-def test_a_short_sequence_starts_none(scanner: Scanner, examiners: Examiners) -> None:
+def test_a_short_sequence_starts_none(scanner: Scanner, pool: ProcessPool) -> None:
     wanted = fill(scanner, "cam", CHUNK_FILES)
-    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
-    assert not examiners.aides
-    assert list(examiners.images("cam", [])) == []
+    assert list(pool.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert not pool.processes
+    assert list(pool.images("cam", [])) == []
 
 
-def test_they_are_there_when_they_were_made_ready(scanner: Scanner, examiners: Examiners) -> None:
+def test_they_are_there_when_they_were_made_ready(scanner: Scanner, pool: ProcessPool) -> None:
     wanted = fill(scanner, "cam")
-    examiners.prepare()
-    eventually(lambda: all(aide.is_ready for aide in examiners.aides))
-    before = [bytes_read(aide.pid) for aide in examiners.aides]
-    examiners.prepare()
-    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
-    assert len(examiners.aides) == 2
-    assert all(bytes_read(aide.pid) > earlier for aide, earlier in zip(examiners.aides, before, strict=True))
-    eventually(lambda: examiners.onlooker.fingerprint("cam", None) == fingerprint_of(wanted))
+    pool.prepare()
+    eventually(lambda: all(worker.is_ready for worker in pool.processes))
+    before = [bytes_read(worker.pid) for worker in pool.processes]
+    pool.prepare()
+    assert list(pool.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert len(pool.processes) == 2
+    assert all(bytes_read(worker.pid) > earlier for worker, earlier in zip(pool.processes, before, strict=True))
+    eventually(lambda: pool.fingerprints.fingerprint("cam", None) == fingerprint_of(wanted))
 
 
-def test_one_that_ended_between_two_sequences_leaves_no_pipe_open(scanner: Scanner, examiners: Examiners) -> None:
+def test_one_that_ended_between_two_sequences_leaves_no_pipe_open(scanner: Scanner, pool: ProcessPool) -> None:
     """Found here: a pipe that is left to be collected is an error of the tests."""
     wanted = fill(scanner, "cam")
-    warm(examiners, "cam", wanted)
-    examiners.aides[0].kill()
-    eventually(lambda: not examiners.aides[0].is_alive)
-    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
-    assert len(examiners.aides) == 2
+    warm(pool, "cam", wanted)
+    pool.processes[0].kill()
+    eventually(lambda: not pool.processes[0].is_alive)
+    assert list(pool.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert len(pool.processes) == 2
 
 
 def test_large_files_are_asked_for_a_few_at_a_time(scanner: Scanner) -> None:
     asked: list[None] = []
-    with resting(Examiners(scanner, lambda: asked.append(None), 2)) as examiners:
+    with resting(ProcessPool(scanner, lambda: asked.append(None), 2)) as pool:
         large = WHOLE + bytes(9 * 1024 * 1024)
         for number in range(6):
             write(scanner.root / "cam" / f"{number}.jpg", large)
         wanted = files(scanner, "cam")
-        warm(examiners, "cam", wanted)
+        warm(pool, "cam", wanted)
         asked.clear()
-        assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+        assert list(pool.images("cam", wanted)) == here(scanner, "cam", wanted)
         assert len(asked) == 4  # before the processes are started, and before each chunk
 
 
@@ -265,12 +265,12 @@ def test_one_that_is_killed_is_not_missed(scanner: Scanner, caplog: pytest.LogCa
             for pid in pids:
                 os.kill(pid, signal.SIGSTOP)
 
-    with resting(Examiners(scanner, stopped_in_time, 2)) as examiners:
+    with resting(ProcessPool(scanner, stopped_in_time, 2)) as pool:
         wanted = fill(scanner, "cam")
-        warm(examiners, "cam", wanted)
-        pids += [aide.pid for aide in examiners.aides]
+        warm(pool, "cam", wanted)
+        pids += [worker.pid for worker in pool.processes]
         asked = count()
-        found = examiners.images("cam", wanted)
+        found = pool.images("cam", wanted)
         first = next(found)
         for pid in pids[:victims]:
             os.kill(pid, signal.SIGKILL)
@@ -278,17 +278,17 @@ def test_one_that_is_killed_is_not_missed(scanner: Scanner, caplog: pytest.LogCa
             os.kill(pid, signal.SIGCONT)
         assert [first, *found] == here(scanner, "cam", wanted)
         assert caplog.text.count("a process that reads frames has ended (signal 9)") == victims
-        warm(examiners, "cam", wanted)
-        assert len({*pids, *(aide.pid for aide in examiners.aides)}) == 2 + victims
+        warm(pool, "cam", wanted)
+        assert len({*pids, *(worker.pid for worker in pool.processes)}) == 2 + victims
 
 
 def test_none_can_be_started(scanner: Scanner, caplog: pytest.LogCaptureFixture) -> None:
     wanted = fill(scanner, "cam")
-    examiners = Examiners(scanner, lambda: None, 2, python="/nowhere/python")
-    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
+    pool = ProcessPool(scanner, lambda: None, 2, python="/nowhere/python")
+    assert list(pool.images("cam", wanted)) == here(scanner, "cam", wanted)
     assert "no process can be started to read frames" in caplog.text
-    assert examiners.onlooker.fingerprint("cam", None) is None
-    examiners.rest()
+    assert pool.fingerprints.fingerprint("cam", None) is None
+    pool.rest()
 
 
 def test_a_refusal_is_told_once_and_taken_up_again_after_a_rest(
@@ -296,47 +296,47 @@ def test_a_refusal_is_told_once_and_taken_up_again_after_a_rest(
 ) -> None:
     wanted = fill(scanner, "cam")
     python = tmp_path / "python"
-    with resting(Examiners(scanner, lambda: None, 2, python=str(python))) as examiners:
+    with resting(ProcessPool(scanner, lambda: None, 2, python=str(python))) as pool:
         for _ in range(3):
-            list(examiners.images("cam", wanted))
+            list(pool.images("cam", wanted))
         assert len(caplog.records) == 1
         python.symlink_to(sys.executable)
-        list(examiners.images("cam", wanted))
-        assert not examiners.aides
-        examiners.rest()
-        warm(examiners, "cam", wanted)
+        list(pool.images("cam", wanted))
+        assert not pool.processes
+        pool.rest()
+        warm(pool, "cam", wanted)
 
 
-def test_an_answer_that_nobody_waited_for_is_not_taken_for_another(scanner: Scanner, examiners: Examiners) -> None:
+def test_an_answer_that_nobody_waited_for_is_not_taken_for_another(scanner: Scanner, pool: ProcessPool) -> None:
     first, second = fill(scanner, "one"), fill(scanner, "two")
-    warm(examiners, "one", first)
-    before = [*examiners.aides]
-    for aide in before:
-        aide.ask(("one", first[:CHUNK_FILES]))
-    assert list(examiners.images("two", second)) == here(scanner, "two", second)
-    assert examiners.aides == before
+    warm(pool, "one", first)
+    before = [*pool.processes]
+    for worker in before:
+        worker.ask(("one", first[:CHUNK_FILES]))
+    assert list(pool.images("two", second)) == here(scanner, "two", second)
+    assert pool.processes == before
 
 
-def test_an_answer_that_was_taken_half_way_is_not_taken_for_another(scanner: Scanner, examiners: Examiners) -> None:
+def test_an_answer_that_was_taken_half_way_is_not_taken_for_another(scanner: Scanner, pool: ProcessPool) -> None:
     first, second = fill(scanner, "one"), fill(scanner, "two")
-    warm(examiners, "one", first)
-    aide = examiners.aides[0]
-    number = aide.ask(("one", first[:CHUNK_FILES]))
+    warm(pool, "one", first)
+    worker = pool.processes[0]
+    number = worker.ask(("one", first[:CHUNK_FILES]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pickle, "load", _no_memory)
         with pytest.raises(MemoryError):
-            aide.answer(number)
-    assert not aide.is_alive
-    assert list(examiners.images("two", second)) == here(scanner, "two", second)
+            worker.answer(number)
+    assert not worker.is_alive
+    assert list(pool.images("two", second)) == here(scanner, "two", second)
 
 
 @pytest.mark.parametrize("sent", [0, 50])
 @pytest.mark.parametrize("which", range(6))
 def test_a_request_that_could_not_be_sent_spoils_no_other(
-    scanner: Scanner, examiners: Examiners, which: int, sent: int
+    scanner: Scanner, pool: ProcessPool, which: int, sent: int
 ) -> None:
     first, second = fill(scanner, "one"), fill(scanner, "two")
-    warm(examiners, "one", first)
+    warm(pool, "one", first)
     dump, calls = pickle.dump, iter(range(6))
 
     def short_of_memory(what: object, file: BufferedWriter, protocol: int) -> None:
@@ -349,9 +349,9 @@ def test_a_request_that_could_not_be_sent_spoils_no_other(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pickle, "dump", short_of_memory)
         with pytest.raises(MemoryError):
-            list(examiners.images("one", first))
-    assert list(examiners.images("two", second)) == here(scanner, "two", second)
-    assert list(examiners.images("one", first)) == here(scanner, "one", first)
+            list(pool.images("one", first))
+    assert list(pool.images("two", second)) == here(scanner, "two", second)
+    assert list(pool.images("one", first)) == here(scanner, "one", first)
 
 
 def _no_memory(_file: object) -> None:
@@ -365,7 +365,7 @@ def test_a_stop_does_not_wait_for_one_that_hangs(scanner: Scanner, monkeypatch: 
     stop = Stop()
     raised: list[BaseException] = []
 
-    def read(readers: Reading) -> None:
+    def read(readers: Readers) -> None:
         try:
             while True:
                 readers.reader.sequence("cam", [*wanted])
@@ -386,47 +386,47 @@ def test_a_stop_does_not_wait_for_one_that_hangs(scanner: Scanner, monkeypatch: 
 
 def test_they_do_not_start_as_they_should(scanner: Scanner, caplog: pytest.LogCaptureFixture) -> None:
     wanted = fill(scanner, "cam")
-    examiners = Examiners(scanner, lambda: None, 2, python="/bin/false")
+    pool = ProcessPool(scanner, lambda: None, 2, python="/bin/false")
     for _ in range(3):
-        assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
-        assert examiners.onlooker.fingerprint("cam", None) is None
-    examiners.rest()
+        assert list(pool.images("cam", wanted)) == here(scanner, "cam", wanted)
+        assert pool.fingerprints.fingerprint("cam", None) is None
+    pool.rest()
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
 
-def test_a_frame_that_changed_ends_the_reading_and_nothing_else(scanner: Scanner, examiners: Examiners) -> None:
+def test_a_frame_that_changed_ends_the_reading_and_nothing_else(scanner: Scanner, pool: ProcessPool) -> None:
     wanted = fill(scanner, "cam")
-    warm(examiners, "cam", wanted)
+    warm(pool, "cam", wanted)
     write(scanner.root / "cam" / wanted[MANY // 2][0], WHOLE + b"other")
     with pytest.raises(FileChanged, match=r"frame_0\d+\.jpg' changed"):
-        list(examiners.images("cam", wanted))
+        list(pool.images("cam", wanted))
     again = files(scanner, "cam")
-    assert list(examiners.images("cam", again)) == here(scanner, "cam", again)
+    assert list(pool.images("cam", again)) == here(scanner, "cam", again)
     (scanner.root / "cam").rename(scanner.root / "away")
     with pytest.raises(FileChanged, match="not there any more"):
-        list(examiners.images("cam", again))
+        list(pool.images("cam", again))
 
 
 def test_a_stop_is_heard_between_two_chunks(scanner: Scanner) -> None:
     wanted = fill(scanner, "cam")
     stop = Stop()
-    with resting(Examiners(scanner, stop, 2)) as examiners:
-        warm(examiners, "cam", wanted)
-        found = examiners.images("cam", wanted)
+    with resting(ProcessPool(scanner, stop, 2)) as pool:
+        warm(pool, "cam", wanted)
+        found = pool.images("cam", wanted)
         next(found)
         stop.wanted = True
         with pytest.raises(FolderUnavailable, match="stopping"):
             list(found)
 
 
-def test_signals_for_the_whole_service_do_not_end_one_that_works(scanner: Scanner, examiners: Examiners) -> None:
+def test_signals_for_the_whole_service_do_not_end_one_that_works(scanner: Scanner, pool: ProcessPool) -> None:
     wanted = fill(scanner, "cam")
-    warm(examiners, "cam", wanted)
-    for aide in examiners.aides:
+    warm(pool, "cam", wanted)
+    for worker in pool.processes:
         for number in (signal.SIGTERM, signal.SIGINT):
-            os.kill(aide.pid, number)
-    assert list(examiners.images("cam", wanted)) == here(scanner, "cam", wanted)
-    assert all(aide.is_alive for aide in examiners.aides)
+            os.kill(worker.pid, number)
+    assert list(pool.images("cam", wanted)) == here(scanner, "cam", wanted)
+    assert all(worker.is_alive for worker in pool.processes)
 
 
 def test_it_has_no_key_and_imports_nothing_from_where_the_agent_stands(
@@ -438,12 +438,12 @@ def test_it_has_no_key_and_imports_nothing_from_where_the_agent_stands(
     for module in ("pickle", "hashlib", "agent"):
         write(tmp_path / f"{module}.py", b"raise SystemExit('taken from the current folder')")
     monkeypatch.setattr(sys, "path", ["", *sys.path])
-    aide = Aide(scanner)
-    eventually(lambda: aide.is_ready)
+    worker = WorkerProcess(scanner)
+    eventually(lambda: worker.is_ready)
     fill(scanner, "cam", 3)
-    assert aide.answer(aide.ask(("cam", None))) == fingerprint_of(files(scanner, "cam"))
-    assert b"a-secret-key" not in Path(f"/proc/{aide.pid}/environ").read_bytes()
-    assert aide.end() == "signal 9"
+    assert worker.answer(worker.ask(("cam", None))) == fingerprint_of(files(scanner, "cam"))
+    assert b"a-secret-key" not in Path(f"/proc/{worker.pid}/environ").read_bytes()
+    assert worker.end() == "signal 9"
 
 
 def test_another_version_says_so() -> None:
@@ -457,11 +457,11 @@ def test_they_end_with_the_agent_however_that_ends(tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from agent.aides import Aide\n"
+        "from agent.processes import Aide\n"
         "from agent.filters import Filters\n"
         "from agent.scanner import Scanner\n"
-        "aides = [Aide(Scanner(Path('.'), Filters.of(['jpg']))) for _ in range(2)]\n"
-        "print(*(aide.pid for aide in aides), flush=True)\n"
+        "processes = [Aide(Scanner(Path('.'), Filters.of(['jpg']))) for _ in range(2)]\n"
+        "print(*(worker.pid for worker in processes), flush=True)\n"
         "time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as agent:
@@ -474,42 +474,42 @@ def test_they_end_with_the_agent_however_that_ends(tmp_path: Path) -> None:
 
 def test_an_onlooker_tells_how_a_folder_looks(scanner: Scanner) -> None:
     fill(scanner, "cam", 3)
-    onlooker = Onlooker()
-    assert onlooker.fingerprint("cam", None) is None
-    onlooker.start(scanner)
-    seen = eventually(lambda: onlooker.fingerprint("cam", None))
+    fingerprints = FingerprintProcess()
+    assert fingerprints.fingerprint("cam", None) is None
+    fingerprints.start(scanner)
+    seen = eventually(lambda: fingerprints.fingerprint("cam", None))
     assert seen == fingerprint_of(files(scanner, "cam"))
     write(scanner.root / "cam" / "frame_0001.jpg", WHOLE)
-    assert onlooker.fingerprint("cam", None) == fingerprint_of(files(scanner, "cam")) != seen
+    assert fingerprints.fingerprint("cam", None) == fingerprint_of(files(scanner, "cam")) != seen
     write(scanner.root / "cam" / "_DONE.jpg", WHOLE)
-    assert onlooker.fingerprint("cam", "_DONE.jpg") == fingerprint_of(files(scanner, "cam")[1:])
-    assert onlooker.fingerprint("missing", None) is None
+    assert fingerprints.fingerprint("cam", "_DONE.jpg") == fingerprint_of(files(scanner, "cam")[1:])
+    assert fingerprints.fingerprint("missing", None) is None
     scanner.root.rename(scanner.root.with_name("away"))
-    assert onlooker.fingerprint("cam", None) is None
+    assert fingerprints.fingerprint("cam", None) is None
     scanner.root.with_name("away").rename(scanner.root)
-    assert onlooker.fingerprint("cam", None)
-    onlooker.rest()
-    assert onlooker.fingerprint("cam", None) is None
-    onlooker.rest()
+    assert fingerprints.fingerprint("cam", None)
+    fingerprints.rest()
+    assert fingerprints.fingerprint("cam", None) is None
+    fingerprints.rest()
 
 
 def test_one_of_several_threads_asks_an_onlooker(scanner: Scanner) -> None:
     fill(scanner, "cam", MANY)
-    onlooker = Onlooker()
-    onlooker.start(scanner)
+    fingerprints = FingerprintProcess()
+    fingerprints.start(scanner)
     expected = fingerprint_of(files(scanner, "cam"))
-    eventually(lambda: onlooker.fingerprint("cam", None))
+    eventually(lambda: fingerprints.fingerprint("cam", None))
     told: list[bytes | None] = []
 
     def ask() -> None:
-        told.extend(onlooker.fingerprint("cam", None) for _ in range(20))
+        told.extend(fingerprints.fingerprint("cam", None) for _ in range(20))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    onlooker.rest()
+    fingerprints.rest()
     assert set(told) <= {expected, None}
     assert expected in told
 
@@ -523,10 +523,10 @@ def test_a_job_is_fresh_where_the_onlooker_or_a_listing_says_so(
         frames = sequence_unit(sending.scanner, "cam").frames
         seen = fingerprint_of_frames(frames)
         job = Job(1, "cam~1", "cam", Kind.SEQUENCE, Edition.V0, "boxes", None, 5, frames, 1, seen=seen)
-        onlooker = Onlooker()
-        onlooker.start(sending.scanner)
-        eventually(lambda: onlooker.fingerprint("cam", None))
-        rig = replace(sending.rig, fingerprint=onlooker.fingerprint)
+        fingerprints = FingerprintProcess()
+        fingerprints.start(sending.scanner)
+        eventually(lambda: fingerprints.fingerprint("cam", None))
+        context = replace(sending.context, fingerprint=fingerprints.fingerprint)
         folder = sending.inbox / "cam"
         if change == "rewritten":
             write(folder / "frame_0007.jpg", WHOLE)
@@ -535,9 +535,9 @@ def test_a_job_is_fresh_where_the_onlooker_or_a_listing_says_so(
         elif change == "removed":
             (folder / "frame_0007.jpg").unlink()
         expected = {"nothing": None, "added": "frame_0007b.jpg"}.get(change, "frame_0007.jpg")
-        assert first_changed(rig, job) == expected
-        onlooker.rest()
-        assert first_changed(rig, job) == expected
+        assert first_changed(context, job) == expected
+        fingerprints.rest()
+        assert first_changed(context, job) == expected
 
 
 def test_a_long_sequence_is_read_by_processes_that_end_with_the_service(tmp_path: Path) -> None:
@@ -550,7 +550,7 @@ def test_a_long_sequence_is_read_by_processes_that_end_with_the_service(tmp_path
                 )
         with process("run", environ=env, cwd=tmp_path) as agent:
             eventually(lambda: len(playment.jobs) == 3)
-            aides = children(agent.pid)
+            processes = children(agent.pid)
             agent.send_signal(signal.SIGTERM)
             assert agent.wait(timeout=25) == 0
         assert [len(receipt.names) for receipt in playment.receipts] == [300] * 3
@@ -558,7 +558,7 @@ def test_a_long_sequence_is_read_by_processes_that_end_with_the_service(tmp_path
         assert query(tmp_path / "ledger.db", "select distinct state from jobs") == [{"state": "submitted"}]
         assert "Traceback" not in (tmp_path / "agent.log").read_text()
         assert "has ended" not in (tmp_path / "agent.log").read_text()
-        eventually(lambda: not any(map(is_running, aides)))
+        eventually(lambda: not any(map(is_running, processes)))
 
 
 def test_idle_threads_say_so_once_and_outlive_a_defect(
@@ -580,11 +580,11 @@ def test_idle_threads_say_so_once_and_outlive_a_defect(
 
 
 def test_an_answer_is_not_waited_for_from_one_that_has_ended(scanner: Scanner) -> None:
-    aide = Aide(scanner)
-    aide.end()
-    number = aide.ask(("cam", None))
+    worker = WorkerProcess(scanner)
+    worker.end()
+    number = worker.ask(("cam", None))
     with pytest.raises(ENDED):
-        aide.answer(number)
+        worker.answer(number)
 
 
 def _number(name: str) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.folder_rules import NAME
-from agent.folder.inotify import MANY_NAMES, Lost, Noticed, Watcher
+from agent.folder.inotify import MANY_NAMES, Changes, EventsLost, InotifyWatcher
 from agent.model import join
 from tests.support import eventually, write
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _is_dead(watcher: Watcher) -> bool:
+def _is_dead(watcher: InotifyWatcher) -> bool:
     return not watcher.is_alive()
 
 
@@ -30,7 +30,7 @@ class Told:
     """Takes what it is told of at once."""
 
     def __init__(self) -> None:
-        self.items: queue.SimpleQueue[Noticed | Lost] = queue.SimpleQueue()
+        self.items: queue.SimpleQueue[Changes | EventsLost] = queue.SimpleQueue()
         self.folders: set[str] = set()
         self.files: set[str] = set()
         self.lost = 0
@@ -39,7 +39,7 @@ class Told:
         """Tell whether it was told of all of these."""
         while not self.items.empty():
             item = self.items.get()
-            if isinstance(item, Lost):
+            if isinstance(item, EventsLost):
                 self.lost += 1
                 continue
             came, named = item.take()
@@ -49,9 +49,9 @@ class Told:
 
 
 @contextmanager
-def watching(root: Path) -> Iterator[tuple[Watcher, Told]]:
+def watching(root: Path) -> Iterator[tuple[InotifyWatcher, Told]]:
     told = Told()
-    watcher = Watcher(root, told.items.put)
+    watcher = InotifyWatcher(root, told.items.put)
     assert watcher.start() is None
     try:
         yield watcher, told
@@ -130,7 +130,7 @@ def test_a_burst_is_told_of_in_one_piece_and_no_file_of_settings_is_left_out(tmp
         write(tmp_path / NAME, b"")
         (tmp_path / "last").mkdir()
         item = told.items.get(timeout=10)
-        assert isinstance(item, Noticed)
+        assert isinstance(item, Changes)
         eventually(lambda: "last" in item._folders)
         _, files = item.take()
         assert NAME in files[""]
@@ -176,7 +176,7 @@ def test_a_thread_that_ends_is_a_dead_watcher(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_watched_is_told_in_words(tmp_path: Path) -> None:
-    watcher = Watcher(tmp_path / "missing", lambda _: pytest.fail("nothing is there"))
+    watcher = InotifyWatcher(tmp_path / "missing", lambda _: pytest.fail("nothing is there"))
     assert watcher.start() == "events cannot be had: No such file or directory"
     assert not watcher.is_alive()
     watcher.stop()

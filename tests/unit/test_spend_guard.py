@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.spend_guard import Answer, Limits, Spent, ask, day_of, is_used_up, next_day
+from agent.core.spend_guard import Allowance, Limits, Spent, ask, day_of, is_used_up, next_day
 
 
 @pytest.mark.parametrize(
     ("limits", "spent", "frames", "answer"),
     [
-        (Limits(), Spent(10**9, 10**9), 10**9, Answer.TODAY),
-        (Limits(jobs=2), Spent(1, 50), 10**6, Answer.TODAY),
-        (Limits(jobs=2), Spent(2, 50), 1, Answer.TOMORROW),
-        (Limits(frames=10), Spent(0, 0), 10, Answer.TODAY),
-        (Limits(frames=10), Spent(0, 0), 11, Answer.NEVER),
-        (Limits(frames=10), Spent(1, 10), 11, Answer.NEVER),
-        (Limits(frames=10), Spent(1, 3), 7, Answer.TODAY),
-        (Limits(frames=10), Spent(1, 3), 8, Answer.TOMORROW),
-        (Limits(jobs=1, frames=10), Spent(1, 1), 1, Answer.TOMORROW),
-        (Limits(frames=10), Spent(1, 25), 1, Answer.TOMORROW),
+        (Limits(), Spent(10**9, 10**9), 10**9, Allowance.TODAY),
+        (Limits(jobs=2), Spent(1, 50), 10**6, Allowance.TODAY),
+        (Limits(jobs=2), Spent(2, 50), 1, Allowance.TOMORROW),
+        (Limits(frames=10), Spent(0, 0), 10, Allowance.TODAY),
+        (Limits(frames=10), Spent(0, 0), 11, Allowance.NEVER),
+        (Limits(frames=10), Spent(1, 10), 11, Allowance.NEVER),
+        (Limits(frames=10), Spent(1, 3), 7, Allowance.TODAY),
+        (Limits(frames=10), Spent(1, 3), 8, Allowance.TOMORROW),
+        (Limits(jobs=1, frames=10), Spent(1, 1), 1, Allowance.TOMORROW),
+        (Limits(frames=10), Spent(1, 25), 1, Allowance.TOMORROW),
     ],
 )
-def test_what_may_be_sent_today(limits: Limits, spent: Spent, frames: int, answer: Answer) -> None:
+def test_what_may_be_sent_today(limits: Limits, spent: Spent, frames: int, answer: Allowance) -> None:
     assert ask(limits, spent, frames)[0] is answer
 
 
@@ -46,8 +46,8 @@ def test_no_day_ever_goes_beyond_its_limits(jobs: int | None, frames: int | None
     for unit in units:
         used_up = is_used_up(limits, spent)
         answer, why = ask(limits, spent, unit)
-        assert (answer is Answer.TODAY) is (why == "")
-        if answer is Answer.TODAY:
+        assert (answer is Allowance.TODAY) is (why == "")
+        if answer is Allowance.TODAY:
             assert not used_up
             spent = Spent(spent.jobs + 1, spent.frames + unit)
     assert jobs is None or spent.jobs <= jobs

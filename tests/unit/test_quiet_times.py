@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from agent.core.quiet_times import FRESH_TEMPORARY, Quiet, freshest
+from agent.core.quiet_times import FRESH_TEMPORARY, QuietTimes, freshest
 from agent.model import Entry, Listing, Stamp, Times
 
 WALL = 2_000_000_000.0
@@ -17,16 +17,16 @@ def listing(*temporaries: Entry, marker: bool = False) -> Listing:
 
 
 def test_a_quiet_folder_waits_its_time() -> None:
-    assert Quiet(2.0, 30.0, "").waits_for(listing(), 5.0, WALL) == (
+    assert QuietTimes(2.0, 30.0, "").waits_for(listing(), 5.0, WALL) == (
         30.0,
         -math.inf,
         "waits until it has been unchanged for 30 s",
     )
-    assert Quiet(0.5, 30.0, "").image_reason == "waits until it has been unchanged for 0.5 s"
+    assert QuietTimes(0.5, 30.0, "").image_reason == "waits until it has been unchanged for 0.5 s"
 
 
 def test_a_marker_replaces_the_long_quiet_time_no_more() -> None:
-    quiet = Quiet(2.0, 30.0, "_READY")
+    quiet = QuietTimes(2.0, 30.0, "_READY")
     assert quiet.waits_for(listing(), 5.0, WALL) == (30.0, math.inf, "waits for the ready marker _READY")
     assert quiet.waits_for(listing(marker=True), 5.0, WALL)[:2] == (2.0, -math.inf)
     copying = listing(temporary(".f.jpg.Ab12Cd", WALL - 10), marker=True)

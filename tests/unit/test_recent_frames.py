@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.ledger import recent_frames
-from agent.ledger.recent_frames import Recent
+from agent.ledger.recent_frames import RecentFrames
 from agent.model import Frame, Stamp
 
 
@@ -14,7 +14,7 @@ def _frames(count: int) -> list[Frame]:
 
 
 def test_frames_are_given_once_and_for_their_row_alone() -> None:
-    kept, frames = Recent(), _frames(3)
+    kept, frames = RecentFrames(), _frames(3)
     kept.keep(1, frames, "d", "digest", "12:00")
     assert kept.take(2, "d", "digest", "12:00") is None
     assert kept.take(1, "d", "digest", "12:00") == frames
@@ -23,7 +23,7 @@ def test_frames_are_given_once_and_for_their_row_alone() -> None:
 
 @pytest.mark.parametrize("row", [("e", "digest", "12:00"), ("d", None, "12:00"), ("d", "digest", "12:01"), ()])
 def test_a_row_that_is_another_by_now_is_given_none_and_has_them_forgotten(row: tuple[str | None, ...]) -> None:
-    kept = Recent()
+    kept = RecentFrames()
     kept.keep(1, _frames(3), "d", "digest", "12:00")
     assert kept.take(1, *row) is None
     assert kept.take(1, "d", "digest", "12:00") is None
@@ -31,7 +31,7 @@ def test_a_row_that_is_another_by_now_is_given_none_and_has_them_forgotten(row: 
 
 def test_what_is_forgotten_is_not_given_and_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent_frames, "MOST_FRAMES", 10)
-    kept = Recent()
+    kept = RecentFrames()
     for _ in range(5):  # kept again, or forgotten, it counts no more
         kept.keep(1, _frames(6), "d")
         kept.forget(1)
@@ -45,7 +45,7 @@ def test_what_is_forgotten_is_not_given_and_makes_room(monkeypatch: pytest.Monke
 
 def test_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent_frames, "MOST_FRAMES", 10)
-    kept = Recent()
+    kept = RecentFrames()
     for job in range(1, 5):
         kept.keep(job, _frames(4), "d")
     assert [job for job in range(1, 5) if kept.take(job, "d")] == [3, 4]

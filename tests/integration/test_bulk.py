@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.plan import Rules
+from agent.core.plan import IdRules
 from agent.core.states import State
 from agent.ledger import bulk, units
 from agent.ledger.store import Ledger
@@ -92,7 +92,7 @@ def _dump(ledger: Ledger) -> list[list[tuple[object, ...]]]:
     ]
 
 
-def _differ(place: Path, prepare: Callable[[Ledger], None], group: Sequence[Unit], rules: Rules) -> set[int]:
+def _differ(place: Path, prepare: Callable[[Ledger], None], group: Sequence[Unit], rules: IdRules) -> set[int]:
     """Write a group both ways, and return which of it were queued together; nothing else may differ."""
     dumps = []
     for way in ("together", "apart"):
@@ -157,12 +157,12 @@ def test_what_is_not_to_be_sent_is_planned_on_its_own(tmp_path: Path, unit: Unit
     [
         (_image("f/y.jpg", 9, inode=99), RULES),
         (_image("f/y.jpg", 10, inode=9), RULES),
-        (_image("f/y.jpg", 10), Rules("{host}", "host1")),
+        (_image("f/y.jpg", 10), IdRules("{host}", "host1")),
     ],
     ids=["content", "inode", "id"],
 )
 def test_of_two_that_are_alike_the_second_is_planned_when_the_first_is_written(
-    tmp_path: Path, like: Unit, rules: Rules
+    tmp_path: Path, like: Unit, rules: IdRules
 ) -> None:
     assert _differ(tmp_path, lambda ledger: _see(ledger, TWIN, like), [TWIN, like], rules) == {0}
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.run_once import PATIENCE, Moment, Once, exit_code
+from agent.core.run_once import PATIENCE, EndOfRun, RunState, exit_code
 
-DONE = Moment({"submitted": 3}, settling=0, growing=0, unlisted=0, busy=False, in_flight=0, shut=False, blocked=False)
+DONE = RunState({"submitted": 3}, settling=0, growing=0, unlisted=0, busy=False, in_flight=0, shut=False, blocked=False)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ DONE = Moment({"submitted": 3}, settling=0, growing=0, unlisted=0, busy=False, i
         (replace(DONE, jobs={"submitting": 1}, shut=True, blocked=True, in_flight=1), False),
     ],
 )
-def test_when_it_is_over(moment: Moment, over: bool) -> None:
-    assert Once(0.0).is_over(moment, 1.0) is over
+def test_when_it_is_over(moment: RunState, over: bool) -> None:
+    assert EndOfRun(0.0).is_over(moment, 1.0) is over
 
 
 def test_what_does_not_move_is_the_next_runs() -> None:
-    once = Once(0.0)
+    once = EndOfRun(0.0)
     waiting = replace(DONE, jobs={"pending": 2})
     assert not once.is_over(waiting, 1.0)
     assert not once.is_over(waiting, 1.0 + PATIENCE)
@@ -41,7 +41,7 @@ def test_what_does_not_move_is_the_next_runs() -> None:
 
 
 def test_a_slow_answer_is_waited_for() -> None:
-    once = Once(0.0)
+    once = EndOfRun(0.0)
     waiting = replace(DONE, jobs={"submitting": 1}, in_flight=1)
     assert not once.is_over(waiting, 0.0)
     assert not once.is_over(waiting, 125.0)
@@ -58,5 +58,5 @@ def test_a_slow_answer_is_waited_for() -> None:
         (replace(DONE, jobs={"pending": 1}, blocked=True, unlisted=1), 3),
     ],
 )
-def test_the_exit_code(moment: Moment, code: int) -> None:
+def test_the_exit_code(moment: RunState, code: int) -> None:
     assert exit_code(moment) == code
