@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 NAME = ".playment.toml"
+MOST_BYTES = 65_536
 KINDS = {"images": Kind.IMAGE, "sequence": Kind.SEQUENCE}
 
 

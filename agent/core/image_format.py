@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from agent.reading.formats.source import Finding, Source
-
-    Decode = Callable[[Source, str, Finding], str | None]
-
 
 def format_of(head: bytes) -> str | None:
     """Tell the format by the first 16 bytes: JPEG, PNG, WebP, TIFF, BMP, or None."""

@@ -5,23 +5,27 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.core.folder_rules import NAME, NOTHING, SettingsFile, inherit, places
+from agent.core.folder_rules import MOST_BYTES, NAME, NOTHING, SettingsFile, inherit, places
 from agent.errors import FileChanged
 from agent.model import join, shown
-from agent.settings.folder_toml import MOST_BYTES, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.core.folder_rules import FolderRules
     from agent.folder.scanner import Scanner
-    from agent.model import Edition, Stamp
+    from agent.model import Stamp
 
 
 class FolderSettingsFiles:
-    """The files as they are on the disk; safe to use from several threads."""
+    """The files as they are on the disk; safe to use from several threads.
 
-    def __init__(self, scanner: Scanner, edition: Edition) -> None:
+    `parse` turns a file's name and its bytes into what it says.
+    """
+
+    def __init__(self, scanner: Scanner, parse: Callable[[str, bytes], SettingsFile]) -> None:
         self._scanner = scanner
-        self._edition = edition
+        self._parse = parse
         self._known: dict[str, tuple[Stamp, SettingsFile]] = {}
 
     def of(self, folder: str) -> FolderRules:
@@ -57,4 +61,4 @@ class FolderSettingsFiles:
             return None
         except OSError as error:
             return SettingsFile(name, problem=f"{name}: it cannot be read ({error.strerror})")
-        return parse(name, content, self._edition)
+        return self._parse(name, content)

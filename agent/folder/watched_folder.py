@@ -13,9 +13,9 @@ from agent.host import inotify_limits, locks, mounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from agent.folder.scanner import Scanner
-    from agent.settings.settings import Settings
 
 log = logging.getLogger(__package__)
 
@@ -32,17 +32,31 @@ class FolderPresence(Enum):
 class WatchedFolder:
     """Holds the folder's lock and its watcher. `notice` is called from watchdog's thread.
 
+    `mode` is `events`, `poll`, or `auto`: poll where events cannot be had.
+
     Raises AlreadyRunning or FolderUnavailable where the folder cannot be locked.
     """
 
-    def __init__(self, settings: Settings, scanner: Scanner, notice: Callable[[Changes | EventsLost], None]) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        root: Path,
+        mode: str,
+        *,
+        poll_seconds: float,
+        rescan_seconds: float,
+        scanner: Scanner,
+        notice: Callable[[Changes | EventsLost], None],
+    ) -> None:
+        self._root = root
+        self._wanted = mode
+        self._poll_seconds = poll_seconds
+        self._rescan_seconds = rescan_seconds
         self._scanner = scanner
         self._notice = notice
         self._watcher: InotifyWatcher | None = None
-        self._lock = locks.lock_folder(settings.watch_dir)
+        self._lock = locks.lock_folder(root)
         self._locked = self._identity = scanner.identity()
-        self._is_mount = os.path.ismount(settings.watch_dir)
+        self._is_mount = os.path.ismount(root)
         self.mode = "poll"
         self.is_short = False
         self._checked = 0
@@ -57,26 +71,26 @@ class WatchedFolder:
     def rescan_seconds(self) -> float:
         """The time between full scans."""
         if self._watcher is None:
-            return min(self._settings.watch_poll_seconds, self._settings.watch_rescan_seconds)
-        return self._settings.watch_rescan_seconds
+            return min(self._poll_seconds, self._rescan_seconds)
+        return self._rescan_seconds
 
     def start(self) -> None:
         """Watch by events where they can be had, else by polling, and say which."""
         self._stop_watcher()
-        mode, why = self._settings.watch_mode, ""
+        mode, why = self._wanted, ""
         if mode == "auto":
-            kind = mounts.filesystem_kind(self._settings.watch_dir)
+            kind = mounts.filesystem_kind(self._root)
             if kind.network or kind.fuse:
                 mode, why = "poll", f"{kind.name} tells of no remote changes"
         if mode != "poll":
-            watcher = InotifyWatcher(self._settings.watch_dir, self._notice)
+            watcher = InotifyWatcher(self._root, self._notice)
             problem = watcher.start()
             if problem is None:
                 self._watcher = watcher
             else:
-                log.warning("%s; polling every %g s instead", problem, self._settings.watch_poll_seconds)
+                log.warning("%s; polling every %g s instead", problem, self._poll_seconds)
         elif why:
-            log.info("polling every %g s: %s", self._settings.watch_poll_seconds, why)
+            log.info("polling every %g s: %s", self._poll_seconds, why)
         self.mode = "events" if self._watcher else "poll"
 
     def cover(self, folder: str) -> None:
@@ -91,7 +105,7 @@ class WatchedFolder:
 
     def check_limits(self, folders: int) -> None:
         """Poll where fewer folders are watched than there are: watchdog goes deaf on the rest without a word."""
-        if self._watcher is None or self._settings.watch_mode == "events" or not self._watcher.is_alive():
+        if self._watcher is None or self._wanted == "events" or not self._watcher.is_alive():
             return
         self._checked = folders
         watched = inotify_limits.inotify_watches()
@@ -102,7 +116,7 @@ class WatchedFolder:
                 watched,
                 folders,
                 inotify_limits.inotify_limits().max_user_watches,
-                self._settings.watch_poll_seconds,
+                self._poll_seconds,
             )
             self._stop_watcher()
             self.mode = "poll"
@@ -123,7 +137,7 @@ class WatchedFolder:
         identity = self._scanner.identity()
         if identity is None:
             if self._identity is not None:
-                self.trouble = f"the watch folder {self._settings.watch_dir} is not there or cannot be listed"
+                self.trouble = f"the watch folder {self._root} is not there or cannot be listed"
                 log.error("%s: nothing in it is taken for deleted; it is taken up when it is back", self.trouble)
                 self._identity = None
             return FolderPresence.AWAY
@@ -132,7 +146,7 @@ class WatchedFolder:
         presence = FolderPresence.BACK
         if identity != self._locked:
             try:
-                lock = locks.lock_folder(self._settings.watch_dir)
+                lock = locks.lock_folder(self._root)
             except (AlreadyRunning, FolderUnavailable) as error:
                 log.error("%s", error)  # noqa: TRY400 (a sentence, no defect)
                 return FolderPresence.AWAY
@@ -140,12 +154,12 @@ class WatchedFolder:
             self._lock, self._locked = lock, identity
             presence = FolderPresence.OTHER
         self.trouble = ""
-        if self._is_mount and not os.path.ismount(self._settings.watch_dir):
-            self.trouble = f"the watch folder {self._settings.watch_dir} is not mounted any more"
+        if self._is_mount and not os.path.ismount(self._root):
+            self.trouble = f"the watch folder {self._root} is not mounted any more"
             log.error("%s: nothing in it is taken for deleted; it is taken up when it is back", self.trouble)
         else:
-            self._is_mount = os.path.ismount(self._settings.watch_dir)
-            log.warning("the watch folder %s is taken up again", self._settings.watch_dir)
+            self._is_mount = os.path.ismount(self._root)
+            log.warning("the watch folder %s is taken up again", self._root)
         self._identity = identity
         self.start()
         return presence

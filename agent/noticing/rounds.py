@@ -8,20 +8,21 @@ from agent.folder.watched_folder import FolderPresence
 from agent.ledger.store import iso
 from agent.noticing.detector import Detector
 from agent.noticing.intake import Intake
-from agent.settings.parts import filters_of, quiet_of, rules_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
     from agent.core.folder_rules import FolderRulesSource
+    from agent.core.names import Filters
+    from agent.core.plan import IdRules
+    from agent.core.quiet_times import QuietTimes
     from agent.folder.scanner import Scanner
     from agent.folder.watched_folder import WatchedFolder
     from agent.ledger.writer import LedgerWriter
     from agent.model.jobs import Namer
     from agent.noticing.messages import Finished
     from agent.reading.start import Readers
-    from agent.settings.settings import Settings
 
 SWEEP_SECONDS = 2.0
 SWEEP_SHARE = 125
@@ -38,11 +39,13 @@ class Rounds:
 
     def __init__(
         self,
-        settings: Settings,
         scanner: Scanner,
         folders: FolderRulesSource,
         watch: WatchedFolder,
         *,
+        filters: Filters,
+        quiet: QuietTimes,
+        rules: IdRules,
         ledger: LedgerWriter,
         reads: sqlite3.Connection,
         readers: Readers,
@@ -54,7 +57,9 @@ class Rounds:
         trusted: bool,
         name: Namer,
     ) -> None:
-        self._settings = settings
+        self._filters = filters
+        self._quiet = quiet
+        self._rules = rules
         self._scanner = scanner
         self._folders = folders
         self._watch = watch
@@ -115,11 +120,10 @@ class Rounds:
 
     def _begin(self, *, trusted: bool) -> None:
         """Begin detection afresh; where not `trusted`, only what it has seen itself can be found deleted."""
-        settings = self._settings
         self.intake = Intake(
             self._scanner,
-            quiet_of(settings),
-            rules_of(settings),
+            self._quiet,
+            self._rules,
             reader=self._readers.reader,
             readers=self._readers.pools,
             ledger=self._ledger,
@@ -131,7 +135,7 @@ class Rounds:
         )
         self.detector = Detector(
             self._scanner,
-            filters_of(settings),
+            self._filters,
             self.intake,
             self._reads,
             fed=self._fed,

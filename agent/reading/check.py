@@ -1,7 +1,7 @@
 """Is this open file a whole image? Its digest, format and size, in one read. I/O.
 
 "Whole" means proved: of one of our formats by its first bytes, with the end that its format calls for. The check of
-each format is in `imageformats`, `rasters` and `tiff`; only what these find doubtful is decoded.
+each format is a module of `formats`; only what these find doubtful is decoded.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from agent.core.image_format import format_of
 from agent.errors import FileChanged
 from agent.model import Image
 from agent.reading.formats.bmp import check_bmp
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from agent.model import Stamp
 
     Decode = Callable[[Source, str, Finding], str | None]
-from agent.core.image_format import format_of
 
 _CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff}
 _EXTENSIONS = {
@@ -43,7 +43,7 @@ _MOST_PIXELS = 178_956_970
 
 def decoded(source: Source, form: str, finding: Finding) -> str | None:
     """Return the problem's sentence of a doubtful picture, or None where it could be decoded."""
-    from agent.reading.decode import problem_of  # noqa: PLC0415 - Pillow takes 4 MiB, and `process` decodes nothing
+    from agent.reading.decode import problem_of  # noqa: PLC0415 - Pillow takes 4 MiB, and a worker process decodes nothing
 
     return problem_of(source, form, finding)
 
@@ -56,7 +56,7 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
     called in several threads; memory is half a MiB but for doubtful files, which are decoded one at a time:
     `decode` gives the problem's sentence, or None.
 
-    Not to be known: a hole between good ends, and some zero tails (`rasters.zero_tail`; a WebP whose picture ends in a
+    Not to be known: a hole between good ends, and some zero tails (`formats.zero_tail`; a WebP whose picture ends in a
     flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
 
     Raises `FileChanged` if the file was written, truncated or touched since then; `OSError` if it cannot be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from agent.results.files import ResultFiles
 from agent.results.poller import END_SECONDS, ResultsPoller
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
+from agent.settings.folder_toml import parse
 from agent.settings.parts import batch_chooser, batch_namer, is_probed, limits_of, terms_of, uploads
 from agent.targets.playment.batches import Batches
 from agent.targets.playment.client import Playment
@@ -84,7 +86,9 @@ def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
 
 def folders_of(settings: Settings, scanner: Scanner) -> FolderRulesSource:
     """Return what knows the settings of folders, where they are to be obeyed."""
-    return FolderSettingsFiles(scanner, settings.edition) if settings.folder_settings else NO_FOLDERS
+    if not settings.folder_settings:
+        return NO_FOLDERS
+    return FolderSettingsFiles(scanner, partial(parse, edition=settings.edition))
 
 
 @contextlib.contextmanager

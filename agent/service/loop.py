@@ -29,7 +29,7 @@ from agent.noticing.rounds import Rounds
 from agent.publishing import namer
 from agent.reading.start import reading
 from agent.service.assembly import collecting, folders_of, publisher_of, sending
-from agent.settings.parts import filters_of, world_of
+from agent.settings.parts import filters_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
 if TYPE_CHECKING:
@@ -100,7 +100,14 @@ class Service:
         if self._publisher.caution:
             log.warning("%s", self._publisher.caution)
         stack.enter_context(locks.lock_file(settings.lock_path))
-        self._watch = WatchedFolder(settings, self._scanner, self._inbox.put)
+        self._watch = WatchedFolder(
+            settings.watch_dir,
+            settings.watch_mode,
+            poll_seconds=settings.watch_poll_seconds,
+            rescan_seconds=settings.watch_rescan_seconds,
+            scanner=self._scanner,
+            notice=self._inbox.put,
+        )
         stack.callback(self._watch.close)
         ledger = Ledger(settings.ledger_path, utc_now)
         stack.callback(ledger.close)
@@ -132,10 +139,12 @@ class Service:
         self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
         self._watch.start()
         self._rounds = Rounds(
-            settings,
             self._scanner,
             self._folders,
             self._watch,
+            filters=filters_of(settings),
+            quiet=quiet_of(settings),
+            rules=rules_of(settings),
             ledger=self._ledger,
             reads=self._reads,
             readers=readers,

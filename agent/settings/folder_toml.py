@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 from agent.core.folder_rules import KINDS, SettingsFile, as_written
 
-MOST_BYTES = 65_536
 MOST_FRAMES = 10_000_000
 
 

@@ -126,8 +126,9 @@ def test_it_is_in_no_traceback(tmp_path: Path) -> None:
     surroundings = environ(tmp_path, "http://127.0.0.1:9", PLAYMENT_API_KEY=SECRET)
     program = (
         "import os, sys, traceback\nfrom pathlib import Path\n"
-        "from agent import environment\nfrom agent.wiring import playment_of\nfrom agent.errors import TryLater\n"
-        "chosen = environment.load(os.environ, Path.cwd(), None)\n"
+        "from agent.settings.load import load\n"
+        "from agent.service.assembly import playment_of\nfrom agent.errors import TryLater\n"
+        "chosen = load(os.environ, Path.cwd(), None)\n"
         "print(chosen, repr(chosen), vars(type(chosen)))\n"
         "try:\n    playment_of(chosen).create_job({'tag': 't', 'reference_id': 'r', 'data': {}})\n"
         "except TryLater:\n    traceback.print_exc()\n    report = traceback.TracebackException(*sys.exc_info())\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from agent.errors import FolderUnavailable
 from agent.folder.scanner import Scanner
 from agent.folder.settings_files import FolderSettingsFiles
 from agent.model import Edition, Kind
+from agent.settings.folder_toml import parse
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, query, settings, write
 
 if TYPE_CHECKING:
@@ -209,7 +211,7 @@ def test_check_reads_every_file(tmp_path: Path, playment: Playment) -> None:
 
 
 def test_only_a_plain_small_file_is_read(tmp_path: Path) -> None:
-    folders = FolderSettingsFiles(Scanner(tmp_path, Filters.of(("jpg",))), Edition.V0)
+    folders = FolderSettingsFiles(Scanner(tmp_path, Filters.of(("jpg",))), partial(parse, edition=Edition.V0))
     assert folders.of("a/b") == folders.of("") == NOTHING
     say(tmp_path, 'kind = "images"')
     assert folders.of("a/b").kind is Kind.IMAGE
@@ -225,6 +227,6 @@ def test_only_a_plain_small_file_is_read(tmp_path: Path) -> None:
     assert (folders.of("a/b").tag, folders.of("a/b").kind) == ("y", Kind.IMAGE)
     (tmp_path / ".playment.toml").unlink()
     assert folders.of("a").kind is None
-    gone = FolderSettingsFiles(Scanner(tmp_path / "none", Filters.of(("jpg",))), Edition.V0)
+    gone = FolderSettingsFiles(Scanner(tmp_path / "none", Filters.of(("jpg",))), partial(parse, edition=Edition.V0))
     with pytest.raises(FolderUnavailable):
         gone.of("a")

@@ -138,9 +138,9 @@ def test_a_watch_folder_that_this_user_may_not_list_is_a_problem(tmp_path: Path,
             folder.chmod(folder.stat().st_mode | 0o011)
         program = (
             "import os, sys\nfrom pathlib import Path\n"
-            "from agent import environment\nfrom agent.errors import SettingsError\n"
+            "from agent.settings.load import load\nfrom agent.errors import SettingsError\n"
             f"os.setgroups([]); os.setgid({nobody}); os.setuid({nobody})\n"
-            "try:\n    environment.load(dict(os.environ), Path(sys.argv[1]), None)\n"
+            "try:\n    load(dict(os.environ), Path(sys.argv[1]), None)\n"
             "except SettingsError as error:\n    sys.exit(str(error))\n"
         )
         asked = subprocess.run(

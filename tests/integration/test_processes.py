@@ -457,10 +457,10 @@ def test_they_end_with_the_agent_however_that_ends(tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from agent.processes import Aide\n"
-        "from agent.filters import Filters\n"
-        "from agent.scanner import Scanner\n"
-        "processes = [Aide(Scanner(Path('.'), Filters.of(['jpg']))) for _ in range(2)]\n"
+        "from agent.reading.processes.process import WorkerProcess\n"
+        "from agent.core.names import Filters\n"
+        "from agent.folder.scanner import Scanner\n"
+        "processes = [WorkerProcess(Scanner(Path('.'), Filters.of(['jpg']))) for _ in range(2)]\n"
         "print(*(worker.pid for worker in processes), flush=True)\n"
         "time.sleep(60)\n"
     )

@@ -31,16 +31,18 @@ from pathlib import Path
 from PIL import Image
 from watchdog.events import FileSystemEventHandler
 from watchdog.observers import Observer
-from agent import environment, host
+from agent.host import inotify_limits, locks
+from agent.host.systemd import Notifier
+from agent.settings.load import load
 from agent.errors import AgentError
 
 try:
-    settings = environment.load(os.environ, Path.cwd(), Path(sys.argv[2]))
+    settings = load(os.environ, Path.cwd(), Path(sys.argv[2]))
 except AgentError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
 assert sys.argv[3:] == ["run"] and settings.playment_api_key.reveal() == KEY
-notifier = host.Notifier(os.environ)
+notifier = Notifier(os.environ)
 woken, wake = os.pipe()
 signal.signal(signal.SIGTERM, lambda *_: os.write(wake, b"stop"))
 
@@ -48,7 +50,7 @@ class Seen(FileSystemEventHandler):
     def on_created(self, event):
         os.write(wake, b"seen")
 
-with host.lock_file(settings.lock_path), host.lock_folder(settings.watch_dir):
+with locks.lock_file(settings.lock_path), locks.lock_folder(settings.watch_dir):
     ledger = sqlite3.connect(settings.ledger_path)
     ledger.execute("pragma journal_mode=wal")
     ledger.execute("create table if not exists starts (pid integer)")
@@ -66,7 +68,8 @@ with host.lock_file(settings.lock_path), host.lock_folder(settings.watch_dir):
     said = b""
     while said != b"stop":
         notifier.watchdog()
-        notifier.status(f"{len(os.listdir(settings.watch_dir))} seen, {host.inotify_limits().max_user_watches} watches")
+        watches = inotify_limits.inotify_limits().max_user_watches
+        notifier.status(f"{len(os.listdir(settings.watch_dir))} seen, {watches} watches")
         if select.select([woken], [], [], notifier.watchdog_seconds / 4)[0]:
             said = os.read(woken, 4)
     notifier.stopping()
@@ -181,7 +184,7 @@ def test_a_stop_is_clean(service: Booted) -> None:
 
 
 def test_a_second_agent_on_the_folder_is_refused_though_the_service_is_in_a_sandbox(service: Booted) -> None:
-    lock = "from pathlib import Path; from agent import host; host.lock_folder(Path('/srv/inbox'))"
+    lock = "from pathlib import Path; from agent.host import locks; locks.lock_folder(Path('/srv/inbox'))"
     said = service.run("/opt/playment-agent/bin/python", "-c", lock, check=False)
     assert f"is in use by the process with id {main_pid(service)}" in said
 

@@ -10,10 +10,10 @@ from agent.core.folder_rules import NAME
 from agent.core.names import Name
 from agent.errors import FolderUnavailable
 from agent.folder.scanner import Scanner
-from agent.folder.settings_files import FolderSettingsFiles
 from agent.host import inotify_limits, mounts
 from agent.model import is_utf8, join, shown
 from agent.reporting.checks import fail, ok, warn
+from agent.service.assembly import folders_of
 from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def check_folder_settings(settings: Settings, found: Survey) -> Iterator[Check]:
                 FOLDER, f"{NAME} files lie in it ({len(found.settings):,}): set FOLDER_SETTINGS=true to obey them"
             )
         return
-    files = FolderSettingsFiles(Scanner(settings.watch_dir, filters_of(settings)), settings.edition)
+    files = folders_of(settings, Scanner(settings.watch_dir, filters_of(settings)))
     bad = []
     for folder in found.settings:
         try:
