@@ -16,6 +16,7 @@ set -euo pipefail
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
+trap 'exit 1' HUP INT TERM # what runs now ends first, and writes no more into it
 python3 -m venv "$place/venv"
 # Microsoft's release is the one for the service version that obstore signs for, so that the same fields are signed.
 "$place/venv/bin/pip" install --quiet --no-cache-dir obstore==0.12.1 azure-storage-blob==12.19.1

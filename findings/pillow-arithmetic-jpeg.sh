@@ -13,6 +13,7 @@ set -euo pipefail
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
+trap 'exit 1' HUP INT TERM # what runs now ends first, and writes no more into it
 python3 -m venv "$place/venv"
 "$place/venv/bin/pip" install --quiet --no-cache-dir pillow==13.0.0 jpeglib==1.0.2 numpy==2.4.6
 

@@ -41,8 +41,10 @@ def test_it_says_what_was_seen_and_stops_at_the_first_failure(path: Path) -> Non
 @every_finding
 def test_it_leaves_nothing_behind(path: Path) -> None:
     _, _, body = path.read_text(encoding="utf-8").partition("\nset -euo pipefail\n")
-    first = [line for line in body.splitlines() if line][:2]
-    assert first == ["place=$(mktemp -d)", """trap 'rm -rf "$place"' EXIT"""]
+    made, at_end, if_ended = [line for line in body.splitlines() if line][:3]
+    assert made == "place=$(mktemp -d)"
+    assert at_end == """trap 'rm -rf "$place"' EXIT"""
+    assert if_ended.startswith("trap 'exit 1' HUP INT TERM ")
     assert "--no-cache-dir" in body
 
 
