@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parents[2]
 README = (HERE / "README.md").read_text(encoding="utf-8")
-LINES = re.findall(r"^(sh apt-install [a-z0-9 -]+?)(?: &&|$)", README, flags=re.MULTILINE)
+LINES = re.findall(r"^(sh \.ci/apt-install [a-z0-9 -]+?)(?: &&|$)", README, flags=re.MULTILINE)
 PACKAGES = sorted({package for line in LINES for package in line.split()[2:]})
 INSTALLED = (
     "Package: {}\nStatus: install ok installed\nArchitecture: all\nVersion: 1\nMaintainer: a\nDescription: a\n\n"
@@ -41,11 +41,12 @@ class Machine:
 
     def waits(self, seconds: int) -> None:
         """Have the script wait for `seconds` in place of 300, and look every second."""
-        script = (HERE / "apt-install").read_text(encoding="utf-8")
+        script = (HERE / ".ci" / "apt-install").read_text(encoding="utf-8")
         for name, scaled in (("longest=300", f"longest={seconds}"), ("pause=5", "pause=1")):
             script, count = re.subn(rf"^{name}\b", scaled, script, flags=re.MULTILINE)
             assert count == 1
-        (self.folder / "apt-install").write_text(script, encoding="utf-8")
+        (self.folder / ".ci").mkdir(exist_ok=True)
+        (self.folder / ".ci" / "apt-install").write_text(script, encoding="utf-8")
 
     def hold(self, lock: str) -> IO[str]:
         """Lock a file as apt does, until it is closed."""
