@@ -19,7 +19,7 @@ from agent.core.plan import IdRules
 from agent.core.spend_guard import Limits
 from agent.folder.scanner import Scanner
 from agent.host.workers import Pools
-from agent.ledger import jobs, units
+from agent.ledger import jobs, related, units
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import Sight
@@ -140,7 +140,7 @@ def _frame(scanner: Scanner, position: int, path: str) -> Frame:
 def settle(ledger: Ledger, unit: Unit, rules: IdRules = RULES, name: Namer = units.nameless) -> None:
     """Write a unit as detection does once it has settled. To be called in a transaction."""
     units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
-    units.apply(ledger, units.plan(ledger.sql, unit, rules, ()), name)
+    units.apply(ledger, related.plan(ledger.sql, unit, rules, ()), name)
 
 
 @dataclass(frozen=True, slots=True)

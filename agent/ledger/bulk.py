@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Namer = nameless) -> set[int]:
-    """Queue the plain ones among units, and return their indexes; `units.plan` decides about all others.
+    """Queue the plain ones among units, and return their indexes; `related.plan` decides about all others.
 
     An image is plain where its only row waits to be settled and is as it was made, no other row has its content, its
     inode, its reference_id or its folder for a sequence, and `plan.decide` says that it is to be sent.

@@ -1,25 +1,40 @@
-"""What planning compares a settled unit with: the rows of its path, its content, and its very files. Reads only."""
+"""What is planned for a settled unit, and what with: the rows of its path, its content, its very files. Reads only."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from agent.core.plan import KnownRow
+from agent.core.plan import KnownRow, best_twin, decide
 from agent.core.states import SENT, State
 from agent.model import Kind, Stamp, folder_of, shown
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from agent.model import Frame, Unit
+    from agent.core.plan import IdRules
+    from agent.model import Action, Frame, Unit
 
 MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
 """States of rows that a moved unit may take along; the others have nothing that is worth keeping."""
 
 MOST_TWINS = 64
 ASKED_TOGETHER = 1000
+
+
+def plan(sql: sqlite3.Connection, unit: Unit, rules: IdRules, vanished: Collection[int]) -> Action:
+    """Decide about a settled unit from what the ledger knows; `vanished` are ids of rows whose files are not there.
+
+    These may be rows of the same content, or rows of another kind of unit that one of its files was moved from.
+    """
+    moved_from = best_twin([row for row in same_content(sql, unit) if row.id in vanished], unit) if vanished else None
+    other_kind = of_other_kind(sql, unit)
+    if other_kind is None and moved_from is None and vanished:
+        marks = ", ".join("?" * len(vanished))
+        rows = rows_where(sql, f"id in ({marks}) and kind <> ?", (*vanished, unit.kind))
+        other_kind = rows[0] if rows else None
+    return decide(unit, known(sql, unit.path, unit.kind), rules, other_kind=other_kind, moved_from=moved_from)
 
 
 def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[KnownRow]:

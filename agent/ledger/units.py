@@ -11,10 +11,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
 from agent.core.fingerprints import fingerprint_of_frames
-from agent.core.plan import best_twin, decide
 from agent.core.states import UNSENT, State
 from agent.ledger.recent_frames import MOST_FRAMES
-from agent.ledger.related import known, of_other_kind, rows_where, same_content
 from agent.ledger.store import iso
 from agent.model import (
     Action,
@@ -34,10 +32,8 @@ from agent.model import (
 )
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
-    from agent.core.plan import IdRules
     from agent.ledger.store import Ledger
     from agent.model.jobs import Namer
 
@@ -104,25 +100,11 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     )
 
 
-def plan(sql: sqlite3.Connection, unit: Unit, rules: IdRules, vanished: Collection[int]) -> Action:
-    """Decide about a settled unit from what the ledger knows; `vanished` are ids of rows whose files are not there.
-
-    These may be rows of the same content, or rows of another kind of unit that one of its files was moved from.
-    """
-    moved_from = best_twin([row for row in same_content(sql, unit) if row.id in vanished], unit) if vanished else None
-    other_kind = of_other_kind(sql, unit)
-    if other_kind is None and moved_from is None and vanished:
-        marks = ", ".join("?" * len(vanished))
-        rows = rows_where(sql, f"id in ({marks}) and kind <> ?", (*vanished, unit.kind))
-        other_kind = rows[0] if rows else None
-    return decide(unit, known(sql, unit.path, unit.kind), rules, other_kind=other_kind, moved_from=moved_from)
-
-
 def apply(ledger: Ledger, action: Action, name: Namer = nameless) -> State | None:
     """Write what was planned; return the row's state afterwards, None where the unit is to be looked at again.
 
-    To be called in the transaction in which `plan` was, so that nothing can come between. `name` gives the `src` of the
-    frames of what is to be sent: an intent has the less to write, if these are what it freezes.
+    To be called in the transaction in which `related.plan` was, so that nothing can come between. `name` gives the
+    `src` of the frames of what is to be sent: an intent has the less to write, if these are what it freezes.
     """
     state: State | None = None
     match action:

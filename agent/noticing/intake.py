@@ -17,7 +17,7 @@ from agent.core.folder_rules import NOTHING
 from agent.core.settling import Settling
 from agent.core.states import State
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
-from agent.ledger import bulk, holds, units
+from agent.ledger import bulk, holds, related, units
 from agent.ledger.units import Sight
 from agent.ledger.writer import Each
 from agent.model import Kind, shown
@@ -259,7 +259,7 @@ class Intake:
 
     def _write(self, ledger: Ledger, unit: Unit) -> State | None:
         left = left_behind(self._scanner, ledger.sql, unit)
-        return units.apply(ledger, units.plan(ledger.sql, unit, self._rules, left), self._name)
+        return units.apply(ledger, related.plan(ledger.sql, unit, self._rules, left), self._name)
 
     def _written(self, unit: UnitKey, future: Future[State | None]) -> None:
         error = future.exception()

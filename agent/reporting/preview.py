@@ -10,7 +10,7 @@ from agent.core.fingerprints import fingerprint_of, is_at_rest
 from agent.errors import FileChanged
 from agent.folder.scanner import Scanner
 from agent.host.clock import utc_now
-from agent.ledger import units
+from agent.ledger import related
 from agent.ledger.migrations import migrate
 from agent.ledger.seen import newest
 from agent.ledger.store import connect
@@ -163,7 +163,7 @@ def _step(settings: Settings, scanner: Scanner, reader: Reader, sql: sqlite3.Con
         unit = read(reader, seen)
     except FileChanged as error:
         return Step("settle", seen.key.path, seen.key.kind, len(seen.files), str(error))
-    return _as_step(units.plan(sql, unit, rules_of(settings), left_behind(scanner, sql, unit)))
+    return _as_step(related.plan(sql, unit, rules_of(settings), left_behind(scanner, sql, unit)))
 
 
 def why_not_settled(settings: Settings, seen: Seen) -> str | None:

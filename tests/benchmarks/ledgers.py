@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from agent.core.plan import IdRules
 from agent.core.spend_guard import Limits
 from agent.host.clock import utc_now
-from agent.ledger import jobs, units
+from agent.ledger import jobs, related, units
 from agent.ledger.due import due as due_jobs
 from agent.ledger.store import Ledger
 from agent.ledger.units import Sight, with_sources
@@ -174,7 +174,7 @@ def _notice(ledger: Ledger, *, found: list[Unit]) -> None:
 
 def _settle(ledger: Ledger, *, found: list[Unit]) -> None:
     for unit in found:
-        units.apply(ledger, units.plan(ledger.sql, unit, RULES, ()))
+        units.apply(ledger, related.plan(ledger.sql, unit, RULES, ()))
 
 
 def _intend(ledger: Ledger, *, count: int) -> list[Job]:

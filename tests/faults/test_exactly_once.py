@@ -32,7 +32,7 @@ from agent.core.states import WAITING
 from agent.errors import TryLater
 from agent.host.workers import Pools
 from agent.http.transport import Reply
-from agent.ledger import jobs, orders, seen, units
+from agent.ledger import jobs, orders, related, seen, units
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import Sight
@@ -336,7 +336,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
         left = left_behind(self.scanner, ledger.sql, unit)
         name = namer(BaseUrl(BASE)) if unit.kind is Kind.SEQUENCE else units.nameless  # both ways lead to a job
-        units.apply(ledger, units.plan(ledger.sql, unit, RULES, left), name)
+        units.apply(ledger, related.plan(ledger.sql, unit, RULES, left), name)
 
     @rule()
     def turn(self) -> None:

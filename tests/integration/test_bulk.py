@@ -10,7 +10,7 @@ import pytest
 
 from agent.core.plan import IdRules
 from agent.core.states import State
-from agent.ledger import bulk, units
+from agent.ledger import bulk, related, units
 from agent.ledger.store import Ledger
 from agent.ledger.units import Sight
 from agent.model import Frame, Kind, Stamp, Unit, basename
@@ -102,7 +102,7 @@ def _differ(place: Path, prepare: Callable[[Ledger], None], group: Sequence[Unit
             plain = bulk.queue_plain(ledger, group, rules, _name) if way == "together" else set()
             for index, unit in enumerate(group):
                 if index not in plain:
-                    units.apply(ledger, units.plan(ledger.sql, unit, rules, ()), _name)
+                    units.apply(ledger, related.plan(ledger.sql, unit, rules, ()), _name)
             if way == "together":
                 queued = plain
             dumps.append(_dump(ledger))
