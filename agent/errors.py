@@ -8,6 +8,7 @@ The tree::
     ├── LedgerError             the ledger cannot be used
     │   ├── LedgerRefused       it belongs to another project, folder, version or place (exit 2)
     │   └── LedgerUnavailable   disk full, read-only, I/O error: may pass
+    │       └── LedgerUnreadable    a question was not answered
     ├── IllegalMove             a state change that `states.py` does not allow: a defect of ours
     ├── FolderUnavailable       a folder cannot be listed now
     ├── FileChanged             a file is not the one that was settled
@@ -62,6 +63,17 @@ class LedgerRefused(LedgerError):
 
 class LedgerUnavailable(LedgerError):
     """The ledger cannot be written or read now (disk full, read-only, I/O error); it may pass."""
+
+
+class LedgerUnreadable(LedgerUnavailable):
+    """A question to the ledger was not answered. `str()` is the storage's own word, for a sentence to end with.
+
+    `is_spoilt` tells that the ledger itself is damaged, or no ledger.
+    """
+
+    def __init__(self, message: str, *, is_spoilt: bool) -> None:
+        self.is_spoilt = is_spoilt
+        super().__init__(message)
 
 
 class IllegalMove(AgentError):

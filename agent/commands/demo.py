@@ -21,14 +21,13 @@ from agent.demo.proof import receipts
 from agent.demo.script import script
 from agent.demo.stage import Stage
 from agent.errors import AgentError
+from agent.ledger.reports import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.demo.proof import Receipt
     from agent.demo.script import Expected
-
-QUERY = "select * from status"
 
 
 @click.command()
@@ -81,9 +80,9 @@ def _demo(console: Console, folder: Path, *, keep: bool, s3: bool) -> bool:
 def _to_repeat(console: Console, stage: Stage, *, keep: bool) -> None:
     """Say how to ask the ledger for the same."""
     ledger = shlex.quote(str(stage.ledger))
-    commands = [f"sqlite3 {ledger} '{QUERY}'"]
+    commands = [f"sqlite3 {ledger} '{STATUS}'"]
     if not shutil.which("sqlite3"):
-        commands.append(f"{shlex.quote(sys.executable)} -m sqlite_utils query {ledger} '{QUERY}' --table")
+        commands.append(f"{shlex.quote(sys.executable)} -m sqlite_utils query {ledger} '{STATUS}' --table")
     if keep:
         settings = shlex.quote(str(stage.env_file))
         commands.append(f"{_program()} --env-file {settings} explain drive")

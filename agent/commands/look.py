@@ -14,7 +14,8 @@ from rich.console import Console
 
 from agent.commands import shell
 from agent.host.clock import utc_now
-from agent.ledger import reports, spend
+from agent.ledger import spend
+from agent.ledger.reads import Reads
 from agent.model.text import printable
 from agent.reporting import preview
 from agent.reporting.explain import explain as explained
@@ -57,7 +58,8 @@ def status(*, as_json: bool) -> None:
     Example: playment-agent status
     """
     path = shell.ledger_path()
-    report = reports.report(path, utc_now())
+    with Reads.open(path) as reads:
+        report = reads.report(utc_now())
     blocked = report.agent.get("blocked", "")
     if as_json:
         print_json(dataclasses.asdict(report))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from agent.errors import AgentError
+from agent.errors import AgentError, LedgerUnreadable
 from agent.host import logs
 from agent.ledger.store import unusable
 from agent.model.text import printable
@@ -35,10 +34,10 @@ def settled(command: F) -> F:
         context.obj = env_file or context.obj
         try:
             return context.invoke(command, *args, **options)
+        except LedgerUnreadable as error:
+            fail(unusable("the ledger cannot be used", error))
         except AgentError as error:
             fail(error)
-        except sqlite3.Error as error:
-            fail(unusable("the ledger cannot be used", error))
 
     return wrapped  # type: ignore[return-value]  # click's decorators lose the type
 

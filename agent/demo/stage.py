@@ -10,8 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlite_utils import Database
-
 from agent.core.names import Filters
 from agent.core.states import WAITING
 from agent.demo import store
@@ -19,7 +17,7 @@ from agent.demo.files import FileServer
 from agent.errors import AgentError, LedgerUnavailable
 from agent.folder.scanner import Scanner
 from agent.host.logs import TextFormatter
-from agent.ledger.store import connect
+from agent.ledger.reads import Reads
 from agent.sandbox import Sandbox
 from agent.service.loop import Service
 from agent.settings import load
@@ -82,8 +80,7 @@ class Stage:
             stack.callback(self._agent.join)
             stack.callback(service.stop)
             self._await_start()
-            self._reads = Database(connect(self.ledger, read_only=True))
-            stack.callback(self._reads.close)
+            self._reads = stack.enter_context(Reads.open(self.ledger))
             self._stack = stack.pop_all()
         return self
 
@@ -128,18 +125,18 @@ class Stage:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the ledger's jobs as they are now, also after the end."""
-        with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
-            return list(Database(sql).query("select * from jobs order by id"))
+        with Reads.open(self.ledger) as reads:
+            return reads.jobs()
 
     def status(self) -> list[dict[str, Any]]:
-        """Return what `select * from status` says."""
-        with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
-            return list(Database(sql).query("select * from status"))
+        """Return what the ledger's view `status` says."""
+        with Reads.open(self.ledger) as reads:
+            return reads.status()
 
     def sources(self) -> list[str]:
         """Return where the ledger says that the frames of the first jobs were published."""
-        with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
-            return [row["src"] for row in Database(sql).query("select src from frames where src is not null limit 3")]
+        with Reads.open(self.ledger) as reads:
+            return reads.sources(3)
 
     def _publishing(self, stack: contextlib.ExitStack) -> dict[str, str]:
         """Start the server that publishes the files, and return the settings for it."""
@@ -189,21 +186,15 @@ class Stage:
 
     def _is_watching(self) -> bool:
         try:
-            with contextlib.closing(connect(self.ledger, read_only=True)) as sql:
-                return Database(sql)["agent"].count_where("key = 'watch_mode'") > 0
+            with Reads.open(self.ledger) as reads:
+                return "watch_mode" in reads.agent()
         except LedgerUnavailable:
             return False  # it is not there yet, or its tables are not
 
     def _look(self, at: float) -> Look:
-        events = list(
-            self._reads.query(
-                "select events.id, event, detail, path, kind from events join jobs on jobs.id = job "
-                "where events.id > ? order by events.id",
-                [self._seen],
-            )
-        )
+        events = self._reads.events_after(self._seen)
         self._seen = max((event["id"] for event in events), default=self._seen)
-        return Look(at, list(self._reads.query("select * from jobs order by id")), events)
+        return Look(at, self._reads.jobs(), events)
 
 
 def _quoted(value: str) -> str:

@@ -12,12 +12,12 @@ from agent.core.retry import LOOKUP_PATIENCE
 from agent.core.states import State
 from agent.ledger.store import iso
 from agent.model import Kind
+from agent.model.jobs import Lookup
 
 if TYPE_CHECKING:
     import sqlite3
 
     from agent.ledger.store import Ledger
-from agent.model.jobs import Lookup
 
 SHORTEST_LOOKUP_WAIT = 10.0
 
@@ -49,6 +49,12 @@ def lookups(sql: sqlite3.Connection, now: datetime) -> list[Lookup]:
             (iso(now),),
         )
     ]
+
+
+def is_open(ledger: Ledger, wanted: Lookup) -> bool:
+    """Tell whether a job still waits to be looked up, and for the same reason as when it was read."""
+    row = ledger.sql.execute("select state, lookup from jobs where id = ?", (wanted.id,)).fetchone()
+    return bool(row == (State.PENDING, wanted.why))
 
 
 def not_ours(ledger: Ledger, job: int, reason: str) -> None:

@@ -1,23 +1,24 @@
-"""Every read for people: how it stands, what waits for them, and why one unit is where it is."""
+"""What people ask: how it stands, what waits for them, why one unit is where it is, and whether the ledger is well."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
 from agent.core.states import ATTENTION, WAITING, State
-from agent.ledger import spend
-from agent.ledger.store import connect, iso
+from agent.ledger.store import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
-    from pathlib import Path
+    from datetime import datetime
 
 SENT_STATES = (State.SUBMITTED, State.COMPLETED)
+STATUS = "select * from status"
+"""How it stands, in words that a person can repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,6 @@ def standing(sql: sqlite3.Connection) -> Counts:
     return Counts(dict(sql.execute("select state, jobs from counts where jobs > 0")))
 
 
-def spend_notice(sql: sqlite3.Connection, now: datetime) -> str:
-    """Return the sentence about the spend limit that is reached now, '' where none is."""
-    return spend.notice(
-        dict(sql.execute("select key, value from agent where key in ('spend_limit', 'spend_limit_until')")), now
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the `status` command shows; each row is a mapping of column names to values."""
@@ -69,50 +63,88 @@ class Report:
     submitted_last_day: int
 
 
-def report(path: Path, now: datetime, limit: int = 20) -> Report:
-    """Read a ledger for `status`, with up to `limit` rows that wait for a person. Raises LedgerUnavailable."""
-    database = Database(connect(path, read_only=True))
-    try:
-        return Report(
-            status=list(database.query("select * from status")),
-            attention=list(database.query("select * from attention limit ?", [limit])),
-            attention_jobs=standing(database.conn).attention,
-            agent=dict(database.execute("select key, value from agent")),
-            submitted_last_hour=_submitted_since(database, now - timedelta(hours=1)),
-            submitted_last_day=_submitted_since(database, now - timedelta(days=1)),
-        )
-    finally:
-        database.close()
+def report(sql: sqlite3.Connection, now: datetime, limit: int) -> Report:
+    """Return what `status` shows, with up to `limit` rows that wait for a person."""
+    return Report(
+        status=status(sql),
+        attention=_rows(sql, "select * from attention limit ?", limit),
+        attention_jobs=standing(sql).attention,
+        agent=agent(sql),
+        submitted_last_hour=_submitted_since(sql, now - timedelta(hours=1)),
+        submitted_last_day=_submitted_since(sql, now - timedelta(days=1)),
+    )
 
 
-def _submitted_since(database: Database, since: datetime) -> int:
+def status(sql: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return the rows of the view `status`."""
+    return _rows(sql, STATUS)
+
+
+def agent(sql: sqlite3.Connection) -> dict[str, str]:
+    """Return what the agent says of itself, by key."""
+    return dict(sql.execute("select key, value from agent"))
+
+
+def _submitted_since(sql: sqlite3.Connection, since: datetime) -> int:
     """Count what was submitted since; the index on state and time serves it."""
-    (count,) = database.execute(
+    (count,) = sql.execute(
         "select count(*) from jobs where state in ('submitted', 'completed') and updated_at >= ?1 "
         "and submitted_at >= ?1",
-        [iso(since)],
+        (iso(since),),
     ).fetchone()
     return int(count)
 
 
-def rows_of(path: Path, name: str, folder: str) -> list[dict[str, Any]]:
-    """Return all rows of a unit, newest first, each with its events: for `explain`. Raises LedgerUnavailable.
+def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any]]:
+    """Return all rows of a unit, newest first, each with its events: for `explain`.
 
     `name` is a path or a reference_id; a frame's path finds its folder's rows where `folder` is its folder.
     """
-    database = Database(connect(path, read_only=True))
-    try:
-        rows = list(
-            database.query(
-                "select * from jobs where path = ?1 or reference_id = ?1 or (kind = 'sequence' and path = ?2) "
-                "order by id desc",
-                [name, folder],
-            )
-        )
-        for row in rows:
-            row["events"] = list(
-                database.query("select at, event, detail from events where job = ? order by id", [row["id"]])
-            )
-        return rows
-    finally:
-        database.close()
+    rows = _rows(
+        sql,
+        "select * from jobs where path = ?1 or reference_id = ?1 or (kind = 'sequence' and path = ?2) order by id desc",
+        name,
+        folder,
+    )
+    for row in rows:
+        row["events"] = _rows(sql, "select at, event, detail from events where job = ? order by id", row["id"])
+    return rows
+
+
+def jobs(sql: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return every job, oldest first."""
+    return _rows(sql, "select * from jobs order by id")
+
+
+def events_after(sql: sqlite3.Connection, event: int) -> list[dict[str, Any]]:
+    """Return what became of jobs after an event, in order, each with the job's path and kind."""
+    return _rows(
+        sql,
+        "select events.id, event, detail, path, kind from events join jobs on jobs.id = job "
+        "where events.id > ? order by events.id",
+        event,
+    )
+
+
+def sources(sql: sqlite3.Connection, limit: int) -> list[str]:
+    """Return where the first frames were published."""
+    return [row["src"] for row in _rows(sql, "select src from frames where src is not null limit ?", limit)]
+
+
+def damage(sql: sqlite3.Connection) -> str:
+    """Return what is damaged in the ledger's file, '' where it is whole."""
+    found: str = sql.execute("pragma quick_check(1)").fetchone()[0]
+    return "" if found == "ok" else found
+
+
+def last_start_or_stop(sql: sqlite3.Connection) -> str:
+    """Return which of the two the agent did last, `started` or `stopped`; '' where it has not run yet."""
+    row = sql.execute(
+        "select event from events where event in ('started', 'stopped') order by id desc limit 1"
+    ).fetchone()
+    return row[0] if row else ""
+
+
+def _rows(sql: sqlite3.Connection, query: str, *values: object) -> list[dict[str, Any]]:
+    """Return a query's rows, each a mapping of column names to values."""
+    return list(Database(sql).query(query, values))

@@ -89,7 +89,7 @@ def _hold(ledger: Ledger, job: int, why: str) -> None:
     log.warning("job %d is held: %s", job, why)
 
 
-def is_due(sql: sqlite3.Connection, now: datetime) -> bool:
+def has_uncounted_due(sql: sqlite3.Connection, now: datetime) -> bool:
     """Tell whether the turn of a job has come that was not counted yet."""
     return bool(sql.execute(f"select exists (select 1 from jobs where {WAITING})", (iso(now),)).fetchone()[0])  # noqa: S608 (our words)
 

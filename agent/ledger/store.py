@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlite_utils
 
 from agent.core.states import State, check_move
-from agent.errors import LedgerRefused, LedgerUnavailable
+from agent.errors import LedgerRefused, LedgerUnavailable, LedgerUnreadable
 from agent.ledger.migrations import migrate, version_of
 from agent.ledger.recent_frames import RecentFrames
 
@@ -66,13 +66,23 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 def unusable(what: str, error: Exception) -> LedgerUnavailable:
     """Return our error for one of SQLite's, with what to do where the file itself is spoilt; `what` begins it."""
-    # SQLite's other errors are of subclasses; this class alone stands for SQLITE_CORRUPT and SQLITE_NOTADB.
-    spoilt = type(error) is sqlite3.DatabaseError
     advice = (
         ". Move it away with its -wal and -shm files and start again: jobs that were sent are recognised by their ids; "
         "'sqlite3 LEDGER .recover' may save the rest"
     )
-    return LedgerUnavailable(f"{what}: {error}{advice if spoilt else ''}")
+    return LedgerUnavailable(f"{what}: {error}{advice if _is_spoilt(error) else ''}")
+
+
+def unreadable(error: sqlite3.Error) -> LedgerUnreadable:
+    """Return our error for one of SQLite's that a question met with; `unusable` may make a sentence of it."""
+    return LedgerUnreadable(str(error), is_spoilt=_is_spoilt(error))
+
+
+def _is_spoilt(error: Exception) -> bool:
+    if isinstance(error, LedgerUnreadable):
+        return error.is_spoilt
+    # SQLite's other errors are of subclasses; this class alone stands for SQLITE_CORRUPT and SQLITE_NOTADB.
+    return type(error) is sqlite3.DatabaseError
 
 
 def _no_ledger(path: Path) -> LedgerUnavailable:
@@ -139,7 +149,7 @@ class Ledger:
                     self.sql.execute("rollback")
                 raise
             self.sql.execute("commit")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, LedgerUnreadable) as error:
             if self.sql.in_transaction:
                 self.sql.execute("rollback")
             raise unusable(f"the ledger {self.path} cannot be written", error) from error

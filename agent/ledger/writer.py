@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from agent.errors import LedgerUnavailable
+from agent.errors import LedgerUnavailable, LedgerUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -167,8 +167,10 @@ def _done(ledger: Ledger, pieces: Sequence[Piece]) -> list[Result]:
             values = work.function(ledger, [piece.item for piece, _ in pieces if isinstance(piece, Each)])
         else:
             values = [work(ledger)]
+    except sqlite3.IntegrityError as error:
+        raise _Raised(error) from error
+    except (sqlite3.DatabaseError, LedgerUnreadable):
+        raise  # a full disk or a broken one: nothing of the group can be kept
     except Exception as error:
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
-            raise  # a full disk or a broken one: nothing of the group can be kept
         raise _Raised(error) from error
     return [(future, value, None) for (_, future), value in zip(pieces, values, strict=True)]

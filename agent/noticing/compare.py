@@ -11,16 +11,16 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import fingerprint_of, is_at_rest
-from agent.ledger import seen
+from agent.ledger.seen import Span
 from agent.model import Kind, Stamp, is_utf8, join, shown
 from agent.model.units import UnitKey
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
     from agent.core.folder_rules import FolderRules
     from agent.core.names import Filters
+    from agent.ledger.reads import Reads
     from agent.model import File, Listing
     from agent.noticing.intake import Intake
 
@@ -44,7 +44,7 @@ class Comparison:
         self,
         filters: Filters,
         intake: Intake,
-        reads: sqlite3.Connection,
+        reads: Reads,
         again: Callable[[UnitKey], None],
         *,
         monotonic: Callable[[], float],
@@ -65,7 +65,7 @@ class Comparison:
         """
         kind = rules.kind_in(listing.folder, self._filters.kind(listing.folder))
         if rules.ignore:
-            for unit in seen.unsent_in(self._reads, listing.folder, seen.Span()):
+            for unit in self._reads.unsent_in(listing.folder, Span()):
                 self._intake.leave_alone(unit, rules.why_ignored)
             for unit in [unit for unit in self._intake.settle if unit.folder == listing.folder]:
                 self._intake.leave_alone(unit, rules.why_ignored)
@@ -101,7 +101,7 @@ class Comparison:
             runs.append(sorted(alike[start : start + SORTED_TOGETHER], key=key))
             yield
         for span, files in _pieces(listing.folder, merge(*runs, key=key)):
-            known, now = seen.images_in(self._reads, listing.folder, span), self._monotonic()
+            known, now = self._reads.images_in(listing.folder, span), self._monotonic()
             for path, stamp in files.items():
                 unit = UnitKey(path, Kind.IMAGE)
                 row = known.get(shown(path))
@@ -125,20 +125,20 @@ class Comparison:
         if unit in self._intake.busy:
             self._again(unit)
             return False
-        row = None if unit in self._intake.settle else seen.newest(self._reads, unit)
+        row = None if unit in self._intake.settle else self._reads.newest(unit)
         if row is not None and is_at_rest(*row, fingerprint_of(listing.files)):
             return True
         self._intake.see_sequence(unit, listing, started, rules, took=self._monotonic() - started)
         return False
 
-    def miss(self, folder: str, present: set[str], kind: Kind, span: seen.Span = seen.Span()) -> bool:  # noqa: B008
+    def miss(self, folder: str, present: set[str], kind: Kind, span: Span = Span()) -> bool:  # noqa: B008
         """Note the unsent units of a folder that its listing does not show, or shows as another kind.
 
         Returns whether there were any: until their rows are written, not all is at rest.
         """
         missed = [
             unit
-            for unit in seen.unsent_in(self._reads, folder, span)
+            for unit in self._reads.unsent_in(folder, span)
             if (unit.kind is not kind or unit.path not in present) and unit not in self.looked_at
         ]
         for unit in missed:
@@ -147,7 +147,7 @@ class Comparison:
 
     def miss_folder(self, folder: str) -> None:
         """Note the unsent units in and below a folder that is not there any more."""
-        for name in seen.folders_below(self._reads, folder):
+        for name in self._reads.folders_below(folder):
             self.miss(name, set(), Kind.SEQUENCE)
         for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
             self._intake.miss(unit)
@@ -162,7 +162,7 @@ def _sortable(listing: Listing) -> tuple[Sequence[File], Callable[[File], str] |
     return files, lambda file: shown(file[0])
 
 
-def _pieces(folder: str, ordered: Iterator[File]) -> Iterator[tuple[seen.Span, dict[str, Stamp]]]:
+def _pieces(folder: str, ordered: Iterator[File]) -> Iterator[tuple[Span, dict[str, Stamp]]]:
     """Cut the images of a folder into pieces, paths with stamps, whose spans together cover all paths there can be.
 
     Comparing 100,000 images with their rows at once would take 60 MiB.
@@ -172,10 +172,10 @@ def _pieces(folder: str, ordered: Iterator[File]) -> Iterator[tuple[seen.Span, d
         files = {join(folder, name): Stamp(*stamp) for name, *stamp in piece}
         piece = list(islice(ordered, COMPARED_TOGETHER))
         if not piece:
-            yield seen.Span(after), files
+            yield Span(after), files
             return
         upto = shown(next(reversed(files)))
-        yield seen.Span(after, upto), files
+        yield Span(after, upto), files
         after = upto
 
 

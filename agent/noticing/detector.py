@@ -15,20 +15,19 @@ from agent.core.listing_queue import ListingQueue
 from agent.core.names import Name
 from agent.errors import FolderUnavailable
 from agent.folder.inotify import MANY_NAMES
-from agent.ledger import seen
 from agent.model import Kind, is_utf8, join, parent
 from agent.model.units import UnitKey
 from agent.noticing.compare import Comparison
 from agent.noticing.lister import Lister
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable
 
     from agent.core.folder_rules import FolderRulesSource
     from agent.core.names import Filters
     from agent.folder.inotify import Changes
     from agent.folder.scanner import Scanner
+    from agent.ledger.reads import Reads
     from agent.noticing.intake import Intake
     from agent.noticing.messages import Finished
 
@@ -42,7 +41,7 @@ WRITE_AGAIN = 0.01
 class Detector:
     """Finds units and gives them to the intake. All methods are the loop's thread's.
 
-    `reads` is a ledger connection of this thread; `fed` is called after every folder listed; `wall` gives seconds
+    `reads` are this thread's own; `fed` is called after every folder listed; `wall` gives seconds
     since 1970, `monotonic` the seconds of `now`, `cpu` the processor seconds of the calling thread; `absence_is_proof`
     tells whether what is not listed was deleted; `cover` has the events of a folder told of from then on.
     """
@@ -52,7 +51,7 @@ class Detector:
         scanner: Scanner,
         filters: Filters,
         intake: Intake,
-        reads: sqlite3.Connection,
+        reads: Reads,
         *,
         fed: Callable[[], None],
         wall: Callable[[], float],
@@ -161,7 +160,7 @@ class Detector:
 
     def look_at_settling(self, now: float) -> None:
         """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`)."""
-        for unit in seen.settling(self._reads):
+        for unit in self._reads.settling():
             if unit not in self._intake.settle and unit not in self._intake.busy:
                 self.look(unit, now)
 
@@ -214,7 +213,7 @@ class Detector:
             self._queue.want(folder, now)
             return
         if stamp is not None and unit not in self._intake.settle:
-            known = seen.newest(self._reads, unit)
+            known = self._reads.newest(unit)
             if known is not None and is_at_rest(*known, stamp):
                 return
         # Not all is at rest in its folder now, though a listing may show what it did before this file came.

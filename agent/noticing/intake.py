@@ -17,7 +17,8 @@ from agent.core.folder_rules import NOTHING
 from agent.core.settling import Settling
 from agent.core.states import State
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
-from agent.ledger import bulk, holds, related, units
+from agent.ledger import bulk, holds, units
+from agent.ledger.reads import Reads
 from agent.ledger.units import Sight
 from agent.ledger.writer import Each
 from agent.model import Kind, shown
@@ -258,8 +259,9 @@ class Intake:
         ]
 
     def _write(self, ledger: Ledger, unit: Unit) -> State | None:
-        left = left_behind(self._scanner, ledger.sql, unit)
-        return units.apply(ledger, related.plan(ledger.sql, unit, self._rules, left), self._name)
+        reads = Reads.within(ledger)
+        left = left_behind(self._scanner, reads, unit)
+        return units.apply(ledger, reads.plan(unit, self._rules, left), self._name)
 
     def _written(self, unit: UnitKey, future: Future[State | None]) -> None:
         error = future.exception()

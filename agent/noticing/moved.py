@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.ledger import related
-
 if TYPE_CHECKING:
-    import sqlite3
-
     from agent.folder.scanner import Scanner
+    from agent.ledger.reads import Reads
     from agent.model import Unit
 
 
-def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[int]:
+def left_behind(scanner: Scanner, reads: Reads, unit: Unit) -> set[int]:
     """Return the rows of the same content whose files are not at their old path any more.
 
     Nothing is there, or something else is and the unit's file is the very one (its inode) that was. Where there is no
@@ -21,15 +18,15 @@ def left_behind(scanner: Scanner, sql: sqlite3.Connection, unit: Unit) -> set[in
     FolderUnavailable where that cannot be told: taking it for a copy would send it twice.
     """
     left = set()
-    for row in related.same_content(sql, unit):
-        before = related.first_frame(sql, row.id)
+    for row in reads.same_content(unit):
+        before = reads.first_frame(row.id)
         if before is None:
             continue
         path, stamp = before
         now = scanner.stamp(path)
         if now is None or (now.inode != stamp.inode and unit.frames[0].stamp.inode == stamp.inode):
             left.add(row.id)
-    for job, path, inode in () if left else related.files_of_other_kind(sql, unit):
+    for job, path, inode in () if left else reads.files_of_other_kind(unit):
         now = scanner.stamp(path)
         if now is None or now.inode != inode:
             return {job}

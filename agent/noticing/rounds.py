@@ -10,7 +10,6 @@ from agent.noticing.detector import Detector
 from agent.noticing.intake import Intake
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
     from agent.core.folder_rules import FolderRulesSource
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from agent.core.quiet_times import QuietTimes
     from agent.folder.scanner import Scanner
     from agent.folder.watched_folder import WatchedFolder
+    from agent.ledger.reads import Reads
     from agent.ledger.writer import LedgerWriter
     from agent.model.jobs import Namer
     from agent.noticing.messages import Finished
@@ -32,7 +32,7 @@ SWEEP_SHARE = 125
 class Rounds:
     """Looks when it is time to; all its methods are the loop's thread's, and times are monotonic seconds.
 
-    `reads` is a ledger connection of that thread. `post` hands the loop what was read, from any thread; `fed` is called
+    `reads` are that thread's own. `post` hands the loop what was read, from any thread; `fed` is called
     after every folder listed. `name` gives the `src` of what is to be sent, `wall` seconds since 1970, `cpu` the
     processor seconds of the calling thread.
     """
@@ -47,7 +47,7 @@ class Rounds:
         quiet: QuietTimes,
         rules: IdRules,
         ledger: LedgerWriter,
-        reads: sqlite3.Connection,
+        reads: Reads,
         readers: Readers,
         post: Callable[[Finished], None],
         fed: Callable[[], None],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from agent.core.states import State
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.scanner import Scanner
-from agent.ledger import orders, reports
+from agent.ledger import orders
+from agent.ledger.reads import Reads
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
 from agent.reporting.preview import Seen, why_not_settled
@@ -52,7 +53,8 @@ def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:
 
 def _rows(settings: Settings, name: str) -> list[dict[str, Any]]:
     try:
-        return reports.rows_of(settings.ledger_path, shown(name), shown(parent(name)))
+        with Reads.open(settings.ledger_path) as reads:
+            return reads.about(shown(name), shown(parent(name)))
     except LedgerUnavailable:
         if settings.ledger_path.exists():
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,7 @@ from agent.core.fingerprints import fingerprint_of, is_at_rest
 from agent.errors import FileChanged
 from agent.folder.scanner import Scanner
 from agent.host.clock import utc_now
-from agent.ledger import related
-from agent.ledger.migrations import migrate
-from agent.ledger.seen import newest
-from agent.ledger.store import connect
+from agent.ledger.reads import Reads
 from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait, join, shown
 from agent.model.units import UnitKey
 from agent.noticing.moved import left_behind
@@ -135,25 +131,15 @@ def preview(settings: Settings) -> Iterator[Step]:
     """
     scanner = Scanner(settings.watch_dir, filters_of(settings))
     reader = Reader(FileExaminer(scanner), settings.sequence_gaps)
-    sql = _ledger(settings)
-    try:
+    path = settings.ledger_path
+    with Reads.open(path) if path.exists() else Reads.of_nothing() as reads:
         for seen in walk(settings, scanner):
-            row = newest(sql, seen.key)
+            row = reads.newest(seen.key)
             if row is None or not is_at_rest(*row, seen.look):
-                yield _step(settings, scanner, reader, sql, seen)
-    finally:
-        sql.close()
+                yield _step(settings, scanner, reader, reads, seen)
 
 
-def _ledger(settings: Settings) -> sqlite3.Connection:
-    if settings.ledger_path.exists():
-        return connect(settings.ledger_path, read_only=True)
-    sql = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(sql)
-    return sql
-
-
-def _step(settings: Settings, scanner: Scanner, reader: Reader, sql: sqlite3.Connection, seen: Seen) -> Step:
+def _step(settings: Settings, scanner: Scanner, reader: Reader, reads: Reads, seen: Seen) -> Step:
     if seen.held is not None:
         return Step("hold", seen.key.path, seen.key.kind, len(seen.files), seen.held)
     waits = why_not_settled(settings, seen)
@@ -163,7 +149,7 @@ def _step(settings: Settings, scanner: Scanner, reader: Reader, sql: sqlite3.Con
         unit = read(reader, seen)
     except FileChanged as error:
         return Step("settle", seen.key.path, seen.key.kind, len(seen.files), str(error))
-    return _as_step(related.plan(sql, unit, rules_of(settings), left_behind(scanner, sql, unit)))
+    return _as_step(reads.plan(unit, rules_of(settings), left_behind(scanner, reads, unit)))
 
 
 def why_not_settled(settings: Settings, seen: Seen) -> str | None:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core.states import MOVES, State
 from agent.ledger import jobs
+from agent.ledger.reads import Reads
 from agent.model import Kind
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator
 
+    from agent.ledger.recorded import Recorded
     from agent.ledger.store import Ledger
     from agent.targets.playment.answers import ListedJob
     from agent.targets.playment.client import Playment
 
 SENT_STATES = (State.SUBMITTED, State.COMPLETED)
 AT_ONCE = 100
-COLUMNS = "id, reference_id, path, kind, state, job_id, frame_count, tag, batch_id, digest, unanswered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +43,11 @@ class Difference:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    id: int
-    reference_id: str
-    path: str
-    kind: Kind
-    state: State
-    job_id: str | None
-    frame_count: int
-    tag: str | None
-    batch_id: str | None
-    digest: str | None
-    unanswered: int
-
-    @property
-    def may_be_ours(self) -> bool:
-        """As in adoption: a try was never answered, or the id holds the digest of this very content."""
-        return self.unanswered > 0 or (self.digest is not None and self.digest[:12] in self.reference_id)
-
-
 @dataclass(slots=True)
 class _Found:
     """What one listed job means for its row: the differences, and what to write where they are to be adopted."""
 
-    row: _Row
+    row: Recorded
     differences: list[Difference]
     adopt: dict[str, str] = field(default_factory=dict)
 
@@ -86,15 +66,16 @@ def reconcile(ledger: Ledger, playment: Playment, *, adopt: bool) -> Iterator[Di
             with ledger.transaction():
                 differences = list(_compared(ledger, some, batch.id, default, seen, adopt=adopt))
             yield from differences
-    yield from _missing(ledger.sql, seen)
+    yield from _missing(Reads.within(ledger), seen)
 
 
 def _compared(
     ledger: Ledger, listed: Iterable[ListedJob], batch_id: str, default: str | None, seen: set[int], *, adopt: bool
 ) -> Iterator[Difference]:
     """Compare listed jobs with their rows."""
+    reads = Reads.within(ledger)
     for job in listed:
-        row = _row(ledger.sql, job.reference_id)
+        row = reads.recorded(job.reference_id)
         if row is None:
             yield Difference("extra", job.reference_id, "", "", job.id)
             continue
@@ -108,7 +89,7 @@ def _compared(
             yield Difference(**{**asdict(difference), "adopted": taken})
 
 
-def _compare(row: _Row, job: ListedJob, batch_id: str, default: str | None) -> _Found:
+def _compare(row: Recorded, job: ListedJob, batch_id: str, default: str | None) -> _Found:
     found = _Found(row, [])
 
     def differs(what: str, here: object, there: object, *, can_be_adopted: bool) -> None:
@@ -123,7 +104,7 @@ def _compare(row: _Row, job: ListedJob, batch_id: str, default: str | None) -> _
     if job.tag is not None and row.tag is not None and job.tag != row.tag:
         differs("tag", row.tag, job.tag, can_be_adopted=False)
     if row.state not in SENT_STATES:
-        can = same and row.may_be_ours and State.SUBMITTED in MOVES[row.state]
+        can = same and _may_be_ours(row) and State.SUBMITTED in MOVES[row.state]
         differs("unsent", row.state, job.id, can_be_adopted=can)
         return found
     if row.job_id != job.id:
@@ -143,18 +124,13 @@ def _adopt(ledger: Ledger, found: _Found, job: ListedJob) -> None:
         ledger.record(row.id, "reconciled", ", ".join(f"{what}: {there}" for what, there in found.adopt.items()))
 
 
-def _row(sql: sqlite3.Connection, reference_id: str) -> _Row | None:
-    row = sql.execute(f"select {COLUMNS} from jobs where reference_id = ?", (reference_id,)).fetchone()  # noqa: S608
-    if row is None:
-        return None
-    job, reference, path, kind, state, *rest = row
-    return _Row(job, reference, path, Kind(kind), State(state), *rest)
+def _may_be_ours(row: Recorded) -> bool:
+    """As in adoption: a try was never answered, or the id holds the digest of this very content."""
+    return row.unanswered > 0 or (row.digest is not None and row.digest[:12] in row.reference_id)
 
 
-def _missing(sql: sqlite3.Connection, seen: set[int]) -> Iterator[Difference]:
+def _missing(reads: Reads, seen: set[int]) -> Iterator[Difference]:
     """Yield what is submitted here and in no list there."""
-    for job, reference_id, path, job_id in sql.execute(
-        "select id, reference_id, path, job_id from jobs where state in ('submitted', 'completed') order by id"
-    ):
+    for job, reference_id, path, job_id in reads.sent():
         if job not in seen:
             yield Difference("missing", reference_id, path, job_id, "")

@@ -34,7 +34,7 @@ def put_off_beyond_limit(context: SendingContext, ledger: LedgerWriter, reads: s
     Whether a job may be sent is decided once more with its intent. Raises LedgerUnavailable.
     """
     now = context.now()
-    if is_used_up(context.limits, spend.today(reads, now)) and spend.is_due(reads, now):
+    if is_used_up(context.limits, spend.today(reads, now)) and spend.has_uncounted_due(reads, now):
         ledger.call(partial(spend.put_off_all, limits=context.limits))
 
 

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import queue
-import sqlite3
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,9 +18,9 @@ from agent.folder.scanner import Scanner
 from agent.folder.watched_folder import WatchedFolder
 from agent.host import locks, systemd
 from agent.host.clock import utc_now
-from agent.ledger import reports, spend
+from agent.ledger.reads import Reads
 from agent.ledger.session import LastRun, begin, data_version
-from agent.ledger.store import Ledger, connect, iso
+from agent.ledger.store import Ledger, iso
 from agent.ledger.writer import LedgerWriter
 from agent.model.units import UnitKey
 from agent.noticing.messages import Changed, Finished, Item, LedgerChanged
@@ -35,6 +34,7 @@ from agent.targets.gate import Gate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.ledger.reports import Counts
     from agent.settings.settings import Settings
 
 
@@ -57,7 +57,7 @@ class Service:
         settings: Settings,
         *,
         once: bool = False,
-        progress: Callable[[reports.Counts], None] = lambda _standing: None,
+        progress: Callable[[Counts], None] = lambda _standing: None,
     ) -> None:
         self._settings = settings
         self._once = once
@@ -136,7 +136,7 @@ class Service:
             )
         )
         stack.callback(self._stop_sending)
-        self._reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
+        self._reads = stack.enter_context(Reads.open(settings.ledger_path))
         self._watch.start()
         self._rounds = Rounds(
             self._scanner,
@@ -189,7 +189,7 @@ class Service:
                     code = self._is_over(once, now) if self._once else None
                     if code is not None:
                         return code
-            except (LedgerUnavailable, FolderUnavailable, sqlite3.Error, OSError) as error:
+            except (LedgerUnavailable, FolderUnavailable, OSError) as error:
                 log.error("%s; going on in %d s", error, TROUBLE_SECONDS)  # noqa: TRY400 (a sentence, no defect)
                 next_at = tick_at = now + TROUBLE_SECONDS
             if now >= beat_at:
@@ -211,7 +211,7 @@ class Service:
     def _tell(self) -> None:
         """Say how it stands, and ask what other processes have written."""
         self._ledger.submit(self._check_for_orders)
-        stands = reports.standing(self._reads)
+        stands = self._reads.standing()
         told = f"BLOCKED: {self._gate.blocked}" if self._gate.blocked else str(stands)
         self._notifier.status(f"{told}; {self._watch.trouble}" if self._watch.trouble else told)
         self._progress(stands)
@@ -257,13 +257,13 @@ class Service:
     def _moment(self, now: float) -> RunState:
         settle = self._rounds.intake.settle
         return RunState(
-            jobs=reports.standing(self._reads).jobs,
+            jobs=self._reads.standing().jobs,
             settling=len(settle),
             growing=len(settle.growing(now, GROWING)),
             unlisted=self._rounds.detector.unavailable,
             busy=self._rounds.is_busy or not self._inbox.empty(),
             in_flight=self._submitter.in_flight(),
-            put_off=spend.put_off(self._reads, utc_now()),
+            put_off=self._reads.put_off(utc_now()),
             shut=self._gate.is_shut,
             blocked=bool(self._gate.blocked),
         )

@@ -34,6 +34,7 @@ from agent.host.workers import Pools
 from agent.http.transport import Reply
 from agent.ledger import jobs, orders, related, seen, units
 from agent.ledger.batches import LedgerBatches
+from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerWriter, Piece
@@ -334,7 +335,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         ):
             return
         units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
-        left = left_behind(self.scanner, ledger.sql, unit)
+        left = left_behind(self.scanner, Reads.within(ledger), unit)
         name = namer(BaseUrl(BASE)) if unit.kind is Kind.SEQUENCE else units.nameless  # both ways lead to a job
         units.apply(ledger, related.plan(ledger.sql, unit, RULES, left), name)
 

@@ -17,11 +17,13 @@ from agent.core.listing_queue import LULL
 from agent.core.names import Filters
 from agent.core.plan import IdRules
 from agent.core.quiet_times import QuietTimes
+from agent.errors import LedgerUnreadable
 from agent.folder.inotify import Changes
 from agent.folder.scanner import Scanner
 from agent.host.clock import utc_now
 from agent.ledger import orders
-from agent.ledger.store import Ledger, connect
+from agent.ledger.reads import Reads
+from agent.ledger.store import Ledger
 from agent.ledger.writer import LedgerWriter
 from agent.model import Kind, basename, parent
 from agent.model.units import UnitKey
@@ -78,7 +80,7 @@ class Bench:
         self.inbox = place / "inbox"
         self.path = place / "ledger.db"
         self.ledger = ledger
-        self.reads = connect(self.path, read_only=True)
+        self.reads = Reads.open(self.path)
         self.now = 1000.0
         self.there = True
         self.is_fresh = False
@@ -355,8 +357,8 @@ def test_what_could_not_be_compared_is_listed_again_by_the_next_sweep(bench: Ben
     file.write_bytes(image(2))  # its folder's times stay as they are
     bench.detector.rescan(bench.now)
     comparison = bench.detector._lister._comparison
-    comparison._reads = sqlite3.connect(":memory:")
-    with contextlib.closing(comparison._reads), pytest.raises(sqlite3.OperationalError):
+    comparison._reads = Reads(sqlite3.connect(":memory:"))
+    with comparison._reads, pytest.raises(LedgerUnreadable, match="no such table"):
         bench.turn()
     comparison._reads = bench.reads
     bench.turn()

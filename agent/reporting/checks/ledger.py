@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import sqlite3
 import tempfile
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agent.errors import LedgerError
-from agent.ledger.store import connect, other_world
+from agent.errors import LedgerError, LedgerUnreadable
+from agent.ledger.reads import Reads
 from agent.reporting.checks import fail, ok, warn
 from agent.settings.parts import world_of
 
@@ -38,12 +36,12 @@ def check_ledger(settings: Settings, wall: float) -> Iterator[Check]:
     if not os.access(path, os.W_OK):
         yield fail(LEDGER, f"{path} cannot be written by this user: run check as the agent's user, or change its owner")
     try:
-        with contextlib.closing(connect(path, read_only=True)) as sql:
-            yield from _content(settings, sql, wall)
+        with Reads.open(path) as reads:
+            yield from _content(settings, reads, wall)
+    except LedgerUnreadable as error:
+        yield fail(LEDGER, f"{path} cannot be read ({error}): restore it from a backup, or move it away")
     except LedgerError as error:
         yield fail(LEDGER, str(error), error.exit_code)
-    except sqlite3.Error as error:
-        yield fail(LEDGER, f"{path} cannot be read ({error}): restore it from a backup, or move it away")
 
 
 def _place(path: Path) -> Iterator[Check]:
@@ -66,30 +64,27 @@ def _place(path: Path) -> Iterator[Check]:
         yield ok(LEDGER, f"{room}, which can be written to")
 
 
-def _content(settings: Settings, sql: sqlite3.Connection, wall: float) -> Iterator[Check]:
+def _content(settings: Settings, reads: Reads, wall: float) -> Iterator[Check]:
     path = settings.ledger_path
-    damage: str = sql.execute("pragma quick_check(1)").fetchone()[0]
-    if damage != "ok":
+    damage = reads.damage()
+    if damage:
         yield fail(LEDGER, f"{path} is damaged ({damage}): restore it from a backup")
         return
-    problem = other_world(sql, world_of(settings))
+    problem = reads.other_world(world_of(settings))
     if problem:
         yield fail(LEDGER, f"{path} {problem}", 2)
         return
-    jobs: int = sql.execute("select coalesce(sum(jobs), 0) from counts").fetchone()[0]
+    jobs = sum(reads.standing().jobs.values())
     yield ok(LEDGER, f"{path} is whole, and holds {jobs:,} jobs of these settings")
-    yield _running(sql, wall)
+    yield _running(reads, wall)
 
 
-def _running(sql: sqlite3.Connection, wall: float) -> Check:
+def _running(reads: Reads, wall: float) -> Check:
     """Say whether an agent works with this ledger; the lock itself is left alone, so that a start cannot fail of it."""
-    agent = dict(sql.execute("select key, value from agent"))
-    last = sql.execute(
-        "select event from events where event in ('started', 'stopped') order by id desc limit 1"
-    ).fetchone()
+    agent = reads.agent()
     if agent.get("blocked"):
         return warn("agent", f"it is blocked: {agent['blocked']}")
-    if last is None or last[0] == "stopped":
+    if reads.last_start_or_stop() != "started":
         return ok("agent", "it is not running")
     age = wall - datetime.fromisoformat(agent["heartbeat_at"]).timestamp()
     if age > ALIVE_SECONDS:

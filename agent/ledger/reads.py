@@ -1,0 +1,238 @@
+"""Every question that is asked of the ledger, on one page: who reads it needs to know these, and no SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+
+from agent.ledger import due, lookups, recorded, related, reports, results, seen, spend, store
+from agent.ledger.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from agent.core.plan import IdRules, KnownRow
+    from agent.core.spend_guard import Spent
+    from agent.ledger.due import Candidate
+    from agent.ledger.recent_frames import RecentFrames
+    from agent.ledger.recorded import Recorded, Sent
+    from agent.ledger.reports import Counts, Report
+    from agent.ledger.results import Completed, SentJob
+    from agent.ledger.seen import Seen, Span
+    from agent.ledger.store import Ledger
+    from agent.model import Action, Stamp, Unit
+    from agent.model.jobs import Lookup, Terms
+    from agent.model.units import UnitKey
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Reads:
+    """Answers questions, and changes nothing. Whoever opens one closes it, and lets one thread at a time ask.
+
+    Each of the agent's threads that reads has its own: the loop, the dispatcher, the fetcher of results. What a writer
+    has not committed is not seen, but `within` its own transaction. Every question may raise LedgerUnreadable; answers
+    are whole when they are given, but for iterators. The answers' meaning stands with the functions that are called.
+    """
+
+    def __init__(self, sql: sqlite3.Connection) -> None:
+        self._sql = sql
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the ledger of a path, which must be there. Raises LedgerUnavailable, LedgerRefused."""
+        return cls(store.connect(path, read_only=True))
+
+    @classmethod
+    def of_nothing(cls) -> Self:
+        """Return what answers as a ledger does that was just made."""
+        sql = sqlite3.connect(":memory:", isolation_level=None)
+        migrate(sql)
+        return cls(sql)
+
+    @classmethod
+    def within(cls, ledger: Ledger) -> Self:
+        """Ask as the writer does, in its thread: what its transaction has written is seen. The ledger stays open."""
+        return cls(ledger.sql)
+
+    def close(self) -> None:
+        """Close the ledger for this reader."""
+        self._sql.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What a listing is compared with
+
+    def images_in(self, folder: str, span: Span) -> dict[str, Seen]:
+        """Return how the single images of a span of a folder stand, by path."""
+        return self._ask(seen.images_in, folder, span)
+
+    def newest(self, unit: UnitKey) -> Seen | None:
+        """Return how a unit stands, None where it is not known."""
+        return self._ask(seen.newest, unit)
+
+    def unsent_in(self, folder: str, span: Span) -> list[UnitKey]:
+        """Return the units of a span of a folder that are not sent yet."""
+        return self._ask(seen.unsent_in, folder, span)
+
+    def folders_below(self, folder: str) -> list[str]:
+        """Return the folders at and below this one that have units."""
+        return self._ask(seen.folders_below, folder)
+
+    def settling(self) -> list[UnitKey]:
+        """Return the units that wait to be settled."""
+        return self._ask(seen.settling)
+
+    # What a settled unit is compared with
+
+    def plan(self, unit: Unit, rules: IdRules, vanished: Collection[int]) -> Action:
+        """Return what is to be done about a settled unit, where the files of the `vanished` rows are not there."""
+        return self._ask(related.plan, unit, rules, vanished)
+
+    def same_content(self, unit: Unit) -> list[KnownRow]:
+        """Return the rows elsewhere that have a unit's content."""
+        return self._ask(related.same_content, unit)
+
+    def first_frame(self, job: int) -> tuple[str, Stamp] | None:
+        """Return where a job's first file was, and what it looked like."""
+        return self._ask(related.first_frame, job)
+
+    def files_of_other_kind(self, unit: Unit) -> Iterator[tuple[int, str, int]]:
+        """Yield (row, old path, inode) of a unit's very files that were part of another kind of unit."""
+        return self._each(related.files_of_other_kind, unit)
+
+    # What is sent
+
+    def due(
+        self,
+        now: datetime,
+        limit: int,
+        exclude: Collection[int],
+        terms: Terms,
+        *,
+        recent: RecentFrames,
+        most_frames: int | None = None,
+    ) -> list[Candidate]:
+        """Return the jobs that are to be sent now."""
+        return self._ask(due.due, now, limit, exclude, terms, recent=recent, most_frames=most_frames)
+
+    def next_due(self, exclude: Collection[int], *, lookup: bool) -> datetime | None:
+        """Return when the next job is to be sent, or looked up."""
+        return self._ask(due.next_due, exclude, lookup=lookup)
+
+    def lookups(self, now: datetime) -> list[Lookup]:
+        """Return the jobs that are to be looked up in Playment's lists now."""
+        return self._ask(lookups.lookups, now)
+
+    def spent_today(self, now: datetime) -> Spent:
+        """Return what was counted on this UTC day."""
+        return self._ask(spend.today, now)
+
+    def has_uncounted_due(self, now: datetime) -> bool:
+        """Tell whether a job is to be sent now that was not counted yet."""
+        return self._ask(spend.has_uncounted_due, now)
+
+    def put_off(self, now: datetime) -> int:
+        """Return how many jobs wait for another day."""
+        return self._ask(spend.put_off, now)
+
+    # What is fetched
+
+    def open_batches(self) -> dict[str | None, int]:
+        """Return how many submitted jobs each batch has, None standing for the default one."""
+        return self._ask(results.open_batches)
+
+    def open_jobs(self, batch_id: str | None) -> list[SentJob]:
+        """Return the submitted jobs of a batch."""
+        return self._ask(results.open_jobs, batch_id)
+
+    def still_open(self, jobs: Iterable[SentJob]) -> list[SentJob]:
+        """Return those of the jobs that are not known as completed."""
+        return self._ask(results.still_open, jobs)
+
+    def unfetched(self, now: datetime | None, after: int, limit: int) -> list[Completed]:
+        """Return completed jobs whose result is not here."""
+        return self._ask(results.unfetched, now, after, limit)
+
+    def count_unfetched(self, now: datetime | None) -> int:
+        """Return how many these are."""
+        return self._ask(results.count_unfetched, now)
+
+    # What Playment's lists are compared with
+
+    def recorded(self, reference_id: str) -> Recorded | None:
+        """Return what is known of the job of a reference_id."""
+        return self._ask(recorded.recorded, reference_id)
+
+    def sent(self) -> Iterator[Sent]:
+        """Yield the jobs that Playment has."""
+        return self._each(recorded.sent)
+
+    # What people ask
+
+    def standing(self) -> Counts:
+        """Return how many jobs are in each state."""
+        return self._ask(reports.standing)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return how it stands, as the view `status` shows it."""
+        return self._ask(reports.status)
+
+    def report(self, now: datetime, limit: int = 20) -> Report:
+        """Return what the command `status` shows, with up to `limit` rows that wait for a person."""
+        return self._ask(reports.report, now, limit)
+
+    def about(self, name: str, folder: str) -> list[dict[str, Any]]:
+        """Return what became of a unit: its rows, newest first, each with its events."""
+        return self._ask(reports.about, name, folder)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return every job."""
+        return self._ask(reports.jobs)
+
+    def events_after(self, event: int) -> list[dict[str, Any]]:
+        """Return what has happened to jobs since an event."""
+        return self._ask(reports.events_after, event)
+
+    def sources(self, limit: int) -> list[str]:
+        """Return where the first frames were published."""
+        return self._ask(reports.sources, limit)
+
+    # The ledger and its agent
+
+    def damage(self) -> str:
+        """Return what is damaged in the ledger's file, '' where it is whole."""
+        return self._ask(reports.damage)
+
+    def other_world(self, world: Mapping[str, str]) -> str | None:
+        """Return what stands against using the ledger with these settings, if anything does."""
+        return self._ask(store.other_world, world)
+
+    def agent(self) -> dict[str, str]:
+        """Return what the agent says of itself, by key."""
+        return self._ask(reports.agent)
+
+    def last_start_or_stop(self) -> str:
+        """Return which of the two the agent did last, '' where it has not run yet."""
+        return self._ask(reports.last_start_or_stop)
+
+    def _ask(self, question: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return question(self._sql, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise store.unreadable(error) from error
+
+    def _each(
+        self, question: Callable[Concatenate[sqlite3.Connection, P], Iterator[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> Iterator[R]:
+        try:
+            yield from question(self._sql, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise store.unreadable(error) from error
