@@ -21,7 +21,8 @@ from agent.folder.scanner import Scanner
 from agent.host.workers import Pools
 from agent.ledger import jobs, related, units
 from agent.ledger.batches import LedgerBatches
-from agent.ledger.store import Ledger, connect
+from agent.ledger.reads import Reads
+from agent.ledger.store import Ledger
 from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerWriter
 from agent.model import Edition, Frame, Kind, Stamp, Unit, basename, join
@@ -203,7 +204,7 @@ class Sending:
             monotonic=self.clock.monotonic,
             on_changed=lambda path, _kind: self.changed.append(path),
         )
-        reads = stack.enter_context(contextlib.closing(connect(self.path, read_only=True)))
+        reads = stack.enter_context(Reads.open(self.path))
         pools = Pools.of_threads(publish=options.workers, post=options.workers)
         self.submitter = Submitter(self.context, self.ledger, reads, self.gate, pools)
         self.submitter.turn = partial(self._turn, self.submitter.turn)  # type: ignore[method-assign]

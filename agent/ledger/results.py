@@ -97,7 +97,13 @@ def count_unfetched(sql: sqlite3.Connection, now: datetime | None) -> int:
     return int(count)
 
 
-def result_path(sql: sqlite3.Connection, job: Completed) -> str:
+def place_of(ledger: Ledger, job: Completed) -> tuple[str, tuple[int, str] | None]:
+    """Return where a job's result goes, and (row, digest) of the other job whose result is there, if any."""
+    path = _result_path(ledger.sql, job)
+    return path, _owner(ledger.sql, path, job.id)
+
+
+def _result_path(sql: sqlite3.Connection, job: Completed) -> str:
     """Return where a job's result belongs, relative to RESULTS_DIR: `<path>.json` for the newest job of a path.
 
     An older one, whose content was changed and submitted again, goes beside it with its digest in the name.
@@ -115,7 +121,7 @@ def kept_path(path: str, digest: str) -> str:
     return f"{path}~{digest[:12]}.json"
 
 
-def owner(sql: sqlite3.Connection, path: str, but: int) -> tuple[int, str] | None:
+def _owner(sql: sqlite3.Connection, path: str, but: int) -> tuple[int, str] | None:
     """Return (row, digest) of another job whose result is at `path`, or None."""
     row = sql.execute("select id, digest from jobs where result_path = ? and id <> ?", (path, but)).fetchone()
     return (row[0], row[1]) if row else None
@@ -123,7 +129,7 @@ def owner(sql: sqlite3.Connection, path: str, but: int) -> tuple[int, str] | Non
 
 def fetched(ledger: Ledger, job: Completed, path: str) -> None:
     """Write that a job's result is at `path`; another job's that was there has been kept beside it."""
-    other = owner(ledger.sql, path, job.id)
+    other = _owner(ledger.sql, path, job.id)
     if other is not None:
         ledger.set(other[0], result_path=kept_path(path.removesuffix(".json"), other[1]))
     ledger.set(job.id, result_path=path, next_attempt_at=None, reason="", error_code="", updated_at=iso(ledger.now))

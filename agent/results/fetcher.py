@@ -21,11 +21,10 @@ from agent.ledger.results import Completed, SentJob
 from agent.results.files import OF_THIS_FILE
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from agent.ledger.store import Ledger
+    from agent.ledger.reads import Reads
     from agent.ledger.writer import LedgerWriter
     from agent.results.download import Download
     from agent.results.files import ResultFiles
@@ -60,7 +59,7 @@ class StoppedError(Exception):
 
 
 class ResultsFetcher:
-    """Does rounds. `reads` is a connection of its own; `delay` is the first wait in seconds after a failed fetch.
+    """Does rounds. `reads` are the round's own; `delay` is the first wait in seconds after a failed fetch.
 
     `progress` is called with (done, of how many) results.
     """
@@ -69,7 +68,7 @@ class ResultsFetcher:
         self,
         playment: Playment,
         ledger: LedgerWriter,
-        reads: sqlite3.Connection,
+        reads: Reads,
         gate: Gate,
         *,
         files: ResultFiles,
@@ -117,7 +116,7 @@ class ResultsFetcher:
     # How the jobs stand
 
     def _ask_all(self, done: Round) -> None:
-        wanted = results.open_batches(self._reads)
+        wanted = self._reads.open_batches()
         if not wanted:
             return
         details = self._ask(self._playment.details)
@@ -141,7 +140,7 @@ class ResultsFetcher:
         seen: set[str] = set()
         while missing > 0:
             page = self._ask(partial(self._playment.batch_jobs, listed, token))
-            ours = results.still_open(self._reads, [SentJob(job.reference_id, job.id) for job in page.jobs])
+            ours = self._reads.still_open([SentJob(job.reference_id, job.id) for job in page.jobs])
             missing -= len(ours)
             completed = {job.reference_id for job in page.jobs if job.status.casefold() == COMPLETED}
             yield [job for job in ours if job.reference_id in completed]
@@ -154,7 +153,7 @@ class ResultsFetcher:
             log.info("%d submitted jobs are not in the list of %s: 'reconcile' says more", missing, name)
 
     def _one_by_one(self, batch_id: str | None) -> Iterator[list[SentJob]]:
-        for job in results.open_jobs(self._reads, batch_id):
+        for job in self._reads.open_jobs(batch_id):
             try:
                 details = self._ask(partial(self._playment.job, job.job_id))
             except (Refused, AccessRefused) as error:
@@ -181,10 +180,10 @@ class ResultsFetcher:
     # The files
 
     def _fetch_all(self, done: Round, now: datetime | None) -> None:
-        total = results.count_unfetched(self._reads, now)
+        total = self._reads.count_unfetched(now)
         after = -1
         trouble: BaseException | None = None
-        while trouble is None and (jobs := results.unfetched(self._reads, now, after, AT_ONCE)):
+        while trouble is None and (jobs := self._reads.unfetched(now, after, AT_ONCE)):
             after = jobs[-1].id
             outcomes: queue.SimpleQueue[tuple[Completed, BaseException | None]] = queue.SimpleQueue()
             halt = threading.Event()
@@ -228,7 +227,7 @@ class ResultsFetcher:
         if not details.result:
             raise TryLater("Playment names no result yet", code="result")
         address = self._ask(partial(self._playment.attachment, details.result))
-        path, other = self._ledger.call(partial(_place, job=job))
+        path, other = self._ledger.call(partial(results.place_of, job=job))
         with self._files.temporary(path, job.job_id) as file:
             self._download.fetch(address, file)
             self._files.check(file)
@@ -238,12 +237,6 @@ class ResultsFetcher:
                 self._files.keep(path, results.kept_path(path.removesuffix(".json"), other[1]))
             self._files.place(path, job.job_id, file)
         self._ledger.call(partial(results.fetched, job=job, path=path))
-
-
-def _place(ledger: Ledger, *, job: Completed) -> tuple[str, tuple[int, str] | None]:
-    """Return where a job's result goes, and the other job whose result is there."""
-    path = results.result_path(ledger.sql, job)
-    return path, results.owner(ledger.sql, path, job.id)
 
 
 def _is_the_jobs(error: BaseException) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,7 @@ class ResultsPoller:
                 self._round()
             except AlreadyRunning as error:
                 log.info("%s", error)
-            except (AgentError, OSError, sqlite3.Error) as error:
+            except (AgentError, OSError) as error:
                 log.warning("no results for now, trying again in %g s: %s", self._seconds, error)
             except Exception:
                 log.exception("a defect in playment-agent; please report it")

@@ -11,10 +11,10 @@ from agent.errors import AgentError, FolderUnavailable, TryLater
 from agent.ledger import holds, spend, units
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
     from agent.ledger.due import Candidate
+    from agent.ledger.reads import Reads
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
     from agent.sending.context import SendingContext
@@ -28,13 +28,13 @@ class Stopped(AgentError):
         super().__init__(reason)
 
 
-def put_off_beyond_limit(context: SendingContext, ledger: LedgerWriter, reads: sqlite3.Connection) -> None:
+def put_off_beyond_limit(context: SendingContext, ledger: LedgerWriter, reads: Reads) -> None:
     """Put off all that was not counted yet, once the day's limit is reached: nothing is published in vain.
 
     Whether a job may be sent is decided once more with its intent. Raises LedgerUnavailable.
     """
     now = context.now()
-    if is_used_up(context.limits, spend.today(reads, now)) and spend.has_uncounted_due(reads, now):
+    if is_used_up(context.limits, reads.spent_today(now)) and reads.has_uncounted_due(now):
         ledger.call(partial(spend.put_off_all, limits=context.limits))
 
 

@@ -8,16 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.retry import backoff
-from agent.core.states import State
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
-from agent.ledger import due, jobs, lookups
+from agent.ledger import jobs, lookups
 from agent.targets.playment.search import search, why_not_ours
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Sequence
 
     from agent.host.workers import Pool
+    from agent.ledger.reads import Reads
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
     from agent.model.jobs import Lookup
@@ -59,18 +58,18 @@ class Adoption:
         self._failures = 0
         self.running = 0
 
-    def turn(self, reads: sqlite3.Connection, *, idle: bool) -> float:
+    def turn(self, reads: Reads, *, idle: bool) -> float:
         """Start a pass if jobs wait for one and none else is being sent, or they have waited for long enough.
 
         Returns after how many seconds to ask again.
         """
         if self.running:
             return IDLE
-        wanted = lookups.lookups(reads, self._context.now())
+        wanted = reads.lookups(self._context.now())
         now = self._context.monotonic()
         if not wanted:
             self._gathering_since = None
-            soonest = due.next_due(reads, (), lookup=True)
+            soonest = reads.next_due((), lookup=True)
             return max(0.05, (soonest - self._context.now()).total_seconds()) if soonest else IDLE
         if self._gathering_since is None:
             self._gathering_since = now
@@ -119,8 +118,7 @@ class Adoption:
     def _settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: dict[str, Found]) -> None:
         """Write what a pass has shown."""
         for lookup in wanted:
-            row = ledger.sql.execute("select state, lookup from jobs where id = ?", (lookup.id,)).fetchone()
-            if row != (State.PENDING, lookup.why):
+            if not lookups.is_open(ledger, lookup):
                 continue
             hit = found.get(lookup.reference_id)
             if hit is None:

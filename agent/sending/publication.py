@@ -13,19 +13,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import FolderUnavailable, TryLater
-from agent.ledger import due
 from agent.ledger.units import with_sources
 from agent.publishing.probe import sample
 from agent.sending.admission import Stopped, by_folder
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
     from collections.abc import Set as AbstractSet
     from random import Random
 
     from agent.host.workers import Pool
     from agent.ledger.due import Candidate
+    from agent.ledger.reads import Reads
     from agent.ledger.recent_frames import RecentFrames
     from agent.model import Frame, Job
     from agent.sending.context import SendingContext
@@ -62,19 +61,19 @@ class Publication:
         """Tell whether publishing waits for a network: files are uploaded, or probed."""
         return context.publisher.uploads or context.probe is not None
 
-    def due(self, reads: sqlite3.Connection, room: int, busy: AbstractSet[int]) -> list[Candidate]:
+    def due(self, reads: Reads, room: int, busy: AbstractSet[int]) -> list[Candidate]:
         """Return up to `room` jobs to begin, but for those that are `busy`; for one thread alone.
 
         Where files are uploaded, not all of them are long sequences: what is short never waits for these to end.
         """
         now, terms = self._context.now(), self._context.terms
         if not self._context.publisher.uploads:
-            return due.due(reads, now, room, busy, terms, recent=self._recent)
+            return reads.due(now, room, busy, terms, recent=self._recent)
         free = max(0, self._pool.count - len(self._long))
-        found = due.due(reads, now, min(room, free), busy, terms, recent=self._recent)
+        found = reads.due(now, min(room, free), busy, terms, recent=self._recent)
         self._long.update(candidate.job.id for candidate in found if len(candidate.job.frames) > LONG)
         others = busy | {candidate.job.id for candidate in found}
-        return found + due.due(reads, now, room - len(found), others, terms, recent=self._recent, most_frames=LONG)
+        return found + reads.due(now, room - len(found), others, terms, recent=self._recent, most_frames=LONG)
 
     def begin(self, candidate: Candidate) -> None:
         """Give a job its URLs and batch, with the workers; where that needs no network, at once.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import random
-import sqlite3
 import threading
 from collections import deque
 from dataclasses import replace
@@ -29,7 +28,7 @@ from agent.errors import (
     TryLater,
 )
 from agent.host.clock import ClockSteps
-from agent.ledger import due, jobs, lookups
+from agent.ledger import jobs, lookups
 from agent.ledger.units import with_sources
 from agent.ledger.writer import Each
 from agent.sending.access import Access
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 
     from agent.host.workers import Pools
     from agent.ledger.due import Candidate
+    from agent.ledger.reads import Reads
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
     from agent.model import Job
@@ -62,11 +62,9 @@ DEFECT = "a defect in playment-agent; please report it"
 
 
 class Submitter:
-    """Sends from `start` until `close`. `reads` is a connection of its own for the dispatcher."""
+    """Sends from `start` until `close`. `reads` are the dispatcher's own."""
 
-    def __init__(
-        self, context: SendingContext, ledger: LedgerWriter, reads: sqlite3.Connection, gate: Gate, pools: Pools
-    ) -> None:
+    def __init__(self, context: SendingContext, ledger: LedgerWriter, reads: Reads, gate: Gate, pools: Pools) -> None:
         self._context = context
         self._ledger = ledger
         self._reads = reads
@@ -125,7 +123,7 @@ class Submitter:
         while not self._stopping:
             try:
                 wait = self.turn()
-            except (LedgerUnavailable, sqlite3.Error) as error:
+            except LedgerUnavailable as error:
                 log.error("the ledger: %s; trying again in %d s", error, LEDGER_RETRY)  # noqa: TRY400 (a sentence, no defect)
                 wait = LEDGER_RETRY
             except Exception:
@@ -156,7 +154,7 @@ class Submitter:
                 self._publication.begin(candidate)
         if self._ready:
             waits.append(self._claim())
-        soonest = due.next_due(self._reads, self._publishing_ids | self._posting_ids, lookup=False)
+        soonest = self._reads.next_due(self._publishing_ids | self._posting_ids, lookup=False)
         seconds = (soonest - self._context.now()).total_seconds() if soonest else IDLE
         idle = not self._publishing_ids and not self._posting_ids
         waits.append(self._adoption.turn(self._reads, idle=idle and seconds > 0))

@@ -13,7 +13,7 @@ from agent.folder.settings_files import FolderSettingsFiles
 from agent.host.clock import utc_now
 from agent.host.workers import Pools
 from agent.ledger.batches import LedgerBatches
-from agent.ledger.store import connect
+from agent.ledger.reads import Reads
 from agent.model.hosts import is_loopback
 from agent.publishing import s3_credentials
 from agent.publishing.base_url import BaseUrl
@@ -111,7 +111,7 @@ def sending(
     with contextlib.ExitStack() as stack:
         playment = stack.enter_context(contextlib.closing(playment_of(settings)))
         probe = stack.enter_context(contextlib.closing(Probe())) if is_probed(settings) else None
-        reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
+        reads = stack.enter_context(Reads.open(settings.ledger_path))
         context = SendingContext(
             playment=playment,
             batches=Batches(playment, LedgerBatches(ledger)),
@@ -146,7 +146,7 @@ def results_of(
     """Give what does rounds into `folder`, with connections of its own."""
     with (
         contextlib.closing(playment_of(settings)) as playment,
-        contextlib.closing(connect(settings.ledger_path, read_only=True)) as reads,
+        Reads.open(settings.ledger_path) as reads,
     ):
         results = ResultsFetcher(
             playment,

@@ -35,7 +35,7 @@ from agent.http.transport import Reply
 from agent.ledger import jobs, orders, related, seen, units
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.reads import Reads
-from agent.ledger.store import Ledger, connect
+from agent.ledger.store import Ledger
 from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerWriter, Piece
 from agent.model import Edition, Entry, Kind, Unit, parent
@@ -224,7 +224,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     def start(self) -> None:
         self.store = CrashingLedger(self.place / "ledger.db", self.clock, self.point)
-        self.reads = connect(self.place / "ledger.db", read_only=True)
+        self.reads = Reads.open(self.place / "ledger.db")
         self.ledger = QueuedLedger(self.store)
         self.gate = Gate(self.clock.monotonic)
         self.gate.enter = lambda: not self.gate.is_shut  # type: ignore[method-assign]  # the one thread cannot wait
