@@ -1,0 +1,125 @@
+"""Who may import whom: none one beside or above it. Only `ledger` speaks SQL, only a target speaks of its vendor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.layout import LAYERS, LEVEL, PACKAGE, STILL_UPWARDS, Module, arrows, figures, floors, modules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_ROOMS = 21
+MOST_ARROWS = 105
+MOST_FLOORS = 8
+KNOW_SETTINGS = {"commands", "reporting", "demo", "service", "settings"}
+
+# Exceptions, which may only become fewer.
+STILL_SPEAK_SQL: set[str] = set()
+VENDORS_WORDS = ("FS_0", "GE_0", "api.playment", "page_token")
+STILL_SPEAK_VENDOR = {
+    "commands/order",
+    "commands/sandbox",
+    "core/retry",
+    "errors",
+    "ledger/lookups",
+    "results/fetcher",
+    "sending/outage",
+    "settings/variables",
+}
+
+
+def test_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    graph = arrows()
+    with capsys.disabled():
+        print(f"\n{figures()}")  # noqa: T201 (what a person looks for, also where nothing fails)
+    assert len(graph) <= MOST_ROOMS
+    assert sum(map(len, graph.values())) <= MOST_ARROWS
+    assert floors({room: others for room, others in graph.items() if room != "__main__"}) <= MOST_FLOORS
+
+
+def test_every_room_has_its_place() -> None:
+    assert set(arrows()) == set(LEVEL)
+    assert sum(map(len, LAYERS)) == len(LEVEL)
+
+
+def test_nothing_else_lies_at_the_top() -> None:
+    others = {path.name for path in PACKAGE.iterdir() if path.stem not in LEVEL}
+    assert others <= {"__init__.py", "__pycache__", "README.md", "py.typed"}
+
+
+def test_imports_run_downwards_only() -> None:
+    broken = {
+        (module.name, other)
+        for module in modules()
+        for other in module.imported_rooms()
+        if LEVEL[other] <= LEVEL[module.room]
+    }
+    assert broken == STILL_UPWARDS
+
+
+def test_stages_are_handed_what_they_need_and_never_the_settings() -> None:
+    assert {module.room for module in modules() if "settings" in module.imported_rooms()} <= KNOW_SETTINGS
+
+
+def test_only_the_ledger_speaks_sql() -> None:
+    speak = {module.name: found for module in modules() if module.room != "ledger" and (found := module.sql())}
+    assert speak.keys() == STILL_SPEAK_SQL, speak
+
+
+def test_the_vendors_words_are_spoken_by_its_target_alone() -> None:
+    speak = {module.name for module in modules() if not _is_the_vendors(module) and _words_in(module)}
+    assert speak == STILL_SPEAK_VENDOR
+
+
+def _is_the_vendors(module: Module) -> bool:
+    return module.room == "sandbox" or module.name.startswith("targets/playment/")
+
+
+def _words_in(module: Module) -> Iterable[str]:
+    return [word for word in VENDORS_WORDS if word in module.source]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sqlite3",
+        "import sqlite_utils.db",
+        "from sqlite3 import Error",
+        "if TYPE_CHECKING:\n    import sqlite3",
+        "ledger.sql",
+        "reads.execute",
+        "'select 1 from jobs'",
+        "'SELECT\\n*\\nFROM jobs'",
+        "f'select {columns} from {table}'",
+        "'insert into jobs values (1)'",
+        "'insert or replace into jobs values (1)'",
+        "f'update jobs set {name} = ?'",
+        "'delete from jobs'",
+        "'pragma user_version'",
+        "def ask():\n    '''Return what `select * from status` says.'''",
+    ],
+)
+def test_what_speaks_sql_is_found(source: str) -> None:
+    assert Module("noticing/detector", source).sql() != []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sqlalchemy_is_not_named",
+        "'Select a folder, and update what is set below it.'",
+        "'deleted from here; inserted into that'",
+        "reads.newest(unit)",
+        "ledger.move(job, now, then)",
+    ],
+)
+def test_what_speaks_none_passes(source: str) -> None:
+    assert Module("noticing/detector", source).sql() == []
+
+
+def test_a_circle_is_found() -> None:
+    with pytest.raises(ValueError, match="cycle"):
+        floors({"a": {"b"}, "b": {"c"}, "c": {"a"}})
