@@ -1,5 +1,6 @@
-"""The ledger: every write, in transactions.
+"""The ledger: all that is written down, and every word of SQL.
 
-`store` holds the connection, the one way to change a job's state, and the thread that owns it; `units` writes what
-detection finds, `jobs` what sending does, `orders` what a person says.
+`reads` has every question on one page, for all that only read. `store` holds the connection and the one way to change a
+job's state, `writer` the thread that owns it; `units` writes what detection finds, `jobs` what sending does, `orders`
+what a person says. README.md describes the tables.
 """
