@@ -39,7 +39,7 @@ def plan(*, as_json: bool) -> None:
     Example: playment-agent plan --json
     """
     settings = shell.settings(needs_key=False)
-    steps = list(preview.preview(settings))
+    steps = preview.preview(settings)
     if as_json:
         print_json([step.as_dict() for step in steps])
         return

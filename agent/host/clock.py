@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SLACK = 60.0
 """Seconds by which the clock may be set back before what waits for its time is taken up at once."""
+
+
+class Clocks(NamedTuple):
+    """What a stage is handed to tell the time by.
+
+    `wall` gives seconds since 1970, `monotonic` those of waits, `cpu` the calling thread's processor seconds.
+    """
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    cpu: Callable[[], float] = time.thread_time
 
 
 def utc_now() -> datetime:

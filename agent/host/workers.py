@@ -32,7 +32,24 @@ class Pool(Protocol):
         """Let what was handed in be finished, for `seconds` at most; return whether it was."""
 
 
+class AtOnce:
+    """Does what it is handed at once, in the caller's thread."""
+
+    count = 1
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do `work`."""
+        work()
+
+    def close(self, seconds: float) -> bool:  # noqa: ARG002
+        """Return that nothing is left to do."""
+        return True
+
+
 IDLE_SECONDS = 60.0
+
+DEFECT = "a defect in playment-agent; please report it"
+"""What is logged with the traceback of an error that nobody foresaw."""
 
 
 class Workers:
@@ -86,7 +103,7 @@ def _do(work: Callable[[], None]) -> None:
     try:
         work()
     except Exception:  # the thread must outlive a defect: the next job is not to blame
-        log.exception("a defect in playment-agent; please report it")
+        log.exception(DEFECT)
 
 
 @dataclass(frozen=True, slots=True)

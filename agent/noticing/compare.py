@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
     from agent.core.folder_rules import FolderRules
-    from agent.core.names import Filters
-    from agent.ledger.reads import Reads
+    from agent.folder.tree import Tree
     from agent.model import File, Listing
     from agent.noticing.intake import Intake
+    from agent.noticing.rest import Rest
 
 log = logging.getLogger(__package__)
 
@@ -33,41 +33,37 @@ SORTED_TOGETHER = 5000
 
 
 class Comparison:
-    """Compares listings and gives what is not at rest to the intake.
+    """Compares listings and gives what is not at rest to the intake. All methods are the loop's thread's.
 
-    `again` is told of a unit that is to be looked at once more when it has been read. `monotonic` gives the seconds
-    of a listing's `started`; `absence_is_proof` tells whether what is not listed was deleted. `looked_at` is to hold
-    the units that were looked at since the listing that is compared began: what it says of them is old.
+    `monotonic` gives the seconds of a listing's `started`; `absence_is_proof` tells whether what is not listed was
+    deleted.
     """
 
     def __init__(
         self,
-        filters: Filters,
+        tree: Tree,
+        rest: Rest,
         intake: Intake,
-        reads: Reads,
-        again: Callable[[UnitKey], None],
         *,
         monotonic: Callable[[], float],
         absence_is_proof: Callable[[], bool],
     ) -> None:
-        self._filters = filters
+        self._tree = tree
+        self._rest = rest
         self._intake = intake
-        self._reads = reads
-        self._again = again
         self._monotonic = monotonic
         self._absence_is_proof = absence_is_proof
-        self.looked_at: set[UnitKey] = set()
 
     def compare(self, listing: Listing, rules: FolderRules, started: float) -> Generator[None, None, bool]:
         """Compare a folder with the ledger, by the rules that hold in it; return whether all in it is at rest.
 
         Yields now and then, so that the caller can do other things between.
         """
-        kind = rules.kind_in(listing.folder, self._filters.kind(listing.folder))
+        kind = self._tree.kind(listing.folder, rules)
         if rules.ignore:
-            for unit in self._reads.unsent_in(listing.folder, Span()):
+            for unit in self._rest.reads.unsent_in(listing.folder, Span()):
                 self._intake.leave_alone(unit, rules.why_ignored)
-            for unit in [unit for unit in self._intake.settle if unit.folder == listing.folder]:
+            for unit in [unit for unit in self._rest.waiting if unit.folder == listing.folder]:
                 self._intake.leave_alone(unit, rules.why_ignored)
             return True
         if kind is Kind.IMAGE and rules.problem is None:
@@ -85,10 +81,10 @@ class Comparison:
             units = {whole: (len(sizes), sum(sizes.values()))} if sizes else {}
         reason = rules.why_held(len(sizes)) or ""
         for unit, (frames, size) in units.items():
-            if unit not in self._intake.busy:  # what is being read is stopped before it is sent
+            if unit not in self._rest.reading:  # what is being read is stopped before it is sent
                 self._intake.hold(unit, reason, frames, size)
         missed = self.miss(listing.folder, {shown(unit.path) for unit in units}, kind)
-        return not missed and not any(unit in self._intake.busy for unit in units)
+        return not missed and not any(unit in self._rest.reading for unit in units)
 
     def _images_at_rest(self, listing: Listing) -> Generator[None, None, bool]:
         """Compare a folder of single images with the ledger; return whether all of them are at rest."""
@@ -101,11 +97,11 @@ class Comparison:
             runs.append(sorted(alike[start : start + SORTED_TOGETHER], key=key))
             yield
         for span, files in _pieces(listing.folder, merge(*runs, key=key)):
-            known, now = self._reads.images_in(listing.folder, span), self._monotonic()
+            known, now = self._rest.rows_of_images(listing.folder, span), self._monotonic()
             for path, stamp in files.items():
                 unit = UnitKey(path, Kind.IMAGE)
                 row = known.get(shown(path))
-                if unit in self._intake.busy or unit in self._intake.settle or unit in self.looked_at:
+                if self._rest.is_moving(unit):
                     at_rest = False  # what waits is looked at when it is due
                 elif row is None or not is_at_rest(*row, stamp):
                     at_rest = False
@@ -122,11 +118,10 @@ class Comparison:
         if not listing.files:
             self._intake.miss_waiting(unit)
             return not missed
-        if unit in self._intake.busy:
-            self._again(unit)
+        if unit in self._rest.reading:
+            self._rest.look_again(unit)
             return False
-        row = None if unit in self._intake.settle else self._reads.newest(unit)
-        if row is not None and is_at_rest(*row, fingerprint_of(listing.files)):
+        if unit not in self._rest.waiting and self._rest.is_like_its_row(unit, fingerprint_of(listing.files)):
             return True
         self._intake.see_sequence(unit, listing, started, rules, took=self._monotonic() - started)
         return False
@@ -138,8 +133,8 @@ class Comparison:
         """
         missed = [
             unit
-            for unit in self._reads.unsent_in(folder, span)
-            if (unit.kind is not kind or unit.path not in present) and unit not in self.looked_at
+            for unit in self._rest.reads.unsent_in(folder, span)
+            if (unit.kind is not kind or unit.path not in present) and not self._rest.is_fresher(unit)
         ]
         for unit in missed:
             self._intake.miss(unit)
@@ -147,9 +142,9 @@ class Comparison:
 
     def miss_folder(self, folder: str) -> None:
         """Note the unsent units in and below a folder that is not there any more."""
-        for name in self._reads.folders_below(folder):
+        for name in self._rest.reads.folders_below(folder):
             self.miss(name, set(), Kind.SEQUENCE)
-        for unit in [unit for unit in self._intake.settle if f"{unit.path}/".startswith(f"{folder}/")]:
+        for unit in [unit for unit in self._rest.waiting if f"{unit.path}/".startswith(f"{folder}/")]:
             self._intake.miss(unit)
 
 

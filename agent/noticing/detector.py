@@ -9,27 +9,22 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from agent.core.fingerprints import is_at_rest
-from agent.core.folder_rules import NAME, NO_FOLDERS
-from agent.core.listing_queue import ListingQueue
+from agent.core.folder_rules import NAME
 from agent.core.names import Name
 from agent.errors import FolderUnavailable
 from agent.folder.inotify import MANY_NAMES
-from agent.model import Kind, is_utf8, join, parent
-from agent.model.units import UnitKey
-from agent.noticing.compare import Comparison
-from agent.noticing.lister import Lister
+from agent.model import Kind, UnitKey, is_utf8, join, parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agent.core.folder_rules import FolderRulesSource
-    from agent.core.names import Filters
+    from agent.core.listing_queue import ListingQueue
     from agent.folder.inotify import Changes
-    from agent.folder.scanner import Scanner
-    from agent.ledger.reads import Reads
+    from agent.folder.tree import Tree
     from agent.noticing.intake import Intake
+    from agent.noticing.lister import Lister
     from agent.noticing.messages import Finished
+    from agent.noticing.rest import Rest
 
 LOOKING_SECONDS = 0.2
 """How long a turn goes on looking at single images that are due,"""
@@ -41,46 +36,29 @@ WRITE_AGAIN = 0.01
 class Detector:
     """Finds units and gives them to the intake. All methods are the loop's thread's.
 
-    `reads` are this thread's own; `fed` is called after every folder listed; `wall` gives seconds
-    since 1970, `monotonic` the seconds of `now`, `cpu` the processor seconds of the calling thread; `absence_is_proof`
-    tells whether what is not listed was deleted; `cover` has the events of a folder told of from then on.
+    `absence_is_proof` tells whether what is not listed was deleted; `fed` is called after every folder listed.
     """
 
     def __init__(
         self,
-        scanner: Scanner,
-        filters: Filters,
+        tree: Tree,
+        queue: ListingQueue,
+        rest: Rest,
         intake: Intake,
-        reads: Reads,
+        lister: Lister,
         *,
-        fed: Callable[[], None],
-        wall: Callable[[], float],
         monotonic: Callable[[], float],
-        cpu: Callable[[], float],
-        absence_is_proof: Callable[[], bool],
-        folders: FolderRulesSource = NO_FOLDERS,
-        cover: Callable[[str], None] = lambda _folder: None,
+        flush: Callable[[], bool],
+        fed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._scanner = scanner
-        self._filters = filters
+        self._tree = tree
+        self._queue = queue
+        self._rest = rest
         self._intake = intake
-        self._reads = reads
-        self._fed = fed
+        self._lister = lister
         self._monotonic = monotonic
-        self._absence_is_proof = absence_is_proof
-        self._folder_settings = folders
-        self._queue = ListingQueue()
-        self._again: set[UnitKey] = set()
-        self._lister = Lister(
-            scanner,
-            self._queue,
-            Comparison(filters, intake, reads, self._again.add, monotonic=monotonic, absence_is_proof=absence_is_proof),
-            folders,
-            wall=wall,
-            monotonic=monotonic,
-            cpu=cpu,
-            cover=cover,
-        )
+        self._flush = flush
+        self._fed = fed
 
     @property
     def folders(self) -> int:
@@ -107,11 +85,11 @@ class Detector:
 
         One whose frames are being read has its turn when they are written: its listing takes 30 MiB for 100,000.
         """
-        times, busy = self._lister.times, self._intake.busy
-        for folder in self._scanner.sweep(times):
+        times, reading = self._lister.times, self._rest.reading
+        for folder in self._tree.scanner.sweep(times):
             if folder == self._lister.under_way:  # its times were read as it began, and are not noted yet
                 continue
-            if times[folder] is not None or UnitKey(folder, Kind.SEQUENCE) not in busy:
+            if times[folder] is not None or UnitKey(folder, Kind.SEQUENCE) not in reading:
                 self._queue.want(folder, now, hurry=False)
 
     def close(self) -> None:
@@ -122,19 +100,19 @@ class Detector:
         """Look at the paths of events."""
         for event in events:
             folders, files = event.take()
-            for folder in filter(self._enters, folders):
+            for folder in filter(self._tree.enters, folders):
                 if folder in self._lister.times:
                     self._want_all(folder, now)  # it may have been moved away and back: no folder in it is watched then
                 self._queue.happens_in(folder, now)
             for folder, names in files.items():
-                if self._enters(folder):
+                if self._tree.enters(folder):
                     self._noticed_in(folder, names, now)
 
     def _noticed_in(self, folder: str, names: set[str], now: float) -> None:
         """Look at files of a folder; where they are many, not all of their names are known."""
-        if NAME in names and self._folder_settings is not NO_FOLDERS:
+        if NAME in names and self._tree.has_rules:
             self._want_all(folder, now)
-        kinds = {name: self._filters.classify(name) for name in names}
+        kinds = {name: self._tree.filters.classify(name) for name in names}
         if self._kind(folder, now) is Kind.IMAGE:
             images = [join(folder, name) for name, kind in kinds.items() if kind is Name.IMAGE]
             if len(names) > MANY_NAMES or folder not in self._lister.times or not all(map(is_utf8, images)):
@@ -143,32 +121,31 @@ class Detector:
                 for path in images:
                     self._look_at_image(UnitKey(path, Kind.IMAGE), now)
         elif len(names) > MANY_NAMES or not {Name.IMAGE, Name.TEMPORARY, Name.MARKER}.isdisjoint(kinds.values()):
-            self._intake.settle.touch(UnitKey(folder, Kind.SEQUENCE), now)
+            self._rest.waiting.touch(UnitKey(folder, Kind.SEQUENCE), now)
             self._queue.happens_in(folder, now)
 
     def look(self, unit: UnitKey, now: float) -> None:
         """Look at a unit that somebody says has changed."""
         folder = unit.folder
-        self._lister.stirs(folder)
-        self._lister.looked_at(unit)
+        self._rest.happens_in(folder)
+        self._lister.looks_at(unit)
         if unit.kind is Kind.IMAGE and self._kind(folder, now) is Kind.IMAGE:
             self._look_at_image(unit, now)
-        elif unit in self._intake.busy:
-            self._again.add(unit)
+        elif unit in self._rest.reading:
+            self._rest.look_again(unit)
         else:
             self._queue.want(folder, now)
 
     def look_at_settling(self, now: float) -> None:
         """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`)."""
-        for unit in self._reads.settling():
-            if unit not in self._intake.settle and unit not in self._intake.busy:
+        for unit in self._rest.reads.settling():
+            if unit not in self._rest.waiting and unit not in self._rest.reading:
                 self.look(unit, now)
 
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
-        self._intake.release(outcome.unit)
-        if outcome.state is None or outcome.unit in self._again:
-            self._again.discard(outcome.unit)
+        again = self._intake.was_read(outcome.unit)
+        if again or outcome.state is None:
             self.look(outcome.unit, now)
 
     def turn(self, now: float) -> float:
@@ -183,49 +160,44 @@ class Detector:
             self._fed()
             if self._monotonic() - began >= LISTING_SECONDS:
                 break
-        self._intake.flush(self._absence_is_proof)
+        is_behind = self._flush()
         kinds = [kind for kind in Kind if self._intake.has_room(kind)]  # what is read makes room, and tells
         deadlines = [
-            self._intake.settle.next_deadline(kinds),
+            self._rest.waiting.next_deadline(kinds),
             self._queue.next_at() if self._lister.under_way is None else now,
-            now + WRITE_AGAIN if self._intake.unwritten else None,
+            now + WRITE_AGAIN if is_behind else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
 
     def _due(self, kind: Kind, now: float) -> list[UnitKey]:
-        return self._intake.settle.due(now, 1, (kind,)) if self._intake.has_room(kind) else []
+        return self._rest.waiting.due(now, 1, (kind,)) if self._intake.has_room(kind) else []
 
     def _look_at_image(self, unit: UnitKey, now: float) -> None:
-        if unit in self._intake.busy:
-            self._again.add(unit)
+        if unit in self._rest.reading:
+            self._rest.look_again(unit)
             return
         folder = parent(unit.path)
-        self._lister.looked_at(unit)
+        self._lister.looks_at(unit)
         try:
-            stamp = self._scanner.stamp(unit.path)
-            rules = self._folder_settings.of(folder)
+            stamp = self._tree.scanner.stamp(unit.path)
+            rules = self._tree.rules.of(folder)
         except FolderUnavailable:
             self._queue.want(folder, now)  # which says so, and tries again until it can be told
             return
         if rules.is_stop or rules.kind_in(folder, Kind.IMAGE) is not Kind.IMAGE:
-            self._lister.stirs(folder)
-            self._intake.settle.forget(unit)
+            self._rest.happens_in(folder)
+            self._rest.waiting.forget(unit)
             self._queue.want(folder, now)
             return
-        if stamp is not None and unit not in self._intake.settle:
-            known = self._reads.newest(unit)
-            if known is not None and is_at_rest(*known, stamp):
-                return
+        if stamp is not None and unit not in self._rest.waiting and self._rest.is_like_its_row(unit, stamp):
+            return
         # Not all is at rest in its folder now, though a listing may show what it did before this file came.
-        self._lister.stirs(folder)
+        self._rest.happens_in(folder)
         if stamp is None:
             self._intake.miss(unit)
             self._queue.want(folder, now)
         else:
             self._intake.see_image(unit, stamp, now)
-
-    def _enters(self, folder: str) -> bool:
-        return all(self._filters.enters(part) for part in folder.split("/") if part)
 
     def _want_all(self, folder: str, now: float) -> None:
         """Have a folder and all below it listed."""
@@ -235,9 +207,8 @@ class Detector:
 
     def _kind(self, folder: str, now: float) -> Kind:
         """Return what the images in a folder are; where that cannot be told, the folder is to be listed."""
-        otherwise = self._filters.kind(folder)
         try:
-            return self._folder_settings.of(folder).kind_in(folder, otherwise)
+            return self._tree.kind(folder, self._tree.rules.of(folder))
         except FolderUnavailable:
             self._queue.want(folder, now)
-            return otherwise
+            return self._tree.filters.kind(folder)

@@ -5,7 +5,6 @@ A folder of 100,000 images takes a second to list and to compare; what is droppe
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from agent.errors import FolderUnavailable
@@ -14,14 +13,14 @@ from agent.noticing.compare import told_apart
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from agent.core.folder_rules import FolderRules, FolderRulesSource
     from agent.core.listing_queue import ListingQueue
-    from agent.folder.scanner import Scanner
+    from agent.folder.tree import Tree
+    from agent.host.clock import Clocks
     from agent.model import Times
     from agent.model.units import UnitKey
+    from agent.noticing.book import Book
     from agent.noticing.compare import Comparison
-
-log = logging.getLogger(__package__)
+    from agent.noticing.rest import Rest
 
 UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0
@@ -30,39 +29,35 @@ tick of the clock."""
 
 
 class Lister:
-    """Lists the folders of an queue. All methods are the loop's thread's.
+    """Lists the folders of a queue. All methods are the loop's thread's.
 
-    `wall` gives seconds since 1970, `monotonic` the queue's seconds, `cpu` the processor seconds of the calling
-    thread; `cover` has the events of a folder told of from then on.
+    `clocks.monotonic` gives the queue's seconds; `cover` has the events of a folder told of from then on.
     """
 
     def __init__(
         self,
-        scanner: Scanner,
+        tree: Tree,
         queue: ListingQueue,
+        rest: Rest,
         comparison: Comparison,
-        folders: FolderRulesSource,
         *,
-        wall: Callable[[], float],
-        monotonic: Callable[[], float],
-        cpu: Callable[[], float],
-        cover: Callable[[str], None],
+        book: Book,
+        clocks: Clocks,
+        cover: Callable[[str], None] = lambda _folder: None,
     ) -> None:
-        self._scanner = scanner
+        self._tree = tree
         self._queue = queue
+        self._rest = rest
         self._comparison = comparison
-        self._settings = folders
-        self._wall = wall
-        self._monotonic = monotonic
-        self._cpu = cpu
+        self._book = book
+        self._clocks = clocks
         self._cover = cover
         self.times: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
         self.unavailable: set[str] = set()
-        self._rest: dict[str, tuple[int, FolderRules]] = {}  # the listing of a folder in which all is at rest
         self.under_way: str | None = None
         """The folder whose listing has begun and is not over."""
         self._slices: Generator[None, None, bool] | None = None
-        self._clock = monotonic
+        self._clock = clocks.monotonic
         self._seconds = 0.0
         self._now = 0.0
 
@@ -75,7 +70,7 @@ class Lister:
             folder = self._queue.take(now)
             if folder is None:
                 return False
-            self._clock, self._seconds = self._monotonic, 0.0
+            self._clock, self._seconds = self._clocks.monotonic, 0.0
             slices = self._list(folder)
         clock, started = self._clock, self._clock()
         try:
@@ -94,26 +89,21 @@ class Lister:
             self._slices.close()
         self._slices = self.under_way = None
 
-    def looked_at(self, unit: UnitKey) -> None:
+    def looks_at(self, unit: UnitKey) -> None:
         """Take note of a look at a unit, which is fresher than the listing that is under way."""
         if self.under_way is not None:
-            self._comparison.looked_at.add(unit)
-
-    def stirs(self, folder: str) -> None:
-        """Take note that not all is at rest in a folder, though a listing may show what it did before."""
-        self._rest.pop(folder, None)
+            self._rest.looks_at(unit)
 
     def _list(self, folder: str) -> Generator[None, None, bool]:
         """List a folder and compare it with the ledger and with what waits; return whether it could be listed."""
-        self._comparison.looked_at.clear()
-        started, started_by_clock = self._monotonic(), self._wall()
+        self._rest.listing_begins()
+        started, started_by_clock = self._clocks.monotonic(), self._clocks.wall()
         self._cover(folder)  # before it is looked into, so that nothing falls between
         try:
-            rules = self._settings.of(folder)
-            listing = yield from self._scanner.slices(folder, rules.ready_marker)
+            rules = self._tree.rules.of(folder)
+            listing = yield from self._tree.scanner.slices(folder, rules.ready_marker)
         except FolderUnavailable as error:
-            level = logging.DEBUG if folder in self.unavailable else logging.WARNING  # once, not for months
-            log.log(level, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
+            self._book.cannot_list(folder, error, again=folder in self.unavailable)
             self._queue.hold_back(folder, self._now + UNAVAILABLE_RETRY)
             self.unavailable.add(folder)
             self._queue.want(folder, self._now)
@@ -126,19 +116,15 @@ class Lister:
             if subfolder not in self.times:
                 self.times[subfolder] = None
                 self._queue.want(subfolder, self._now)
-        seen = (listing.fingerprint, rules)
-        self._clock = self._cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
+        self._clock = self._clocks.cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
         yield
-        if self._rest.get(folder) != seen:
+        if not self._rest.is_as_before(listing, rules):
             try:
                 at_rest = yield from self._comparison.compare(listing, rules, started)
             except Exception:
                 self.times[folder] = None  # not compared, though its times may be as they were: the next sweep wants it
                 raise
-            if at_rest and not any(unit.folder == folder for unit in self._comparison.looked_at):
-                self._rest[folder] = seen
-            else:
-                self._rest.pop(folder, None)
+            self._rest.compared(listing, rules, at_rest=at_rest)
         is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self.times[folder] = listing.times if is_old else None
         return True
@@ -148,5 +134,5 @@ class Lister:
         for name in [name for name in self.times if name == folder or name.startswith(f"{folder}/")]:
             del self.times[name]
             self.unavailable.discard(name)
-            self._rest.pop(name, None)
+            self._rest.happens_in(name)
             self._queue.forget(name)

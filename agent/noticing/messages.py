@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from agent.folder.inotify import Changes, EventsLost
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.core.states import State
+    from agent.ledger.store import Ledger
     from agent.model.units import UnitKey
 
 
@@ -18,6 +21,14 @@ class Finished:
 
     unit: UnitKey
     state: State | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotWritten:
+    """The ledger could not take this now: units that are `missed`, and units that are `stopped`, as work on it."""
+
+    missed: tuple[UnitKey, ...] = ()
+    stopped: tuple[Callable[[Ledger], None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +45,4 @@ class LedgerChanged:
     paused: bool
 
 
-Item = Changes | EventsLost | Finished | Changed | LedgerChanged | None
+Item = Changes | EventsLost | Finished | NotWritten | Changed | LedgerChanged | None

@@ -2,86 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.run_once import GROWING
 from agent.folder.watched_folder import FolderPresence
 from agent.ledger.store import iso
-from agent.noticing.detector import Detector
-from agent.noticing.intake import Intake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from agent.core.folder_rules import FolderRulesSource
-    from agent.core.names import Filters
-    from agent.core.plan import IdRules
-    from agent.core.quiet_times import QuietTimes
-    from agent.folder.scanner import Scanner
+    from agent.folder.inotify import Changes
     from agent.folder.watched_folder import WatchedFolder
-    from agent.ledger.reads import Reads
     from agent.ledger.writer import LedgerWriter
-    from agent.model.jobs import Namer
-    from agent.noticing.messages import Finished
-    from agent.reading.start import Readers
+    from agent.model import UnitKey
+    from agent.noticing.messages import Finished, NotWritten
+    from agent.noticing.start import Noticing
 
 SWEEP_SECONDS = 2.0
 SWEEP_SHARE = 125
 """A sweep takes at most one in so many seconds, so that all of the agent takes less than one in 100 (measured)."""
 
 
-class Rounds:
-    """Looks when it is time to; all its methods are the loop's thread's, and times are monotonic seconds.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How noticing stands: units that `settling` waits for, those of them that still grow, folders that are `unlisted`.
 
-    `reads` are that thread's own. `post` hands the loop what was read, from any thread; `fed` is called
-    after every folder listed. `name` gives the `src` of what is to be sent, `wall` seconds since 1970, `cpu` the
-    processor seconds of the calling thread.
+    `busy` tells of a scan that is not over, and of units that are being read or written.
+    """
+
+    settling: int
+    growing: int
+    unlisted: int
+    busy: bool
+
+
+class Rounds:
+    """Keeps noticing going, and takes what other threads tell of it. All methods are the loop's thread's.
+
+    `begin` makes all that notices afresh, for a folder that is `trusted` to be the one of before or not. Times are
+    monotonic seconds.
     """
 
     def __init__(
         self,
-        scanner: Scanner,
-        folders: FolderRulesSource,
         watch: WatchedFolder,
-        *,
-        filters: Filters,
-        quiet: QuietTimes,
-        rules: IdRules,
         ledger: LedgerWriter,
-        reads: Reads,
-        readers: Readers,
-        post: Callable[[Finished], None],
-        fed: Callable[[], None],
-        wall: Callable[[], float],
+        begin: Callable[[bool], Noticing],
+        *,
         monotonic: Callable[[], float],
-        cpu: Callable[[], float],
         trusted: bool,
-        name: Namer,
     ) -> None:
-        self._filters = filters
-        self._quiet = quiet
-        self._rules = rules
-        self._scanner = scanner
-        self._folders = folders
         self._watch = watch
         self._ledger = ledger
-        self._reads = reads
-        self._readers = readers
-        self._post = post
-        self._fed = fed
-        self._wall = wall
+        self._make = begin
         self._monotonic = monotonic
-        self._cpu = cpu
-        self._name = name
-        self.intake: Intake
-        self.detector: Detector
+        self._noticing: Noticing
         self._scanned = self._away = False
         self._rescan_at = self._sweep_at = 0.0
         self._begin(trusted=trusted)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a scan is not over, or units are being read or written."""
-        return not self._scanned or bool(self.intake.busy) or self.intake.unwritten
+    def standing(self, now: float) -> Standing:
+        """Return how noticing stands now."""
+        rest = self._noticing.rest
+        return Standing(
+            settling=len(rest.waiting),
+            growing=len(rest.waiting.growing(now, GROWING)),
+            unlisted=self._noticing.detector.unavailable,
+            busy=not self._scanned or bool(rest.reading) or self._noticing.book.is_behind,
+        )
+
+    def finished(self, outcome: Finished, now: float) -> None:
+        """Take note that a unit was read and written."""
+        self._noticing.detector.finished(outcome, now)
+
+    def not_written(self, message: NotWritten) -> None:
+        """Take back what the ledger could not take."""
+        self._noticing.book.put_back(message)
+
+    def changed(self, unit: UnitKey, now: float) -> None:
+        """Look at a unit that somebody says has changed."""
+        self._noticing.detector.look(unit, now)
+
+    def ledger_changed(self, now: float) -> None:
+        """Look at what another process may have set to be read again."""
+        self._noticing.detector.look_at_settling(now)
+
+    def noticed(self, events: Iterable[Changes], now: float) -> None:
+        """Look at the paths of events."""
+        self._noticing.detector.noticed(events, now)
 
     def lost(self, now: float) -> None:
         """Look at everything: events were lost."""
@@ -95,7 +104,7 @@ class Rounds:
             presence = self._watch.look()
             self._away = presence is FolderPresence.AWAY
             if presence is not FolderPresence.SAME:
-                self.detector.close()
+                self._noticing.detector.close()
             if presence in (FolderPresence.BACK, FolderPresence.OTHER):
                 self._begin(trusted=presence is FolderPresence.BACK)
             self._sweep_at = now + SWEEP_SECONDS
@@ -104,48 +113,23 @@ class Rounds:
         if now >= self._rescan_at:
             self._rescan_at = now + self._watch.rescan_seconds
             self._scanned = False
-            self.detector.rescan(now)
+            self._noticing.detector.rescan(now)
         elif to_sweep:
-            self._watch.check_growth(self.detector.folders)
+            self._watch.check_growth(self._noticing.detector.folders)
             self._rescan_at = min(self._rescan_at, now + self._watch.rescan_seconds)
-            self.detector.sweep(now)
-            self.intake.prepare(now)
+            self._noticing.detector.sweep(now)
+            self._noticing.intake.prepare(now)
             self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (self._monotonic() - now))
-        next_at = self.detector.turn(now)
-        if not self._scanned and not self.detector.is_scanning(now):
+        next_at = self._noticing.detector.turn(now)
+        if not self._scanned and not self._noticing.detector.is_scanning(now):
             self._scanned = True
-            self._watch.check_limits(self.detector.folders)
+            self._watch.check_limits(self._noticing.detector.folders)
             self._ledger.submit(lambda ledger: ledger.put(last_scan_at=iso(ledger.now), watch_mode=self._watch.mode))
         return min(next_at, self._sweep_at, self._rescan_at)
 
     def _begin(self, *, trusted: bool) -> None:
         """Begin detection afresh; where not `trusted`, only what it has seen itself can be found deleted."""
-        self.intake = Intake(
-            self._scanner,
-            self._quiet,
-            self._rules,
-            reader=self._readers.reader,
-            readers=self._readers.pools,
-            ledger=self._ledger,
-            post=self._post,
-            wall=self._wall,
-            trusted=trusted,
-            name=self._name,
-            prepare=self._readers.prepare,
-        )
-        self.detector = Detector(
-            self._scanner,
-            self._filters,
-            self.intake,
-            self._reads,
-            fed=self._fed,
-            wall=self._wall,
-            monotonic=self._monotonic,
-            cpu=self._cpu,
-            absence_is_proof=self._watch.is_proof,
-            cover=self._watch.cover,
-            folders=self._folders,
-        )
+        self._noticing = self._make(trusted)
         self._scanned = False
         self._away = False
         self._rescan_at = self._sweep_at = self._monotonic()

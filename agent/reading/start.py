@@ -35,8 +35,8 @@ class Readers:
 
     reader: Reader
     pools: Mapping[Kind, Pool]
-    prepare: Callable[[], None]
-    fingerprint: Callable[[str, str | None], bytes | None]
+    prepare: Callable[[], None] = lambda: None
+    fingerprint: Callable[[str, str | None], bytes | None] = lambda _folder, _marker: None
 
 
 @contextlib.contextmanager

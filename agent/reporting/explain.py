@@ -12,7 +12,7 @@ from agent.ledger import orders
 from agent.ledger.reads import Reads
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
-from agent.reporting.preview import Seen, why_not_settled
+from agent.reporting.preview import look_at
 from agent.service.assembly import folders_of
 from agent.settings.parts import filters_of
 
@@ -94,22 +94,22 @@ def _about_unit(settings: Settings, scanner: Scanner, path: str, *, is_folder: b
         yield from _about_rules(rules)
         return
     key = UnitKey(path, Kind.IMAGE) if in_folder is Kind.IMAGE else UnitKey(folder, Kind.SEQUENCE)
-    seen = _find(scanner, key, rules)
-    if seen is None:
+    frames = _frames(scanner, key, rules)
+    if not frames:
         yield f"{shown(path)}: a folder without images of its own"
         yield from _about_rules(rules)
         return
-    what = "an image job" if key.kind is Kind.IMAGE else f"a sequence of {len(seen.files)} frames"
+    what = "an image job" if key.kind is Kind.IMAGE else f"a sequence of {frames} frames"
     part = f", part of {shown(folder)}" if not is_folder and key.kind is Kind.SEQUENCE else ""
     yield f"{shown(path)}: {what}{part}"
     yield from _about_rules(rules)
     if rules.is_stop:
         return
-    waits = why_not_settled(settings, seen)
-    if seen.held is not None:
-        yield f"  held: {seen.held}"
-    elif waits is not None:
-        yield f"by the times of its files, it {waits}"
+    notes = look_at(settings, key)
+    for sight in notes.held:
+        yield f"  held: {sight.reason}"
+    if key in notes.waiting:
+        yield f"by the times of its files, it {notes.waiting[key].reason}"
 
 
 def _about_rules(rules: FolderRules) -> Iterator[str]:
@@ -120,13 +120,12 @@ def _about_rules(rules: FolderRules) -> Iterator[str]:
         yield f"  {stops}"
 
 
-def _find(scanner: Scanner, key: UnitKey, rules: FolderRules) -> Seen | None:
-    folder = key.folder
-    listing = scanner.list(folder, rules.ready_marker)
+def _frames(scanner: Scanner, key: UnitKey, rules: FolderRules) -> int:
+    """Return how many files a unit has, 0 where there is no such unit."""
+    listing = scanner.list(key.folder, rules.ready_marker)
     if listing is None:
-        return None
-    files = tuple(file for file in listing.files if key.kind is Kind.SEQUENCE or join(folder, file[0]) == key.path)
-    return Seen(key, files, listing, rules) if files else None
+        return 0
+    return sum(key.kind is Kind.SEQUENCE or join(key.folder, file[0]) == key.path for file in listing.files)
 
 
 def _about_row(row: Mapping[str, Any]) -> Iterator[str]:

@@ -1,28 +1,27 @@
-"""What `run --once` would do now, from the same code and sending nothing: for `plan` and `baseline`."""
+"""What `run --once` would do now, by its own code and sending nothing: for `plan`, `baseline` and `explain`."""
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.core.fingerprints import fingerprint_of, is_at_rest
 from agent.errors import FileChanged
 from agent.folder.scanner import Scanner
-from agent.host.clock import utc_now
 from agent.ledger.reads import Reads
-from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Stamp, Unit, Wait, join, shown
-from agent.model.units import UnitKey
+from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
-from agent.reading.examiner import FileExaminer
-from agent.reading.reader import Reader
-from agent.service.assembly import folders_of
-from agent.settings.parts import filters_of, quiet_of, rules_of
+from agent.reporting.dry import dry_noticing
+from agent.settings.parts import filters_of, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from agent.core.folder_rules import FolderRules
-    from agent.model import Action, File, Listing
+    from agent.core.plan import IdRules
+    from agent.ledger.units import Sight
+    from agent.model import Action, UnitKey
+    from agent.reporting.dry import Notes
     from agent.settings.settings import Settings
 
 ACTIONS = {
@@ -61,107 +60,75 @@ class Step:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A unit in a listing: what its files look like, and when they changed last (seconds since 1970)."""
+class Plans:
+    """Decides about settled units as the ledger's thread would, and keeps the steps."""
 
-    key: UnitKey
-    files: tuple[File, ...]
-    listing: Listing
-    rules: FolderRules
+    def __init__(self, scanner: Scanner, reads: Reads, rules: IdRules) -> None:
+        self._scanner = scanner
+        self._reads = reads
+        self._rules = rules
+        self.steps: list[Step] = []
 
-    @property
-    def held(self) -> str | None:
-        """Why its folder's settings hold it, None where they do not."""
-        return self.rules.why_held(len(self.files) if self.key.kind is Kind.SEQUENCE else 0)
-
-    @property
-    def look(self) -> Stamp | bytes:
-        """What is compared with the ledger."""
-        return Stamp(*self.files[0][1:]) if self.key.kind is Kind.IMAGE else fingerprint_of(self.files)
-
-    @property
-    def changed_at(self) -> float:
-        """When a file of it was changed last."""
-        return max(max(mtime_ns, ctime_ns) for _, _, mtime_ns, ctime_ns, _ in self.files) / 1e9
+    def take(self, unit: UnitKey, read: Callable[[], Unit]) -> None:
+        """Read a unit, and note what would be done with it; one that changes meanwhile has not settled."""
+        try:
+            content = read()
+        except FileChanged as error:
+            self.steps.append(Step("settle", unit.path, unit.kind, 0, str(error)))
+        else:
+            left = left_behind(self._scanner, self._reads, content)
+            self.steps.append(_as_step(self._reads.plan(content, self._rules, left)))
 
 
-def walk(settings: Settings, scanner: Scanner) -> Iterator[Seen]:
-    """Yield every unit that is in the watch folder now. Raises FolderUnavailable."""
-    filters, known = filters_of(settings), folders_of(settings, scanner)
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        rules = known.of(folder)
-        listing = scanner.list(folder, rules.ready_marker)
-        if listing is None:
-            continue
-        folders += sorted(listing.subfolders, reverse=True)
-        if rules.ignore:
-            continue
-        if rules.kind_in(folder, filters.kind(folder)) is Kind.IMAGE:
-            for file in listing.files:
-                yield Seen(UnitKey(join(folder, file[0]), Kind.IMAGE), (file,), listing, rules)
-        elif listing.files:
-            yield Seen(UnitKey(folder, Kind.SEQUENCE), listing.files, listing, rules)
+def preview(settings: Settings) -> list[Step]:
+    """Return what would be done about each unit that is not at rest, by path; nothing is sent or written.
 
-
-def read(reader: Reader, seen: Seen) -> Unit:
-    """Read a unit's files. Raises FileChanged."""
-    if seen.key.kind is Kind.IMAGE:
-        return reader.image(seen.key.path, Stamp(*seen.files[0][1:]))
-    return reader.sequence(seen.key.path, [*seen.files])
+    Where there is no ledger yet, none is made. Raises FolderUnavailable.
+    """
+    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    with Reads.open(settings.ledger_path) if settings.ledger_path.exists() else Reads.of_nothing() as reads:
+        plans = Plans(scanner, reads, rules_of(settings))
+        dry = dry_noticing(settings, scanner, reads, plans.take)
+        for _ in dry.turns():
+            pass
+        held = [sight for sight in dry.notes.held if reads.is_to_be_held(sight)]
+    waiting = dry.notes.waiting.values()
+    steps = [*plans.steps, *(_unread("hold", sight) for sight in held), *(_unread("settle", each) for each in waiting)]
+    return sorted(steps, key=lambda step: (folder_of(step.path, step.kind).split("/"), step.path))
 
 
 def units_now(settings: Settings) -> Iterator[Unit]:
-    """Yield every unit in the watch folder, read, settled or not; one that changes while it is read is left out."""
+    """Yield every unit in the watch folder, read, settled or not; one that changes while it is read is left out.
+
+    Raises FolderUnavailable.
+    """
+    found: deque[Unit] = deque()
+
+    def take(_unit: UnitKey, read: Callable[[], Unit]) -> None:
+        with contextlib.suppress(FileChanged):
+            found.append(read())
+
     scanner = Scanner(settings.watch_dir, filters_of(settings))
-    reader = Reader(FileExaminer(scanner), settings.sequence_gaps)
-    for seen in walk(settings, scanner):
-        try:
-            yield read(reader, seen)
-        except FileChanged:
-            continue
+    with Reads.of_nothing() as nothing_known:
+        for _ in dry_noticing(settings, scanner, nothing_known, take, waits=False).turns():
+            while found:
+                yield found.popleft()
 
 
-def preview(settings: Settings) -> Iterator[Step]:
-    """Yield what would be done about each unit that is not at rest; the age since the last change stands for quiet.
+def look_at(settings: Settings, unit: UnitKey) -> Notes:
+    """Return what noticing notes of a unit, whatever the ledger knows: nothing where it has settled.
 
-    Where there is no ledger yet, none is made.
+    Raises FolderUnavailable.
     """
     scanner = Scanner(settings.watch_dir, filters_of(settings))
-    reader = Reader(FileExaminer(scanner), settings.sequence_gaps)
-    path = settings.ledger_path
-    with Reads.open(path) if path.exists() else Reads.of_nothing() as reads:
-        for seen in walk(settings, scanner):
-            row = reads.newest(seen.key)
-            if row is None or not is_at_rest(*row, seen.look):
-                yield _step(settings, scanner, reader, reads, seen)
+    with Reads.of_nothing() as nothing_known:
+        dry = dry_noticing(settings, scanner, nothing_known, lambda _unit, _read: None)
+        dry.look(unit)
+    return dry.notes
 
 
-def _step(settings: Settings, scanner: Scanner, reader: Reader, reads: Reads, seen: Seen) -> Step:
-    if seen.held is not None:
-        return Step("hold", seen.key.path, seen.key.kind, len(seen.files), seen.held)
-    waits = why_not_settled(settings, seen)
-    if waits is not None:
-        return Step("settle", seen.key.path, seen.key.kind, len(seen.files), waits)
-    try:
-        unit = read(reader, seen)
-    except FileChanged as error:
-        return Step("settle", seen.key.path, seen.key.kind, len(seen.files), str(error))
-    return _as_step(reads.plan(unit, rules_of(settings), left_behind(scanner, reads, unit)))
-
-
-def why_not_settled(settings: Settings, seen: Seen) -> str | None:
-    """Say what a unit waits for, or return None where it counts as settled."""
-    wall = utc_now().timestamp()
-    rules = quiet_of(settings).under(seen.rules)
-    if seen.key.kind is Kind.SEQUENCE:
-        quiet, blocked_until, reason = rules.waits_for(seen.listing, wall, wall)
-    else:
-        quiet, blocked_until, reason = rules.image, wall, rules.image_reason
-    age = abs(wall - seen.changed_at)
-    return reason if blocked_until > wall or age < quiet else None
+def _unread(action: str, sight: Sight) -> Step:
+    return Step(action, sight.path, sight.kind, sight.frame_count, sight.reason)
 
 
 def _as_step(action: Action) -> Step:

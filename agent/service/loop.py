@@ -1,4 +1,4 @@
-"""The loop: the only place with a clock and signals. Wires the parts together and runs them until told to stop."""
+"""The loop: takes in what other threads tell, looks, says how it stands, and runs until told to stop."""
 
 from __future__ import annotations
 
@@ -7,29 +7,17 @@ import logging
 import os
 import queue
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent import __version__
-from agent.core.run_once import GROWING, EndOfRun, RunState, exit_code
+from agent.core.run_once import EndOfRun, RunState, exit_code
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.inotify import Changes, EventsLost
-from agent.folder.scanner import Scanner
-from agent.folder.watched_folder import WatchedFolder
-from agent.host import locks, systemd
+from agent.host import systemd
 from agent.host.clock import utc_now
-from agent.ledger.reads import Reads
-from agent.ledger.session import LastRun, begin, data_version
-from agent.ledger.store import Ledger, iso
-from agent.ledger.writer import LedgerWriter
-from agent.model.units import UnitKey
-from agent.noticing.messages import Changed, Finished, Item, LedgerChanged
-from agent.noticing.rounds import Rounds
-from agent.publishing import namer
-from agent.reading.start import reading
-from agent.service.assembly import collecting, folders_of, publisher_of, sending
-from agent.settings.parts import filters_of, quiet_of, rules_of, world_of
-from agent.targets.gate import Gate
+from agent.ledger.store import iso
+from agent.noticing.messages import Changed, Finished, Item, LedgerChanged, NotWritten
+from agent.service.start import Running, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +33,10 @@ TICK = 1.0
 HEARTBEAT_SECONDS = 20.0
 TROUBLE_SECONDS = 2.0
 """Seconds between tries while the ledger or the folder cannot be used."""
-STOP_SECONDS = 18.0
-"""Finish what is in flight for this long; the whole stop is promised to be over in 20 s."""
 
 
 class Service:
-    """A running agent. `progress` is called about once a second with how it stands."""
+    """A running agent. All methods are the loop's thread's, but `stop`; `progress` is told about once a second."""
 
     def __init__(
         self,
@@ -67,6 +53,7 @@ class Service:
         self._inbox_first: Item = None
         self._stopping = False
         self._fed_at = 0.0
+        self._parts: Running
 
     def stop(self) -> None:
         """Have the loop end; may be called from a signal handler or another thread."""
@@ -78,103 +65,22 @@ class Service:
 
         Raises AlreadyRunning, LedgerError, FolderUnavailable.
         """
-        with contextlib.ExitStack() as stack:
-            self._start(stack)
+        with started(
+            self._settings,
+            self._inbox.put,
+            once=self._once,
+            is_stopping=lambda: self._stopping,
+            tell=self._notifier.status,
+            fed=self._feed,
+        ) as self._parts:
             self._notifier.ready()
-            log.info("playment-agent %s watches %s (%s)", __version__, self._settings.watch_dir, self._watch.mode)
+            log.info("playment-agent %s watches %s (%s)", __version__, self._settings.watch_dir, self._parts.watch.mode)
             try:
                 return self._loop()
             finally:
                 log.info("stopping")
                 self._stopping = True
                 self._notifier.stopping()
-
-    # Start
-
-    def _start(self, stack: contextlib.ExitStack) -> None:
-        """Take the locks, open the ledger, and start the threads; the stack ends them in the opposite order."""
-        settings = self._settings
-        self._scanner = Scanner(settings.watch_dir, filters_of(settings))
-        self._folders = folders_of(settings, self._scanner)
-        self._publisher = publisher_of(settings, self._scanner)
-        if self._publisher.caution:
-            log.warning("%s", self._publisher.caution)
-        stack.enter_context(locks.lock_file(settings.lock_path))
-        self._watch = WatchedFolder(
-            settings.watch_dir,
-            settings.watch_mode,
-            poll_seconds=settings.watch_poll_seconds,
-            rescan_seconds=settings.watch_rescan_seconds,
-            scanner=self._scanner,
-            notice=self._inbox.put,
-        )
-        stack.callback(self._watch.close)
-        ledger = Ledger(settings.ledger_path, utc_now)
-        stack.callback(ledger.close)
-        ledger.bind(world_of(settings))
-        self._ledger = LedgerWriter(ledger)
-        stack.callback(self._ledger.close)
-        stack.callback(lambda: self._ledger.submit(lambda ledger: ledger.record(None, "stopped")))
-        before = self._ledger.call(self._sign_in)
-        self._gate = Gate(time.monotonic, settings.submit_jobs_per_minute, self._tell_hold)
-        self._gate.pause(paused=before.paused)
-        self._gate.hold(before.held_for)
-        readers = stack.enter_context(reading(self._scanner, settings.sequence_gaps, self._go_on_reading))
-        if not self._once:
-            stack.enter_context(collecting(settings, self._ledger, self._gate))
-        self._submitter = stack.enter_context(
-            sending(
-                settings,
-                self._ledger,
-                self._gate,
-                scanner=self._scanner,
-                publisher=self._publisher,
-                folders=self._folders,
-                monotonic=time.monotonic,
-                on_changed=lambda path, kind: self._inbox.put(Changed(UnitKey(path, kind))),
-                fingerprint=readers.fingerprint,
-            )
-        )
-        stack.callback(self._stop_sending)
-        self._reads = stack.enter_context(Reads.open(settings.ledger_path))
-        self._watch.start()
-        self._rounds = Rounds(
-            self._scanner,
-            self._folders,
-            self._watch,
-            filters=filters_of(settings),
-            quiet=quiet_of(settings),
-            rules=rules_of(settings),
-            ledger=self._ledger,
-            reads=self._reads,
-            readers=readers,
-            post=self._inbox.put,
-            fed=self._feed,
-            wall=time.time,
-            monotonic=time.monotonic,
-            cpu=time.thread_time,
-            trusted=before.identity in ("", self._watch.identity),
-            name=namer(self._publisher),
-        )
-
-    def _go_on_reading(self) -> None:
-        if self._stopping:
-            raise FolderUnavailable("not read: the agent is stopping")
-
-    def _stop_sending(self) -> None:
-        self._notifier.status("stopping: finishing what is in flight")
-        if not self._submitter.close(STOP_SECONDS):
-            log.warning("some answers did not come within %d s: looked into at the next start", STOP_SECONDS)
-
-    def _sign_in(self, ledger: Ledger) -> LastRun:
-        before = begin(ledger, self._watch.identity)
-        self._data_version = data_version(ledger)
-        return before
-
-    def _tell_hold(self, seconds: float) -> None:
-        self._ledger.submit(lambda ledger: ledger.put(held_until=iso(ledger.now + timedelta(seconds=seconds))))
-
-    # The loop
 
     def _loop(self) -> int:
         beat_at = tick_at = 0.0
@@ -194,7 +100,7 @@ class Service:
                 next_at = tick_at = now + TROUBLE_SECONDS
             if now >= beat_at:
                 beat_at = now + HEARTBEAT_SECONDS
-                self._ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))
+                self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))
             self._feed()
             wait = min(next_at, tick_at) - time.monotonic()
             if wait > 0:
@@ -206,14 +112,15 @@ class Service:
         """Take in what came, and look; return when to look again."""
         first, self._inbox_first = self._inbox_first, None
         self._take_inbox(first, now)
-        return self._rounds.look(now)
+        return self._parts.rounds.look(now)
 
     def _tell(self) -> None:
         """Say how it stands, and ask what other processes have written."""
-        self._ledger.submit(self._check_for_orders)
-        stands = self._reads.standing()
-        told = f"BLOCKED: {self._gate.blocked}" if self._gate.blocked else str(stands)
-        self._notifier.status(f"{told}; {self._watch.trouble}" if self._watch.trouble else told)
+        parts = self._parts
+        parts.ledger.submit(parts.others.check)
+        stands = parts.reads.standing()
+        told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
+        self._notifier.status(f"{told}; {parts.watch.trouble}" if parts.watch.trouble else told)
         self._progress(stands)
 
     def _take_inbox(self, first: Item, now: float) -> None:
@@ -223,58 +130,58 @@ class Service:
         item = first
         with contextlib.suppress(queue.Empty):
             while True:
-                match item:
-                    case Changes():
-                        noticed.append(item)
-                    case EventsLost():
-                        lost = True
-                    case Finished():
-                        self._rounds.detector.finished(item, now)
-                        self._submitter.wake()
-                    case Changed(unit):
-                        self._rounds.detector.look(unit, now)
-                    case LedgerChanged(paused):
-                        self._gate.pause(paused=paused)
-                        self._rounds.detector.look_at_settling(now)
-                        self._submitter.wake()
-                    case None:
-                        pass
+                if isinstance(item, Changes):
+                    noticed.append(item)
+                elif isinstance(item, EventsLost):
+                    lost = True
+                else:
+                    self._take(item, now)
                 item = self._inbox.get_nowait()
         if lost:
-            self._rounds.lost(now)
+            self._parts.rounds.lost(now)
         if noticed:
-            self._rounds.detector.noticed(noticed, now)
+            self._parts.rounds.noticed(noticed, now)
 
-    # Orders, and the end of `run --once`
+    def _take(self, item: Finished | NotWritten | Changed | LedgerChanged | None, now: float) -> None:
+        parts = self._parts
+        match item:
+            case Finished():
+                parts.rounds.finished(item, now)
+                parts.submitter.wake()
+            case NotWritten():
+                parts.rounds.not_written(item)
+            case Changed(unit):
+                parts.rounds.changed(unit, now)
+            case LedgerChanged(paused):
+                parts.gate.pause(paused=paused)
+                parts.rounds.ledger_changed(now)
+                parts.submitter.wake()
+            case None:
+                pass
 
-    def _check_for_orders(self, ledger: Ledger) -> None:
-        """Notice what another process has written (in the ledger's thread, whose own writes do not count)."""
-        version = data_version(ledger)
-        if version != self._data_version:
-            self._data_version = version
-            self._inbox.put(LedgerChanged(bool(ledger.get("paused"))))
+    # The end of `run --once`
 
-    def _moment(self, now: float) -> RunState:
-        settle = self._rounds.intake.settle
+    def _state(self, now: float) -> RunState:
+        parts, noticing = self._parts, self._parts.rounds.standing(now)
         return RunState(
-            jobs=self._reads.standing().jobs,
-            settling=len(settle),
-            growing=len(settle.growing(now, GROWING)),
-            unlisted=self._rounds.detector.unavailable,
-            busy=self._rounds.is_busy or not self._inbox.empty(),
-            in_flight=self._submitter.in_flight(),
-            put_off=self._reads.put_off(utc_now()),
-            shut=self._gate.is_shut,
-            blocked=bool(self._gate.blocked),
+            jobs=parts.reads.standing().jobs,
+            settling=noticing.settling,
+            growing=noticing.growing,
+            unlisted=noticing.unlisted,
+            busy=noticing.busy or not self._inbox.empty(),
+            in_flight=parts.submitter.in_flight(),
+            put_off=parts.reads.put_off(utc_now()),
+            shut=parts.gate.is_shut,
+            blocked=bool(parts.gate.blocked),
         )
 
     def _is_over(self, once: EndOfRun, now: float) -> int | None:
         """Return the exit code of `run --once` where it is over; what was just handed to the ledger counts."""
-        if once.is_over(self._moment(now), now):
-            self._ledger.call(lambda _ledger: None)
-            moment = self._moment(now)
-            if once.is_over(moment, now):
-                return exit_code(moment)
+        if once.is_over(self._state(now), now):
+            self._parts.ledger.call(lambda _ledger: None)
+            state = self._state(now)
+            if once.is_over(state, now):
+                return exit_code(state)
         return None
 
     def _feed(self) -> None:

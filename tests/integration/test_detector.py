@@ -20,18 +20,25 @@ from agent.core.quiet_times import QuietTimes
 from agent.errors import LedgerUnreadable
 from agent.folder.inotify import Changes
 from agent.folder.scanner import Scanner
-from agent.host.clock import utc_now
+from agent.folder.tree import Tree
+from agent.host.clock import Clocks, utc_now
+from agent.host.workers import AtOnce
 from agent.ledger import orders
 from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger
 from agent.ledger.writer import LedgerWriter
 from agent.model import Kind, basename, parent
 from agent.model.units import UnitKey
-from agent.noticing.detector import LISTING_SECONDS, Detector
-from agent.noticing.intake import PREPARE_SECONDS, Intake
+from agent.noticing.decide import LedgerDecider, Verdicts
+from agent.noticing.detector import LISTING_SECONDS
+from agent.noticing.intake import PREPARE_SECONDS
+from agent.noticing.ledger_book import LedgerBook
+from agent.noticing.messages import Finished, NotWritten
+from agent.noticing.start import noticing
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.pool import CHUNK_FILES
 from agent.reading.reader import Reader
+from agent.reading.start import Readers
 from tests.support import await_tick, frames, image, rows, write
 
 if TYPE_CHECKING:
@@ -40,18 +47,6 @@ if TYPE_CHECKING:
 
     from agent.host.workers import Pool
     from agent.noticing.messages import Finished
-
-
-class AtOnce:
-    """Does what it is handed at once, in the caller's thread."""
-
-    count = 1
-
-    def submit(self, work: Callable[[], None]) -> None:
-        work()
-
-    def close(self, seconds: float) -> bool:
-        return True
 
 
 class Later(AtOnce):
@@ -89,33 +84,30 @@ class Bench:
         self.slices = math.inf
         self.listed: list[str] = []
         self.prepared: list[float] = []
-        self.finished: list[Finished] = []
+        self.messages: list[Finished | NotWritten] = []
         filters = Filters.of(["jpg"], ["stills"])
         self.scanner = Scanner(self.inbox, filters)
-        self.intake = Intake(
-            self.scanner,
-            QuietTimes(2.0, quiet, ""),
-            IdRules("{path}~{digest}", "host"),
-            reader=Reader(FileExaminer(self.scanner), "warn"),
-            readers=dict.fromkeys(Kind, pool or AtOnce()),
-            ledger=ledger,
-            post=self.finished.append,
-            wall=time.time,
-            trusted=trusted,
-            prepare=lambda: self.prepared.append(self.now),
-        )
-        self.detector = Detector(
-            self.scanner,
-            filters,
-            self.intake,
+        self.book = LedgerBook(ledger, self.messages.append)
+        rules = IdRules("{path}~{digest}", "host")
+        self.noticing = noticing(
+            Tree(self.scanner, filters),
             self.reads,
-            wall=lambda: time.time() + (0 if self.is_fresh else self.now),
-            monotonic=self.monotonic,
-            cpu=lambda: 0.0,
+            QuietTimes(2.0, quiet, ""),
+            Readers(
+                Reader(FileExaminer(self.scanner), "warn"),
+                dict.fromkeys(Kind, pool or AtOnce()),
+                lambda: self.prepared.append(self.now),
+            ),
+            book=self.book,
+            decider=LedgerDecider(ledger, Verdicts(self.scanner, rules), self.messages.append),
+            clocks=Clocks(lambda: time.time() + (0 if self.is_fresh else self.now), self.monotonic, lambda: 0.0),
             absence_is_proof=self.absence_is_proof,
-            fed=self.fed,
+            trusted=trusted,
             cover=self.listed.append,
+            fed=self.fed,
         )
+        self.detector = self.noticing.detector
+        self.waiting = self.noticing.rest.waiting
 
     def absence_is_proof(self) -> bool:
         self.asked += 1
@@ -145,11 +137,14 @@ class Bench:
     def finish(self) -> bool:
         """Wait until all is written, and take in what was read; return whether there was anything."""
         self.ledger.call(lambda _: None)
-        finished = list(self.finished)
-        self.finished.clear()
-        for outcome in finished:
-            self.detector.finished(outcome, self.now)
-        return bool(finished)
+        messages = list(self.messages)
+        self.messages.clear()
+        for message in messages:
+            if isinstance(message, NotWritten):
+                self.book.put_back(message)
+            else:
+                self.detector.finished(message, self.now)
+        return bool(messages)
 
     def after(self, seconds: float) -> float:
         self.now += seconds
@@ -226,7 +221,7 @@ def test_a_file_that_came_and_went_between_two_listings_is_gone(bench: Bench) ->
     (bench.inbox / "moment.jpg").unlink()
     bench.notice("moment.jpg")
     assert bench.state("moment.jpg") == "gone"
-    assert len(bench.intake.settle) == 0
+    assert len(bench.waiting) == 0
     assert bench.after(0) > bench.now + 60
 
 
@@ -255,11 +250,11 @@ def test_a_known_sequence_is_at_rest_after_a_restart(tmp_path: Path, bench: Benc
     with contextlib.closing(after.reads):
         after.detector.rescan(after.now)
         after.turn()
-        assert len(after.intake.settle) == 0
+        assert len(after.waiting) == 0
         os.utime(after.inbox / "s" / "frame_2.jpg")
         after.detector.rescan(after.now)
         after.turn()
-        assert len(after.intake.settle) == 1
+        assert len(after.waiting) == 1
 
 
 def test_a_sweep_finds_what_no_event_told_of(bench: Bench) -> None:
@@ -313,7 +308,7 @@ def test_the_readers_are_made_ready_just_before_a_long_sequence_settles(bench: B
     frames(bench.inbox / "long", CHUNK_FILES + 1, seed=2)
     bench.notice("short", "long")
     while bench.now < began + 40:
-        bench.intake.prepare(bench.now)
+        bench.noticing.intake.prepare(bench.now)
         bench.after(0.5)
     assert bench.prepared
     assert [at for at in bench.prepared if not began + 30 - PREPARE_SECONDS <= at <= began + 31] == []
@@ -340,7 +335,7 @@ def test_only_a_rescan_finds_what_was_rewritten_in_place(bench: Bench) -> None:
     file.write_bytes(image(2))
     bench.detector.sweep(bench.now)
     bench.turn()
-    assert len(bench.intake.settle) == 0
+    assert len(bench.waiting) == 0
     bench.detector.rescan(bench.now)
     bench.turn()
     bench.after(2)
@@ -356,16 +351,16 @@ def test_what_could_not_be_compared_is_listed_again_by_the_next_sweep(bench: Ben
     bench.turn()
     file.write_bytes(image(2))  # its folder's times stay as they are
     bench.detector.rescan(bench.now)
-    comparison = bench.detector._lister._comparison
-    comparison._reads = Reads(sqlite3.connect(":memory:"))
-    with comparison._reads, pytest.raises(LedgerUnreadable, match="no such table"):
+    rest = bench.noticing.rest
+    rest.reads = Reads(sqlite3.connect(":memory:"))
+    with rest.reads, pytest.raises(LedgerUnreadable, match="no such table"):
         bench.turn()
-    comparison._reads = bench.reads
+    rest.reads = bench.reads
     bench.turn()
-    assert len(bench.intake.settle) == 0
+    assert len(bench.waiting) == 0
     bench.detector.sweep(bench.now)
     bench.turn()
-    assert len(bench.intake.settle) == 1
+    assert len(bench.waiting) == 1
 
 
 def test_a_folder_that_is_gone_takes_its_units_along(bench: Bench) -> None:
@@ -383,7 +378,7 @@ def test_a_folder_that_is_gone_takes_its_units_along(bench: Bench) -> None:
     bench.turn()
     states = [bench.state(path) for path in ("s/deep", "s2", "stills/a.jpg")]
     assert states == ["gone", "settling", "gone"]
-    assert len(bench.intake.settle) == 1
+    assert len(bench.waiting) == 1
 
 
 def test_nothing_is_gone_where_absence_proves_nothing(bench: Bench) -> None:
@@ -417,14 +412,14 @@ def test_events_in_folders_that_are_not_entered_are_no_look(bench: Bench) -> Non
         write(bench.inbox / path, image(1))
         bench.notice(path)
     assert bench.after(0) > bench.now + 60
-    assert len(bench.intake.settle) == 0
+    assert len(bench.waiting) == 0
 
 
 def test_many_events_cost_one_listing(bench: Bench) -> None:
     for number in range(200):
         write(bench.inbox / f"{number}.jpg", image(number, size=(2, 2)))
     bench.notice(*(f"{number}.jpg" for number in range(200)))
-    assert len(bench.intake.settle) == 200
+    assert len(bench.waiting) == 200
     bench.after(2)
     assert {bench.state(f"{number}.jpg") for number in range(200)} == {"pending"}
 
@@ -436,7 +431,7 @@ def test_a_retry_by_a_person_is_looked_at_at_once(bench: Bench) -> None:
     assert bench.state("a.jpg") == "invalid"
     bench.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.targets(ledger, "a.jpg")])
     bench.detector.look_at_settling(bench.now)
-    assert UnitKey("a.jpg", Kind.IMAGE) in bench.intake.settle
+    assert UnitKey("a.jpg", Kind.IMAGE) in bench.waiting
     bench.turn()
     bench.after(2)
     assert bench.state("a.jpg") == "invalid"
@@ -497,7 +492,7 @@ def test_whatever_happens_while_a_long_folder_is_listed_is_taken_up(long: Bench,
     (stills / "3.jpg").rename(stills / "4.jpg")
     long.tell(*(f"stills/{name}.jpg" for name in ("new", "1", "seen", "2", "3", "4")))
     long.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.targets(ledger, "stills/bad.jpg")])
-    assert UnitKey("stills/new.jpg", Kind.IMAGE) in long.intake.settle, "at once, not when the listing is over"
+    assert UnitKey("stills/new.jpg", Kind.IMAGE) in long.waiting, "at once, not when the listing is over"
     while not long.slice():
         assert long.state("stills/new.jpg") != "gone"
     long.turn()
@@ -509,7 +504,7 @@ def test_whatever_happens_while_a_long_folder_is_listed_is_taken_up(long: Bench,
     long.after(20)
     states = [long.state(f"stills/{name}") for name in ("seen.jpg", "2.jpg", "3.jpg", "4.jpg", "bad.jpg")]
     assert states == ["gone", "gone", "gone", "pending", "invalid"]
-    assert len(long.intake.settle) == 0
+    assert len(long.waiting) == 0
 
 
 @pytest.mark.parametrize("before", range(SLICES))
@@ -542,7 +537,7 @@ def test_what_is_read_while_a_long_folder_is_listed_is_not_looked_at_again(long:
     long.now += 2
     while not long.slice():
         pass
-    assert UnitKey("stills/1.jpg", Kind.IMAGE) not in long.intake.settle
+    assert UnitKey("stills/1.jpg", Kind.IMAGE) not in long.waiting
     assert [row["state"] for row in rows(long.path, "stills/1.jpg")] == ["pending"]
 
 
@@ -608,7 +603,7 @@ def test_a_sequence_that_is_gone_before_its_row_is_written_is_gone(bench: Bench)
     bench.tell("s")
     bench.now += LULL
     bench.detector.turn(bench.now)
-    assert UnitKey("s", Kind.SEQUENCE) in bench.intake.settle
+    assert UnitKey("s", Kind.SEQUENCE) in bench.waiting
     for file in files:
         file.unlink()
     bench.detector.rescan(bench.now)
@@ -661,11 +656,11 @@ def test_what_was_sent_and_is_deleted_while_it_changes_is_looked_for_no_longer(b
     bench.send("a.jpg")
     file.write_bytes(image(2))
     bench.notice("a.jpg")
-    assert len(bench.intake.settle) == 1
+    assert len(bench.waiting) == 1
     file.unlink()
     bench.after(2)
     bench.after(20)
-    assert len(bench.intake.settle) == 0
+    assert len(bench.waiting) == 0
     assert bench.after(0) > bench.now + 60
     assert bench.state("a.jpg") == "submitted"
 

@@ -127,7 +127,7 @@ def test_what_waits_to_be_sent_obeys_what_is_said_by_then(tmp_path: Path, playme
     with Agent(settings(tmp_path, playment.url, **ON)) as agent:
         inbox = agent.inbox
         assert command("pause", environ=env, cwd=tmp_path).returncode == 0
-        eventually(lambda: agent._service._gate.is_shut)
+        eventually(lambda: agent._service._parts.gate.is_shut)
         for seed, name in enumerate(("bad", "ignored", "tagged", "kind")):
             frames(inbox / name, 2, seed=seed)
         for name in ("bad", "ignored", "tagged", "kind"):

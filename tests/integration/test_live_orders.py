@@ -73,7 +73,7 @@ def test_orders_beside_the_running_agent(tmp_path: Path) -> None:
 
             # Paused: noticing goes on, sending does not.
             order("pause")
-            eventually(lambda: agent._service._gate.is_shut, OBEYED)
+            eventually(lambda: agent._service._parts.gate.is_shut, OBEYED)
             write(inbox / "later.jpg", image(9))
             write(inbox / "unwanted.jpg", image(10))
             frames(inbox / "unwanted", 3, seed=11)

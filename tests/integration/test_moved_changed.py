@@ -207,7 +207,7 @@ def test_changed_or_deleted_between_settling_and_sending(tmp_path: Path) -> None
         with Agent(chosen) as agent:
             inbox = agent.inbox
             assert command("pause", environ=env, cwd=tmp_path).returncode == 0
-            eventually(lambda: agent._service._gate.is_shut)
+            eventually(lambda: agent._service._parts.gate.is_shut)
             write(inbox / "same.jpg", image(1))
             write(inbox / "changed.jpg", image(2))
             write(inbox / "deleted.jpg", image(3))

@@ -1,0 +1,84 @@
+"""What becomes of a settled unit: its files are read, and what `plan` says is written in the same transaction."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.core.states import State
+from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
+from agent.host.workers import DEFECT
+from agent.ledger import bulk, units
+from agent.ledger.reads import Reads
+from agent.ledger.writer import Each
+from agent.model import shown
+from agent.noticing.messages import Finished
+from agent.noticing.moved import left_behind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+
+    from agent.core.plan import IdRules
+    from agent.folder.scanner import Scanner
+    from agent.ledger.store import Ledger
+    from agent.ledger.writer import LedgerWriter
+    from agent.model import Namer, Unit, UnitKey
+
+log = logging.getLogger(__package__)
+
+
+class Verdicts:
+    """Plans and applies. All methods are the ledger's thread's; `name` gives the `src` of what is to be sent."""
+
+    def __init__(self, scanner: Scanner, rules: IdRules, name: Namer = units.nameless) -> None:
+        self._scanner = scanner
+        self._rules = rules
+        self._name = name
+
+    def write_all(self, ledger: Ledger, contents: Sequence[Unit]) -> list[State | None]:
+        """Decide about units that were read; the state of None is to be looked at again."""
+        plain = bulk.queue_plain(ledger, contents, self._rules, self._name)
+        return [
+            State.PENDING if index in plain else self._write(ledger, content) for index, content in enumerate(contents)
+        ]
+
+    def _write(self, ledger: Ledger, unit: Unit) -> State | None:
+        reads = Reads.within(ledger)
+        left = left_behind(self._scanner, reads, unit)
+        return units.apply(ledger, reads.plan(unit, self._rules, left), self._name)
+
+
+class LedgerDecider:
+    """Reads settled units and has the ledger's thread decide. Its method is a reader's thread's.
+
+    `post` hands a Finished to the loop, from any thread.
+    """
+
+    def __init__(self, ledger: LedgerWriter, verdicts: Verdicts, post: Callable[[Finished], None]) -> None:
+        self._ledger = ledger
+        self._verdicts = verdicts
+        self._post = post
+
+    def take(self, unit: UnitKey, read: Callable[[], Unit]) -> None:
+        """Read a unit's files and have it written."""
+        try:
+            content = read()
+        except (FileChanged, FolderUnavailable) as error:
+            log.info("%s: %s", shown(unit.path), error)
+            self._post(Finished(unit, None))
+        except BaseException:
+            self._post(Finished(unit, None))
+            raise
+        else:
+            written = self._ledger.submit(Each(self._verdicts.write_all, content))
+            written.add_done_callback(partial(_tell, unit, self._post))
+
+
+def _tell(unit: UnitKey, post: Callable[[Finished], None], written: Future[State | None]) -> None:
+    """Tell the loop what came of a unit (in the ledger's thread)."""
+    error = written.exception()
+    if error is not None and not isinstance(error, (LedgerUnavailable, FolderUnavailable)):
+        log.error(DEFECT, exc_info=error)
+    post(Finished(unit, None if error is not None else written.result()))

@@ -1,0 +1,164 @@
+"""Noticing with another clock, and another place for what it decides: nothing is written, and nothing waited for.
+
+The age since the last change stands for the quiet time. All else is the code of a running agent.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from agent.core.quiet_times import QuietTimes
+from agent.folder.tree import Tree
+from agent.host.clock import Clocks
+from agent.host.workers import AtOnce
+from agent.model import Kind
+from agent.noticing.start import noticing
+from agent.reading.examiner import FileExaminer
+from agent.reading.reader import Reader
+from agent.reading.start import Readers
+from agent.service.assembly import folders_of
+from agent.settings.parts import filters_of, quiet_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from agent.core.folder_rules import FolderRules, FolderRulesSource
+    from agent.errors import FolderUnavailable
+    from agent.folder.scanner import Scanner
+    from agent.ledger.reads import Reads
+    from agent.ledger.units import Sight
+    from agent.model import File, Listing, Unit, UnitKey
+    from agent.noticing.messages import NotWritten
+    from agent.noticing.start import Noticing
+    from agent.settings.settings import Settings
+
+    Take = Callable[[UnitKey, Callable[[], Unit]], None]
+
+CLOCKS = Clocks()
+
+
+class Notes:
+    """A book that is a list: what waits, and what is held. Nothing is written."""
+
+    is_behind = False
+
+    def __init__(self) -> None:
+        self.waiting: dict[UnitKey, Sight] = {}
+        self.held: list[Sight] = []
+
+    def notice(self, unit: UnitKey, sight: Sight) -> None:
+        """Note what a unit waits for."""
+        self.waiting[unit] = sight
+
+    def withdraw(self, unit: UnitKey) -> bool:
+        """Take note that a unit does not wait."""
+        return self.waiting.pop(unit, None) is not None
+
+    def hold(self, sight: Sight) -> None:
+        """Note a unit that would be held unread."""
+        self.held.append(sight)
+
+    def leave_alone(self, unit: UnitKey, reason: str) -> None:
+        """Do nothing: what is left alone is in no plan."""
+
+    def miss(self, unit: UnitKey) -> None:
+        """Do nothing: what is not there is in no plan."""
+
+    def cannot_list(self, folder: str, error: FolderUnavailable, *, again: bool) -> None:  # noqa: ARG002
+        """Give up: a plan of a part would be taken for all of it."""
+        raise error
+
+    def put_back(self, message: NotWritten) -> None:
+        """Do nothing: nothing is written."""
+
+    def flush(self, absence_is_proof: Callable[[], bool]) -> None:
+        """Do nothing: nothing is written."""
+
+
+class Here:
+    """Has `take` decide about a settled unit at once, in the thread that noticed it."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self.taken: list[UnitKey] = []
+
+    def take(self, unit: UnitKey, read: Callable[[], Unit]) -> None:
+        """Decide, and keep in mind that it was done."""
+        self._take(unit, read)
+        self.taken.append(unit)
+
+
+class OnlyKinds:
+    """What the folders' settings say of kinds and of what is to be ignored: for who holds nothing back."""
+
+    def __init__(self, folders: FolderRulesSource) -> None:
+        self._folders = folders
+
+    def of(self, folder: str) -> FolderRules:
+        """Return what holds in a folder, with nothing that holds its units."""
+        return replace(self._folders.of(folder), problem=None, expected_frames=None)
+
+
+class NoWait(QuietTimes):
+    """The quiet times of who takes what is there as it is."""
+
+    def under(self, rules: FolderRules) -> QuietTimes:  # noqa: ARG002
+        """Return the same: no file of settings makes this wait."""
+        return self
+
+    def waits_for(self, listing: Listing, now: float, wall: float) -> tuple[float, float, str]:  # noqa: ARG002
+        """Return that a sequence waits for nothing."""
+        return 0.0, -math.inf, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dry:
+    """Noticing that writes nothing: what it has found so far, and the parts that find it."""
+
+    notes: Notes
+    here: Here
+    parts: Noticing
+
+    def turns(self) -> Iterator[None]:
+        """Look at all there is, and yield after every turn."""
+        clock = CLOCKS.monotonic
+        self.parts.detector.rescan(clock())
+        while self.parts.detector.is_scanning(clock()):
+            self.parts.detector.turn(clock())
+            while self.here.taken:
+                self.parts.intake.was_read(self.here.taken.pop())
+            yield
+
+    def look(self, unit: UnitKey) -> None:
+        """Look at one unit, and no further."""
+        now = CLOCKS.monotonic()
+        self.parts.detector.look(unit, now)
+        while self.parts.lister.go_on(now) and self.parts.lister.under_way is not None:
+            pass
+
+
+def dry_noticing(settings: Settings, scanner: Scanner, reads: Reads, take: Take, *, waits: bool = True) -> Dry:
+    """Return noticing that hands what has settled, and how it is read, to `take`.
+
+    Where nothing is waited for (`waits`), all that is there has settled, and no file of settings holds it.
+    """
+    folders = folders_of(settings, scanner)
+    notes, here = Notes(), Here(take)
+    parts = noticing(
+        Tree(scanner, filters_of(settings), folders if waits else OnlyKinds(folders)),
+        reads,
+        quiet_of(settings) if waits else NoWait(0.0, 0.0, ""),
+        Readers(Reader(FileExaminer(scanner), settings.sequence_gaps), dict.fromkeys(Kind, AtOnce())),
+        book=notes,
+        decider=here,
+        quiet_since=_since_last_change,
+    )
+    return Dry(notes, here, parts)
+
+
+def _since_last_change(files: Iterable[File], now: float) -> float:
+    """Return when files were changed last, by their own times, in the seconds of `now`."""
+    changed_at = max(max(mtime_ns, ctime_ns) for _, _, mtime_ns, ctime_ns, _ in files) / 1e9
+    return now - abs(CLOCKS.wall() - changed_at)

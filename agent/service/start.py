@@ -1,0 +1,188 @@
+"""Starts the parts of a running agent in their order, and ends them in the opposite one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from agent.errors import FolderUnavailable
+from agent.folder.scanner import Scanner
+from agent.folder.tree import Tree
+from agent.folder.watched_folder import WatchedFolder
+from agent.host import locks
+from agent.host.clock import Clocks, utc_now
+from agent.ledger.reads import Reads
+from agent.ledger.session import begin, data_version
+from agent.ledger.store import Ledger, iso
+from agent.ledger.writer import LedgerWriter
+from agent.model import UnitKey
+from agent.noticing.decide import LedgerDecider, Verdicts
+from agent.noticing.ledger_book import LedgerBook
+from agent.noticing.messages import Changed, LedgerChanged
+from agent.noticing.rounds import Rounds
+from agent.noticing.start import Noticing, noticing
+from agent.publishing import namer
+from agent.reading.start import reading
+from agent.service.assembly import collecting, folders_of, publisher_of, sending
+from agent.settings.parts import filters_of, quiet_of, rules_of, world_of
+from agent.targets.gate import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.ledger.session import LastRun
+    from agent.noticing.messages import Item
+    from agent.sending.submitter import Submitter
+    from agent.settings.settings import Settings
+
+log = logging.getLogger(__package__)
+
+STOP_SECONDS = 18.0
+"""Finish what is in flight for this long; the whole stop is promised to be over in 20 s."""
+
+
+class OtherWriters:
+    """Tells the loop when another process has written. All methods are the ledger's thread's."""
+
+    def __init__(self, post: Callable[[Item], None]) -> None:
+        self._post = post
+        self._version = 0
+
+    def begin(self, ledger: Ledger, identity: str) -> LastRun:
+        """Write who runs here, and take up what the last run has left."""
+        before = begin(ledger, identity)
+        self._version = data_version(ledger)
+        return before
+
+    def check(self, ledger: Ledger) -> None:
+        """Notice what another process has written; the own writes of this thread's connection do not count."""
+        version = data_version(ledger)
+        if version != self._version:
+            self._version = version
+            self._post(LedgerChanged(bool(ledger.get("paused"))))
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The parts of a running agent that its loop talks to. `reads` is for the loop's thread."""
+
+    watch: WatchedFolder
+    ledger: LedgerWriter
+    reads: Reads
+    others: OtherWriters
+    gate: Gate
+    submitter: Submitter
+    rounds: Rounds
+
+
+@contextlib.contextmanager
+def started(
+    settings: Settings,
+    post: Callable[[Item], None],
+    *,
+    once: bool,
+    is_stopping: Callable[[], bool],
+    tell: Callable[[str], None],
+    fed: Callable[[], None],
+) -> Iterator[Running]:
+    """Take the locks, open the ledger, and start the threads; give the parts until the block ends.
+
+    `post` hands the loop messages, from any thread; `tell` says how the stop goes on; `fed` is called after every
+    folder listed. Raises AlreadyRunning, LedgerError, FolderUnavailable.
+    """
+    clocks = Clocks()
+    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    folders = folders_of(settings, scanner)
+    publisher = publisher_of(settings, scanner)
+    if publisher.caution:
+        log.warning("%s", publisher.caution)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locks.lock_file(settings.lock_path))
+        watch = WatchedFolder(
+            settings.watch_dir,
+            settings.watch_mode,
+            poll_seconds=settings.watch_poll_seconds,
+            rescan_seconds=settings.watch_rescan_seconds,
+            scanner=scanner,
+            notice=post,
+        )
+        stack.callback(watch.close)
+        ledger = _writer(settings, stack)
+        others = OtherWriters(post)
+        before = ledger.call(lambda ledger: others.begin(ledger, watch.identity))
+        gate = _gate(settings, ledger, before, clocks)
+
+        def go_on() -> None:
+            if is_stopping():
+                raise FolderUnavailable("not read: the agent is stopping")
+
+        readers = stack.enter_context(reading(scanner, settings.sequence_gaps, go_on))
+        if not once:
+            stack.enter_context(collecting(settings, ledger, gate))
+        submitter = stack.enter_context(
+            sending(
+                settings,
+                ledger,
+                gate,
+                scanner=scanner,
+                publisher=publisher,
+                folders=folders,
+                monotonic=clocks.monotonic,
+                on_changed=lambda path, kind: post(Changed(UnitKey(path, kind))),
+                fingerprint=readers.fingerprint,
+            )
+        )
+        stack.callback(_stop_sending, submitter, tell)
+        reads = stack.enter_context(Reads.open(settings.ledger_path))
+        watch.start()
+
+        def begin_noticing(trusted: bool) -> Noticing:  # noqa: FBT001 (said by Rounds)
+            return noticing(
+                Tree(scanner, filters_of(settings), folders),
+                reads,
+                quiet_of(settings),
+                readers,
+                book=LedgerBook(ledger, post),
+                decider=LedgerDecider(ledger, Verdicts(scanner, rules_of(settings), namer(publisher)), post),
+                clocks=clocks,
+                absence_is_proof=watch.is_proof,
+                trusted=trusted,
+                cover=watch.cover,
+                fed=fed,
+            )
+
+        trusted = before.identity in ("", watch.identity)
+        rounds = Rounds(watch, ledger, begin_noticing, monotonic=clocks.monotonic, trusted=trusted)
+        yield Running(watch, ledger, reads, others, gate, submitter, rounds)
+
+
+def _writer(settings: Settings, stack: contextlib.ExitStack) -> LedgerWriter:
+    """Open the ledger and start the thread that writes to it."""
+    ledger = Ledger(settings.ledger_path, utc_now)
+    stack.callback(ledger.close)
+    ledger.bind(world_of(settings))
+    writer = LedgerWriter(ledger)
+    stack.callback(writer.close)
+    stack.callback(lambda: writer.submit(lambda ledger: ledger.record(None, "stopped")))
+    return writer
+
+
+def _gate(settings: Settings, ledger: LedgerWriter, before: LastRun, clocks: Clocks) -> Gate:
+    """Return the gate before every request, as the last run has left it."""
+
+    def keep(seconds: float) -> None:
+        ledger.submit(lambda ledger: ledger.put(held_until=iso(ledger.now + timedelta(seconds=seconds))))
+
+    gate = Gate(clocks.monotonic, settings.submit_jobs_per_minute, keep)
+    gate.pause(paused=before.paused)
+    gate.hold(before.held_for)
+    return gate
+
+
+def _stop_sending(submitter: Submitter, tell: Callable[[str], None]) -> None:
+    tell("stopping: finishing what is in flight")
+    if not submitter.close(STOP_SECONDS):
+        log.warning("some answers did not come within %d s: looked into at the next start", STOP_SECONDS)
