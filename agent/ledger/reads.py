@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from agent.ledger import due, lookups, recorded, related, reports, results, seen, spend, store
+from agent.ledger import due, holds, lookups, recorded, related, reports, results, seen, spend, store
 from agent.ledger.migrations import migrate
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.ledger.results import Completed, SentJob
     from agent.ledger.seen import Seen, Span
     from agent.ledger.store import Ledger
+    from agent.ledger.units import Sight
     from agent.model import Action, Stamp, Unit
     from agent.model.jobs import Lookup, Terms
     from agent.model.units import UnitKey
@@ -89,6 +90,10 @@ class Reads:
     def settling(self) -> list[UnitKey]:
         """Return the units that wait to be settled."""
         return self._ask(seen.settling)
+
+    def is_to_be_held(self, sight: Sight) -> bool:
+        """Tell whether a bad file of settings holds a unit, or would."""
+        return self._ask(holds.is_to_be_held, sight)
 
     # What a settled unit is compared with
 
