@@ -34,8 +34,6 @@ def settled(command: F) -> F:
         context.obj = env_file or context.obj
         try:
             return context.invoke(command, *args, **options)
-        except LedgerUnreadable as error:
-            fail(unusable("the ledger cannot be used", error))
         except AgentError as error:
             fail(error)
 
@@ -44,6 +42,8 @@ def settled(command: F) -> F:
 
 def fail(error: AgentError) -> NoReturn:
     """Say what is wrong, on standard error, and exit with the error's code."""
+    if isinstance(error, LedgerUnreadable):
+        error = unusable("the ledger cannot be used", error)
     lines = str(error).splitlines()
     for line in lines:
         click.echo(f"playment-agent: {printable(line)}", err=True)
