@@ -9,8 +9,8 @@ from agent.errors import AccessRefused, RemoteError, TryLater
 
 LONGEST_BACKOFF = 300.0
 GIVE_UP_ATTEMPTS = 50
-ATTACHMENT_PATIENCE = 24 * 3600.0  # FS_0007, playment-api: a fresh upload can lag, a bucket grant can come late
-LOOKUP_PATIENCE = 3600.0  # Playment's lists may lag behind a creation
+UNREACHABLE_FILE_PATIENCE = 24 * 3600.0  # a fresh upload can lag, a bucket grant can come late
+LOOKUP_PATIENCE = 3600.0  # the target's lists may lag behind a creation
 
 
 def backoff(failures: int, random: float) -> float:
@@ -26,7 +26,7 @@ class Verdict:
     """What a failed try means for its job.
 
     `delay` is the number of seconds until the next try (None: no other try). `nothing_made` tells that the answer
-    proves that this try made no job; where it is False, Playment may have the job.
+    proves that this try made no job; where it is False, the target may have the job.
     """
 
     state: State
@@ -48,8 +48,9 @@ def verdict(error: RemoteError, *, attempts: int, trying_for: float, passed_by: 
         return Verdict(State.PENDING, reason, error.code, nothing_made=True, delay=0.0)
     if not isinstance(error, TryLater):
         return Verdict(State.FAILED, reason, error.code, nothing_made=True)
-    if error.code == "FS_0007" and trying_for >= ATTACHMENT_PATIENCE:
-        return Verdict(State.FAILED, f"{reason} (for 24 hours)", error.code, nothing_made=True)
+    if error.patience is not None and trying_for >= error.patience:
+        sentence = f"{reason} (for {error.patience / 3600:g} hours)"
+        return Verdict(State.FAILED, sentence, error.code, nothing_made=error.refused)
     if passed_by >= GIVE_UP_ATTEMPTS:
         sentence = f"given up after {attempts} tries while other jobs went through: {reason}"
         return Verdict(State.FAILED, sentence, error.code, nothing_made=error.refused)

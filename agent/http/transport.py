@@ -84,8 +84,8 @@ class Transport:
         """Send one request and return the answer, whatever its status; a redirect is an answer too.
 
         `seconds` is for the whole answer, counted from the end of the request; `limit` is the largest decoded body
-        in bytes. Raises `TryLater` with code `connection`, `timeout` or `bad-reply`; `refused` is set where no
-        connection was made, so that nothing can have been done.
+        in bytes. Raises `TryLater`, an outage with a code of `errors.NO_ANSWER`; `refused` is set where no connection
+        was made, so that nothing can have been done.
         """
         failure: TryLater
         try:
@@ -210,17 +210,19 @@ def _failure(error: BaseException, host: str | None, seconds: float) -> TryLater
         return any(isinstance(cause, kinds) for cause in causes)
 
     if among(TooLargeError):
-        return TryLater("Playment's answer is too large to be one", code="bad-reply")
+        return TryLater("Playment's answer is too large to be one", code="bad-reply", is_outage=True)
     if among(zlib.error):
-        return TryLater("Playment's answer cannot be decompressed", code="bad-reply")
+        return TryLater("Playment's answer cannot be decompressed", code="bad-reply", is_outage=True)
     if among(NewConnectionError, ConnectTimeoutError, ProxyError, ssl.SSLCertVerificationError):
         # urllib3's NewConnectionError is a ConnectTimeoutError too.
         timed_out = among(ConnectTimeoutError) and not among(NewConnectionError)
         reason = "no answer" if timed_out else _reason(causes)
-        return TryLater(f"no connection to Playment at {host}: {reason}", code="connection", refused=True)
+        sentence = f"no connection to Playment at {host}: {reason}"
+        return TryLater(sentence, code="connection", refused=True, is_outage=True)
     if among(ReadTimeoutError, TimeoutError):
-        return TryLater(f"Playment's answer was not there, or not whole, after {seconds:g} seconds", code="timeout")
-    return TryLater(f"the connection to Playment broke: {_reason(causes)}", code="connection")
+        sentence = f"Playment's answer was not there, or not whole, after {seconds:g} seconds"
+        return TryLater(sentence, code="timeout", is_outage=True)
+    return TryLater(f"the connection to Playment broke: {_reason(causes)}", code="connection", is_outage=True)
 
 
 def reason_of(error: BaseException) -> str:

@@ -15,10 +15,9 @@ from agent.core.states import State
 from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
-from agent.sending.outage import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agent.core.spend_guard import Limits
     from agent.errors import RemoteError
@@ -218,13 +217,16 @@ def clock_set_back(ledger: Ledger) -> None:
     )
 
 
-def outage_over(ledger: Ledger) -> None:
-    """Make due what Playment's outage put off; `due` takes it in the order in which it was seen."""
-    codes = ", ".join("?" * len(CODES))
-    at = iso(ledger.now)
+def outage_over(ledger: Ledger, is_outage: Callable[[str], bool]) -> None:
+    """Make due what an outage put off; `due` takes it in the order in which it was seen.
+
+    `is_outage` tells which codes are of an outage. The rows are asked for theirs, since some may be of another run.
+    """
+    waiting, at = "state = 'pending' and lookup is null and next_attempt_at > ?", iso(ledger.now)
+    kept = ledger.sql.execute(f"select distinct error_code from jobs where {waiting}", (at,))  # noqa: S608 (our words)
+    codes = [code for (code,) in kept if is_outage(code)]
     ledger.sql.execute(
-        "update jobs set next_attempt_at = ? "  # noqa: S608 (as many question marks as there are codes)
-        "where state = 'pending' and lookup is null and next_attempt_at > ? "
-        f"and (error_code in ({codes}) or error_code like 'http-5%')",
-        (at, at, *CODES),
+        f"update jobs set next_attempt_at = ? where {waiting} "  # noqa: S608
+        "and error_code in (select value from json_each(?))",
+        (at, at, json.dumps(codes)),
     )

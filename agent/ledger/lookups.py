@@ -22,16 +22,16 @@ from agent.model.jobs import Lookup
 SHORTEST_LOOKUP_WAIT = 10.0
 
 
-def in_use(ledger: Ledger, job: int, reason: str) -> None:
+def in_use(ledger: Ledger, job: int, *, code: str, reason: str) -> None:
     """Write that Playment says the reference_id is in use: the job is to be found in its lists."""
     unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]
     ledger.move(
         job,
         State.SUBMITTING,
         State.PENDING,
-        f"FS_0001: {reason}",
+        f"{code}: {reason}",
         reason="Playment has this reference_id already: looking for the job in its lists",
-        error_code="FS_0001",
+        error_code=code,
         lookup="duplicate",
         unanswered=unanswered - 1,
         next_attempt_at=iso(ledger.now),

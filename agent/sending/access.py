@@ -74,10 +74,9 @@ class Access:
                 self._tell(reason)
                 return error
             except RemoteError as other:
-                asked = other.retry_after if isinstance(other, TryLater) else None
-                return TryLater(str(other), code=other.code, retry_after=asked, refused=True)
+                return other.of_another() if isinstance(other, TryLater) else _later(other)
             if door is self._store:
-                return TryLater(str(error), code=error.code, refused=True)
+                return _later(error)
             return Refused(str(error), code=error.code)
 
     def turn(self, pool: Pool) -> float:
@@ -103,3 +102,8 @@ class Access:
         log.warning("%s: sending goes on", door.lets_in)
         self._gate.block("")
         self._tell("")
+
+
+def _later(error: RemoteError) -> TryLater:
+    """Return a refusal as one that may pass."""
+    return TryLater(str(error), code=error.code, refused=True)

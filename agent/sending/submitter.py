@@ -40,6 +40,7 @@ from agent.sending.outcomes import LEDGER_RETRY, Outcomes
 from agent.sending.publication import Publication
 from agent.sending.unchanged import changed_meanwhile, first_changed
 from agent.targets.playment.body import body
+from agent.targets.playment.error_table import is_outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -240,7 +241,7 @@ class Submitter:
                 return
             job_id = self._context.playment.create_job(body(self._addressed(job)))
         except DuplicateReference as error:
-            self._write(job.id, partial(lookups.in_use, job=job.id, reason=str(error)))
+            self._write(job.id, partial(lookups.in_use, job=job.id, code=error.code, reason=str(error)))
         except FolderUnavailable as error:
             self._failed(job, TryLater(str(error), code="folder", refused=True), tries=job.attempts)
         except RemoteError as error:
@@ -251,7 +252,7 @@ class Submitter:
         else:
             self._write(job.id, Each(jobs.accept_all, (job.id, job_id)))
             if self._outage.is_over(self._context.monotonic()):
-                self._outcomes.write(jobs.outage_over)
+                self._outcomes.write(partial(jobs.outage_over, is_outage=is_outage))
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
             if changed_meanwhile(self._context, job):
                 self._context.on_changed(job.path, job.kind)
@@ -270,9 +271,11 @@ class Submitter:
     def _failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
         if isinstance(error, AccessRefused):
             error = self._access.judge(error)
-        if isinstance(error, TryLater) and error.retry_after:
-            self._gate.hold(error.retry_after)
-        self._outage.failed(job.id, error.code, self._context.monotonic())
+        if isinstance(error, TryLater):
+            if error.retry_after:
+                self._gate.hold(error.retry_after)
+            if error.is_outage:
+                self._outage.failed(job.id, self._context.monotonic())
         level = logging.INFO if isinstance(error, TryLater) else logging.WARNING
         log.log(level, "%s: %s", job.reference_id, error)
         chance = self._random.random()

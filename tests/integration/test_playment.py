@@ -25,6 +25,7 @@ from agent.http.transport import retry_after_seconds
 from agent.model import Edition
 from agent.sandbox import Faults, Sandbox
 from agent.targets.playment.client import Playment
+from agent.targets.playment.error_table import is_outage
 from tests.fakes import Scripted, failure, http, sends, success
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def caught(call: Callable[[], object]) -> RemoteError:
     with pytest.raises(RemoteError) as raised:
         call()
     error = raised.value
+    assert getattr(error, "is_outage", False) is (isinstance(error, TryLater) and is_outage(error.code))
     cause: BaseException | None = error
     while cause is not None:
         assert KEY not in str(cause) + repr(cause) + repr(vars(cause))

@@ -78,7 +78,7 @@ def test_a_refusal_is_for_good() -> None:
 
 @pytest.mark.parametrize(("seconds", "state"), [(DAY - 1, State.PENDING), (DAY, State.FAILED)])
 def test_a_file_that_cannot_be_fetched_has_a_day(seconds: float, state: State) -> None:
-    error = TryLater("no file", code="FS_0007", refused=True)
+    error = TryLater("no file", code="FS_0007", refused=True, patience=DAY)
     assert _verdict(error, attempts=200, trying_for=seconds).state is state
 
 
