@@ -6,16 +6,18 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from agent.core.adoption import contradictions, may_be_ours
 from agent.core.states import MOVES, State
 from agent.ledger import jobs
 from agent.model import Kind
+from agent.targets.playment.search import as_found
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
 
     from agent.ledger.store import Ledger
-    from agent.targets.playment.answers import ListedJob
+    from agent.model.jobs import Found
     from agent.targets.playment.client import Playment
 
 SENT_STATES = (State.SUBMITTED, State.COMPLETED)
@@ -58,13 +60,13 @@ class _Row:
     unanswered: int
 
     @property
-    def may_be_ours(self) -> bool:
-        """As in adoption: a try was never answered, or the id holds the digest of this very content."""
-        return self.unanswered > 0 or (self.digest is not None and self.digest[:12] in self.reference_id)
+    def attempted(self) -> bool:
+        """Whether a try of ours was never answered."""
+        return self.unanswered > 0
 
 
 @dataclass(slots=True)
-class _Found:
+class _Compared:
     """What one listed job means for its row: the differences, and what to write where they are to be adopted."""
 
     row: _Row
@@ -81,7 +83,7 @@ def reconcile(ledger: Ledger, playment: Playment, *, adopt: bool) -> Iterator[Di
     seen: set[int] = set()
     for batch in playment.details().batches:
         default = batch.id if batch.is_default else None
-        listed = playment.iter_batch_jobs(batch.id)
+        listed = (as_found(job, batch.id) for job in playment.iter_batch_jobs(batch.id))
         while some := list(islice(listed, AT_ONCE)):
             with ledger.transaction():
                 differences = list(_compared(ledger, some, batch.id, default, seen, adopt=adopt))
@@ -90,13 +92,13 @@ def reconcile(ledger: Ledger, playment: Playment, *, adopt: bool) -> Iterator[Di
 
 
 def _compared(
-    ledger: Ledger, listed: Iterable[ListedJob], batch_id: str, default: str | None, seen: set[int], *, adopt: bool
+    ledger: Ledger, listed: Iterable[Found], batch_id: str, default: str | None, seen: set[int], *, adopt: bool
 ) -> Iterator[Difference]:
     """Compare listed jobs with their rows."""
     for job in listed:
         row = _row(ledger.sql, job.reference_id)
         if row is None:
-            yield Difference("extra", job.reference_id, "", "", job.id)
+            yield Difference("extra", job.reference_id, "", "", job.job_id)
             continue
         seen.add(row.id)
         found = _compare(row, job, batch_id, default)
@@ -108,35 +110,33 @@ def _compared(
             yield Difference(**{**asdict(difference), "adopted": taken})
 
 
-def _compare(row: _Row, job: ListedJob, batch_id: str, default: str | None) -> _Found:
-    found = _Found(row, [])
+def _compare(row: _Row, job: Found, batch_id: str, default: str | None) -> _Compared:
+    found = _Compared(row, [])
 
     def differs(what: str, here: object, there: object, *, can_be_adopted: bool) -> None:
         found.differences.append(Difference(what, row.reference_id, row.path, str(here or ""), str(there or "")))
         if can_be_adopted:
             found.adopt[what] = str(there)
 
-    frames = job.frames or (1 if row.kind is Kind.IMAGE else 0)
-    same = frames == row.frame_count and (job.tag is None or row.tag is None or job.tag == row.tag)
-    if frames != row.frame_count:
-        differs("frames", row.frame_count, frames, can_be_adopted=False)
-    if job.tag is not None and row.tag is not None and job.tag != row.tag:
-        differs("tag", row.tag, job.tag, can_be_adopted=False)
+    against = contradictions(job, row)
+    for what, here, there in against:
+        differs(what, here, there, can_be_adopted=False)
     if row.state not in SENT_STATES:
-        can = same and row.may_be_ours and State.SUBMITTED in MOVES[row.state]
-        differs("unsent", row.state, job.id, can_be_adopted=can)
+        can = may_be_ours(job, row) and State.SUBMITTED in MOVES[row.state]
+        differs("unsent", row.state, job.job_id, can_be_adopted=can)
         return found
-    if row.job_id != job.id:
-        differs("job_id", row.job_id, job.id, can_be_adopted=same)
+    same = not against
+    if row.job_id != job.job_id:
+        differs("job_id", row.job_id, job.job_id, can_be_adopted=same)
     if (row.batch_id or default) != batch_id:
         differs("batch", row.batch_id or "the default batch", batch_id, can_be_adopted=same)
     return found
 
 
-def _adopt(ledger: Ledger, found: _Found, job: ListedJob) -> None:
+def _adopt(ledger: Ledger, found: _Compared, job: Found) -> None:
     row = found.row
     if "unsent" in found.adopt:
-        jobs.accepted(ledger, row.id, job.id, "found in Playment's lists by reconcile")
+        jobs.accepted(ledger, row.id, job.job_id, "found in Playment's lists by reconcile")
     else:
         columns = {"job_id": found.adopt.get("job_id"), "batch_id": found.adopt.get("batch")}
         ledger.set(row.id, **{name: value for name, value in columns.items() if value is not None})

@@ -7,11 +7,12 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.adoption import why_not_ours
 from agent.core.retry import backoff
 from agent.core.states import State
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
 from agent.ledger import due, jobs, lookups
-from agent.targets.playment.search import search, why_not_ours
+from agent.targets.playment.search import search
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from agent.host.workers import Pool
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
-    from agent.model.jobs import Lookup
+    from agent.model.jobs import Found, Lookup
     from agent.sending.access import Access
     from agent.sending.context import SendingContext
     from agent.targets.gate import Gate
-    from agent.targets.playment.search import Found
 
 log = logging.getLogger(__package__)
 
@@ -126,9 +126,9 @@ class Adoption:
             if hit is None:
                 lookups.not_found(ledger, lookup)
                 continue
-            reason = why_not_ours(hit, lookup)
+            reason = why_not_ours(hit, lookup, "Playment")
             if reason is None:
-                jobs.accepted(ledger, lookup.id, hit.job.id, "found in Playment's lists: an earlier try had worked")
+                jobs.accepted(ledger, lookup.id, hit.job_id, "found in Playment's lists: an earlier try had worked")
                 ledger.set(lookup.id, batch_id=hit.batch_id)
             else:
                 lookups.not_ours(ledger, lookup.id, reason)
