@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from agent.core.states import State
 from agent.ledger.store import iso
+from agent.model.jobs import SentJob
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
 
 LONGEST_DELAY = 86_400.0
-
-
-class SentJob(NamedTuple):
-    """A job by our id and by Playment's."""
-
-    reference_id: str
-    job_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,7 @@ def still_open(sql: sqlite3.Connection, jobs: Iterable[SentJob]) -> list[SentJob
 
 
 def complete(ledger: Ledger, jobs: Iterable[SentJob]) -> int:
-    """Write that Playment says these jobs are completed; return how many were not known as such."""
+    """Write that the target says these jobs are completed; return how many were not known as such."""
     rows = [row for row in (_row(ledger.sql, job) for job in jobs) if row is not None]
     for row in rows:
         ledger.move(row, State.SUBMITTED, State.COMPLETED, completed_at=iso(ledger.now), reason="", error_code="")

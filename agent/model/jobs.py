@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from agent.model.units import Frame, Kind, folder_of
 
@@ -69,6 +70,13 @@ class Lookup:
     digest: str
     why: str
     attempted: bool
+
+
+class SentJob(NamedTuple):
+    """A job by our id and by the target's."""
+
+    reference_id: str
+    job_id: str
 
 
 @dataclass(frozen=True, slots=True)

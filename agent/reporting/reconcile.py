@@ -1,16 +1,14 @@
-"""Compares the ledger with Playment's own lists: what is missing there, what is extra, what differs."""
+"""Compares the ledger with the target's own lists: what is missing there, what is extra, what differs."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from agent.core.adoption import contradictions, may_be_ours
 from agent.core.states import MOVES, State
 from agent.ledger import jobs
 from agent.model import Kind
-from agent.targets.playment.search import as_found
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,16 +16,15 @@ if TYPE_CHECKING:
 
     from agent.ledger.store import Ledger
     from agent.model.jobs import Found
-    from agent.targets.playment.client import Playment
+    from agent.targets import Batch, Target
 
 SENT_STATES = (State.SUBMITTED, State.COMPLETED)
-AT_ONCE = 100
 COLUMNS = "id, reference_id, path, kind, state, job_id, frame_count, tag, batch_id, digest, unanswered"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing in which the ledger and Playment differ. `here` is the ledger's word, `there` is Playment's.
+    """One thing in which the ledger and the target differ. `here` is the ledger's word, `there` is the target's.
 
     `what` is `missing` (submitted here, in no list), `extra` (in a list, not known here), `unsent` (in a list, not
     submitted here), `job_id`, `frames`, `tag` or `batch`. `adopted` tells that the ledger has taken over what is there.
@@ -74,25 +71,22 @@ class _Compared:
     adopt: dict[str, str] = field(default_factory=dict)
 
 
-def reconcile(ledger: Ledger, playment: Playment, *, adopt: bool) -> Iterator[Difference]:
+def reconcile(ledger: Ledger, target: Target, *, adopt: bool) -> Iterator[Difference]:
     """Yield every difference, with one pass over all lists; `adopt` takes over into the ledger what is there.
 
     Adopted are jobs that the ledger has not as submitted, other job ids, and other batches; never other frames or
     tags, which a person must look into. Raises RemoteError, LedgerUnavailable.
     """
     seen: set[int] = set()
-    for batch in playment.details().batches:
-        default = batch.id if batch.is_default else None
-        listed = (as_found(job, batch.id) for job in playment.iter_batch_jobs(batch.id))
-        while some := list(islice(listed, AT_ONCE)):
-            with ledger.transaction():
-                differences = list(_compared(ledger, some, batch.id, default, seen, adopt=adopt))
-            yield from differences
+    for batch, some in target.listed():
+        with ledger.transaction():
+            differences = list(_compared(ledger, some, batch, target.name, seen, adopt=adopt))
+        yield from differences
     yield from _missing(ledger.sql, seen)
 
 
 def _compared(
-    ledger: Ledger, listed: Iterable[Found], batch_id: str, default: str | None, seen: set[int], *, adopt: bool
+    ledger: Ledger, listed: Iterable[Found], batch: Batch, target: str, seen: set[int], *, adopt: bool
 ) -> Iterator[Difference]:
     """Compare listed jobs with their rows."""
     for job in listed:
@@ -101,16 +95,16 @@ def _compared(
             yield Difference("extra", job.reference_id, "", "", job.job_id)
             continue
         seen.add(row.id)
-        found = _compare(row, job, batch_id, default)
+        found = _compare(row, job, batch)
         adopted = bool(found.adopt) and adopt
         if adopted:
-            _adopt(ledger, found, job)
+            _adopt(ledger, found, job, target)
         for difference in found.differences:
             taken = adopted and difference.what in found.adopt
             yield Difference(**{**asdict(difference), "adopted": taken})
 
 
-def _compare(row: _Row, job: Found, batch_id: str, default: str | None) -> _Compared:
+def _compare(row: _Row, job: Found, batch: Batch) -> _Compared:
     found = _Compared(row, [])
 
     def differs(what: str, here: object, there: object, *, can_be_adopted: bool) -> None:
@@ -128,15 +122,15 @@ def _compare(row: _Row, job: Found, batch_id: str, default: str | None) -> _Comp
     same = not against
     if row.job_id != job.job_id:
         differs("job_id", row.job_id, job.job_id, can_be_adopted=same)
-    if (row.batch_id or default) != batch_id:
-        differs("batch", row.batch_id or "the default batch", batch_id, can_be_adopted=same)
+    if row.batch_id != batch.id if row.batch_id else not batch.is_default:
+        differs("batch", row.batch_id or "the default batch", batch.id, can_be_adopted=same)
     return found
 
 
-def _adopt(ledger: Ledger, found: _Compared, job: Found) -> None:
+def _adopt(ledger: Ledger, found: _Compared, job: Found, target: str) -> None:
     row = found.row
     if "unsent" in found.adopt:
-        jobs.accepted(ledger, row.id, job.job_id, "found in Playment's lists by reconcile")
+        jobs.accepted(ledger, row.id, job.job_id, f"found in {target}'s lists by reconcile")
     else:
         columns = {"job_id": found.adopt.get("job_id"), "batch_id": found.adopt.get("batch")}
         ledger.set(row.id, **{name: value for name, value in columns.items() if value is not None})

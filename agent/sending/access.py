@@ -1,4 +1,4 @@
-"""Whether Playment and the object store let us in at all: whose fault a refusal is, and the slow look for recovery."""
+"""Whether the target and the object store let us in at all: whose fault a refusal is, and when it ends."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from agent.host.workers import Pool
     from agent.publishing import Publisher
+    from agent.targets import Target
     from agent.targets.gate import Gate
-    from agent.targets.playment.client import Playment
 
 log = logging.getLogger(__package__)
 
@@ -38,28 +38,30 @@ class Access:
 
     def __init__(
         self,
-        playment: Playment,
+        target: Target,
         publisher: Publisher,
         gate: Gate,
         monotonic: Callable[[], float],
         tell: Callable[[str], None],
     ) -> None:
-        self._playment = Door(playment.details, "Playment refuses the key or the project", "Playment lets us in again")
+        self._target = Door(
+            target.check_access, f"{target.name} refuses the key or the project", f"{target.name} lets us in again"
+        )
         self._store = Door(publisher.check_access, "nothing can be uploaded", "files can be uploaded again")
         self._gate = gate
         self._monotonic = monotonic
         self._tell = tell
         self._lock = threading.Lock()
-        self._shut = self._playment
+        self._shut = self._target
         self._next_probe = 0.0
 
     def judge(self, error: AccessRefused) -> RemoteError:
         """Knock once (ask for the project's details, or write to the bucket): refused too, everything stops.
 
-        Else the refusal is this job's alone: for good where Playment says so, and tried again where a store does, whose
-        rights and rules take a while to reach all of it.
+        Else the refusal is this job's alone: for good where the target says so, and tried again where a store does,
+        whose rights and rules take a while to reach all of it.
         """
-        door = self._store if isinstance(error, StoreRefused) else self._playment
+        door = self._store if isinstance(error, StoreRefused) else self._target
         with self._lock:
             if not self._gate.enter():
                 return error

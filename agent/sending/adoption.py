@@ -1,4 +1,4 @@
-"""Takes over jobs that Playment has already: after a lost reply, a crash, or a lost ledger."""
+"""Takes over jobs that the target has already: after a lost reply, a crash, or a lost ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from agent.core.retry import backoff
 from agent.core.states import State
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
 from agent.ledger import due, jobs, lookups
-from agent.targets.playment.search import search
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,7 +35,7 @@ SHORTEST_WAIT = 1.0
 
 
 class Adoption:
-    """One pass at a time over Playment's lists, for all jobs that wait for one. `done` is called after each."""
+    """One pass at a time over the target's lists, for all jobs that wait for one. `done` is called after each."""
 
     def __init__(
         self,
@@ -89,12 +88,13 @@ class Adoption:
     def _pass(self, wanted: Sequence[Lookup]) -> None:
         self._not_before = self._context.monotonic() + SHORTEST_WAIT
         try:
-            found = search(self._context.playment, wanted, self._gate.enter)
+            found = self._context.target.find(wanted, self._gate.enter)
             if found is not None:
                 self._ledger.call(partial(self._settle, wanted=wanted, found=found))
                 self._failures = 0
                 self._not_before = -math.inf
-                log.info("looked up %d jobs in Playment's lists, found %d", len(wanted), len(found))
+                name = self._context.target.name
+                log.info("looked up %d jobs in %s's lists, found %d", len(wanted), name, len(found))
                 for lookup in wanted:
                     if lookup.why == "changed":
                         self._context.on_changed(lookup.path, lookup.kind)
@@ -113,11 +113,11 @@ class Adoption:
             self._gate.hold(asked)
         wait = max(asked or 0.0, SHORTEST_WAIT, backoff(self._failures, 1.0))
         self._not_before = self._context.monotonic() + wait
-        log.warning("Playment's lists cannot be read, trying again in %d s: %s", wait, error)
+        log.warning("%s's lists cannot be read, trying again in %d s: %s", self._context.target.name, wait, error)
 
-    @staticmethod
-    def _settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: dict[str, Found]) -> None:
+    def _settle(self, ledger: Ledger, *, wanted: Sequence[Lookup], found: dict[str, Found]) -> None:
         """Write what a pass has shown."""
+        name = self._context.target.name
         for lookup in wanted:
             row = ledger.sql.execute("select state, lookup from jobs where id = ?", (lookup.id,)).fetchone()
             if row != (State.PENDING, lookup.why):
@@ -126,9 +126,9 @@ class Adoption:
             if hit is None:
                 lookups.not_found(ledger, lookup)
                 continue
-            reason = why_not_ours(hit, lookup, "Playment")
+            reason = why_not_ours(hit, lookup, name)
             if reason is None:
-                jobs.accepted(ledger, lookup.id, hit.job_id, "found in Playment's lists: an earlier try had worked")
+                jobs.accepted(ledger, lookup.id, hit.job_id, f"found in {name}'s lists: an earlier try had worked")
                 ledger.set(lookup.id, batch_id=hit.batch_id)
             else:
                 lookups.not_ours(ledger, lookup.id, reason)

@@ -1,4 +1,4 @@
-"""Claim → publish → probe → post → outcome: takes pending jobs from the ledger to Playment, each exactly once.
+"""Claim → publish → probe → post → outcome: takes pending jobs from the ledger to the target, each exactly once.
 
 A dispatcher thread reads what is due, has it published and probed by its own workers, writes the intents of all that
 are ready in one transaction, and hands them to the posting workers. No worker waits for a commit: outcomes go to the
@@ -39,8 +39,6 @@ from agent.sending.outage import Outage
 from agent.sending.outcomes import LEDGER_RETRY, Outcomes
 from agent.sending.publication import Publication
 from agent.sending.unchanged import changed_meanwhile, first_changed
-from agent.targets.playment.body import body
-from agent.targets.playment.error_table import is_outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,7 +82,7 @@ class Submitter:
         self._ready: deque[Job] = deque()
         self._outcomes = Outcomes(ledger, context.monotonic, self.wake)
         self._outage = Outage()
-        self._access = Access(context.playment, context.publisher, gate, context.monotonic, self._tell_blocked)
+        self._access = Access(context.target, context.publisher, gate, context.monotonic, self._tell_blocked)
         self._not_before = -math.inf
         self._clock_steps = ClockSteps(context.now, context.monotonic)
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
@@ -239,7 +237,7 @@ class Submitter:
             if changed is not None:
                 self._unsettle(job, f"{changed} changed before it was sent")
                 return
-            job_id = self._context.playment.create_job(body(self._addressed(job)))
+            job_id = self._context.target.create(self._addressed(job))
         except DuplicateReference as error:
             self._write(job.id, partial(lookups.in_use, job=job.id, code=error.code, reason=str(error)))
         except FolderUnavailable as error:
@@ -252,7 +250,7 @@ class Submitter:
         else:
             self._write(job.id, Each(jobs.accept_all, (job.id, job_id)))
             if self._outage.is_over(self._context.monotonic()):
-                self._outcomes.write(partial(jobs.outage_over, is_outage=is_outage))
+                self._outcomes.write(partial(jobs.outage_over, is_outage=self._context.target.is_outage))
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
             if changed_meanwhile(self._context, job):
                 self._context.on_changed(job.path, job.kind)

@@ -358,7 +358,7 @@ def test_a_full_disk_ends_the_round(tmp_path: Path, sent: dict[str, str], playme
 
 
 def test_one_round_at_a_time(tmp_path: Path, sent: dict[str, str], playment: Annotating) -> None:
-    place = ResultFiles(tmp_path / "results")
+    place = ResultFiles(tmp_path / "results", "Playment")
     with place.lock(wait=False), pytest.raises(AlreadyRunning):
         one_round(sent, tmp_path)
     annotate(playment, "a.jpg")

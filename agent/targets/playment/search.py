@@ -1,8 +1,9 @@
-"""What Playment's lists say of our jobs: the search through the batches."""
+"""What Playment's lists hold: the search for our jobs through the batches, and all there is."""
 
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.errors import AccessRefused, Refused
@@ -10,14 +11,17 @@ from agent.model.jobs import Found
 from agent.targets.playment.answers import bad_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.errors import RemoteError
     from agent.model.jobs import Lookup
+    from agent.targets import Batch
     from agent.targets.playment.answers import ListedJob
     from agent.targets.playment.client import Playment
 
 log = logging.getLogger(__package__)
+
+AT_ONCE = 100
 
 
 def search(playment: Playment, wanted: Sequence[Lookup], may_go: Callable[[], bool]) -> dict[str, Found] | None:
@@ -62,7 +66,7 @@ def _look_in(
         for job in page.jobs:
             if job.reference_id in missing:
                 missing.remove(job.reference_id)
-                found[job.reference_id] = as_found(job, batch_id)
+                found[job.reference_id] = _found(job, batch_id)
         token = page.next_page_token
         if token is None:
             break
@@ -72,6 +76,13 @@ def _look_in(
     return True
 
 
-def as_found(job: ListedJob, batch_id: str) -> Found:
-    """Return a listed job as all targets tell of it."""
+def listed(playment: Playment, batches: Iterable[Batch]) -> Iterator[tuple[Batch, list[Found]]]:
+    """Yield the jobs of the batches' lists, a hundred at a time. Raises RemoteError."""
+    for batch in batches:
+        jobs = playment.iter_batch_jobs(batch.id)
+        while some := [_found(job, batch.id) for job in islice(jobs, AT_ONCE)]:
+            yield batch, some
+
+
+def _found(job: ListedJob, batch_id: str) -> Found:
     return Found(job.id, job.reference_id, job.frames, job.tag, batch_id)
