@@ -15,7 +15,7 @@ from agent.ledger import due, jobs, lookups
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agent.host.workers import Pool
     from agent.ledger.store import Ledger
@@ -88,12 +88,12 @@ class Adoption:
     def _pass(self, wanted: Sequence[Lookup]) -> None:
         self._not_before = self._context.monotonic() + SHORTEST_WAIT
         try:
+            name = self._context.target.name
             found = self._context.target.find(wanted, self._gate.enter)
             if found is not None:
-                self._ledger.call(partial(self._settle, wanted=wanted, found=found))
+                self._ledger.call(partial(settle, wanted=wanted, found=found, target=name))
                 self._failures = 0
                 self._not_before = -math.inf
-                name = self._context.target.name
                 log.info("looked up %d jobs in %s's lists, found %d", len(wanted), name, len(found))
                 for lookup in wanted:
                     if lookup.why == "changed":
@@ -115,20 +115,20 @@ class Adoption:
         self._not_before = self._context.monotonic() + wait
         log.warning("%s's lists cannot be read, trying again in %d s: %s", self._context.target.name, wait, error)
 
-    def _settle(self, ledger: Ledger, *, wanted: Sequence[Lookup], found: dict[str, Found]) -> None:
-        """Write what a pass has shown."""
-        name = self._context.target.name
-        for lookup in wanted:
-            row = ledger.sql.execute("select state, lookup from jobs where id = ?", (lookup.id,)).fetchone()
-            if row != (State.PENDING, lookup.why):
-                continue
-            hit = found.get(lookup.reference_id)
-            if hit is None:
-                lookups.not_found(ledger, lookup)
-                continue
-            reason = why_not_ours(hit, lookup, name)
-            if reason is None:
-                jobs.accepted(ledger, lookup.id, hit.job_id, f"found in {name}'s lists: an earlier try had worked")
-                ledger.set(lookup.id, batch_id=hit.batch_id)
-            else:
-                lookups.not_ours(ledger, lookup.id, reason)
+
+def settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: Mapping[str, Found], target: str) -> None:
+    """Write what a pass over `target`'s lists has shown. Runs inside a transaction of its caller."""
+    for lookup in wanted:
+        row = ledger.sql.execute("select state, lookup from jobs where id = ?", (lookup.id,)).fetchone()
+        if row != (State.PENDING, lookup.why):
+            continue
+        hit = found.get(lookup.reference_id)
+        if hit is None:
+            lookups.not_found(ledger, lookup)
+            continue
+        reason = why_not_ours(hit, lookup, target)
+        if reason is None:
+            jobs.accepted(ledger, lookup.id, hit.job_id, f"found in {target}'s lists: an earlier try had worked")
+            ledger.set(lookup.id, batch_id=hit.batch_id)
+        else:
+            lookups.not_ours(ledger, lookup.id, reason)
