@@ -58,13 +58,13 @@ class _Awaited:
     def __init__(self, reads: sqlite3.Connection) -> None:
         self._reads = reads
 
-    def by_batch(self) -> dict[str | None, int]:
+    def open_batches(self) -> dict[str | None, int]:
         return results.open_batches(self._reads)
 
-    def of_batch(self, batch_id: str | None) -> list[SentJob]:
+    def open_jobs(self, batch_id: str | None) -> list[SentJob]:
         return results.open_jobs(self._reads, batch_id)
 
-    def among(self, jobs: Iterable[SentJob]) -> list[SentJob]:
+    def still_open(self, jobs: Iterable[SentJob]) -> list[SentJob]:
         return results.still_open(self._reads, jobs)
 
 

@@ -44,13 +44,13 @@ class Project:
 class Awaited(Protocol):
     """The jobs that were sent and are not known as completed, as the ledger has them when it is asked."""
 
-    def by_batch(self) -> Mapping[str | None, int]:
+    def open_batches(self) -> Mapping[str | None, int]:
         """Return how many each batch has; None stands for the default one."""
 
-    def of_batch(self, batch_id: str | None) -> list[SentJob]:
+    def open_jobs(self, batch_id: str | None) -> list[SentJob]:
         """Return those of a batch."""
 
-    def among(self, jobs: Iterable[SentJob]) -> list[SentJob]:
+    def still_open(self, jobs: Iterable[SentJob]) -> list[SentJob]:
         """Return those of these jobs that are awaited."""
 
 

@@ -27,7 +27,7 @@ _PAGE: Final = 100
 
 def completed(client: Playment, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob]]:
     """Yield the completed jobs of each page, or each job that was asked for alone."""
-    wanted = awaited.by_batch()
+    wanted = awaited.open_batches()
     if not wanted:
         return
     details = ask(client.details)
@@ -41,7 +41,7 @@ def completed(client: Playment, awaited: Awaited, ask: Ask) -> Iterator[list[Sen
         pages = ceil(max(totals.get(listed.lower(), 0), count) / _PAGE)
         try:
             if count < pages:
-                yield from _one_by_one(client, awaited.of_batch(batch_id), ask)
+                yield from _one_by_one(client, awaited.open_jobs(batch_id), ask)
             else:
                 yield from _pages(client, listed, batch_id, awaited, ask, missing=count)
         except (Refused, AccessRefused) as error:
@@ -56,7 +56,7 @@ def _pages(
     seen: set[str] = set()
     while missing > 0:
         page = ask(partial(client.batch_jobs, listed, token))
-        ours = awaited.among([SentJob(job.reference_id, job.id) for job in page.jobs])
+        ours = awaited.still_open([SentJob(job.reference_id, job.id) for job in page.jobs])
         missing -= len(ours)
         done = {job.reference_id for job in page.jobs if job.status.casefold() == _COMPLETED}
         yield [job for job in ours if job.reference_id in done]
