@@ -15,6 +15,7 @@ from agent.errors import AgentError
 from agent.host import logs
 from agent.ledger.store import unusable
 from agent.model.text import printable
+from agent.service.assembly import DEFAULTS
 from agent.settings import load
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def settings(*, needs_key: bool = True) -> Settings:
 
     Raises SettingsError.
     """
-    found = load.load(os.environ, Path.cwd(), _env_file(), needs_key=needs_key)
+    found = load.load(os.environ, Path.cwd(), _env_file(), needs_key=needs_key, defaults=DEFAULTS)
     logs.set_up(found.log_level, found.log_format)
     return found
 

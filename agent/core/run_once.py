@@ -14,7 +14,7 @@ PATIENCE = 60.0
 """Seconds without any change of any job after which it is over: what fails for longer is the next run's."""
 
 ANSWER_PATIENCE = 150.0
-"""The same while a request is on its way: a POST's answer may take 120 s, since Playment copies the files first."""
+"""The same while a request is on its way: a POST's answer may take 120 s, since the target may copy the files first."""
 
 MOVING = ("settling", "pending", "submitting")
 FOR_A_PERSON = ("held", "invalid", "failed", "duplicate")

@@ -1,4 +1,4 @@
-"""One HTTP exchange with limits on time and size. It knows nothing of Playment's JSON.
+"""One HTTP exchange with limits on time and size. It knows nothing of what is exchanged.
 
 What fails becomes a `TryLater` that says whether a connection was made at all, and holds none of the request.
 """
@@ -62,17 +62,18 @@ class Transport:
 
     Proxies and the CA bundle of the environment (`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` …)
     are read once, here: reading them for every request costs a third of the rate (measured). A loopback address is
-    always asked directly. Raises `SettingsError` for a header that cannot be sent, and, where
-    certificates matter, for a CA bundle that is not there.
+    always asked directly. `name` is what its errors call who is asked. Raises `SettingsError` for a header that cannot
+    be sent, and, where certificates matter, for a CA bundle that is not there.
     """
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], *, connect_seconds: float) -> None:
-        for name, value in headers.items():
+    def __init__(self, name: str, base_url: str, headers: Mapping[str, str], *, connect_seconds: float) -> None:
+        for header, value in headers.items():
             if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
                 raise SettingsError(
-                    [f"the value of the header {name} must be printable ASCII without blanks at its ends"]
+                    [f"the value of the header {header} must be printable ASCII without blanks at its ends"]
                 )
         self._headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        self._name = name
         self._connect_seconds = connect_seconds
         self._proxies = proxies_for(base_url)
         self._verify = ca_bundle() if urlsplit(base_url).scheme == "https" else True
@@ -106,7 +107,7 @@ class Transport:
             ) as response:
                 return _read(response, limit)
         except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, zlib.error) as error:
-            failure = _failure(error, urlsplit(url).hostname, seconds)
+            failure = _failure(error, self._name, urlsplit(url).hostname, seconds)
         # Outside of the except clause: the caught error holds the request, and so the key, and must not be chained.
         raise failure
 
@@ -202,7 +203,7 @@ def decoded(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         raise zlib.error("its compressed body is cut short")
 
 
-def _failure(error: BaseException, host: str | None, seconds: float) -> TryLater:
+def _failure(error: BaseException, name: str, host: str | None, seconds: float) -> TryLater:
     """Return our error for one of requests' or urllib3's, without any of the text or objects in it."""
     causes = list(_causes(error))
 
@@ -210,19 +211,19 @@ def _failure(error: BaseException, host: str | None, seconds: float) -> TryLater
         return any(isinstance(cause, kinds) for cause in causes)
 
     if among(TooLargeError):
-        return TryLater("Playment's answer is too large to be one", code="bad-reply", is_outage=True)
+        return TryLater(f"{name}'s answer is too large to be one", code="bad-reply", is_outage=True)
     if among(zlib.error):
-        return TryLater("Playment's answer cannot be decompressed", code="bad-reply", is_outage=True)
+        return TryLater(f"{name}'s answer cannot be decompressed", code="bad-reply", is_outage=True)
     if among(NewConnectionError, ConnectTimeoutError, ProxyError, ssl.SSLCertVerificationError):
         # urllib3's NewConnectionError is a ConnectTimeoutError too.
         timed_out = among(ConnectTimeoutError) and not among(NewConnectionError)
         reason = "no answer" if timed_out else _reason(causes)
-        sentence = f"no connection to Playment at {host}: {reason}"
+        sentence = f"no connection to {name} at {host}: {reason}"
         return TryLater(sentence, code="connection", refused=True, is_outage=True)
     if among(ReadTimeoutError, TimeoutError):
-        sentence = f"Playment's answer was not there, or not whole, after {seconds:g} seconds"
+        sentence = f"{name}'s answer was not there, or not whole, after {seconds:g} seconds"
         return TryLater(sentence, code="timeout", is_outage=True)
-    return TryLater(f"the connection to Playment broke: {_reason(causes)}", code="connection", is_outage=True)
+    return TryLater(f"the connection to {name} broke: {_reason(causes)}", code="connection", is_outage=True)
 
 
 def reason_of(error: BaseException) -> str:

@@ -76,7 +76,7 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
 
 
 def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> list[None]:
-    """Write that Playment has created jobs: (row, job_id) of each."""
+    """Write that the target has created jobs: (row, job_id) of each."""
     ids = json.dumps([job for job, _ in answers])
     states = dict(ledger.sql.execute("select id, state from jobs where id in (select value from json_each(?))", (ids,)))
     at = iso(ledger.now)
@@ -94,7 +94,7 @@ def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> list[None]
 
 
 def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:
-    """Write that Playment has the job as `job_id`."""
+    """Write that the target has the job as `job_id`."""
     ledger.move(
         job,
         state_of(ledger, job),
@@ -172,7 +172,7 @@ def unsettled(ledger: Ledger, job: int, reason: str) -> None:
             state,
             State.PENDING,
             reason,
-            reason=f"{reason}, while an answer of Playment's is missing",
+            reason=f"{reason}, while an answer of {ledger.target}'s is missing",
             lookup="changed",
             unanswered=unanswered,
             next_attempt_at=iso(ledger.now),

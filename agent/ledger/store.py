@@ -95,11 +95,13 @@ def other_world(sql: sqlite3.Connection, world: Mapping[str, str]) -> str | None
 class Ledger:
     """A connection that writes. Use it from one thread at a time; `clock` gives the time in UTC.
 
-    `recent` holds frames that were just written, for who reads what is due.
+    `target` is what people call who takes the jobs, for the reasons that they read. `recent` holds frames that were
+    just written, for who reads what is due.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], datetime], target: str = "the target") -> None:
         self.path = path
+        self.target = target
         self.recent = RecentFrames()
         self._clock = clock
         if not path.exists():  # SQLite's side files take over the mode of the file

@@ -19,7 +19,7 @@ from agent.model.units import UnitKey
 from agent.noticing.moved import left_behind
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
-from agent.service.assembly import folders_of
+from agent.service.assembly import TARGET_NAME, folders_of
 from agent.settings.parts import filters_of, quiet_of, rules_of
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _as_step(action: Action) -> Step:
         case Move(_, row, _, _):
             reason = f"moved here; its job (row {row}) is kept"
         case LookUp() | Wait():
-            reason = "an answer of Playment's is missing"
+            reason = f"an answer of {TARGET_NAME}'s is missing"
     return Step(
         ACTIONS[type(action)],
         unit.path,

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 TARGET_NAME: Final = playment.NAME
 """What people call who takes the jobs."""
+DEFAULTS: Final = {"PLAYMENT_BASE_URL": playment.BASE_URL}
+"""The settings' defaults that are the target's to say, for `settings.load`."""
 
 
 def target_of(settings: Settings) -> Target:
@@ -115,7 +117,7 @@ def sending(
     """
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(contextlib.closing(target_of(settings)))
-        probe = stack.enter_context(contextlib.closing(Probe())) if is_probed(settings) else None
+        probe = stack.enter_context(contextlib.closing(Probe(target.name))) if is_probed(settings) else None
         reads = stack.enter_context(contextlib.closing(connect(settings.ledger_path, read_only=True)))
         context = SendingContext(
             target=target,

@@ -28,7 +28,7 @@ from agent.noticing.messages import Changed, Finished, Item, LedgerChanged
 from agent.noticing.rounds import Rounds
 from agent.publishing import namer
 from agent.reading.start import reading
-from agent.service.assembly import collecting, folders_of, publisher_of, sending
+from agent.service.assembly import TARGET_NAME, collecting, folders_of, publisher_of, sending
 from agent.settings.parts import filters_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
@@ -109,7 +109,7 @@ class Service:
             notice=self._inbox.put,
         )
         stack.callback(self._watch.close)
-        ledger = Ledger(settings.ledger_path, utc_now)
+        ledger = Ledger(settings.ledger_path, utc_now, TARGET_NAME)
         stack.callback(ledger.close)
         ledger.bind(world_of(settings))
         self._ledger = LedgerWriter(ledger)

@@ -52,7 +52,7 @@ def test_every_legal_name_gets_a_key_of_plain_ascii_and_its_own_bytes(
     store: Store, tmp_path: Path, prefix: str
 ) -> None:
     ours = publisher(store.url, tmp_path, prefix)
-    probe = Probe()
+    probe = Probe("Playment")
     try:
         for number, (folder, name) in enumerate(
             (folder, name) for folder in utf8(ODD_FOLDERS) for name in utf8(ODD_NAMES)

@@ -130,7 +130,7 @@ def _fetched(settings: Settings, publisher: Publisher, frame: Frame) -> Check:
         done = "was uploaded" if publisher.uploads else "would be"
         return ok(PUBLISH, f"no URL was fetched, since {why}; {shown(frame.path)} {done} as {source}")
     try:
-        with contextlib.closing(Probe()) as probe:
+        with contextlib.closing(Probe(TARGET_NAME)) as probe:
             probe.check(publisher.address(source), frame.stamp.size)
     except RemoteError as error:
         return fail(PUBLISH, str(error))

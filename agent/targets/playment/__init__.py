@@ -5,3 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 NAME: Final = "Playment"
+BASE_URL: Final = "https://api.playment.io"
