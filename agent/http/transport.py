@@ -16,7 +16,7 @@ import time
 import zlib
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -29,9 +29,6 @@ from agent.model.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-
-_LONGEST_WAIT: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +59,14 @@ class Transport:
 
     Proxies and the CA bundle of the environment (`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` …)
     are read once, here: reading them for every request costs a third of the rate (measured). A loopback address is
-    always asked directly. `name` is what its errors call who is asked. Raises `SettingsError` for a header that cannot
-    be sent, and, where certificates matter, for a CA bundle that is not there.
+    always asked directly. `name` is what its errors call who is asked, who may ask for `longest_wait` seconds at most.
+    Raises `SettingsError` for a header that cannot be sent, and, where certificates matter, for a CA bundle that is
+    not there.
     """
 
-    def __init__(self, name: str, base_url: str, headers: Mapping[str, str], *, connect_seconds: float) -> None:
+    def __init__(
+        self, name: str, base_url: str, headers: Mapping[str, str], *, connect_seconds: float, longest_wait: float
+    ) -> None:
         for header, value in headers.items():
             if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
                 raise SettingsError(
@@ -75,6 +75,7 @@ class Transport:
         self._headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         self._name = name
         self._connect_seconds = connect_seconds
+        self._longest_wait = longest_wait
         self._proxies = proxies_for(base_url)
         self._verify = ca_bundle() if urlsplit(base_url).scheme == "https" else True
         self._local = threading.local()
@@ -105,7 +106,7 @@ class Transport:
                     decode_content=False,
                 )
             ) as response:
-                return _read(response, limit)
+                return _read(response, limit, self._longest_wait)
         except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, zlib.error) as error:
             failure = _failure(error, self._name, urlsplit(url).hostname, seconds)
         # Outside of the except clause: the caught error holds the request, and so the key, and must not be chained.
@@ -144,19 +145,18 @@ class Transport:
         return line
 
 
-def retry_after_seconds(value: str, now: float) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for, or None where it cannot be read.
+def retry_after_seconds(value: str, now: float, longest: float) -> float | None:
+    """Return the seconds that a `Retry-After` header asks for, `longest` at most, or None where it cannot be read.
 
     It holds seconds or an HTTP date (RFC 9110, 10.2.3). `now` is in seconds since 1970, at best the server's own.
-    More than a day is taken for a day: a server's broken clock must not stop all sending for years.
     """
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value.strip()):
-        return min(float(value), _LONGEST_WAIT)
+        return min(float(value), longest)
     date = http_date(value)
-    return None if date is None else min(max(0.0, date - now), _LONGEST_WAIT)
+    return None if date is None else min(max(0.0, date - now), longest)
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit: int) -> Reply:
+def _read(response: urllib3.BaseHTTPResponse, limit: int, longest_wait: float) -> Reply:
     """Return the answer with its body read and decoded, or cut where it is past `limit`."""
     body = bytearray()
     for chunk in decoded(response):
@@ -168,19 +168,19 @@ def _read(response: urllib3.BaseHTTPResponse, limit: int) -> Reply:
         status=response.status,
         body=b"" if cut else bytes(body),
         cut=cut,
-        retry_after=_retry_after(response.headers),
+        retry_after=_retry_after(response.headers, longest_wait),
         location=response.headers.get("Location"),
         date=response.headers.get("Date"),
     )
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Mapping[str, str], longest: float) -> float | None:
     """Return the seconds that the answer asks to wait, by the server's own clock where it tells it."""
     value = headers.get("Retry-After")
     if value is None:
         return None
     server_time = http_date(headers.get("Date"))
-    return retry_after_seconds(value, time.time() if server_time is None else server_time)
+    return retry_after_seconds(value, time.time() if server_time is None else server_time, longest)
 
 
 def decoded(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

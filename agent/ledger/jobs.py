@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.core.retry import GIVE_UP_ATTEMPTS, Verdict, verdict
+from agent.core.retry import JOB, Verdict, verdict
 from agent.core.states import State
 from agent.ledger import spend
 from agent.ledger.store import iso
@@ -116,7 +116,7 @@ def failed(ledger: Ledger, job: int, error: RemoteError, *, tries: int, random: 
         error,
         attempts=tries,
         trying_for=_trying_for(ledger, job),
-        passed_by=_passed_by(ledger, job, tries) if tries >= GIVE_UP_ATTEMPTS else 0,
+        passed_by=_passed_by(ledger, job, tries) if tries >= JOB.tries else 0,
         random=random,
     )
     put_off(ledger, job, decided)

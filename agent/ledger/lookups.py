@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.core.retry import LOOKUP_PATIENCE
+from agent.core.retry import LOOKUP
 from agent.core.states import State
 from agent.ledger.store import iso
 from agent.model import Kind
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from agent.ledger.store import Ledger
 from agent.model.jobs import Lookup
-
-SHORTEST_LOOKUP_WAIT = 10.0
 
 
 def in_use(ledger: Ledger, job: int, *, code: str, reason: str) -> None:
@@ -69,8 +67,8 @@ def not_found(ledger: Ledger, wanted: Lookup) -> State:
     )
     may_lag = wanted.attempted or wanted.why == "duplicate"
     age = (ledger.now - since).total_seconds()
-    if may_lag and age < LOOKUP_PATIENCE:
-        at = iso(ledger.now + timedelta(seconds=max(SHORTEST_LOOKUP_WAIT, age)))
+    if may_lag and age < LOOKUP.patience:
+        at = iso(ledger.now + timedelta(seconds=max(LOOKUP.seconds(), age)))
         ledger.set(wanted.id, next_attempt_at=at, updated_at=iso(ledger.now))
         if wanted.why != "given-up":  # the reason says what was answered, which is what a person must know in the end
             ledger.set(wanted.id, reason=f"not in {ledger.target}'s lists yet, which may lag: looking again")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from agent.core.retry import RESULT
 from agent.core.states import State
 from agent.ledger.store import iso
 from agent.model.jobs import SentJob
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.ledger.store import Ledger
-
-LONGEST_DELAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def fetched(ledger: Ledger, job: Completed, path: str) -> None:
 
 def not_fetched(ledger: Ledger, job: Completed, reason: str, code: str, delay: float) -> None:
     """Write why a job's result could not be fetched; it is tried again after `delay` seconds, doubled with each try."""
-    wait = min(LONGEST_DELAY, delay * 2.0 ** min(job.fetches, 20))
+    wait = RESULT.seconds(job.fetches + 1, delay)
     ledger.set(
         job.id,
         fetches=job.fetches + 1,

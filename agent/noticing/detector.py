@@ -13,6 +13,7 @@ from agent.core.fingerprints import is_at_rest
 from agent.core.folder_rules import NAME, NO_FOLDERS
 from agent.core.listing_queue import ListingQueue
 from agent.core.names import Name
+from agent.core.retry import SIGHTS
 from agent.errors import FolderUnavailable
 from agent.folder.inotify import MANY_NAMES
 from agent.ledger import seen
@@ -36,7 +37,6 @@ LOOKING_SECONDS = 0.2
 """How long a turn goes on looking at single images that are due,"""
 LISTING_SECONDS = 0.02
 """and listing folders, before events have theirs."""
-WRITE_AGAIN = 0.01
 
 
 class Detector:
@@ -189,7 +189,7 @@ class Detector:
         deadlines = [
             self._intake.settle.next_deadline(kinds),
             self._queue.next_at() if self._lister.under_way is None else now,
-            now + WRITE_AGAIN if self._intake.unwritten else None,
+            now + SIGHTS.seconds() if self._intake.unwritten else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
 

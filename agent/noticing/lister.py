@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from agent.core.retry import FOLDER
 from agent.errors import FolderUnavailable
 from agent.noticing.compare import told_apart
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__package__)
 
-UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0
 """A folder's times are trusted where they were this old, in seconds, before it was listed: two changes may share one
 tick of the clock."""
@@ -113,8 +113,8 @@ class Lister:
             listing = yield from self._scanner.slices(folder, rules.ready_marker)
         except FolderUnavailable as error:
             level = logging.DEBUG if folder in self.unavailable else logging.WARNING  # once, not for months
-            log.log(level, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
-            self._queue.hold_back(folder, self._now + UNAVAILABLE_RETRY)
+            log.log(level, "%s; looking again every %d s", error, FOLDER.seconds())
+            self._queue.hold_back(folder, self._now + FOLDER.seconds())
             self.unavailable.add(folder)
             self._queue.want(folder, self._now)
             return False

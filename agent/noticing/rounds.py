@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.core.retry import WATCH_FOLDER
 from agent.folder.watched_folder import FolderPresence
 from agent.ledger.store import iso
 from agent.noticing.detector import Detector
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from agent.noticing.messages import Finished
     from agent.reading.start import Readers
 
-SWEEP_SECONDS = 2.0
+SWEEP_SECONDS = WATCH_FOLDER.seconds()
 SWEEP_SHARE = 125
 """A sweep takes at most one in so many seconds, so that all of the agent takes less than one in 100 (measured)."""
 

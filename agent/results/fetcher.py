@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from agent.core.retry import QUESTION
 from agent.errors import RemoteError, TryLater
 from agent.host.workers import Workers
 from agent.ledger import results
@@ -35,8 +36,6 @@ log = logging.getLogger(__package__)
 T = TypeVar("T")
 FETCHERS = 4
 AT_ONCE = 200
-TRIES = 3
-RETRY_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -133,7 +132,7 @@ class ResultsFetcher:
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Call the target, a few times where it fails passingly; obey what it asks for."""
-        for left in range(TRIES, 0, -1):
+        for left in range(QUESTION.tries, 0, -1):
             if self._stopping.is_set() or not self._gate.enter_to_read():
                 raise StoppedError
             try:
@@ -144,7 +143,7 @@ class ResultsFetcher:
                 if left == 1:
                     raise
                 if not error.retry_after:
-                    self._stopping.wait(RETRY_SECONDS)
+                    self._stopping.wait(QUESTION.seconds())
         raise AssertionError  # the last try has returned or raised
 
     # The files

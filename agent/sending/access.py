@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.retry import ACCESS
 from agent.errors import AccessRefused, Refused, RemoteError, StoreRefused, TryLater
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from agent.targets.gate import Gate
 
 log = logging.getLogger(__package__)
-
-BLOCKED_PROBE = 60.0
-"""Seconds between two looks whether we are let in again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class Access:
                 reason = f"{door.refuses}: {refusal}"
                 log.error("sending is stopped, nothing is lost: %s", reason)  # noqa: TRY400 (a sentence, no defect)
                 self._shut = door
-                self._next_probe = self._monotonic() + BLOCKED_PROBE
+                self._next_probe = self._monotonic() + ACCESS.seconds()
                 self._gate.block(reason)
                 self._tell(reason)
                 return error
@@ -89,9 +87,9 @@ class Access:
         wait = max(self._next_probe - self._monotonic(), self._gate.held_for())
         if wait > 0:
             return wait
-        self._next_probe = self._monotonic() + BLOCKED_PROBE
+        self._next_probe = self._monotonic() + ACCESS.seconds()
         pool.submit(partial(self._look_for_recovery, self._shut))
-        return BLOCKED_PROBE
+        return ACCESS.seconds()
 
     def _look_for_recovery(self, door: Door) -> None:
         try:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.adoption import why_not_ours
-from agent.core.retry import backoff
+from agent.core.retry import GATHERING, LISTS
 from agent.core.states import State
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
 from agent.ledger import due, jobs, lookups
@@ -27,11 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__package__)
 
-GATHERING = 30.0
-"""Seconds for which a job may wait for others, so that one pass over the lists serves them all."""
 IDLE = 3600.0
-SHORTEST_WAIT = 1.0
-"""Seconds between a pass that came to nothing and the next."""
 
 
 class Adoption:
@@ -73,7 +69,7 @@ class Adoption:
             return max(0.05, (soonest - self._context.now()).total_seconds()) if soonest else IDLE
         if self._gathering_since is None:
             self._gathering_since = now
-        ready_at = max(self._not_before, now if idle else self._gathering_since + GATHERING)
+        ready_at = max(self._not_before, now if idle else self._gathering_since + GATHERING.seconds())
         if ready_at > now:
             return ready_at - now
         self._gathering_since = None
@@ -86,7 +82,7 @@ class Adoption:
         return self._worker.close(seconds)
 
     def _pass(self, wanted: Sequence[Lookup]) -> None:
-        self._not_before = self._context.monotonic() + SHORTEST_WAIT
+        self._not_before = self._context.monotonic() + LISTS.seconds()
         try:
             name = self._context.target.name
             found = self._context.target.find(wanted, self._gate.enter)
@@ -111,7 +107,7 @@ class Adoption:
         asked = error.retry_after if isinstance(error, TryLater) else None
         if asked:
             self._gate.hold(asked)
-        wait = max(asked or 0.0, SHORTEST_WAIT, backoff(self._failures, 1.0))
+        wait = max(asked or 0.0, LISTS.seconds(self._failures))
         self._not_before = self._context.monotonic() + wait
         log.warning("%s's lists cannot be read, trying again in %d s: %s", self._context.target.name, wait, error)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-LONG_ENOUGH = 30.0
-"""Seconds of nothing but failures that count as an outage; shorter trouble is left to each job's back-off."""
+from agent.core.retry import OUTAGE_SECONDS
 
 
 class Outage:
@@ -26,6 +25,6 @@ class Outage:
     def is_over(self, now: float) -> bool:
         """Take note of a job that was accepted; return whether that ends an outage of more than one job."""
         with self._lock:
-            over = len(self._failed) > 1 and now - self._since >= LONG_ENOUGH
+            over = len(self._failed) > 1 and now - self._since >= OUTAGE_SECONDS
             self._failed.clear()
             return over

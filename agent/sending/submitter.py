@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.core.retry import Verdict
+from agent.core.retry import LEDGER, Verdict
 from agent.core.states import State
 from agent.errors import (
     AccessRefused,
@@ -36,7 +36,7 @@ from agent.sending.access import Access
 from agent.sending.admission import Stopped, put_off_beyond_limit
 from agent.sending.adoption import Adoption
 from agent.sending.outage import Outage
-from agent.sending.outcomes import LEDGER_RETRY, Outcomes
+from agent.sending.outcomes import Outcomes
 from agent.sending.publication import Publication
 from agent.sending.unchanged import changed_meanwhile, first_changed
 
@@ -125,11 +125,11 @@ class Submitter:
             try:
                 wait = self.turn()
             except (LedgerUnavailable, sqlite3.Error) as error:
-                log.error("the ledger: %s; trying again in %d s", error, LEDGER_RETRY)  # noqa: TRY400 (a sentence, no defect)
-                wait = LEDGER_RETRY
+                log.error("the ledger: %s; trying again in %d s", error, LEDGER.seconds())  # noqa: TRY400 (a sentence, no defect)
+                wait = LEDGER.seconds()
             except Exception:
                 log.exception(DEFECT)
-                wait = LEDGER_RETRY
+                wait = LEDGER.seconds()
             with self._wake:
                 if not self._woken:
                     self._wake.wait(wait)
@@ -196,7 +196,7 @@ class Submitter:
             case RemoteError():
                 self._failed(candidate.job, error, tries=tries)
             case LedgerUnavailable():
-                self._not_before = self._context.monotonic() + LEDGER_RETRY
+                self._not_before = self._context.monotonic() + LEDGER.seconds()
                 self._publishing_ids.discard(candidate.job.id)
             case _:
                 log.error(DEFECT, exc_info=error)
@@ -218,7 +218,7 @@ class Submitter:
     def _intended(self, taken: Sequence[Job], future: Future[list[Job]]) -> None:
         intended = future.result() if future.exception() is None else []
         if future.exception() is not None:
-            self._not_before = self._context.monotonic() + LEDGER_RETRY
+            self._not_before = self._context.monotonic() + LEDGER.seconds()
         going = {job.id for job in intended}
         self._posting_ids.difference_update(job.id for job in taken if job.id not in going)
         for job in intended:
@@ -270,8 +270,7 @@ class Submitter:
         if isinstance(error, AccessRefused):
             error = self._access.judge(error)
         if isinstance(error, TryLater):
-            if error.retry_after:
-                self._gate.hold(error.retry_after)
+            self._gate.hold(error.retry_after or 0.0)
             if error.is_outage:
                 self._outage.failed(job.id, self._context.monotonic())
         level = logging.INFO if isinstance(error, TryLater) else logging.WARNING

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.core.retry import UNREACHABLE_FILE_PATIENCE
+from agent.core.retry import UNREACHABLE_FILE
 from agent.errors import NO_ANSWER, AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, TryLater
 from agent.model.text import bounded
 
@@ -75,7 +75,7 @@ def classify(status: int, code: str | None, message: str, retry_after: float | N
             retry_after=retry_after,
             refused=code == _NOT_FETCHED,
             is_outage=is_outage(code),
-            patience=UNREACHABLE_FILE_PATIENCE if code == _NOT_FETCHED else None,
+            patience=UNREACHABLE_FILE.patience if code == _NOT_FETCHED else None,
         )
     if code in _PERMANENT:
         kind = {_DUPLICATE: DuplicateReference, _BATCH_EXISTS: BatchExists}.get(code, Refused)
