@@ -12,11 +12,11 @@ The tree::
     ├── IllegalMove             a state change that `states.py` does not allow: a defect of ours
     ├── FolderUnavailable       a folder cannot be listed now
     ├── FileChanged             a file is not the one that was settled
-    └── RemoteError             Playment, or the place where files are published, did not do it
+    └── RemoteError             the target, or the place where files are published, did not do it
         ├── TryLater            passing: back off and try again
         ├── Refused             permanent, for this job alone
-        │   └── DuplicateReference  FS_0001: the reference_id is in use already
-        │   └── BatchExists         BATCH_CREATION: a batch of this name exists
+        │   └── DuplicateReference  the reference_id is in use already: the job there may be ours
+        │   └── BatchExists         a batch of this name exists
         └── AccessRefused       the key or the project is refused: nothing can be sent
             └── StoreRefused    the object store refuses its credentials, or the bucket is not there
 """
@@ -27,6 +27,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+NO_ANSWER = frozenset({"connection", "timeout", "bad-reply"})
+"""Our codes where a remote gave no answer that can be read: it may be away."""
 
 
 class AgentError(Exception):
@@ -89,7 +93,11 @@ class FileChanged(AgentError):
 
 
 class RemoteError(AgentError):
-    """A remote did not do what was asked. `code` is the vendor's, or ours (`http-503`, `connection`, `probe`)."""
+    """A remote did not do what was asked.
+
+    `code` is the vendor's, or ours (`http-503`, `connection`, `probe`): it is kept and shown, and nothing is decided by
+    it. What is decided by are the class and its facts, which the remote's own table of errors sets.
+    """
 
     def __init__(self, message: str, *, code: str) -> None:
         self.code = code
@@ -99,13 +107,37 @@ class RemoteError(AgentError):
 class TryLater(RemoteError):
     """A passing failure. The outcome of a POST is unknown unless `refused` says that nothing was made.
 
-    `retry_after` is the number of seconds that the remote asked for, or None.
+    `retry_after` is the number of seconds that the remote asked for, or None. `is_outage` tells that the target itself
+    is away or unwell, so that no job is to blame. `patience` is for how many seconds a job is tried that fails in this
+    way, None where time alone is no reason to give it up.
     """
 
-    def __init__(self, message: str, *, code: str, retry_after: float | None = None, refused: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        retry_after: float | None = None,
+        refused: bool = False,
+        is_outage: bool = False,
+        patience: float | None = None,
+    ) -> None:
         self.retry_after = retry_after
         self.refused = refused
+        self.is_outage = is_outage
+        self.patience = patience
         super().__init__(message, code=code)
+
+    def of_another(self) -> TryLater:
+        """Return the same for a request that was not made because this one failed before it."""
+        return TryLater(
+            str(self),
+            code=self.code,
+            retry_after=self.retry_after,
+            refused=True,
+            is_outage=self.is_outage,
+            patience=self.patience,
+        )
 
 
 class Refused(RemoteError):
@@ -113,11 +145,11 @@ class Refused(RemoteError):
 
 
 class DuplicateReference(Refused):
-    """`FS_0001`: a job with this reference_id exists."""
+    """A job with this reference_id exists there, and may be ours: it is to be found."""
 
 
 class BatchExists(Refused):
-    """`BATCH_CREATION`: a batch of this name exists in the project."""
+    """A batch of this name exists in the project."""
 
 
 class AccessRefused(RemoteError):

@@ -35,8 +35,6 @@ LAYERS = (
     {"core", "host", "http", "sandbox"},
     {"model", "errors"},
 )
-STILL_UPWARDS = {("ledger/jobs", "sending")}
-"""Imports that are to go, and are left out of the figures: there is no order of rooms with them."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 SQL_MODULES = frozenset({"sqlite3", "sqlite_utils"})
@@ -114,7 +112,7 @@ def arrows() -> dict[str, set[str]]:
     """Return the rooms, each with those that it imports."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for module in modules():
-        found[module.room] |= {room for room in module.imported_rooms() if (module.name, room) not in STILL_UPWARDS}
+        found[module.room] |= module.imported_rooms()
     return dict(found)
 
 

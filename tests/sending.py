@@ -28,12 +28,14 @@ from agent.ledger.writer import LedgerWriter
 from agent.model import Edition, Frame, Kind, Stamp, Unit, basename, join
 from agent.model.jobs import Terms
 from agent.publishing.base_url import BaseUrl
+from agent.results.download import Download
 from agent.sandbox.server import Answer
+from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.targets.gate import Gate
-from agent.targets.playment.batches import Batches
 from agent.targets.playment.client import Playment
+from agent.targets.playment.target import PlaymentTarget
 from tests.support import KEY, eventually, query
 from tests.support import Playment as Sandbox
 
@@ -48,6 +50,11 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = IdRules("{path}~{digest}", "host1")
 NO_LIMITS = Limits()
 TERMS = Terms(Edition.V0, "boxes", None, 5)
+
+
+def target_of(client: Playment) -> PlaymentTarget:
+    """Return the target that asks by this client."""
+    return PlaymentTarget(client, Download(allow_private=True).fetch)
 
 
 class Clock:
@@ -186,11 +193,12 @@ class Sending:
         self.ledger = LedgerWriter(ledger)
         stack.callback(self.ledger.close)
         self.ledger.call(jobs.recover)
-        playment = Playment(self._url, "p1", KEY, options.terms.edition, post_seconds=options.post_seconds)
-        stack.callback(playment.close)
+        client = Playment(self._url, "p1", KEY, options.terms.edition, post_seconds=options.post_seconds)
+        target = target_of(client)
+        stack.callback(target.close)
         self.context = SendingContext(
-            playment=playment,
-            batches=Batches(playment, LedgerBatches(self.ledger)),
+            target=target,
+            batches=Batches(target, LedgerBatches(self.ledger)),
             publisher=BaseUrl("http://127.0.0.1:9/"),
             probe=None,
             probe_all=False,

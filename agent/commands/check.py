@@ -20,7 +20,7 @@ from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok
 from agent.reporting.checks.folder import check_folder, check_folder_settings, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
-from agent.reporting.checks.remote import check_playment, check_publishing
+from agent.reporting.checks.remote import check_publishing, check_target
 from agent.settings.parts import filters_of
 from agent.terminal import print_json
 
@@ -71,7 +71,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     yield from check_folder_settings(settings, found)
     yield check_noticing(settings, found)
     yield from check_ledger(settings, wall())
-    yield from check_playment(settings, wall)
+    yield from check_target(settings, wall)
     yield from check_publishing(settings, found.image)
 
 

@@ -22,6 +22,7 @@ from agent.ledger import holds, orders
 from agent.ledger.store import Ledger
 from agent.reporting.explain import relative
 from agent.reporting.preview import units_now
+from agent.service.assembly import TARGET_NAME
 from agent.settings.parts import world_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def open_ledger(*, create: bool = False) -> Iterator[Ledger]:
     path = shell.ledger_path()
     if not create and not path.exists():
         raise LedgerUnavailable(f"there is no ledger at {path}: has the agent run yet? LEDGER_PATH names the file")
-    ledger = Ledger(path, utc_now)
+    ledger = Ledger(path, utc_now, TARGET_NAME)
     try:
         yield ledger
     finally:
@@ -57,13 +58,13 @@ def _targets(ledger: Ledger, names: tuple[str, ...]) -> tuple[list[Target], list
 
 
 @click.command()
-@click.option("--code", metavar="CODE", help="Only rows with this error_code (FS_0007, gaps, …).")
+@click.option("--code", metavar="CODE", help="Only rows with this error_code (probe, gaps, …).")
 @click.argument("names", nargs=-1, metavar="[PATH or REFERENCE_ID]…")
 @shell.settled
 def retry(*, code: str | None, names: tuple[str, ...]) -> None:
     """Give what failed, is held, or is invalid another try; what changed after submission stays held.
 
-    Example: playment-agent retry --code FS_0007
+    Example: playment-agent retry --code probe
     """
     if not names and code is None:
         raise click.UsageError("name a PATH or REFERENCE_ID, or rows by --code")
@@ -121,7 +122,9 @@ def dismiss(*, names: tuple[str, ...]) -> None:
         rows, missing = _targets(ledger, names)
         for row in rows:
             done = orders.dismiss(ledger, row)
-            shell.say(f"{row.path}: ignored" if done else f"{row.path}: it is {row.state}, Playment has or may have it")
+            shell.say(
+                f"{row.path}: ignored" if done else f"{row.path}: it is {row.state}, {TARGET_NAME} has or may have it"
+            )
     _end(missing, found=bool(rows))
 
 

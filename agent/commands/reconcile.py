@@ -11,7 +11,7 @@ from agent.commands import shell
 from agent.commands.look import as_json
 from agent.commands.order import open_ledger
 from agent.reporting.reconcile import reconcile as differences
-from agent.service.assembly import playment_of
+from agent.service.assembly import target_of
 from agent.settings.parts import world_of
 from agent.terminal import print_json, show_table
 
@@ -28,13 +28,13 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
     Example: playment-agent reconcile --json
     """
     settings = shell.settings()
-    with open_ledger() as ledger, contextlib.closing(playment_of(settings)) as playment:
+    with open_ledger() as ledger, contextlib.closing(target_of(settings)) as target:
         ledger.bind(world_of(settings))
-        found = list(differences(ledger, playment, adopt=adopt))
+        found = list(differences(ledger, target, adopt=adopt))
     if as_json:
         print_json([difference.as_dict() for difference in found])
     elif found:
         show_table(("what", "path", "reference_id", "here", "there", "adopted"), [each.as_dict() for each in found])
     else:
-        shell.say("the ledger and Playment's lists agree")
+        shell.say(f"the ledger and {target.name}'s lists agree")
     sys.exit(1 if any(not difference.adopted for difference in found) else 0)

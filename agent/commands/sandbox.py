@@ -10,6 +10,7 @@ import threading
 import click
 
 from agent.sandbox import Faults, Sandbox
+from agent.sandbox.rules import NOT_FETCHED, TRY_LATER
 
 _LIKELY = click.FloatRange(0, 1)
 
@@ -25,8 +26,8 @@ _LIKELY = click.FloatRange(0, 1)
 @click.option("--errors-after", type=_LIKELY, default=0.0, metavar="P", help="Make the job, then answer 500.")
 @click.option("--rate-limit", type=_LIKELY, default=0.0, metavar="P", help="Answer 429 with Retry-After.")
 @click.option("--retry-after", type=click.IntRange(0), default=1, metavar="SECONDS", help="What a 429 asks for.")
-@click.option("--try-later", type=_LIKELY, default=0.0, metavar="P", help="Answer FS_0000.")
-@click.option("--not-fetched", type=_LIKELY, default=0.0, metavar="P", help="Answer FS_0007.")
+@click.option("--try-later", type=_LIKELY, default=0.0, metavar="P", help=f"Answer {TRY_LATER}.")
+@click.option("--not-fetched", type=_LIKELY, default=0.0, metavar="P", help=f"Answer {NOT_FETCHED}.")
 @click.option("--seed", type=int, default=None, metavar="N", help="Repeat a run's ids and faults.")
 @click.option("--fetch/--no-fetch", default=False, help="Read each job's files while it is created.")
 def sandbox(

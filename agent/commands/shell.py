@@ -14,6 +14,7 @@ from agent.errors import AgentError, LedgerUnreadable
 from agent.host import logs
 from agent.ledger.store import unusable
 from agent.model.text import printable
+from agent.service.assembly import DEFAULTS
 from agent.settings import load
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def settings(*, needs_key: bool = True) -> Settings:
 
     Raises SettingsError.
     """
-    found = load.load(os.environ, Path.cwd(), _env_file(), needs_key=needs_key)
+    found = load.load(os.environ, Path.cwd(), _env_file(), needs_key=needs_key, defaults=DEFAULTS)
     logs.set_up(found.log_level, found.log_format)
     return found
 

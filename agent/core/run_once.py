@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.retry import ONCE, ONCE_SENDING
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GROWING = 3.0
 """What still changes after this many settle times is left."""
-PATIENCE = 60.0
-"""Seconds without any change of any job after which it is over: what fails for longer is the next run's."""
-
-ANSWER_PATIENCE = 150.0
-"""The same while a request is on its way: a POST's answer may take 120 s, since Playment copies the files first."""
 
 MOVING = ("settling", "pending", "submitting")
 FOR_A_PERSON = ("held", "invalid", "failed", "duplicate")
@@ -57,7 +54,7 @@ class EndOfRun:
         if moment.settling > moment.growing:
             return False
         left = sum(moment.jobs.get(state, 0) for state in MOVING) - moment.settling - moment.put_off
-        patience = ANSWER_PATIENCE if moment.in_flight else PATIENCE
+        patience = (ONCE_SENDING if moment.in_flight else ONCE).patience
         return left <= 0 or moment.shut or now - self._moved_at > patience
 
 

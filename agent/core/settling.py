@@ -18,15 +18,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.retry import UNIT
 from agent.model import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterator
 
     from agent.model.units import UnitKey
-
-LOOK_AGAIN = 1.0
-"""Seconds after which a unit whose look came to nothing is due again."""
 
 
 @dataclass(slots=True)
@@ -116,7 +114,7 @@ class Settling:
                     continue
                 if wait.deadline <= now:
                     units.append(unit)
-                    self._queue(unit, wait, now + LOOK_AGAIN)
+                    self._queue(unit, wait, now + UNIT.seconds())
                 else:
                     self._queue(unit, wait, wait.deadline)
         return units

@@ -39,7 +39,7 @@ MOVES: Mapping[State, frozenset[State]] = {
         {
             State.SETTLING,  # its files changed before anything was sent
             State.SUBMITTING,
-            State.SUBMITTED,  # an earlier try had worked: found in Playment's lists
+            State.SUBMITTED,  # an earlier try had worked: found in the target's lists
             State.PENDING,  # put off: publishing failed, or a lookup found nothing yet
             State.HELD,
             State.FAILED,
@@ -71,7 +71,7 @@ UNSENT = frozenset({State.SETTLING, State.PENDING, State.HELD, State.INVALID})
 """States in which a deleted unit becomes `gone`."""
 
 SENT = frozenset({State.SUBMITTING, State.SUBMITTED, State.COMPLETED, State.DUPLICATE})
-"""States in which Playment has, or may have, a job: other content at the path is `held`, never sent unasked."""
+"""States in which the target has, or may have, a job: other content at the path is `held`, never sent unasked."""
 
 
 def check_move(now: State, then: State) -> None:

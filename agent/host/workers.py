@@ -46,8 +46,6 @@ class AtOnce:
         return True
 
 
-IDLE_SECONDS = 60.0
-
 DEFECT = "a defect in playment-agent; please report it"
 """What is logged with the traceback of an error that nobody foresaw."""
 
@@ -55,12 +53,19 @@ DEFECT = "a defect in playment-agent; please report it"
 class Workers:
     """Threads named `name-0` … that run the callables given to `submit`.
 
-    `idle` is called by each that has had nothing to do for IDLE_SECONDS, once until it has.
+    `idle` is called by each that has had nothing to do for `idle_seconds`, once until it has.
     """
 
-    def __init__(self, name: str, count: int, idle: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        count: int,
+        idle: Callable[[], None] = lambda: None,
+        idle_seconds: float | None = None,
+    ) -> None:
         self.count = count
         self._idle = idle
+        self._idle_seconds = idle_seconds
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(count)
@@ -89,7 +94,7 @@ class Workers:
 
     def _next(self) -> Callable[[], None] | None:
         try:
-            return self._work.get(timeout=IDLE_SECONDS)
+            return self._work.get(timeout=self._idle_seconds)
         except queue.Empty:
             _do(self._idle)
             return self._work.get()

@@ -1,4 +1,4 @@
-"""One HTTP exchange with limits on time and size. It knows nothing of Playment's JSON.
+"""One HTTP exchange with limits on time and size. It knows nothing of what is exchanged.
 
 What fails becomes a `TryLater` that says whether a connection was made at all, and holds none of the request.
 """
@@ -16,7 +16,7 @@ import time
 import zlib
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -29,9 +29,6 @@ from agent.model.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-
-_LONGEST_WAIT: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +59,23 @@ class Transport:
 
     Proxies and the CA bundle of the environment (`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` …)
     are read once, here: reading them for every request costs a third of the rate (measured). A loopback address is
-    always asked directly. Raises `SettingsError` for a header that cannot be sent, and, where
-    certificates matter, for a CA bundle that is not there.
+    always asked directly. `name` is what its errors call who is asked, who may ask for `longest_wait` seconds at most.
+    Raises `SettingsError` for a header that cannot be sent, and, where certificates matter, for a CA bundle that is
+    not there.
     """
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], *, connect_seconds: float) -> None:
-        for name, value in headers.items():
+    def __init__(
+        self, name: str, base_url: str, headers: Mapping[str, str], *, connect_seconds: float, longest_wait: float
+    ) -> None:
+        for header, value in headers.items():
             if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
                 raise SettingsError(
-                    [f"the value of the header {name} must be printable ASCII without blanks at its ends"]
+                    [f"the value of the header {header} must be printable ASCII without blanks at its ends"]
                 )
         self._headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        self._name = name
         self._connect_seconds = connect_seconds
+        self._longest_wait = longest_wait
         self._proxies = proxies_for(base_url)
         self._verify = ca_bundle() if urlsplit(base_url).scheme == "https" else True
         self._local = threading.local()
@@ -84,8 +86,8 @@ class Transport:
         """Send one request and return the answer, whatever its status; a redirect is an answer too.
 
         `seconds` is for the whole answer, counted from the end of the request; `limit` is the largest decoded body
-        in bytes. Raises `TryLater` with code `connection`, `timeout` or `bad-reply`; `refused` is set where no
-        connection was made, so that nothing can have been done.
+        in bytes. Raises `TryLater`, an outage with a code of `errors.NO_ANSWER`; `refused` is set where no connection
+        was made, so that nothing can have been done.
         """
         failure: TryLater
         try:
@@ -104,9 +106,9 @@ class Transport:
                     decode_content=False,
                 )
             ) as response:
-                return _read(response, limit)
+                return _read(response, limit, self._longest_wait)
         except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, zlib.error) as error:
-            failure = _failure(error, urlsplit(url).hostname, seconds)
+            failure = _failure(error, self._name, urlsplit(url).hostname, seconds)
         # Outside of the except clause: the caught error holds the request, and so the key, and must not be chained.
         raise failure
 
@@ -143,19 +145,18 @@ class Transport:
         return line
 
 
-def retry_after_seconds(value: str, now: float) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for, or None where it cannot be read.
+def retry_after_seconds(value: str, now: float, longest: float) -> float | None:
+    """Return the seconds that a `Retry-After` header asks for, `longest` at most, or None where it cannot be read.
 
     It holds seconds or an HTTP date (RFC 9110, 10.2.3). `now` is in seconds since 1970, at best the server's own.
-    More than a day is taken for a day: a server's broken clock must not stop all sending for years.
     """
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value.strip()):
-        return min(float(value), _LONGEST_WAIT)
+        return min(float(value), longest)
     date = http_date(value)
-    return None if date is None else min(max(0.0, date - now), _LONGEST_WAIT)
+    return None if date is None else min(max(0.0, date - now), longest)
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit: int) -> Reply:
+def _read(response: urllib3.BaseHTTPResponse, limit: int, longest_wait: float) -> Reply:
     """Return the answer with its body read and decoded, or cut where it is past `limit`."""
     body = bytearray()
     for chunk in decoded(response):
@@ -167,19 +168,19 @@ def _read(response: urllib3.BaseHTTPResponse, limit: int) -> Reply:
         status=response.status,
         body=b"" if cut else bytes(body),
         cut=cut,
-        retry_after=_retry_after(response.headers),
+        retry_after=_retry_after(response.headers, longest_wait),
         location=response.headers.get("Location"),
         date=response.headers.get("Date"),
     )
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Mapping[str, str], longest: float) -> float | None:
     """Return the seconds that the answer asks to wait, by the server's own clock where it tells it."""
     value = headers.get("Retry-After")
     if value is None:
         return None
     server_time = http_date(headers.get("Date"))
-    return retry_after_seconds(value, time.time() if server_time is None else server_time)
+    return retry_after_seconds(value, time.time() if server_time is None else server_time, longest)
 
 
 def decoded(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
@@ -202,7 +203,7 @@ def decoded(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         raise zlib.error("its compressed body is cut short")
 
 
-def _failure(error: BaseException, host: str | None, seconds: float) -> TryLater:
+def _failure(error: BaseException, name: str, host: str | None, seconds: float) -> TryLater:
     """Return our error for one of requests' or urllib3's, without any of the text or objects in it."""
     causes = list(_causes(error))
 
@@ -210,17 +211,19 @@ def _failure(error: BaseException, host: str | None, seconds: float) -> TryLater
         return any(isinstance(cause, kinds) for cause in causes)
 
     if among(TooLargeError):
-        return TryLater("Playment's answer is too large to be one", code="bad-reply")
+        return TryLater(f"{name}'s answer is too large to be one", code="bad-reply", is_outage=True)
     if among(zlib.error):
-        return TryLater("Playment's answer cannot be decompressed", code="bad-reply")
+        return TryLater(f"{name}'s answer cannot be decompressed", code="bad-reply", is_outage=True)
     if among(NewConnectionError, ConnectTimeoutError, ProxyError, ssl.SSLCertVerificationError):
         # urllib3's NewConnectionError is a ConnectTimeoutError too.
         timed_out = among(ConnectTimeoutError) and not among(NewConnectionError)
         reason = "no answer" if timed_out else _reason(causes)
-        return TryLater(f"no connection to Playment at {host}: {reason}", code="connection", refused=True)
+        sentence = f"no connection to {name} at {host}: {reason}"
+        return TryLater(sentence, code="connection", refused=True, is_outage=True)
     if among(ReadTimeoutError, TimeoutError):
-        return TryLater(f"Playment's answer was not there, or not whole, after {seconds:g} seconds", code="timeout")
-    return TryLater(f"the connection to Playment broke: {_reason(causes)}", code="connection")
+        sentence = f"{name}'s answer was not there, or not whole, after {seconds:g} seconds"
+        return TryLater(sentence, code="timeout", is_outage=True)
+    return TryLater(f"the connection to {name} broke: {_reason(causes)}", code="connection", is_outage=True)
 
 
 def reason_of(error: BaseException) -> str:

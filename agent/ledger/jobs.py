@@ -10,15 +10,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.core.retry import GIVE_UP_ATTEMPTS, Verdict, verdict
+from agent.core.retry import JOB, Verdict, verdict
 from agent.core.states import State
 from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
-from agent.sending.outage import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agent.core.spend_guard import Limits
     from agent.errors import RemoteError
@@ -77,7 +76,7 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
 
 
 def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> list[None]:
-    """Write that Playment has created jobs: (row, job_id) of each."""
+    """Write that the target has created jobs: (row, job_id) of each."""
     ids = json.dumps([job for job, _ in answers])
     states = dict(ledger.sql.execute("select id, state from jobs where id in (select value from json_each(?))", (ids,)))
     at = iso(ledger.now)
@@ -95,7 +94,7 @@ def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> list[None]
 
 
 def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:
-    """Write that Playment has the job as `job_id`."""
+    """Write that the target has the job as `job_id`."""
     ledger.move(
         job,
         state_of(ledger, job),
@@ -117,7 +116,7 @@ def failed(ledger: Ledger, job: int, error: RemoteError, *, tries: int, random: 
         error,
         attempts=tries,
         trying_for=_trying_for(ledger, job),
-        passed_by=_passed_by(ledger, job, tries) if tries >= GIVE_UP_ATTEMPTS else 0,
+        passed_by=_passed_by(ledger, job, tries) if tries >= JOB.tries else 0,
         random=random,
     )
     put_off(ledger, job, decided)
@@ -173,7 +172,7 @@ def unsettled(ledger: Ledger, job: int, reason: str) -> None:
             state,
             State.PENDING,
             reason,
-            reason=f"{reason}, while an answer of Playment's is missing",
+            reason=f"{reason}, while an answer of {ledger.target}'s is missing",
             lookup="changed",
             unanswered=unanswered,
             next_attempt_at=iso(ledger.now),
@@ -218,13 +217,16 @@ def clock_set_back(ledger: Ledger) -> None:
     )
 
 
-def outage_over(ledger: Ledger) -> None:
-    """Make due what Playment's outage put off; `due` takes it in the order in which it was seen."""
-    codes = ", ".join("?" * len(CODES))
-    at = iso(ledger.now)
+def outage_over(ledger: Ledger, is_outage: Callable[[str], bool]) -> None:
+    """Make due what an outage put off; `due` takes it in the order in which it was seen.
+
+    `is_outage` tells which codes are of an outage. The rows are asked for theirs, since some may be of another run.
+    """
+    waiting, at = "state = 'pending' and lookup is null and next_attempt_at > ?", iso(ledger.now)
+    kept = ledger.sql.execute(f"select distinct error_code from jobs where {waiting}", (at,))  # noqa: S608 (our words)
+    codes = [code for (code,) in kept if is_outage(code)]
     ledger.sql.execute(
-        "update jobs set next_attempt_at = ? "  # noqa: S608 (as many question marks as there are codes)
-        "where state = 'pending' and lookup is null and next_attempt_at > ? "
-        f"and (error_code in ({codes}) or error_code like 'http-5%')",
-        (at, at, *CODES),
+        f"update jobs set next_attempt_at = ? where {waiting} "  # noqa: S608
+        "and error_code in (select value from json_each(?))",
+        (at, at, json.dumps(codes)),
     )

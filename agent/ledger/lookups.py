@@ -1,4 +1,4 @@
-"""What is written of jobs that are looked for in Playment's lists: why, when, and what was found there.
+"""What is written of jobs that are looked for in the target's lists: why, when, and what was found there.
 
 Each function that writes runs inside a transaction of its caller.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.core.retry import LOOKUP_PATIENCE
+from agent.core.retry import LOOKUP
 from agent.core.states import State
 from agent.ledger.store import iso
 from agent.model import Kind
@@ -19,19 +19,17 @@ if TYPE_CHECKING:
 
     from agent.ledger.store import Ledger
 
-SHORTEST_LOOKUP_WAIT = 10.0
 
-
-def in_use(ledger: Ledger, job: int, reason: str) -> None:
-    """Write that Playment says the reference_id is in use: the job is to be found in its lists."""
+def in_use(ledger: Ledger, job: int, *, code: str, reason: str) -> None:
+    """Write that the target says the reference_id is in use: the job is to be found in its lists."""
     unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]
     ledger.move(
         job,
         State.SUBMITTING,
         State.PENDING,
-        f"FS_0001: {reason}",
-        reason="Playment has this reference_id already: looking for the job in its lists",
-        error_code="FS_0001",
+        f"{code}: {reason}",
+        reason=f"{ledger.target} has this reference_id already: looking for the job in its lists",
+        error_code=code,
         lookup="duplicate",
         unanswered=unanswered - 1,
         next_attempt_at=iso(ledger.now),
@@ -58,7 +56,7 @@ def is_open(ledger: Ledger, wanted: Lookup) -> bool:
 
 
 def not_ours(ledger: Ledger, job: int, reason: str) -> None:
-    """Write that Playment's job of this id is not, or cannot be shown to be, ours: for a person."""
+    """Write that the target's job of this id is not, or cannot be shown to be, ours: for a person."""
     ledger.move(job, State.PENDING, State.DUPLICATE, reason, reason=reason, lookup=None, next_attempt_at=None)
 
 
@@ -75,17 +73,18 @@ def not_found(ledger: Ledger, wanted: Lookup) -> State:
     )
     may_lag = wanted.attempted or wanted.why == "duplicate"
     age = (ledger.now - since).total_seconds()
-    if may_lag and age < LOOKUP_PATIENCE:
-        at = iso(ledger.now + timedelta(seconds=max(SHORTEST_LOOKUP_WAIT, age)))
+    if may_lag and age < LOOKUP.patience:
+        at = iso(ledger.now + timedelta(seconds=max(LOOKUP.seconds(), age)))
         ledger.set(wanted.id, next_attempt_at=at, updated_at=iso(ledger.now))
-        if wanted.why != "given-up":  # the reason says what Playment said, which is what a person must know in the end
-            ledger.set(wanted.id, reason="not in Playment's lists yet, which may lag: looking again")
+        if wanted.why != "given-up":  # the reason says what was answered, which is what a person must know in the end
+            ledger.set(wanted.id, reason=f"not in {ledger.target}'s lists yet, which may lag: looking again")
         return State.PENDING
     if wanted.why == "duplicate":
-        not_ours(ledger, wanted.id, "Playment says this reference_id is in use, but no batch's list shows the job")
+        reason = f"{ledger.target} says this reference_id is in use, but no batch's list shows the job"
+        not_ours(ledger, wanted.id, reason)
         return State.DUPLICATE
     then = State.FAILED if wanted.why == "given-up" else State.SETTLING
-    reason = "no job of an earlier try is in Playment's lists"
+    reason = f"no job of an earlier try is in {ledger.target}'s lists"
     if then is State.FAILED:
         kept = ledger.sql.execute("select reason from jobs where id = ?", (wanted.id,)).fetchone()[0]
         reason = f"given up; {reason} ({kept})"

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from agent.ledger.recent_frames import RecentFrames
     from agent.ledger.recorded import Recorded, Sent
     from agent.ledger.reports import Counts, Report
-    from agent.ledger.results import Completed, SentJob
+    from agent.ledger.results import Completed
     from agent.ledger.seen import Seen, Span
     from agent.ledger.store import Ledger
     from agent.ledger.units import Sight
     from agent.model import Action, Stamp, Unit
-    from agent.model.jobs import Lookup, Terms
+    from agent.model.jobs import Lookup, SentJob, Terms
     from agent.model.units import UnitKey
 
 P = ParamSpec("P")

@@ -31,6 +31,11 @@ class Recorded:
     digest: str | None
     unanswered: int
 
+    @property
+    def attempted(self) -> bool:
+        """Whether a try of ours was never answered."""
+        return self.unanswered > 0
+
 
 class Sent(NamedTuple):
     """A job that Playment has, by all its names."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from agent.core.retry import RESULT
 from agent.core.states import State
 from agent.ledger.store import iso
+from agent.model.jobs import SentJob
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,15 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.ledger.store import Ledger
-
-LONGEST_DELAY = 86_400.0
-
-
-class SentJob(NamedTuple):
-    """A job by our id and by Playment's."""
-
-    reference_id: str
-    job_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ def still_open(sql: sqlite3.Connection, jobs: Iterable[SentJob]) -> list[SentJob
 
 
 def complete(ledger: Ledger, jobs: Iterable[SentJob]) -> int:
-    """Write that Playment says these jobs are completed; return how many were not known as such."""
+    """Write that the target says these jobs are completed; return how many were not known as such."""
     rows = [row for row in (_row(ledger.sql, job) for job in jobs) if row is not None]
     for row in rows:
         ledger.move(row, State.SUBMITTED, State.COMPLETED, completed_at=iso(ledger.now), reason="", error_code="")
@@ -138,7 +131,7 @@ def fetched(ledger: Ledger, job: Completed, path: str) -> None:
 
 def not_fetched(ledger: Ledger, job: Completed, reason: str, code: str, delay: float) -> None:
     """Write why a job's result could not be fetched; it is tried again after `delay` seconds, doubled with each try."""
-    wait = min(LONGEST_DELAY, delay * 2.0 ** min(job.fetches, 20))
+    wait = RESULT.seconds(job.fetches + 1, delay)
     ledger.set(
         job.id,
         fetches=job.fetches + 1,

@@ -12,14 +12,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.core.retry import ASKED
 from agent.ledger import jobs, spend
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
     from agent.ledger.store import Ledger
 
-LONGEST_HOLD = 86_400.0
-"""A clock that was set back must not hold sending for longer than a server may ask: a day."""
 log = logging.getLogger(__package__)
 
 
@@ -53,7 +52,7 @@ def begin(ledger: Ledger, identity: str) -> LastRun:
     if recovered:
         log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
     held = (datetime.fromisoformat(held_until) - ledger.now).total_seconds() if held_until else 0.0
-    return LastRun(known, bool(ledger.get("paused")), min(max(0.0, held), LONGEST_HOLD))
+    return LastRun(known, bool(ledger.get("paused")), min(max(0.0, held), ASKED.longest))
 
 
 def data_version(ledger: Ledger) -> int:

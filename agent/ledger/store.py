@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import sqlite_utils
 
+from agent.core.retry import LOCKED_LEDGER
 from agent.core.states import State, check_move
 from agent.errors import LedgerRefused, LedgerUnavailable, LedgerUnreadable
 from agent.ledger.migrations import migrate, version_of
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-BUSY_SECONDS = 10.0
 WORLD_HINT = {
     "project_id": "PLAYMENT_PROJECT_ID",
     "base_url": "PLAYMENT_BASE_URL",
@@ -48,7 +48,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
                 uri=True,
-                timeout=BUSY_SECONDS,
+                timeout=LOCKED_LEDGER.patience,
                 isolation_level=None,
                 check_same_thread=False,
             )
@@ -105,11 +105,13 @@ def other_world(sql: sqlite3.Connection, world: Mapping[str, str]) -> str | None
 class Ledger:
     """A connection that writes. Use it from one thread at a time; `clock` gives the time in UTC.
 
-    `recent` holds frames that were just written, for who reads what is due.
+    `target` is what people call who takes the jobs, for the reasons that they read. `recent` holds frames that were
+    just written, for who reads what is due.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], datetime], target: str = "the target") -> None:
         self.path = path
+        self.target = target
         self.recent = RecentFrames()
         self._clock = clock
         if not path.exists():  # SQLite's side files take over the mode of the file

@@ -125,7 +125,8 @@ def apply(ledger: Ledger, action: Action, name: Namer = nameless) -> State | Non
         case Move(unit, row, ids, arrival):
             state = _move_path(ledger, unit, row, ids, arrival)
         case LookUp(_, row):
-            ledger.set(row, lookup="changed", reason="its content changed while an answer of Playment's is missing")
+            reason = f"its content changed while an answer of {ledger.target}'s is missing"
+            ledger.set(row, lookup="changed", reason=reason)
             state = State.PENDING
         case Wait():
             pass
@@ -249,7 +250,7 @@ def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arriv
             ledger.sql.execute("delete from jobs where id = ?", (arrival,))
     columns: dict[str, object] = {"path": shown(unit.path), "folder": shown(unit.folder), "updated_at": iso(ledger.now)}
     if state is State.PENDING and unanswered:
-        columns |= {"lookup": "changed", "reason": "moved while an answer of Playment's is missing"}
+        columns |= {"lookup": "changed", "reason": f"moved while an answer of {ledger.target}'s is missing"}
     elif state in (State.PENDING, State.FAILED, State.HELD):
         free = _free_id(ledger, job, ids)
         columns |= {**UNFROZEN, **({"reference_id": free} if free else {})}
@@ -271,7 +272,8 @@ def vanish(ledger: Ledger, path: str, kind: Kind, why: str = "") -> None:
         (shown(folder), shown(path), kind),
     ).fetchall():
         if unanswered and state == State.PENDING:
-            ledger.set(job, lookup="changed", reason=f"{why or 'deleted'} while an answer of Playment's is missing")
+            reason = f"{why or 'deleted'} while an answer of {ledger.target}'s is missing"
+            ledger.set(job, lookup="changed", reason=reason)
         elif state in UNSENT:
             reason = why or f"deleted before it was submitted ({basename(path)})"
             cleared = {"error_code": "", "reference_id": None, "next_attempt_at": None}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from agent.model.units import Frame, Kind, folder_of
 
 
 class Edition(StrEnum):
-    """The vendor API's edition: `v0` names the work by `tag`, `v1` by `work_flow_id`."""
+    """The edition of a target's API for which a job is frozen: `v0` names the work by a tag, `v1` by a work flow."""
 
     V0 = "v0"
     V1 = "v1"
@@ -54,7 +55,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A job to be found in Playment's lists. `why`: `duplicate`, `changed` or `given-up`.
+    """A job to be found in the target's lists. `why`: `duplicate`, `changed` or `given-up`.
 
     `attempted` tells whether an earlier try of ours was never answered.
     """
@@ -69,6 +70,24 @@ class Lookup:
     digest: str
     why: str
     attempted: bool
+
+
+class SentJob(NamedTuple):
+    """A job by our id and by the target's."""
+
+    reference_id: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job as the target has it, in the list of the batch `batch_id`; what it does not tell is None."""
+
+    job_id: str
+    reference_id: str
+    frame_count: int | None
+    tag: str | None
+    batch_id: str
 
 
 Namer = Callable[[Frame], str | None]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.folder_rules import NAME
 from agent.core.names import Name
+from agent.core.retry import SIGHTS
 from agent.errors import FolderUnavailable
 from agent.folder.inotify import MANY_NAMES
 from agent.model import Kind, UnitKey, is_utf8, join, parent
@@ -30,7 +31,6 @@ LOOKING_SECONDS = 0.2
 """How long a turn goes on looking at single images that are due,"""
 LISTING_SECONDS = 0.02
 """and listing folders, before events have theirs."""
-WRITE_AGAIN = 0.01
 
 
 class Detector:
@@ -165,7 +165,7 @@ class Detector:
         deadlines = [
             self._rest.waiting.next_deadline(kinds),
             self._queue.next_at() if self._lister.under_way is None else now,
-            now + WRITE_AGAIN if is_behind else None,
+            now + SIGHTS.seconds() if is_behind else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
 

@@ -8,9 +8,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from agent.core.retry import FOLDER
 from agent.errors import LedgerUnavailable
 from agent.ledger import holds, units
-from agent.noticing.lister import UNAVAILABLE_RETRY
 from agent.noticing.messages import NotWritten
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class LedgerBook:
 
     def cannot_list(self, folder: str, error: FolderUnavailable, *, again: bool) -> None:  # noqa: ARG002
         """Say so once, not for months."""
-        log.log(logging.DEBUG if again else logging.WARNING, "%s; looking again every %d s", error, UNAVAILABLE_RETRY)
+        log.log(logging.DEBUG if again else logging.WARNING, "%s; looking again every %d s", error, FOLDER.seconds())
 
     def put_back(self, message: NotWritten) -> None:
         """Take back what could not be written: it is tried again with the next flush."""

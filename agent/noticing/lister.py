@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.core.retry import FOLDER
 from agent.errors import FolderUnavailable
 from agent.noticing.compare import told_apart
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from agent.noticing.compare import Comparison
     from agent.noticing.rest import Rest
 
-UNAVAILABLE_RETRY = 5.0
 CLEAN_AGE = 2.0
 """A folder's times are trusted where they were this old, in seconds, before it was listed: two changes may share one
 tick of the clock."""
@@ -104,7 +104,7 @@ class Lister:
             listing = yield from self._tree.scanner.slices(folder, rules.ready_marker)
         except FolderUnavailable as error:
             self._book.cannot_list(folder, error, again=folder in self.unavailable)
-            self._queue.hold_back(folder, self._now + UNAVAILABLE_RETRY)
+            self._queue.hold_back(folder, self._now + FOLDER.seconds())
             self.unavailable.add(folder)
             self._queue.want(folder, self._now)
             return False

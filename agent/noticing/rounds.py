@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.retry import WATCH_FOLDER
 from agent.core.run_once import GROWING
 from agent.folder.watched_folder import FolderPresence
 from agent.ledger.store import iso
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from agent.noticing.messages import Finished, NotWritten
     from agent.noticing.start import Noticing
 
-SWEEP_SECONDS = 2.0
+SWEEP_SECONDS = WATCH_FOLDER.seconds()
 SWEEP_SHARE = 125
 """A sweep takes at most one in so many seconds, so that all of the agent takes less than one in 100 (measured)."""
 

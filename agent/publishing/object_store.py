@@ -11,7 +11,7 @@ import hashlib
 import os
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import obstore
@@ -19,6 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from agent.core.image_format import format_of
+from agent.core.retry import STORE
 from agent.errors import FileChanged, FolderUnavailable, Refused, TryLater
 from agent.model import Stamp
 from agent.model.hosts import is_loopback
@@ -28,7 +29,7 @@ from agent.publishing.object_keys import folder_of, key_of, place_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from obstore.store import ClientConfig
+    from obstore.store import ClientConfig, RetryConfig
 
     from agent.folder.scanner import Scanner
     from agent.model import Frame
@@ -39,11 +40,20 @@ CHUNK_BYTES = 8 * 2**20
 
 With obstore's two parts under way, a worker holds some 24 MiB at most.
 """
-ANSWER_SECONDS = 120.0
 CHECK_NAME = "playment-agent-check"
 
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp", "TIFF": "image/tiff", "BMP": "image/bmp"}
 _HINTS = 10_000
+
+_RETRIES: Final[RetryConfig] = {
+    "max_retries": STORE.tries - 1,
+    "retry_timeout": timedelta(seconds=STORE.patience),
+    "backoff": {
+        "init_backoff": timedelta(seconds=STORE.seconds()),
+        "max_backoff": timedelta(seconds=STORE.longest),
+        "base": STORE.growth,
+    },
+}
 
 Style = Literal["signed", "public", "native"]
 
@@ -226,11 +236,11 @@ class ObjectStore:
             config=config,  # type: ignore[arg-type]  # the typed dict lacks a key that obstore knows
             client_options={
                 "allow_http": self._endpoint.startswith("http://"),
-                "timeout": timedelta(seconds=ANSWER_SECONDS),
+                "timeout": timedelta(seconds=STORE.patience),
                 "connect_timeout": timedelta(seconds=10),
                 **_past_proxies(self._endpoint),
             },
-            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=ANSWER_SECONDS)},
+            retry_config=_RETRIES,
             credential_provider=self._credentials.provide,
         )
 

@@ -1,4 +1,4 @@
-"""Fetches a published file's exact URL as Playment would: without credentials, before a job names it."""
+"""Fetches a published file's exact URL as the target would: without credentials, before a job names it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ _SMALL = 4096
 _CONTENT_RANGE = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
 
 _ADVICE = {
-    401: "it asks for credentials, which Playment does not have",
     403: "the server may not read the file, or does not let everyone fetch it: look at the file's mode and the "
     "server's rules",
     404: "look whether PUBLISH_TO is the URL of WATCH_DIR",
@@ -49,9 +48,11 @@ class Probe:
     """Fetches URLs over connections that are kept, one session for each thread that uses it.
 
     The environment's proxies and CA bundle are obeyed; no credentials are sent, be it from netrc, cookies or the URL.
+    `target` is what people call who is to fetch them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, target: str) -> None:
+        self._target = target
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions: list[_Session] = []
@@ -90,7 +91,7 @@ class Probe:
     def _session(self) -> _Session:
         session: _Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = _Session()
+            session = self._local.session = _Session(self._target)
             with self._lock:
                 self._sessions.append(session)
         return session
@@ -99,7 +100,8 @@ class Probe:
 class _Session:
     """A requests session that sends URLs as they are, and reads the environment once for each host."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: str) -> None:
+        self._target = target
         self._requests = Session()
         self._requests.headers.update(
             {"User-Agent": "playment-agent", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
@@ -114,7 +116,7 @@ class _Session:
         with self._get(url) as response:
             target = response.headers.get("Location") if response.is_redirect else None
             if target is None:
-                return None, _problem(response, size)
+                return None, _problem(response, size, self._target)
             _finish(response)
             # A header's bytes reach us as Latin-1; what no URL may hold is escaped, escapes are left alone.
             return quote(target.encode("latin-1"), safe="!#$%&'()*+,/:;=?@[]~"), None
@@ -150,7 +152,7 @@ class _Session:
         return found
 
 
-def _problem(response: requests.Response, size: int) -> str | None:
+def _problem(response: requests.Response, size: int, target: str) -> str | None:
     """Return what is wrong with the answer for a file of `size` bytes, as the end of a sentence, or None."""
     status = response.status_code
     total: int | None
@@ -161,7 +163,8 @@ def _problem(response: requests.Response, size: int) -> str | None:
         total = _count(response, size) if total is None else total
     else:
         _finish(response)
-        return f"answered {status}: {_ADVICE.get(status, 'look at the log of the server')}"
+        denied = f"it asks for credentials, which {target} does not have"
+        return f"answered {status}: {denied if status == 401 else _ADVICE.get(status, 'look at the log of the server')}"
     if total is None:
         return "answered with a part, but not with the length of the whole file"
     if total != size:

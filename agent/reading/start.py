@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.retry import PROCESSES
 from agent.host.workers import Workers
 from agent.model import Kind
 from agent.reading.decode import problem_of
@@ -46,7 +47,8 @@ def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[
     At the end files that are being read are waited for; what else is to be read is read after the next start.
     """
     pool = ProcessPool(scanner, go_on, fitting())
-    images, sequences = Workers("read-image", 1), Workers("read-sequence", SEQUENCES, idle=pool.rest)
+    images = Workers("read-image", 1)
+    sequences = Workers("read-sequence", SEQUENCES, idle=pool.rest, idle_seconds=PROCESSES.seconds())
     try:
         # Given here, it is imported at the start: later it might be another version's.
         reader = Reader(FileExaminer(scanner, go_on, problem_of), gaps, pool.images)

@@ -13,7 +13,7 @@ from agent.ledger.reads import Reads
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
 from agent.reporting.preview import look_at
-from agent.service.assembly import folders_of
+from agent.service.assembly import TARGET_NAME, folders_of
 from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _about_row(row: Mapping[str, Any]) -> Iterator[str]:
     if row["reference_id"]:
         yield f"  reference_id {row['reference_id']}"
     if row["job_id"]:
-        yield f"  Playment's job_id {row['job_id']}, submitted at {row['submitted_at']}"
+        yield f"  {TARGET_NAME}'s job_id {row['job_id']}, submitted at {row['submitted_at']}"
     if row["next_attempt_at"] and row["state"] == State.COMPLETED:
         yield f"  its result is asked for again at {row['next_attempt_at']}, after {row['fetches']} tries"
     elif row["next_attempt_at"]:

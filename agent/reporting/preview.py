@@ -13,6 +13,7 @@ from agent.ledger.reads import Reads
 from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
 from agent.reporting.dry import dry_noticing
+from agent.service.assembly import TARGET_NAME
 from agent.settings.parts import filters_of, rules_of
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _as_step(action: Action) -> Step:
         case Move(_, row, _, _):
             reason = f"moved here; its job (row {row}) is kept"
         case LookUp() | Wait():
-            reason = "an answer of Playment's is missing"
+            reason = f"an answer of {TARGET_NAME}'s is missing"
     return Step(
         ACTIONS[type(action)],
         unit.path,

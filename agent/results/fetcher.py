@@ -1,7 +1,6 @@
-"""Brings completed annotations home: one round over Playment's lists, then a file for each completed job.
+"""Brings completed annotations home: which jobs are completed, then a file for each of them.
 
-The lists give 100 jobs a call; the jobs of a batch are asked for one by one only where that takes fewer calls. That a
-job is completed is written at once, so that a round that ends early goes on where it was.
+That a job is completed is written at once, so that a round that ends early goes on where it was.
 """
 
 from __future__ import annotations
@@ -11,34 +10,30 @@ import queue
 import threading
 from dataclasses import dataclass, field
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.errors import AccessRefused, Refused, RemoteError, TryLater
+from agent.core.retry import QUESTION
+from agent.errors import RemoteError, TryLater
 from agent.host.workers import Workers
 from agent.ledger import results
-from agent.ledger.results import Completed, SentJob
 from agent.results.files import OF_THIS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from agent.ledger.reads import Reads
+    from agent.ledger.results import Completed
     from agent.ledger.writer import LedgerWriter
-    from agent.results.download import Download
     from agent.results.files import ResultFiles
+    from agent.targets import Target
     from agent.targets.gate import Gate
-    from agent.targets.playment.client import Playment
 
 log = logging.getLogger(__package__)
 
 T = TypeVar("T")
 FETCHERS = 4
 AT_ONCE = 200
-TRIES = 3
-RETRY_SECONDS = 1.0
-COMPLETED = "completed"
 
 
 @dataclass(slots=True)
@@ -66,23 +61,21 @@ class ResultsFetcher:
 
     def __init__(
         self,
-        playment: Playment,
+        target: Target,
         ledger: LedgerWriter,
         reads: Reads,
         gate: Gate,
         *,
         files: ResultFiles,
-        download: Download,
         delay: float,
         now: Callable[[], datetime],
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
-        self._playment = playment
+        self._target = target
         self._ledger = ledger
         self._reads = reads
         self._gate = gate
         self._files = files
-        self._download = download
         self._delay = delay
         self._now = now
         self._progress = progress
@@ -116,54 +109,12 @@ class ResultsFetcher:
     # How the jobs stand
 
     def _ask_all(self, done: Round) -> None:
-        wanted = self._reads.open_batches()
-        if not wanted:
-            return
-        details = self._ask(self._playment.details)
-        totals = {batch.id.lower(): batch.total_jobs or 0 for batch in details.batches}
-        default = next((batch.id for batch in details.batches if batch.is_default), None)
-        for batch_id, count in wanted.items():
-            listed = batch_id or default
-            if listed is None:
-                log.warning("the project names no default batch: %d jobs in it cannot be asked for", count)
-                continue
-            pages = ceil(max(totals.get(listed.lower(), 0), count) / 100)
-            try:
-                for completed in self._one_by_one(batch_id) if count < pages else self._pages(listed, batch_id, count):
-                    done.completed += self._ledger.call(partial(results.complete, jobs=completed))
-            except (Refused, AccessRefused) as error:
-                log.warning("the jobs of the batch %s cannot be asked for: %s", listed, error)
-
-    def _pages(self, listed: str, batch_id: str | None, missing: int) -> Iterator[list[SentJob]]:
-        """Yield the completed jobs of each page, until all that are open here have been seen."""
-        token: str | None = None
-        seen: set[str] = set()
-        while missing > 0:
-            page = self._ask(partial(self._playment.batch_jobs, listed, token))
-            ours = self._reads.still_open([SentJob(job.reference_id, job.id) for job in page.jobs])
-            missing -= len(ours)
-            completed = {job.reference_id for job in page.jobs if job.status.casefold() == COMPLETED}
-            yield [job for job in ours if job.reference_id in completed]
-            token = page.next_page_token
-            if token is None or token in seen:
-                break
-            seen.add(token)
-        if missing > 0:
-            name = batch_id or "the default batch"
-            log.info("%d submitted jobs are not in the list of %s: 'reconcile' says more", missing, name)
-
-    def _one_by_one(self, batch_id: str | None) -> Iterator[list[SentJob]]:
-        for job in self._reads.open_jobs(batch_id):
-            try:
-                details = self._ask(partial(self._playment.job, job.job_id))
-            except (Refused, AccessRefused) as error:
-                log.warning("%s cannot be asked for: %s", job.reference_id, error)
-                continue
-            yield [job] if details.status.casefold() == COMPLETED else []
+        for completed in self._target.completed(self._reads, self._ask):
+            done.completed += self._ledger.call(partial(results.complete, jobs=completed))
 
     def _ask(self, call: Callable[[], T]) -> T:
-        """Call Playment, a few times where it fails passingly; obey what it asks for."""
-        for left in range(TRIES, 0, -1):
+        """Call the target, a few times where it fails passingly; obey what it asks for."""
+        for left in range(QUESTION.tries, 0, -1):
             if self._stopping.is_set() or not self._gate.enter_to_read():
                 raise StoppedError
             try:
@@ -174,7 +125,7 @@ class ResultsFetcher:
                 if left == 1:
                     raise
                 if not error.retry_after:
-                    self._stopping.wait(RETRY_SECONDS)
+                    self._stopping.wait(QUESTION.seconds())
         raise AssertionError  # the last try has returned or raised
 
     # The files
@@ -223,13 +174,10 @@ class ResultsFetcher:
     def _fetch(self, job: Completed, halt: threading.Event) -> None:
         if halt.is_set():
             raise StoppedError
-        details = self._ask(partial(self._playment.job, job.job_id))
-        if not details.result:
-            raise TryLater("Playment names no result yet", code="result")
-        address = self._ask(partial(self._playment.attachment, details.result))
+        fetch = self._target.result(job.job_id, self._ask)
         path, other = self._ledger.call(partial(results.place_of, job=job))
         with self._files.temporary(path, job.job_id) as file:
-            self._download.fetch(address, file)
+            fetch(file)
             self._files.check(file)
             if self._stopping.is_set():  # the ledger may be closed by now: what it cannot hear of is not placed
                 raise StoppedError

@@ -23,10 +23,11 @@ OF_THIS_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno
 
 
 class ResultFiles:
-    """The results below `root`, which must be there."""
+    """The results below `root`, which must be there; `target` is the name of who gives them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, target: str) -> None:
         self._root = root
+        self._target = target
         self._checking = threading.Lock()
 
     @contextlib.contextmanager
@@ -84,7 +85,7 @@ class ResultFiles:
             try:
                 json.loads(file.read(), object_pairs_hook=_nothing, parse_float=_nothing, parse_constant=_no_constant)
             except (ValueError, RecursionError) as error:
-                raise Refused(f"what Playment gave as the result is not JSON: {error}", code="result") from None
+                raise Refused(f"what {self._target} gave as the result is not JSON: {error}", code="result") from None
 
     def _temporary(self, path: str, name: str) -> Path:
         return (self._root / path).with_name(f".{name}.part")

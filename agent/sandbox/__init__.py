@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from agent.model import Edition
 from agent.sandbox.fetch import digest_of
-from agent.sandbox.rules import Refusal, check_batch, check_job, decoded
+from agent.sandbox.rules import NOT_FETCHED, TRY_LATER, Refusal, check_batch, check_job, decoded
 from agent.sandbox.server import Answer, LoseReply, Request, Server
 from agent.sandbox.state import COMPLETED, SandboxBatch, SandboxJob, SandboxState
 
@@ -170,7 +170,7 @@ class Sandbox:
         if before < faults.error_before:
             return _failure(500, "internal", _TROUBLE)
         if later < faults.try_later:
-            raise Refusal("FS_0000", _TROUBLE)
+            raise Refusal(TRY_LATER, _TROUBLE)
         edition = Edition.V1 if request.named["edition"] == "v1" else Edition.V0
         body = decoded(request.body)
         sources = check_job(body, edition)
@@ -189,7 +189,7 @@ class Sandbox:
 
     def _fetched(self, sources: list[str], *, fail: bool) -> dict[str, str]:
         if fail:
-            raise Refusal("FS_0007", "Image Urls not found")
+            raise Refusal(NOT_FETCHED, "Image Urls not found")
         return {source: digest_of(source) for source in sources} if self._fetch else {}
 
     def _create_batch(self, request: Request) -> Answer:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PRIORITIES: Final = {Edition.V0: range(1, 11), Edition.V1: range(1, 10)}
 DEFAULT_PRIORITY: Final = 5
+TRY_LATER: Final = "FS_0000"
+NOT_FETCHED: Final = "FS_0007"
 
 _SCHEMES: Final = frozenset({"http", "https", "s3", "gs"})
 

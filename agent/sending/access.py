@@ -1,4 +1,4 @@
-"""Whether Playment and the object store let us in at all: whose fault a refusal is, and the slow look for recovery."""
+"""Whether the target and the object store let us in at all: whose fault a refusal is, and when it ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.retry import ACCESS
 from agent.errors import AccessRefused, Refused, RemoteError, StoreRefused, TryLater
 
 if TYPE_CHECKING:
@@ -15,13 +16,10 @@ if TYPE_CHECKING:
 
     from agent.host.workers import Pool
     from agent.publishing import Publisher
+    from agent.targets import Target
     from agent.targets.gate import Gate
-    from agent.targets.playment.client import Playment
 
 log = logging.getLogger(__package__)
-
-BLOCKED_PROBE = 60.0
-"""Seconds between two looks whether we are let in again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +36,30 @@ class Access:
 
     def __init__(
         self,
-        playment: Playment,
+        target: Target,
         publisher: Publisher,
         gate: Gate,
         monotonic: Callable[[], float],
         tell: Callable[[str], None],
     ) -> None:
-        self._playment = Door(playment.details, "Playment refuses the key or the project", "Playment lets us in again")
+        self._target = Door(
+            target.check_access, f"{target.name} refuses the key or the project", f"{target.name} lets us in again"
+        )
         self._store = Door(publisher.check_access, "nothing can be uploaded", "files can be uploaded again")
         self._gate = gate
         self._monotonic = monotonic
         self._tell = tell
         self._lock = threading.Lock()
-        self._shut = self._playment
+        self._shut = self._target
         self._next_probe = 0.0
 
     def judge(self, error: AccessRefused) -> RemoteError:
         """Knock once (ask for the project's details, or write to the bucket): refused too, everything stops.
 
-        Else the refusal is this job's alone: for good where Playment says so, and tried again where a store does, whose
-        rights and rules take a while to reach all of it.
+        Else the refusal is this job's alone: for good where the target says so, and tried again where a store does,
+        whose rights and rules take a while to reach all of it.
         """
-        door = self._store if isinstance(error, StoreRefused) else self._playment
+        door = self._store if isinstance(error, StoreRefused) else self._target
         with self._lock:
             if not self._gate.enter():
                 return error
@@ -69,15 +69,14 @@ class Access:
                 reason = f"{door.refuses}: {refusal}"
                 log.error("sending is stopped, nothing is lost: %s", reason)  # noqa: TRY400 (a sentence, no defect)
                 self._shut = door
-                self._next_probe = self._monotonic() + BLOCKED_PROBE
+                self._next_probe = self._monotonic() + ACCESS.seconds()
                 self._gate.block(reason)
                 self._tell(reason)
                 return error
             except RemoteError as other:
-                asked = other.retry_after if isinstance(other, TryLater) else None
-                return TryLater(str(other), code=other.code, retry_after=asked, refused=True)
+                return other.of_another() if isinstance(other, TryLater) else _later(other)
             if door is self._store:
-                return TryLater(str(error), code=error.code, refused=True)
+                return _later(error)
             return Refused(str(error), code=error.code)
 
     def turn(self, pool: Pool) -> float:
@@ -88,9 +87,9 @@ class Access:
         wait = max(self._next_probe - self._monotonic(), self._gate.held_for())
         if wait > 0:
             return wait
-        self._next_probe = self._monotonic() + BLOCKED_PROBE
+        self._next_probe = self._monotonic() + ACCESS.seconds()
         pool.submit(partial(self._look_for_recovery, self._shut))
-        return BLOCKED_PROBE
+        return ACCESS.seconds()
 
     def _look_for_recovery(self, door: Door) -> None:
         try:
@@ -103,3 +102,8 @@ class Access:
         log.warning("%s: sending goes on", door.lets_in)
         self._gate.block("")
         self._tell("")
+
+
+def _later(error: RemoteError) -> TryLater:
+    """Return a refusal as one that may pass."""
+    return TryLater(str(error), code=error.code, refused=True)

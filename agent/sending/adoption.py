@@ -1,4 +1,4 @@
-"""Takes over jobs that Playment has already: after a lost reply, a crash, or a lost ledger."""
+"""Takes over jobs that the target has already: after a lost reply, a crash, or a lost ledger."""
 
 from __future__ import annotations
 
@@ -7,35 +7,30 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.core.retry import backoff
+from agent.core.adoption import why_not_ours
+from agent.core.retry import GATHERING, LISTS
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
 from agent.ledger import jobs, lookups
-from agent.targets.playment.search import search, why_not_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agent.host.workers import Pool
     from agent.ledger.reads import Reads
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
-    from agent.model.jobs import Lookup
+    from agent.model.jobs import Found, Lookup
     from agent.sending.access import Access
     from agent.sending.context import SendingContext
     from agent.targets.gate import Gate
-    from agent.targets.playment.search import Found
 
 log = logging.getLogger(__package__)
 
-GATHERING = 30.0
-"""Seconds for which a job may wait for others, so that one pass over the lists serves them all."""
 IDLE = 3600.0
-SHORTEST_WAIT = 1.0
-"""Seconds between a pass that came to nothing and the next."""
 
 
 class Adoption:
-    """One pass at a time over Playment's lists, for all jobs that wait for one. `done` is called after each."""
+    """One pass at a time over the target's lists, for all jobs that wait for one. `done` is called after each."""
 
     def __init__(
         self,
@@ -73,7 +68,7 @@ class Adoption:
             return max(0.05, (soonest - self._context.now()).total_seconds()) if soonest else IDLE
         if self._gathering_since is None:
             self._gathering_since = now
-        ready_at = max(self._not_before, now if idle else self._gathering_since + GATHERING)
+        ready_at = max(self._not_before, now if idle else self._gathering_since + GATHERING.seconds())
         if ready_at > now:
             return ready_at - now
         self._gathering_since = None
@@ -86,14 +81,15 @@ class Adoption:
         return self._worker.close(seconds)
 
     def _pass(self, wanted: Sequence[Lookup]) -> None:
-        self._not_before = self._context.monotonic() + SHORTEST_WAIT
+        self._not_before = self._context.monotonic() + LISTS.seconds()
         try:
-            found = search(self._context.playment, wanted, self._gate.enter)
+            name = self._context.target.name
+            found = self._context.target.find(wanted, self._gate.enter)
             if found is not None:
-                self._ledger.call(partial(self._settle, wanted=wanted, found=found))
+                self._ledger.call(partial(settle, wanted=wanted, found=found, target=name))
                 self._failures = 0
                 self._not_before = -math.inf
-                log.info("looked up %d jobs in Playment's lists, found %d", len(wanted), len(found))
+                log.info("looked up %d jobs in %s's lists, found %d", len(wanted), name, len(found))
                 for lookup in wanted:
                     if lookup.why == "changed":
                         self._context.on_changed(lookup.path, lookup.kind)
@@ -110,23 +106,23 @@ class Adoption:
         asked = error.retry_after if isinstance(error, TryLater) else None
         if asked:
             self._gate.hold(asked)
-        wait = max(asked or 0.0, SHORTEST_WAIT, backoff(self._failures, 1.0))
+        wait = max(asked or 0.0, LISTS.seconds(self._failures))
         self._not_before = self._context.monotonic() + wait
-        log.warning("Playment's lists cannot be read, trying again in %d s: %s", wait, error)
+        log.warning("%s's lists cannot be read, trying again in %d s: %s", self._context.target.name, wait, error)
 
-    @staticmethod
-    def _settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: dict[str, Found]) -> None:
-        """Write what a pass has shown."""
-        for lookup in wanted:
-            if not lookups.is_open(ledger, lookup):
-                continue
-            hit = found.get(lookup.reference_id)
-            if hit is None:
-                lookups.not_found(ledger, lookup)
-                continue
-            reason = why_not_ours(hit, lookup)
-            if reason is None:
-                jobs.accepted(ledger, lookup.id, hit.job.id, "found in Playment's lists: an earlier try had worked")
-                ledger.set(lookup.id, batch_id=hit.batch_id)
-            else:
-                lookups.not_ours(ledger, lookup.id, reason)
+
+def settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: Mapping[str, Found], target: str) -> None:
+    """Write what a pass over `target`'s lists has shown. Runs inside a transaction of its caller."""
+    for lookup in wanted:
+        if not lookups.is_open(ledger, lookup):
+            continue
+        hit = found.get(lookup.reference_id)
+        if hit is None:
+            lookups.not_found(ledger, lookup)
+            continue
+        reason = why_not_ours(hit, lookup, target)
+        if reason is None:
+            jobs.accepted(ledger, lookup.id, hit.job_id, f"found in {target}'s lists: an earlier try had worked")
+            ledger.set(lookup.id, batch_id=hit.batch_id)
+        else:
+            lookups.not_ours(ledger, lookup.id, reason)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from agent.model.jobs import Terms
     from agent.publishing import Publisher
     from agent.publishing.probe import Probe
-    from agent.targets.playment.batches import Batches
-    from agent.targets.playment.client import Playment
+    from agent.sending.batches import Batches
+    from agent.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class SendingContext:
     it has to be listed to know.
     """
 
-    playment: Playment
+    target: Target
     batches: Batches
     publisher: Publisher
     probe: Probe | None

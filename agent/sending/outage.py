@@ -1,14 +1,10 @@
-"""Tells when Playment is back after it was away: what waits then goes at once, in order, not when its back-off ends."""
+"""Tells when the target is back after it was away: what waits then goes at once and in order, whatever its back-off."""
 
 from __future__ import annotations
 
 import threading
 
-LONG_ENOUGH = 30.0
-"""Seconds of nothing but failures that count as an outage; shorter trouble is left to each job's back-off."""
-
-CODES = ("connection", "timeout", "bad-reply", "FS_0000", "FS_0008", "api_error")
-"""Failures that are not the job's, beside every HTTP status from 500 on (`http-5…`)."""
+from agent.core.retry import OUTAGE_SECONDS
 
 
 class Outage:
@@ -19,10 +15,8 @@ class Outage:
         self._failed: set[int] = set()
         self._since = 0.0
 
-    def failed(self, job: int, code: str, now: float) -> None:
-        """Take note of a failure, where its code is Playment's and not the job's."""
-        if code not in CODES and not code.startswith("http-5"):
-            return
+    def failed(self, job: int, now: float) -> None:
+        """Take note of a failure that is the target's and not the job's."""
         with self._lock:
             if not self._failed:
                 self._since = now
@@ -31,6 +25,6 @@ class Outage:
     def is_over(self, now: float) -> bool:
         """Take note of a job that was accepted; return whether that ends an outage of more than one job."""
         with self._lock:
-            over = len(self._failed) > 1 and now - self._since >= LONG_ENOUGH
+            over = len(self._failed) > 1 and now - self._since >= OUTAGE_SECONDS
             self._failed.clear()
             return over

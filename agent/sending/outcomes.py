@@ -7,6 +7,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.retry import LEDGER
 from agent.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from agent.ledger.writer import LedgerWriter
 
 log = logging.getLogger(__package__)
-
-LEDGER_RETRY = 2.0
-"""Seconds between two tries to write to a ledger that cannot be written."""
 
 
 class Outcomes:
@@ -46,9 +44,9 @@ class Outcomes:
         wait = self._again_at - self._monotonic()
         if wait > 0:
             return wait
-        self._again_at = self._monotonic() + LEDGER_RETRY
+        self._again_at = self._monotonic() + LEDGER.seconds()
         self.flush()
-        return LEDGER_RETRY
+        return LEDGER.seconds()
 
     def flush(self) -> None:
         """Try now what could not be written."""
@@ -59,7 +57,7 @@ class Outcomes:
         error = future.exception()
         if isinstance(error, LedgerUnavailable):
             if not self._unwritten:
-                self._again_at = self._monotonic() + LEDGER_RETRY
+                self._again_at = self._monotonic() + LEDGER.seconds()
             self._unwritten.append((work, then))
         else:
             if error is not None:

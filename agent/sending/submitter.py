@@ -1,4 +1,4 @@
-"""Claim → publish → probe → post → outcome: takes pending jobs from the ledger to Playment, each exactly once.
+"""Claim → publish → probe → post → outcome: takes pending jobs from the ledger to the target, each exactly once.
 
 A dispatcher thread reads what is due, has it published and probed by its own workers, writes the intents of all that
 are ready in one transaction, and hands them to the posting workers. No worker waits for a commit: outcomes go to the
@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.core.retry import Verdict
+from agent.core.retry import LEDGER, Verdict
 from agent.core.states import State
 from agent.errors import (
     AccessRefused,
@@ -35,10 +35,9 @@ from agent.sending.access import Access
 from agent.sending.admission import Stopped, put_off_beyond_limit
 from agent.sending.adoption import Adoption
 from agent.sending.outage import Outage
-from agent.sending.outcomes import LEDGER_RETRY, Outcomes
+from agent.sending.outcomes import Outcomes
 from agent.sending.publication import Publication
 from agent.sending.unchanged import changed_meanwhile, first_changed
-from agent.targets.playment.body import body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,7 +80,7 @@ class Submitter:
         self._ready: deque[Job] = deque()
         self._outcomes = Outcomes(ledger, context.monotonic, self.wake)
         self._outage = Outage()
-        self._access = Access(context.playment, context.publisher, gate, context.monotonic, self._tell_blocked)
+        self._access = Access(context.target, context.publisher, gate, context.monotonic, self._tell_blocked)
         self._not_before = -math.inf
         self._clock_steps = ClockSteps(context.now, context.monotonic)
         self._random = random.Random()  # noqa: S311 (jitter and samples, no secrets)
@@ -124,11 +123,11 @@ class Submitter:
             try:
                 wait = self.turn()
             except LedgerUnavailable as error:
-                log.error("the ledger: %s; trying again in %d s", error, LEDGER_RETRY)  # noqa: TRY400 (a sentence, no defect)
-                wait = LEDGER_RETRY
+                log.error("the ledger: %s; trying again in %d s", error, LEDGER.seconds())  # noqa: TRY400 (a sentence, no defect)
+                wait = LEDGER.seconds()
             except Exception:
                 log.exception(DEFECT)
-                wait = LEDGER_RETRY
+                wait = LEDGER.seconds()
             with self._wake:
                 if not self._woken:
                     self._wake.wait(wait)
@@ -195,7 +194,7 @@ class Submitter:
             case RemoteError():
                 self._failed(candidate.job, error, tries=tries)
             case LedgerUnavailable():
-                self._not_before = self._context.monotonic() + LEDGER_RETRY
+                self._not_before = self._context.monotonic() + LEDGER.seconds()
                 self._publishing_ids.discard(candidate.job.id)
             case _:
                 log.error(DEFECT, exc_info=error)
@@ -217,7 +216,7 @@ class Submitter:
     def _intended(self, taken: Sequence[Job], future: Future[list[Job]]) -> None:
         intended = future.result() if future.exception() is None else []
         if future.exception() is not None:
-            self._not_before = self._context.monotonic() + LEDGER_RETRY
+            self._not_before = self._context.monotonic() + LEDGER.seconds()
         going = {job.id for job in intended}
         self._posting_ids.difference_update(job.id for job in taken if job.id not in going)
         for job in intended:
@@ -236,9 +235,9 @@ class Submitter:
             if changed is not None:
                 self._unsettle(job, f"{changed} changed before it was sent")
                 return
-            job_id = self._context.playment.create_job(body(self._addressed(job)))
+            job_id = self._context.target.create(self._addressed(job))
         except DuplicateReference as error:
-            self._write(job.id, partial(lookups.in_use, job=job.id, reason=str(error)))
+            self._write(job.id, partial(lookups.in_use, job=job.id, code=error.code, reason=str(error)))
         except FolderUnavailable as error:
             self._failed(job, TryLater(str(error), code="folder", refused=True), tries=job.attempts)
         except RemoteError as error:
@@ -249,7 +248,7 @@ class Submitter:
         else:
             self._write(job.id, Each(jobs.accept_all, (job.id, job_id)))
             if self._outage.is_over(self._context.monotonic()):
-                self._outcomes.write(jobs.outage_over)
+                self._outcomes.write(partial(jobs.outage_over, is_outage=self._context.target.is_outage))
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
             if changed_meanwhile(self._context, job):
                 self._context.on_changed(job.path, job.kind)
@@ -268,9 +267,10 @@ class Submitter:
     def _failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
         if isinstance(error, AccessRefused):
             error = self._access.judge(error)
-        if isinstance(error, TryLater) and error.retry_after:
-            self._gate.hold(error.retry_after)
-        self._outage.failed(job.id, error.code, self._context.monotonic())
+        if isinstance(error, TryLater):
+            self._gate.hold(error.retry_after or 0.0)
+            if error.is_outage:
+                self._outage.failed(job.id, self._context.monotonic())
         level = logging.INFO if isinstance(error, TryLater) else logging.WARNING
         log.log(level, "%s: %s", job.reference_id, error)
         chance = self._random.random()

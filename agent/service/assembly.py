@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from agent.core.folder_rules import NO_FOLDERS
@@ -22,12 +22,14 @@ from agent.results.download import Download
 from agent.results.fetcher import ResultsFetcher
 from agent.results.files import ResultFiles
 from agent.results.poller import END_SECONDS, ResultsPoller
+from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.settings.folder_toml import parse
 from agent.settings.parts import batch_chooser, batch_namer, is_probed, limits_of, terms_of, uploads
-from agent.targets.playment.batches import Batches
+from agent.targets import playment
 from agent.targets.playment.client import Playment
+from agent.targets.playment.target import PlaymentTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,22 +41,27 @@ if TYPE_CHECKING:
     from agent.model import Kind
     from agent.publishing import Publisher
     from agent.settings.settings import Settings
+    from agent.targets import Target
     from agent.targets.gate import Gate
 
 
-def playment_of(settings: Settings) -> Playment:
-    """Return a client for the settings' project."""
-    return Playment(
+TARGET_NAME: Final = playment.NAME
+"""What people call who takes the jobs."""
+DEFAULTS: Final = {"PLAYMENT_BASE_URL": playment.BASE_URL}
+"""The settings' defaults that are the target's to say, for `settings.load`."""
+
+
+def target_of(settings: Settings) -> Target:
+    """Return who takes the jobs of the settings' project. Raises SettingsError."""
+    client = Playment(
         settings.playment_base_url,
         settings.playment_project_id,
         settings.playment_api_key.reveal(),
         settings.edition,
     )
-
-
-def download_of(settings: Settings) -> Download:
-    """Return what fetches results; from a Playment on loopback they may come from anywhere."""
-    return Download(allow_private=is_loopback(urlsplit(settings.playment_base_url).hostname or ""))
+    # From a target on loopback, such as a sandbox, results may come from anywhere.
+    download = Download(allow_private=is_loopback(urlsplit(settings.playment_base_url).hostname or ""))
+    return PlaymentTarget(client, download.fetch)
 
 
 def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
@@ -109,12 +116,12 @@ def sending(
     `on_changed` is told of a unit whose files changed under way; `fingerprint` is as in Rig.
     """
     with contextlib.ExitStack() as stack:
-        playment = stack.enter_context(contextlib.closing(playment_of(settings)))
-        probe = stack.enter_context(contextlib.closing(Probe())) if is_probed(settings) else None
+        target = stack.enter_context(contextlib.closing(target_of(settings)))
+        probe = stack.enter_context(contextlib.closing(Probe(target.name))) if is_probed(settings) else None
         reads = stack.enter_context(Reads.open(settings.ledger_path))
         context = SendingContext(
-            playment=playment,
-            batches=Batches(playment, LedgerBatches(ledger)),
+            target=target,
+            batches=Batches(target, LedgerBatches(ledger)),
             publisher=publisher,
             probe=probe,
             probe_all=settings.publish_probe == "all",
@@ -145,16 +152,15 @@ def results_of(
 ) -> Iterator[ResultsFetcher]:
     """Give what does rounds into `folder`, with connections of its own."""
     with (
-        contextlib.closing(playment_of(settings)) as playment,
+        contextlib.closing(target_of(settings)) as target,
         Reads.open(settings.ledger_path) as reads,
     ):
         results = ResultsFetcher(
-            playment,
+            target,
             ledger,
             reads,
             gate,
-            files=ResultFiles(folder),
-            download=download_of(settings),
+            files=ResultFiles(folder, target.name),
             delay=settings.results_poll_seconds,
             now=utc_now,
             progress=progress,

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.core.retry import LOOP
 from agent.core.run_once import EndOfRun, RunState, exit_code
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.inotify import Changes, EventsLost
@@ -31,8 +32,6 @@ log = logging.getLogger(__package__)
 TICK = 1.0
 """Seconds between looks at what other processes have written: they are promised to be obeyed within two."""
 HEARTBEAT_SECONDS = 20.0
-TROUBLE_SECONDS = 2.0
-"""Seconds between tries while the ledger or the folder cannot be used."""
 
 
 class Service:
@@ -96,8 +95,8 @@ class Service:
                     if code is not None:
                         return code
             except (LedgerUnavailable, FolderUnavailable, OSError) as error:
-                log.error("%s; going on in %d s", error, TROUBLE_SECONDS)  # noqa: TRY400 (a sentence, no defect)
-                next_at = tick_at = now + TROUBLE_SECONDS
+                log.error("%s; going on in %d s", error, LOOP.seconds())  # noqa: TRY400 (a sentence, no defect)
+                next_at = tick_at = now + LOOP.seconds()
             if now >= beat_at:
                 beat_at = now + HEARTBEAT_SECONDS
                 self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))

@@ -26,7 +26,7 @@ from agent.noticing.rounds import Rounds
 from agent.noticing.start import Noticing, noticing
 from agent.publishing import namer
 from agent.reading.start import reading
-from agent.service.assembly import collecting, folders_of, publisher_of, sending
+from agent.service.assembly import TARGET_NAME, collecting, folders_of, publisher_of, sending
 from agent.settings.parts import filters_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
@@ -161,7 +161,7 @@ def started(
 
 def _writer(settings: Settings, stack: contextlib.ExitStack) -> LedgerWriter:
     """Open the ledger and start the thread that writes to it."""
-    ledger = Ledger(settings.ledger_path, utc_now)
+    ledger = Ledger(settings.ledger_path, utc_now, TARGET_NAME)
     stack.callback(ledger.close)
     ledger.bind(world_of(settings))
     writer = LedgerWriter(ledger)

@@ -23,12 +23,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__package__)
 
+NONE: Mapping[str, str] = {}
 
-def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_key: bool = True) -> Settings:
+
+def load(
+    environ: Mapping[str, str],
+    cwd: Path,
+    env_file: Path | None,
+    *,
+    needs_key: bool = True,
+    defaults: Mapping[str, str] = NONE,
+) -> Settings:
     """Return the settings from `environ` and from `env_file`, or `.env` in `cwd` where that exists.
 
-    Relative paths are taken from `cwd`. The key is not read where it is not needed: with a systemd credential only
-    the service can. Logs a warning where others can read a key in the file.
+    Relative paths are taken from `cwd`; `defaults` are as in `settings.parse`. The key is not read where it is not
+    needed: with a systemd credential only the service can. Logs a warning where others can read a key in the file.
     Raises SettingsError with every problem, also those of the places that the settings name.
     """
     file, written, problems = _written(cwd, env_file)
@@ -45,6 +54,7 @@ def load(environ: Mapping[str, str], cwd: Path, env_file: Path | None, *, needs_
     try:
         settings = parse(
             {**written, **environ},
+            defaults=defaults,
             read_text=read_text,
             resolve=resolve,
             watch_problem=_watch_problem,

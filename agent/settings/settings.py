@@ -130,6 +130,7 @@ class Settings:
 def parse(
     given: Mapping[str, str],
     *,
+    defaults: Mapping[str, str],
     read_text: Callable[[str], str],
     resolve: Callable[[str], Path],
     watch_problem: Callable[[Path], str | None],
@@ -140,6 +141,7 @@ def parse(
 ) -> Settings:
     """Read the settings from `given`; an empty text counts as not set.
 
+    `defaults` are texts for variables whose default is not this package's to know, such as a target's address.
     `read_text` returns what a file holds and raises OSError or UnicodeDecodeError. `resolve` makes a path absolute and
     follows symbolic links. `watch_problem`, `ledger_problem` and `results_problem` say what is wrong with the place, if
     anything is; their sentences go on after the variable's name and path. `env_file` is the resolved file that texts
@@ -150,7 +152,7 @@ def parse(
     problems: list[str] = []
     found: dict[str, Any] = {}
     for variable in VARIABLES:
-        text = given.get(variable.name) or variable.default
+        text = given.get(variable.name) or defaults.get(variable.name, variable.default)
         found[variable.field] = variable.unset
         if text:
             try:

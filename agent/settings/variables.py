@@ -9,13 +9,14 @@ from agent.model.text import without_secrets
 from agent.settings import parsers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One variable: its name, its default as text, a line of explanation, and the reader of its text.
 
+    A `required` one whose default is another's to say (a target's address) is not set where it was not handed one.
     `show` gives what an error may repeat of the text. `unset` is the value where neither the variable nor a default is
     there; `shown_default` describes a default that depends on other variables.
     """
@@ -56,9 +57,10 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("PLAYMENT_WORK_FLOW_ID", "", "The work flow's UUID, for the v1 edition", parsers.uuid),
     Variable(
         "PLAYMENT_BASE_URL",
-        "https://api.playment.io",
+        "",
         "Playment's address; http:// only for a loopback host",
         parsers.base_url,
+        required=True,
         show=without_secrets,
     ),
     Variable(
@@ -196,11 +198,12 @@ _HEAD = """\
 """
 
 
-def example() -> str:
-    """Return the text of `.env.example`: each variable with its explanation and default."""
+def example(defaults: Mapping[str, str]) -> str:
+    """Return the text of `.env.example`: each variable with its explanation and default, as in `settings.parse`."""
     parts = [_HEAD]
     for variable in VARIABLES:
         note = f" (default: {variable.shown_default})" if variable.shown_default else ""
-        mark = "" if variable.required else "#"
-        parts.append(f"# {variable.explanation}{note}.\n{mark}{variable.name}={variable.default}\n")
+        default = defaults.get(variable.name, variable.default)
+        mark = "" if variable.required and not default else "#"
+        parts.append(f"# {variable.explanation}{note}.\n{mark}{variable.name}={default}\n")
     return "\n".join(parts)

@@ -1,1 +1,131 @@
-"""Stage 5: who takes the jobs, and the gate before every request."""
+"""Stage 5: who takes the jobs. What every target must do, and what must be known of it. Pure.
+
+A target is a package beside this page (`playment/`); `service/assembly.py` picks it, and whatever sends, fetches or
+reports knows this page alone. The vendor's words, codes and addresses stay in the package, and its table of errors
+turns them into `errors.RemoteError`s, by whose class and facts everybody decides. All calls may be made by any thread.
+None of them waits to be let through (`gate.py`), and none tries again: that is for those who call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from agent.model import Job
+    from agent.model.jobs import Found, Lookup, SentJob
+
+T = TypeVar("T")
+
+Fetch = Callable[[BinaryIO], None]
+"""Writes a result, as JSON, into a file. Raises RemoteError (code `result`), and OSError where it cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A group of the project's jobs."""
+
+    id: str
+    name: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What the target tells of our project; where it knows no batches there is one, the default."""
+
+    name: str
+    batches: tuple[Batch, ...]
+
+
+class Awaited(Protocol):
+    """The jobs that were sent and are not known as completed, as the ledger has them when it is asked."""
+
+    def open_batches(self) -> Mapping[str | None, int]:
+        """Return how many each batch has; None stands for the default one."""
+
+    def open_jobs(self, batch_id: str | None) -> list[SentJob]:
+        """Return those of a batch."""
+
+    def still_open(self, jobs: Iterable[SentJob]) -> list[SentJob]:
+        """Return those of these jobs that are awaited."""
+
+
+class Ask(Protocol):
+    """Makes one request when it may leave, again where it fails passingly. Raises what ends the round, too."""
+
+    def __call__(self, call: Callable[[], T], /) -> T:
+        """Return what `call` returns."""
+
+
+class Target(Protocol):
+    """One project at a target. Every call but `is_outage` and `close` raises RemoteError."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: the one way by which a text for them names the target."""
+
+    @property
+    def refuses_duplicates(self) -> bool:
+        """Whether a second job of one reference_id is refused for ever, so that sending one again costs nothing.
+
+        Else nothing is sent again before a look-up, made when the request must be over, has not found it.
+        """
+
+    @property
+    def copies_files(self) -> bool:
+        """Whether `create` copies a job's files: once it is done they may be deleted, and their URLs may end.
+
+        Else they must stay as long as somebody annotates.
+        """
+
+    def create(self, job: Job) -> str:
+        """Create a job by one request, and return the id that the target gives it, as text.
+
+        Its frames have the `src` that the target reads; `edition`, `tag`, `batch_id` and `priority_weight` are what the
+        job's intent has frozen, and mean what the target makes of them. Raises DuplicateReference where a job of this
+        reference_id is there; TryLater, `refused` only where it is certain that nothing was made.
+        """
+
+    def check_access(self) -> Project:
+        """Ask for the project by a call that makes nothing. Raises AccessRefused where we are not let in."""
+
+    def find(self, wanted: Sequence[Lookup], may_go: Callable[[], bool]) -> dict[str, Found] | None:
+        """Look for jobs, by as few requests as serve all of them, and return what was found, by reference_id.
+
+        `may_go` is asked before each request; None where it said no. What is not found may be there all the same for
+        a while, where lists lag behind `create`.
+        """
+
+    def group(self, name: str) -> str:
+        """Return the id of the batch called `name`, which is made, or found where it exists already.
+
+        Raises TryLater where it exists and cannot be found yet. Asked once for a name: `sending/batches.py` remembers.
+        """
+
+    def listed(self) -> Iterator[tuple[Batch, Sequence[Found]]]:
+        """Yield all jobs of the project, up to a hundred at a time, with the batch in whose list they stand."""
+
+    def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
+        """Yield those of the awaited jobs that are completed, request by request: each are written before the next.
+
+        What cannot be asked for is told in the log and left for the next round.
+        """
+
+    def result(self, job_id: str, ask: Ask) -> Fetch:
+        """Return what fetches a completed job's annotations.
+
+        Raises TryLater with code `result` where there are none yet.
+        """
+
+    def server_time(self) -> float | None:
+        """Return the time by the target's clock in seconds since 1970, None where its answer tells none."""
+
+    def is_outage(self, code: str) -> bool:
+        """Tell whether a code that the ledger has kept is of the target's own trouble, as `TryLater.is_outage` does."""
+
+    def close(self) -> None:
+        """Close all connections."""

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 BURST_SECONDS = 1.0
 """How much of an unused rate may be made up for at once."""
-LONGEST_WAIT = 3600.0
-"""A server may name any date; `threading` takes no more than 292 years."""
 
 
 class Gate:

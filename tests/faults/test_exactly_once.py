@@ -45,12 +45,12 @@ from agent.publishing import namer
 from agent.publishing.base_url import BaseUrl
 from agent.sandbox import Sandbox
 from agent.sandbox.server import Request
+from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.targets.gate import Gate
-from agent.targets.playment.batches import Batches
 from agent.targets.playment.client import Playment
-from tests.sending import NO_LIMITS, RULES, TERMS, Clock, image_unit, scanner_of, sequence_unit
+from tests.sending import NO_LIMITS, RULES, TERMS, Clock, image_unit, scanner_of, sequence_unit, target_of
 from tests.soak import LONG
 from tests.support import KEY
 
@@ -228,11 +228,12 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.ledger = QueuedLedger(self.store)
         self.gate = Gate(self.clock.monotonic)
         self.gate.enter = lambda: not self.gate.is_shut  # type: ignore[method-assign]  # the one thread cannot wait
-        playment = Playment(BASE, "p1", KEY, Edition.V0)
-        playment._transport = self.wire  # type: ignore[assignment]  # the same method without a socket
+        client = Playment(BASE, "p1", KEY, Edition.V0)
+        client._transport = self.wire  # type: ignore[assignment]  # the same method without a socket
+        target = target_of(client)
         context = SendingContext(
-            playment=playment,
-            batches=Batches(playment, LedgerBatches(self.ledger)),
+            target=target,
+            batches=Batches(target, LedgerBatches(self.ledger)),
             publisher=BaseUrl(BASE),
             probe=None,
             probe_all=False,

@@ -127,10 +127,10 @@ def test_it_is_in_no_traceback(tmp_path: Path) -> None:
     program = (
         "import os, sys, traceback\nfrom pathlib import Path\n"
         "from agent.settings.load import load\n"
-        "from agent.service.assembly import playment_of\nfrom agent.errors import TryLater\n"
+        "from agent.service.assembly import target_of\nfrom agent.errors import TryLater\n"
         "chosen = load(os.environ, Path.cwd(), None)\n"
         "print(chosen, repr(chosen), vars(type(chosen)))\n"
-        "try:\n    playment_of(chosen).create_job({'tag': 't', 'reference_id': 'r', 'data': {}})\n"
+        "try:\n    target_of(chosen).client.create_job({'tag': 't', 'reference_id': 'r', 'data': {}})\n"
         "except TryLater:\n    traceback.print_exc()\n    report = traceback.TracebackException(*sys.exc_info())\n"
         "    print(*report.format(chain=True))\n"
         "raise RuntimeError(chosen)\n"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.retry import JOB
 from agent.demo.store import Store
 from agent.errors import TryLater
 from tests.integration.s3 import frame, keys, publisher, settings_for
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_a_store_that_is_killed_half_way_through_a_thousand_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.core.retry.LONGEST_BACKOFF", 1.0)
+    monkeypatch.setattr("agent.core.retry.JOB", replace(JOB, longest=1.0))
     with (
         Store(tmp_path / "weed", ["-filer.maxMB=1"]) as store,
         Playment(fetch=True) as playment,

@@ -137,7 +137,7 @@ def test_what_was_uploaded_under_earlier_settings_is_not_sent_as_it_is() -> None
 
 @pytest.fixture
 def probe() -> Iterator[Probe]:
-    probe = Probe()
+    probe = Probe("Playment")
     yield probe
     probe.close()
 
@@ -366,7 +366,7 @@ def test_a_long_body_without_a_length_is_not_read_for_ever(probe: Probe) -> None
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    probe = Probe()
+    probe = Probe("Playment")
     said = refusal(probe, f"http://127.0.0.1:{port}/x.jpg?secret", 1)
     assert said == f"http://127.0.0.1:{port}/x.jpg could not be fetched: Connection refused"
     probe.close()
@@ -470,11 +470,11 @@ def test_a_certificate_must_be_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path
     context.load_cert_chain(certificate, key)
     with answering(body=b"x", context=context) as server:
         url = server.base.replace("http:", "https:")
-        with contextlib.closing(Probe()) as strict:
+        with contextlib.closing(Probe("Playment")) as strict:
             said = refusal(strict, url, 1)
         assert said.startswith(f"{url} could not be fetched: its certificate is not trusted (self")
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-        with contextlib.closing(Probe()) as trusting:
+        with contextlib.closing(Probe("Playment")) as trusting:
             trusting.check(url, 1)
 
 

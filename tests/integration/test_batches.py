@@ -9,9 +9,10 @@ import pytest
 from agent.errors import AccessRefused, TryLater
 from agent.model import Edition
 from agent.sandbox import Sandbox
-from agent.targets.playment.batches import Batches
+from agent.sending.batches import Batches
 from agent.targets.playment.client import Playment
 from tests.fakes import Scripted, failure, sends, success
+from tests.sending import target_of
 
 if TYPE_CHECKING:
     import socket
@@ -48,7 +49,7 @@ def playment(sandbox: Sandbox) -> Iterator[Playment]:
 
 def test_many_workers_make_it_once(sandbox: Sandbox, playment: Playment) -> None:
     store = Kept()
-    batches = Batches(playment, store)
+    batches = Batches(target_of(playment), store)
     with ThreadPoolExecutor(16) as pool:
         ids = set(pool.map(batches.resolve, ["2024-05-01"] * 32))
     assert ids == {store.ids["2024-05-01"]}
@@ -58,13 +59,13 @@ def test_many_workers_make_it_once(sandbox: Sandbox, playment: Playment) -> None
 
 def test_one_that_exists_is_found(sandbox: Sandbox, playment: Playment) -> None:
     there = playment.create_batch("2024-05-01", "by another host")
-    assert Batches(playment, Kept()).resolve("2024-05-01") == there
+    assert Batches(target_of(playment), Kept()).resolve("2024-05-01") == there
 
 
 def test_one_that_is_kept_needs_no_call(sandbox: Sandbox, playment: Playment) -> None:
     store = Kept()
     store.put("n", "id")
-    assert Batches(playment, store).resolve("n") == "id"
+    assert Batches(target_of(playment), store).resolve("n") == "id"
     assert not sandbox.requests
 
 
@@ -79,7 +80,7 @@ def test_one_that_is_not_listed_yet_is_asked_for_again() -> None:
     with Scripted(script) as server:
         playment = Playment(server.url, "p", "k", Edition.V0)
         with pytest.raises(TryLater, match="does not list it yet") as caught:
-            Batches(playment, store).resolve("2024-05-01")
+            Batches(target_of(playment), store).resolve("2024-05-01")
         playment.close()
     assert (caught.value.code, caught.value.refused, store.puts) == ("BATCH_CREATION", True, 0)
 
@@ -88,7 +89,7 @@ def test_a_failure_is_told_and_does_not_block_the_next() -> None:
     store = Kept()
     with Scripted(sends(failure(400, "unauthorized_request", ""))) as server:
         playment = Playment(server.url, "p", "k", Edition.V0)
-        batches = Batches(playment, store)
+        batches = Batches(target_of(playment), store)
         for _ in range(2):
             with pytest.raises(AccessRefused):
                 batches.resolve("n")

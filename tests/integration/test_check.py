@@ -27,7 +27,7 @@ from agent.ledger.store import Ledger
 from agent.reporting.checks import Level
 from agent.reporting.checks.folder import Survey, check_folder, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
-from agent.reporting.checks.remote import check_playment, check_publishing
+from agent.reporting.checks.remote import check_publishing, check_target
 from agent.sandbox import Sandbox
 from agent.settings import load
 from agent.settings.parts import filters_of, world_of
@@ -163,8 +163,8 @@ def test_a_batch_that_the_project_does_not_have(setup: SetUp) -> None:
 
 def test_a_clock_that_is_wrong_is_told(setup: SetUp) -> None:
     settings = setup.settings()
-    late = list(check_playment(settings, lambda: time.time() + 3600))[-1]
-    early = list(check_playment(settings, lambda: time.time() - 3600))[-1]
+    late = list(check_target(settings, lambda: time.time() + 3600))[-1]
+    early = list(check_target(settings, lambda: time.time() - 3600))[-1]
     assert (late.level, early.level) == (Level.WARN, Level.WARN)
     assert "ahead of" in late.text
     assert "behind" in early.text

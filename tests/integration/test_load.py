@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsError
+from agent.service.assembly import DEFAULTS
 from agent.settings import load, variables
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 def problems(environ: dict[str, str], cwd: Path, env_file: Path | None = None) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
-        load.load(environ, cwd, env_file)
+        load.load(environ, cwd, env_file, defaults=DEFAULTS)
     return caught.value.problems
 
 
@@ -40,11 +41,11 @@ def write(path: Path, text: str, mode: int = 0o600) -> Path:
 
 
 def test_the_example_in_the_repository_is_the_table() -> None:
-    assert (ROOT / ".env.example").read_text(encoding="utf-8") == variables.example()
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == variables.example(DEFAULTS)
 
 
 def test_the_environment_alone_is_enough(tmp_path: Path, environ: dict[str, str]) -> None:
-    settings = load.load(environ, tmp_path, None)
+    settings = load.load(environ, tmp_path, None, defaults=DEFAULTS)
     assert settings.watch_dir == tmp_path / "inbox"
     assert settings.ledger_path == tmp_path / "ledger.db"
 
@@ -54,7 +55,7 @@ def test_the_environment_wins_over_the_file_and_nothing_is_interpolated(
 ) -> None:
     del environ["PLAYMENT_API_KEY"]
     write(tmp_path / ".env", "PLAYMENT_API_KEY='a${PLAYMENT_TAG}$b'\nPLAYMENT_TAG=bus\nexport LOG_LEVEL=debug # loud\n")
-    settings = load.load(environ, tmp_path, None)
+    settings = load.load(environ, tmp_path, None, defaults=DEFAULTS)
     assert settings.playment_api_key.reveal() == "a${PLAYMENT_TAG}$b"
     assert settings.playment_tag == "car"
     assert settings.log_level == "DEBUG"
@@ -64,13 +65,13 @@ def test_an_empty_text_in_the_environment_switches_the_files_setting_off(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     write(tmp_path / ".env", "LOG_LEVEL=debug\n")
-    assert load.load({**environ, "LOG_LEVEL": ""}, tmp_path, None).log_level == "INFO"
+    assert load.load({**environ, "LOG_LEVEL": ""}, tmp_path, None, defaults=DEFAULTS).log_level == "INFO"
 
 
 def test_a_named_file_is_read_in_place_of_the_one_in_the_folder(tmp_path: Path, environ: dict[str, str]) -> None:
     write(tmp_path / ".env", "LOG_LEVEL=debug\n")
     write(tmp_path / "other.env", "SETTLE_SECONDS=7\n")
-    settings = load.load(environ, tmp_path, Path("other.env"))
+    settings = load.load(environ, tmp_path, Path("other.env"), defaults=DEFAULTS)
     assert (settings.log_level, settings.settle_seconds) == ("INFO", 7.0)
 
 
@@ -140,7 +141,8 @@ def test_a_watch_folder_that_this_user_may_not_list_is_a_problem(tmp_path: Path,
             "import os, sys\nfrom pathlib import Path\n"
             "from agent.settings.load import load\nfrom agent.errors import SettingsError\n"
             f"os.setgroups([]); os.setgid({nobody}); os.setuid({nobody})\n"
-            "try:\n    load(dict(os.environ), Path(sys.argv[1]), None)\n"
+            "defaults = {'PLAYMENT_BASE_URL': 'https://host'}\n"
+            "try:\n    load(dict(os.environ), Path(sys.argv[1]), None, defaults=defaults)\n"
             "except SettingsError as error:\n    sys.exit(str(error))\n"
         )
         asked = subprocess.run(
@@ -167,7 +169,7 @@ def test_a_key_that_others_can_read_is_warned_of(
 ) -> None:
     write(tmp_path / ".env", f"PLAYMENT_API_KEY={key}\n", mode)
     with caplog.at_level(logging.WARNING):
-        load.load(environ, tmp_path, None)
+        load.load(environ, tmp_path, None, defaults=DEFAULTS)
     assert ("chmod 600" in caplog.text) is warned
 
 
@@ -176,9 +178,9 @@ def test_the_key_is_read_from_its_file_and_from_the_credential(tmp_path: Path, e
     write(tmp_path / "playment_api_key", "from-credential\n")
     write(tmp_path / "key", "from-file\n")
     environ["CREDENTIALS_DIRECTORY"] = str(tmp_path)
-    assert load.load(environ, tmp_path, None).playment_api_key.reveal() == "from-credential"
+    assert load.load(environ, tmp_path, None, defaults=DEFAULTS).playment_api_key.reveal() == "from-credential"
     environ["PLAYMENT_API_KEY_FILE"] = "key"
-    assert load.load(environ, tmp_path, None).playment_api_key.reveal() == "from-file"
+    assert load.load(environ, tmp_path, None, defaults=DEFAULTS).playment_api_key.reveal() == "from-file"
     (tmp_path / "key").write_bytes(b"\xff\xfe")
     assert "is not a text file" in problems(environ, tmp_path)[0]
 
@@ -202,5 +204,5 @@ def test_a_command_that_asks_playment_nothing_needs_no_key(tmp_path: Path) -> No
         "PLAYMENT_API_KEY_FILE": "only-for-the-service",
     }
     with pytest.raises(SettingsError, match="PLAYMENT_API_KEY_FILE"):
-        load.load(given, tmp_path, None)
-    assert load.load(given, tmp_path, None, needs_key=False).playment_api_key.reveal() == ""
+        load.load(given, tmp_path, None, defaults=DEFAULTS)
+    assert load.load(given, tmp_path, None, needs_key=False, defaults=DEFAULTS).playment_api_key.reveal() == ""

@@ -7,11 +7,13 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
+from agent.core.retry import ACCESS
 from agent.demo.store import ACCESS_KEY, SECRET_KEY, Store
 from agent.errors import FileChanged, Refused, SettingsError, StoreRefused, TryLater
 from agent.publishing.object_store import CHUNK_BYTES
@@ -52,7 +54,7 @@ def test_every_legal_name_gets_a_key_of_plain_ascii_and_its_own_bytes(
     store: Store, tmp_path: Path, prefix: str
 ) -> None:
     ours = publisher(store.url, tmp_path, prefix)
-    probe = Probe()
+    probe = Probe("Playment")
     try:
         for number, (folder, name) in enumerate(
             (folder, name) for folder in utf8(ODD_FOLDERS) for name in utf8(ODD_NAMES)
@@ -288,7 +290,7 @@ def everything(given: object, table: str) -> list[dict[str, object]]:
 def test_a_refused_key_blocks_loudly_and_recovers_without_a_restart(
     store: Store, tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.sending.access.BLOCKED_PROBE", 0.2)
+    monkeypatch.setattr("agent.sending.access.ACCESS", replace(ACCESS, first=0.2))
     profile(tmp_path, "wrong")
     with Playment() as playment:
         given = settings_for(store.url, prefix, AWS_PROFILE="cameras", HOME=str(tmp_path))

@@ -25,6 +25,7 @@ from agent.http.transport import retry_after_seconds
 from agent.model import Edition
 from agent.sandbox import Faults, Sandbox
 from agent.targets.playment.client import Playment
+from agent.targets.playment.error_table import is_outage
 from tests.fakes import Scripted, failure, http, sends, success
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     Connect = Callable[..., Playment]
 
+DAY = 86_400.0
 KEY = "s3cr3t-key-0123456789"
 JOB = "0b0dc8a4-53b5-4a0e-8b8e-0d6b8e5a6b11"
 FLOW = "9f6a3c1e-22aa-4c55-9c0a-30f0b9f5d002"
@@ -65,6 +67,7 @@ def caught(call: Callable[[], object]) -> RemoteError:
     with pytest.raises(RemoteError) as raised:
         call()
     error = raised.value
+    assert getattr(error, "is_outage", False) is (isinstance(error, TryLater) and is_outage(error.code))
     cause: BaseException | None = error
     while cause is not None:
         assert KEY not in str(cause) + repr(cause) + repr(vars(cause))
@@ -217,14 +220,19 @@ def test_each_row(connect: Connect, status: int, code: str, kind: type[RemoteErr
     [("3", 3.0), ("0", 0.0), ("1.5", 1.5), (" 4 ", 4.0), ("-1", None), ("soon", None), ("9" * 400, None), ("", None)],
 )
 def test_retry_after_in_seconds(value: str, seconds: float | None) -> None:
-    assert retry_after_seconds(value, 0.0) == seconds
+    assert retry_after_seconds(value, 0.0, DAY) == seconds
+
+
+def test_retry_after_is_a_day_at_most() -> None:
+    assert retry_after_seconds("86401", 0.0, DAY) == DAY
+    assert retry_after_seconds("Fri, 02 Jan 2970 00:00:00 GMT", 40.0, DAY) == DAY
 
 
 def test_retry_after_as_a_date() -> None:
-    assert retry_after_seconds("Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60.0
-    assert retry_after_seconds("Thu Jan  1 00:01:40 1970", 40.0) == 60.0
-    assert retry_after_seconds("Thu, 01 Jan 1970 00:00:10 GMT", 40.0) == 0.0
-    assert retry_after_seconds("Thu, 99 Foo 1970 00:00:10 GMT", 40.0) is None
+    assert retry_after_seconds("Thu, 01 Jan 1970 00:01:40 GMT", 40.0, DAY) == 60.0
+    assert retry_after_seconds("Thu Jan  1 00:01:40 1970", 40.0, DAY) == 60.0
+    assert retry_after_seconds("Thu, 01 Jan 1970 00:00:10 GMT", 40.0, DAY) == 0.0
+    assert retry_after_seconds("Thu, 99 Foo 1970 00:00:10 GMT", 40.0, DAY) is None
 
 
 def test_retry_after_goes_by_the_servers_own_clock(connect: Connect) -> None:

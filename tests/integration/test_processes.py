@@ -22,7 +22,6 @@ from agent.core.fingerprints import fingerprint_of, fingerprint_of_frames
 from agent.core.names import Filters
 from agent.errors import FileChanged, FolderUnavailable
 from agent.folder.scanner import Scanner
-from agent.host import workers
 from agent.host.workers import Workers
 from agent.model import Edition, Job, Kind
 from agent.reading.examiner import FileExaminer
@@ -561,17 +560,14 @@ def test_a_long_sequence_is_read_by_processes_that_end_with_the_service(tmp_path
         eventually(lambda: not any(map(is_running, processes)))
 
 
-def test_idle_threads_say_so_once_and_outlive_a_defect(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(workers, "IDLE_SECONDS", 0.05)
+def test_idle_threads_say_so_once_and_outlive_a_defect(caplog: pytest.LogCaptureFixture) -> None:
     done: list[str] = []
 
     def idle() -> None:
         done.append("idle")
         raise ValueError("a defect")
 
-    pool = Workers("test", 1, idle=idle)
+    pool = Workers("test", 1, idle=idle, idle_seconds=0.05)
     eventually(lambda: done == ["idle"])
     pool.submit(partial(done.append, "work"))
     eventually(lambda: done == ["idle", "work", "idle"])

@@ -11,10 +11,12 @@ import sqlite3
 import stat
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.core.retry import QUESTION
 from agent.errors import AlreadyRunning, TryLater
 from agent.host.clock import utc_now
 from agent.ledger.store import Ledger
@@ -332,7 +334,7 @@ def test_retry_after_is_obeyed(tmp_path: Path, sent: dict[str, str], playment: A
 def test_a_playment_that_is_down_ends_the_round_and_costs_no_job_anything(
     tmp_path: Path, sent: dict[str, str], playment: Annotating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.results.fetcher.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("agent.results.fetcher.QUESTION", replace(QUESTION, first=0.01))
     for path in ("a.jpg", "stills/ü 1.jpg", "cam/drive"):
         annotate(playment, path)
     playment.limited = 10**6
@@ -358,7 +360,7 @@ def test_a_full_disk_ends_the_round(tmp_path: Path, sent: dict[str, str], playme
 
 
 def test_one_round_at_a_time(tmp_path: Path, sent: dict[str, str], playment: Annotating) -> None:
-    place = ResultFiles(tmp_path / "results")
+    place = ResultFiles(tmp_path / "results", "Playment")
     with place.lock(wait=False), pytest.raises(AlreadyRunning):
         one_round(sent, tmp_path)
     annotate(playment, "a.jpg")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.core.retry import GIVE_UP_ATTEMPTS
+from agent.core.retry import JOB
 from agent.ledger import due, jobs, units
 from agent.model import Edition, Kind
 from agent.model.jobs import Terms
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FLOW = "5d1c2bd5-0e0f-4a4c-9a3a-6c5f4a0a8a11"
 HOUR = 3600.0
+GIVE_UP_ATTEMPTS = JOB.tries
 
 
 @pytest.fixture

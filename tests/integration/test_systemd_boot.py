@@ -33,11 +33,12 @@ from watchdog.events import FileSystemEventHandler
 from watchdog.observers import Observer
 from agent.host import inotify_limits, locks
 from agent.host.systemd import Notifier
+from agent.service.assembly import DEFAULTS
 from agent.settings.load import load
 from agent.errors import AgentError
 
 try:
-    settings = load(os.environ, Path.cwd(), Path(sys.argv[2]))
+    settings = load(os.environ, Path.cwd(), Path(sys.argv[2]), defaults=DEFAULTS)
 except AgentError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agent.errors import AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, TryLater
 from agent.model.text import MESSAGE_CHARACTERS, bounded
-from agent.targets.playment.error_table import classify, vendor_error
+from agent.targets.playment.error_table import classify, is_outage, vendor_error
 
 PERMANENT = ("FS_0002", "FS_0003", "FS_0004", "FS_0005", "FS_0006", "FS_00011", "FS_00012", "GE_0001", "GE_0002")
 ACCESS = (
@@ -60,6 +60,34 @@ def test_only_fs_0007_proves_that_nothing_was_made(code: str, *, refused: bool) 
     assert error.refused is refused
 
 
+@pytest.mark.parametrize(("code", "patience"), [("FS_0007", 24 * 3600.0), ("FS_0000", None), ("api_error", None)])
+def test_only_fs_0007_is_given_up_in_time(code: str, patience: float | None) -> None:
+    error = classify(400, code, "", None)
+    assert isinstance(error, TryLater)
+    assert error.patience == patience
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "outage"),
+    [
+        *((status, None, True) for status in (500, 502, 503, 504, 599, 200, 204)),
+        *((400, code, True) for code in ("FS_0000", "FS_0008", "api_error")),
+        *((status, None, False) for status in (408, 429)),
+        (400, "FS_0007", False),
+    ],
+)
+def test_only_playments_own_trouble_is_an_outage(status: int, code: str | None, *, outage: bool) -> None:
+    error = classify(status, code, "", None)
+    assert isinstance(error, TryLater)
+    assert error.is_outage is outage
+
+
+def test_a_kept_code_tells_of_an_outage_as_the_error_did() -> None:
+    assert all(map(is_outage, ("connection", "timeout", "bad-reply", "FS_0000", "FS_0008", "api_error", "http-503")))
+    others = ("", "FS_0001", "FS_0007", "http-429", "http-408", "http-404", "probe", "store-503", "folder", "defect")
+    assert not any(map(is_outage, others))
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 503, 200])
 def test_a_passing_status_leaves_the_outcome_open(status: int) -> None:
     error = classify(status, None, "", None)
@@ -108,6 +136,7 @@ def test_whatever_comes_has_a_class_a_code_and_a_sentence(status: int, code: str
     error = classify(status, code, message, None)
     assert isinstance(error, (TryLater, Refused, AccessRefused))
     assert 0 < len(error.code) <= 80
+    assert not isinstance(error, TryLater) or error.is_outage is is_outage(error.code)
     assert len(str(error)) < 800
 
 

@@ -1,34 +1,15 @@
-"""Who may import whom: none one beside or above it. Only `ledger` speaks SQL, only a target speaks of its vendor."""
+"""Who may import whom: none one beside or above it. Only `ledger` speaks SQL."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.layout import LAYERS, LEVEL, PACKAGE, STILL_UPWARDS, Module, arrows, figures, floors, modules
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from tests.layout import LAYERS, LEVEL, PACKAGE, Module, arrows, figures, floors, modules
 
 MOST_ROOMS = 21
 MOST_ARROWS = 105
 MOST_FLOORS = 8
 KNOW_SETTINGS = {"commands", "reporting", "demo", "service", "settings"}
-
-# Exceptions, which may only become fewer.
-STILL_SPEAK_SQL: set[str] = set()
-VENDORS_WORDS = ("FS_0", "GE_0", "api.playment", "page_token")
-STILL_SPEAK_VENDOR = {
-    "commands/order",
-    "commands/sandbox",
-    "core/retry",
-    "errors",
-    "ledger/lookups",
-    "results/fetcher",
-    "sending/outage",
-    "settings/variables",
-}
 
 
 def test_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +38,7 @@ def test_imports_run_downwards_only() -> None:
         for other in module.imported_rooms()
         if LEVEL[other] <= LEVEL[module.room]
     }
-    assert broken == STILL_UPWARDS
+    assert broken == set()
 
 
 def test_stages_are_handed_what_they_need_and_never_the_settings() -> None:
@@ -66,20 +47,7 @@ def test_stages_are_handed_what_they_need_and_never_the_settings() -> None:
 
 def test_only_the_ledger_speaks_sql() -> None:
     speak = {module.name: found for module in modules() if module.room != "ledger" and (found := module.sql())}
-    assert speak.keys() == STILL_SPEAK_SQL, speak
-
-
-def test_the_vendors_words_are_spoken_by_its_target_alone() -> None:
-    speak = {module.name for module in modules() if not _is_the_vendors(module) and _words_in(module)}
-    assert speak == STILL_SPEAK_VENDOR
-
-
-def _is_the_vendors(module: Module) -> bool:
-    return module.room == "sandbox" or module.name.startswith("targets/playment/")
-
-
-def _words_in(module: Module) -> Iterable[str]:
-    return [word for word in VENDORS_WORDS if word in module.source]
+    assert speak == {}
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.run_once import PATIENCE, EndOfRun, RunState, exit_code
+from agent.core.retry import ONCE
+from agent.core.run_once import EndOfRun, RunState, exit_code
 
+PATIENCE = ONCE.patience
 DONE = RunState({"submitted": 3}, settling=0, growing=0, unlisted=0, busy=False, in_flight=0, shut=False, blocked=False)
 
 

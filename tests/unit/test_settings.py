@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from agent.errors import SettingsError
 from agent.model import Edition
 from agent.model.text import without_secrets
+from agent.service.assembly import DEFAULTS
 from agent.settings import variables
 from agent.settings.settings import Secret, Settings, unknown_names
 from agent.settings.settings import parse as parse_settings
@@ -48,6 +49,7 @@ def parse(
 
     return parse_settings(
         {**NEEDED, **(changes or {})},
+        defaults=DEFAULTS,
         read_text=read_text,
         resolve=lambda path: Path("/place") / path,
         watch_problem=lambda _: watch_problem,
@@ -408,10 +410,10 @@ def test_a_misspelt_name_is_told_with_the_one_that_was_meant() -> None:
 
 
 def test_the_example_file_is_the_table() -> None:
-    text = variables.example()
+    text = variables.example(DEFAULTS)
     switched_on = re.sub(r"(?m)^#(?=[A-Z_]+=)", "", text)
     assert dotenv_values(stream=io.StringIO(switched_on), interpolate=False) == {
-        variable.name: variable.default for variable in variables.VARIABLES
+        variable.name: DEFAULTS.get(variable.name, variable.default) for variable in variables.VARIABLES
     }
     for variable in variables.VARIABLES:
         assert f"# {variable.explanation}" in text

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from agent.core.settling import LOOK_AGAIN, Settling
+from agent.core.retry import UNIT
+from agent.core.settling import Settling
 from agent.model import Kind
 from agent.model.units import UnitKey
 
+LOOK_AGAIN = UNIT.seconds()
 A = UnitKey("a.jpg", Kind.IMAGE)
 B = UnitKey("b", Kind.SEQUENCE)
 

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.retry import GIVE_UP_ATTEMPTS, LONGEST_BACKOFF, Verdict, backoff, verdict
+from agent.core.retry import JOB, Verdict, backoff, verdict
 from agent.core.states import ATTENTION, MOVES, SENT, UNSENT, WAITING, State, check_move
 from agent.errors import AccessRefused, DuplicateReference, IllegalMove, Refused, RemoteError, TryLater
 
 DAY = 24 * 3600.0
+GIVE_UP_ATTEMPTS = JOB.tries
 
 
 def _verdict(error: RemoteError, *, attempts: int = 1, trying_for: float = 0.0, passed_by: int = 0) -> Verdict:
@@ -49,7 +50,7 @@ def test_only_an_intent_leads_to_a_post() -> None:
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
 def test_the_back_off_is_bounded_with_full_jitter(failures: int, chance: float) -> None:
     wait = backoff(failures, chance)
-    assert 0 <= wait < min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 30))
+    assert 0 <= wait < min(JOB.longest, 2.0 ** min(failures - 1, 30))
     assert backoff(failures, 0.0) == 0.0
 
 
@@ -78,7 +79,7 @@ def test_a_refusal_is_for_good() -> None:
 
 @pytest.mark.parametrize(("seconds", "state"), [(DAY - 1, State.PENDING), (DAY, State.FAILED)])
 def test_a_file_that_cannot_be_fetched_has_a_day(seconds: float, state: State) -> None:
-    error = TryLater("no file", code="FS_0007", refused=True)
+    error = TryLater("no file", code="FS_0007", refused=True, patience=DAY)
     assert _verdict(error, attempts=200, trying_for=seconds).state is state
 
 

@@ -1,4 +1,4 @@
-"""Tries whether Playment lets us in, by reading calls alone, and whether what is published can be fetched."""
+"""Tries whether the target lets us in, by reading calls alone, and whether what is published can be fetched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.publishing.probe import Probe
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
-from agent.service.assembly import playment_of, publisher_of
+from agent.service.assembly import TARGET_NAME, publisher_of, target_of
 from agent.settings.parts import BATCH_WORDS, filters_of, is_probed
 
 if TYPE_CHECKING:
@@ -22,72 +22,72 @@ if TYPE_CHECKING:
     from agent.publishing import Publisher
     from agent.reporting.checks import Check
     from agent.settings.settings import Settings
-    from agent.targets.playment.client import Playment, ProjectDetails
+    from agent.targets import Project, Target
 
-PLAYMENT, BATCH, CLOCK, PUBLISH = "Playment", "batch", "clock", "publishing"
+TARGET, BATCH, CLOCK, PUBLISH = TARGET_NAME, "batch", "clock", "publishing"
 SKEW_SECONDS = 60.0
 
 
-def check_playment(settings: Settings, wall: Callable[[], float]) -> Iterator[Check]:
+def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Check]:
     """Ask for the project's details with the key; `wall` gives the time in seconds since 1970."""
     try:
-        playment = playment_of(settings)
+        target = target_of(settings)
     except SettingsError as error:
         for problem in error.problems:
-            yield fail(PLAYMENT, problem, error.exit_code)
+            yield fail(TARGET, problem, error.exit_code)
         return
-    with contextlib.closing(playment):
+    with contextlib.closing(target):
         try:
-            details = playment.details()
+            project = target.check_access()
         except AccessRefused as error:
             where = f"{settings.playment_base_url}, project {settings.playment_project_id}"
-            yield fail(PLAYMENT, f"{where}: {error}", error.exit_code)
+            yield fail(TARGET, f"{where}: {error}", error.exit_code)
         except TryLater as error:
-            yield fail(PLAYMENT, f"{error}. Look at PLAYMENT_BASE_URL, the network and its proxy, or try again later")
+            yield fail(TARGET, f"{error}. Look at PLAYMENT_BASE_URL, the network and its proxy, or try again later")
             return
         except Refused as error:
-            yield fail(PLAYMENT, f"{error}. Look at PLAYMENT_PROJECT_ID and PLAYMENT_BASE_URL")
+            yield fail(TARGET, f"{error}. Look at PLAYMENT_PROJECT_ID and PLAYMENT_BASE_URL")
         else:
-            name = details.name or settings.playment_project_id
-            yield ok(PLAYMENT, f"{settings.playment_base_url} takes the key; the project is {name!r}")
-            yield _batch(settings, details)
-        yield _clock(playment, wall)
+            name = project.name or settings.playment_project_id
+            yield ok(TARGET, f"{settings.playment_base_url} takes the key; the project is {name!r}")
+            yield _batch(settings, project)
+        yield _clock(target, wall)
 
 
-def _batch(settings: Settings, details: ProjectDetails) -> Check:
+def _batch(settings: Settings, project: Project) -> Check:
     batch = settings.playment_batch
     if batch in BATCH_WORDS:
         return ok(BATCH, f"jobs go to a batch for each {batch}, named {settings.playment_batch_name}, made when needed")
     if batch is None:
-        default = next((listed.name for listed in details.batches if listed.is_default), None)
+        default = next((listed.name for listed in project.batches if listed.is_default), None)
         return ok(BATCH, f"jobs go to the project's default batch{f', {default!r}' if default else ''}")
-    named = next((listed.name for listed in details.batches if listed.id.lower() == batch), None)
+    named = next((listed.name for listed in project.batches if listed.id.lower() == batch), None)
     if named is None:
         return fail(
             BATCH,
             f"the project has no batch {batch}, which PLAYMENT_BATCH names: give the id of one of its "
-            f"{len(details.batches):,} batches, or leave it empty for the default one",
+            f"{len(project.batches):,} batches, or leave it empty for the default one",
         )
     return ok(BATCH, f"jobs go to the batch {named!r}")
 
 
-def _clock(playment: Playment, wall: Callable[[], float]) -> Check:
+def _clock(target: Target, wall: Callable[[], float]) -> Check:
     """Compare our clock with the server's: the ids of a day's batch, and signed URLs, depend on ours."""
     before = wall()
     try:
-        theirs = playment.server_time()
+        theirs = target.server_time()
     except TryLater as error:
-        return warn(CLOCK, f"it could not be compared with Playment's: {error}")
+        return warn(CLOCK, f"it could not be compared with {target.name}'s: {error}")
     if theirs is None:
-        return ok(CLOCK, "Playment's answer tells no time to compare it with")
+        return ok(CLOCK, f"{target.name}'s answer tells no time to compare it with")
     skew = (before + wall()) / 2 - theirs
     if abs(skew) > SKEW_SECONDS:
         return warn(
             CLOCK,
-            f"this machine's clock is {abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} Playment's: set it, "
-            "and keep it right (timedatectl set-ntp true)",
+            f"this machine's clock is {abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} {target.name}'s: "
+            "set it, and keep it right (timedatectl set-ntp true)",
         )
-    return ok(CLOCK, "within a minute of Playment's")
+    return ok(CLOCK, f"within a minute of {target.name}'s")
 
 
 def check_publishing(settings: Settings, image: str | None) -> Iterator[Check]:
@@ -122,11 +122,15 @@ def check_publishing(settings: Settings, image: str | None) -> Iterator[Check]:
 def _fetched(settings: Settings, publisher: Publisher, frame: Frame) -> Check:
     source = frame.src or ""
     if not is_probed(settings):
-        why = "PUBLISH_PROBE is off" if settings.publish_probe == "off" else "nobody but Playment can fetch such URLs"
+        why = (
+            "PUBLISH_PROBE is off"
+            if settings.publish_probe == "off"
+            else f"nobody but {TARGET_NAME} can fetch such URLs"
+        )
         done = "was uploaded" if publisher.uploads else "would be"
         return ok(PUBLISH, f"no URL was fetched, since {why}; {shown(frame.path)} {done} as {source}")
     try:
-        with contextlib.closing(Probe()) as probe:
+        with contextlib.closing(Probe(TARGET_NAME)) as probe:
             probe.check(publisher.address(source), frame.stamp.size)
     except RemoteError as error:
         return fail(PUBLISH, str(error))

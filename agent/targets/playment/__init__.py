@@ -1,1 +1,8 @@
-"""The Playment job API."""
+"""The Playment job API: all that is Playment's is said in this package. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NAME: Final = "Playment"
+BASE_URL: Final = "https://api.playment.io"

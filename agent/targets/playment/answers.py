@@ -74,7 +74,7 @@ class ProjectDetails:
 
 def bad_reply(what: str) -> TryLater:
     """Return the error for an answer that is not as documented; `what` is the part of the sentence that says how."""
-    return TryLater(f"Playment's answer is not the documented JSON: {what}", code="bad-reply")
+    return TryLater(f"Playment's answer is not the documented JSON: {what}", code="bad-reply", is_outage=True)
 
 
 def created_job(data: Mapping[str, object], reference_id: object) -> str:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin
 
 from agent import __version__
+from agent.core.retry import ASKED
 from agent.http.transport import Reply, Transport, http_date
 from agent.model import Edition
-from agent.targets.playment import answers
+from agent.targets.playment import NAME, answers
 from agent.targets.playment.answers import JobDetails, JobsPage, ListedBatch, ListedJob, ProjectDetails
 from agent.targets.playment.error_table import classify, vendor_error
 
@@ -58,7 +59,9 @@ class Playment:
         self._post_seconds = post_seconds
         self._read_seconds = read_seconds
         headers = {"x-api-key": api_key, "User-Agent": f"playment-agent/{__version__}"}
-        self._transport = Transport(self._base_url, headers, connect_seconds=connect_seconds)
+        self._transport = Transport(
+            NAME, self._base_url, headers, connect_seconds=connect_seconds, longest_wait=ASKED.longest
+        )
         in_json = json.dumps(api_key)[1:-1]
         forms = {api_key, in_json, in_json.replace("/", "\\/")} if len(api_key) >= _SECRET_CHARACTERS else set()
         self._key_forms = tuple(form.encode() for form in forms)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.errors import AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, TryLater
+from agent.core.retry import UNREACHABLE_FILE
+from agent.errors import NO_ANSWER, AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, TryLater
 from agent.model.text import bounded
 
 _CODE_CHARACTERS: Final = 80
@@ -37,6 +38,7 @@ _PASSING: Final = {
     "api_error": "Playment says that something is wrong at its end",
     _NOT_FETCHED: "Playment could not read a file of this job from its URL",
 }
+_OUTAGES: Final = NO_ANSWER | _PASSING.keys() - {_NOT_FETCHED}
 _ACCESS: Final = frozenset(
     {
         "auth-failure",
@@ -55,26 +57,40 @@ def classify(status: int, code: str | None, message: str, retry_after: float | N
     `status` is the HTTP status, `code` and `message` the vendor's where the body had them, `retry_after` in seconds.
     The result's class says what to do: `TryLater`, `DuplicateReference`, `BatchExists`, another `Refused`, or
     `AccessRefused`. Its code is the vendor's, or `http-<status>`, or `bad-reply` for a 2xx that is not as documented.
-    Only the vendor's word `FS_0007` proves that nothing was made; every other `TryLater` leaves that open.
+    Only the vendor's word `FS_0007` proves that nothing was made; every other `TryLater` leaves that open. It alone is
+    given up in time: the bucket's rights and a fresh upload have a day to come through.
     """
     code = _bounded_code(code)
     words = _words(status, code, message)
     if status in {408, 429} or status >= 500:
         sentence = "Playment asks for fewer requests" if status == 429 else "Playment has a passing failure"
-        return TryLater(f"{sentence} ({words})", code=f"http-{status}", retry_after=retry_after)
+        code = f"http-{status}"
+        return TryLater(f"{sentence} ({words})", code=code, retry_after=retry_after, is_outage=is_outage(code))
     if 300 <= status < 400 or status in {401, 403} or code in _ACCESS:
         return _access_refused(status, code, words)
     if code in _PASSING:
-        refused = code == _NOT_FETCHED
-        return TryLater(f"{_PASSING[code]} ({words})", code=code, retry_after=retry_after, refused=refused)
+        return TryLater(
+            f"{_PASSING[code]} ({words})",
+            code=code,
+            retry_after=retry_after,
+            refused=code == _NOT_FETCHED,
+            is_outage=is_outage(code),
+            patience=UNREACHABLE_FILE.patience if code == _NOT_FETCHED else None,
+        )
     if code in _PERMANENT:
         kind = {_DUPLICATE: DuplicateReference, _BATCH_EXISTS: BatchExists}.get(code, Refused)
         return kind(f"{_PERMANENT[code]} ({words})", code=code)
     if status < 300:
-        return TryLater(f"Playment's answer is not the documented JSON ({words})", code="bad-reply")
+        sentence = f"Playment's answer is not the documented JSON ({words})"
+        return TryLater(sentence, code="bad-reply", is_outage=is_outage("bad-reply"))
     return Refused(
         f"Playment refused this for a reason that this agent does not know ({words})", code=code or f"http-{status}"
     )
+
+
+def is_outage(code: str) -> bool:
+    """Tell whether a code, which may be one that was kept, is of Playment's own trouble and not of a job's."""
+    return code in _OUTAGES or code.startswith("http-5")
 
 
 def _access_refused(status: int, code: str | None, words: str) -> AccessRefused:

@@ -1,31 +1,27 @@
-"""What Playment's lists say of our jobs: the search through the batches, and whether a job found there is ours."""
+"""What Playment's lists hold: the search for our jobs through the batches, and all there is."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.errors import AccessRefused, Refused
-from agent.model import Kind
+from agent.model.jobs import Found
 from agent.targets.playment.answers import bad_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.errors import RemoteError
     from agent.model.jobs import Lookup
-    from agent.targets.playment.client import ListedJob, Playment
+    from agent.targets import Batch
+    from agent.targets.playment.answers import ListedJob
+    from agent.targets.playment.client import Playment
 
 log = logging.getLogger(__package__)
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A job of Playment's with one of the wanted reference ids."""
-
-    job: ListedJob
-    batch_id: str
+AT_ONCE = 100
 
 
 def search(playment: Playment, wanted: Sequence[Lookup], may_go: Callable[[], bool]) -> dict[str, Found] | None:
@@ -70,7 +66,7 @@ def _look_in(
         for job in page.jobs:
             if job.reference_id in missing:
                 missing.remove(job.reference_id)
-                found[job.reference_id] = Found(job, batch_id)
+                found[job.reference_id] = _found(job, batch_id)
         token = page.next_page_token
         if token is None:
             break
@@ -80,19 +76,13 @@ def _look_in(
     return True
 
 
-def why_not_ours(found: Found, wanted: Lookup) -> str | None:
-    """Say why a job of this reference id cannot be taken for ours, or return None where it is.
+def listed(playment: Playment, batches: Iterable[Batch]) -> Iterator[tuple[Batch, list[Found]]]:
+    """Yield the jobs of the batches' lists, a hundred at a time. Raises RemoteError."""
+    for batch in batches:
+        jobs = playment.iter_batch_jobs(batch.id)
+        while some := [_found(job, batch.id) for job in islice(jobs, AT_ONCE)]:
+            yield batch, some
 
-    After a try of ours that was never answered, equal id, tag and frame count are enough. Without one (another host
-    sent it, or the ledger was lost), the id must also hold the content's digest: else it may be other content's.
-    """
-    job = found.job
-    if not wanted.attempted and wanted.digest[:12] not in wanted.reference_id:
-        return "Playment has a job of this reference_id that this agent did not send (REFERENCE_ID has no {digest})"
-    if job.tag is not None and job.tag != wanted.tag:
-        return f"Playment's job of this reference_id has the tag {job.tag!r}, not {wanted.tag!r}"
-    # The API page gives no frame count of an image job: none, 0 and 1 all mean the one image.
-    frames = job.frames or (1 if wanted.kind is Kind.IMAGE else 0)
-    if frames != wanted.frame_count:
-        return f"Playment's job of this reference_id has {frames} frames, not {wanted.frame_count}"
-    return None
+
+def _found(job: ListedJob, batch_id: str) -> Found:
+    return Found(job.id, job.reference_id, job.frames, job.tag, batch_id)

@@ -1,0 +1,79 @@
+"""Playment as a target: the client, the searches and the batches behind the one protocol."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
+
+from agent.errors import TryLater
+from agent.targets import Batch, Project
+from agent.targets.playment import NAME, batches, error_table, search
+from agent.targets.playment.body import body
+from agent.targets.playment.completed import completed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from agent.model import Job
+    from agent.model.jobs import Found, Lookup, SentJob
+    from agent.targets import Ask, Awaited, Fetch
+    from agent.targets.playment.client import Playment
+
+
+class PlaymentTarget:
+    """The project of `client`; see `agent.targets.Target` for what each call promises.
+
+    `fetch` writes what a signed address holds into a file, without the key.
+    """
+
+    name = NAME
+    refuses_duplicates = True
+    copies_files = True
+
+    def __init__(self, client: Playment, fetch: Callable[[str, BinaryIO], None]) -> None:
+        self.client = client
+        self._fetch = fetch
+
+    def create(self, job: Job) -> str:
+        """Create a job."""
+        return self.client.create_job(body(job))
+
+    def check_access(self) -> Project:
+        """Ask for the project's details."""
+        details = self.client.details()
+        return Project(details.name, tuple(Batch(batch.id, batch.name, batch.is_default) for batch in details.batches))
+
+    def find(self, wanted: Sequence[Lookup], may_go: Callable[[], bool]) -> dict[str, Found] | None:
+        """Look through the batches' lists."""
+        return search.search(self.client, wanted, may_go)
+
+    def group(self, name: str) -> str:
+        """Make or find a batch."""
+        return batches.made_or_found(self.client, name)
+
+    def listed(self) -> Iterator[tuple[Batch, Sequence[Found]]]:
+        """Go through every batch's list."""
+        return search.listed(self.client, self.check_access().batches)
+
+    def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
+        """Ask how the jobs stand, by their batches' lists or one by one."""
+        return completed(self.client, awaited, ask)
+
+    def result(self, job_id: str, ask: Ask) -> Fetch:
+        """Ask where a job's result is."""
+        details = ask(partial(self.client.job, job_id))
+        if not details.result:
+            raise TryLater(f"{NAME} names no result yet", code="result")
+        return partial(self._fetch, ask(partial(self.client.attachment, details.result)))
+
+    def server_time(self) -> float | None:
+        """Return the time by Playment's clock."""
+        return self.client.server_time()
+
+    def is_outage(self, code: str) -> bool:
+        """Tell whether a kept code is of Playment's own trouble."""
+        return error_table.is_outage(code)
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self.client.close()

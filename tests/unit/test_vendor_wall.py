@@ -1,0 +1,96 @@
+"""What is a vendor's is said in its target alone: its codes, address and words, and its name in what people read."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.targets import playment
+from tests.pure import PACKAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WORDS = re.compile(
+    r"""
+    \b(FS|GE)_\d | BATCH_CREATION | auth-failure | core\.webutil | resource_error | unauthorized | invalid_request_error
+    | \bapi_error | api\.playment | page_token | x-api-key | (?<!playment_)\bwork_flow_id | image_url | video_data
+    """,
+    re.VERBOSE,
+)
+TARGET = "targets/playment/"
+ITS_LIKENESS = ("sandbox/", "demo/proof.py")
+"""The vendor's part, played on loopback, and who looks into what that was sent."""
+PLAYS = ("sandbox/", "demo/", "commands/sandbox.py", "commands/demo.py")
+"""Texts that speak of that one, and not of the target."""
+SETTINGS = ("settings/",)
+"""Settings are Playment's by name, and so are the sentences about them."""
+PICKS = {"service/assembly.py"}
+"""The one place that picks the target."""
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _name(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def _texts(tree: ast.Module) -> Iterator[str]:
+    """Yield what a module may say at run time: its texts, but for docstrings (of commands, click shows them)."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_no_module_beside_it_speaks_the_vendors_words(file: Path) -> None:
+    if not _name(file).startswith((TARGET, *ITS_LIKENESS)):
+        assert not [match[0] for match in WORDS.finditer(file.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_a_text_names_the_vendor_by_the_targets_own_name_alone(file: Path) -> None:
+    if not _name(file).startswith((TARGET, *PLAYS, *SETTINGS)):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        assert not [text for text in _texts(tree) if re.search(rf"\b{playment.NAME}\b", text)]
+
+
+def test_the_assembly_alone_picks_the_target() -> None:
+    knows = {
+        _name(file)
+        for file in FILES
+        if not _name(file).startswith(TARGET)
+        and any(
+            name.startswith("agent.targets.playment") for name in _imported(ast.parse(file.read_text(encoding="utf-8")))
+        )
+    }
+    assert knows == PICKS
+
+
+def test_the_words_are_found_where_they_are_said() -> None:
+    said = "".join(file.read_text(encoding="utf-8") for file in FILES if _name(file).startswith(TARGET))
+    for word in ("FS_0001", "GE_0001", "api.playment", "page_token", "x-api-key", '"work_flow_id"', "image_url"):
+        assert word in said
+        assert WORDS.search(word)
+    assert not WORDS.search("settings.playment_work_flow_id or PLAYMENT_WORK_FLOW_ID")
+    function = "def f():\n    'Playment.'\n    return f'{x} of Playment', 'b'"
+    assert sorted(_texts(ast.parse(function))) == [" of Playment", "b"]
