@@ -100,6 +100,15 @@ class Module:
             *(text for text in self.texts() if SQL_TEXT.search(text)),
         ]
 
+    def collaborators(self) -> Iterator[tuple[str, int]]:
+        """Yield each class with the number of things that its making is handed; records hold values and have none."""
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.ClassDef):
+                for method in node.body:
+                    if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+                        given = method.args
+                        yield node.name, len(given.posonlyargs + given.args + given.kwonlyargs) - 1
+
 
 @cache
 def modules() -> list[Module]:

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, AlreadyRunning
+from agent.host.workers import DEFECT
 
 if TYPE_CHECKING:
     from agent.results.fetcher import ResultsFetcher
@@ -47,7 +48,7 @@ class ResultsPoller:
             except (AgentError, OSError) as error:
                 log.warning("no results for now, trying again in %g s: %s", self._seconds, error)
             except Exception:
-                log.exception("a defect in playment-agent; please report it")
+                log.exception(DEFECT)
             self._stopping.wait(self._seconds)
 
     def _round(self) -> None:

@@ -55,6 +55,7 @@ class Publication:
         self._recent = recent
         self._told = done
         self._long: set[int] = set()
+        self._lock = threading.Lock()
 
     @staticmethod
     def waits(context: SendingContext) -> bool:
@@ -69,9 +70,11 @@ class Publication:
         now, terms = self._context.now(), self._context.terms
         if not self._context.publisher.uploads:
             return reads.due(now, room, busy, terms, recent=self._recent)
-        free = max(0, self._pool.count - len(self._long))
+        with self._lock:
+            free = max(0, self._pool.count - len(self._long))
         found = reads.due(now, min(room, free), busy, terms, recent=self._recent)
-        self._long.update(candidate.job.id for candidate in found if len(candidate.job.frames) > LONG)
+        with self._lock:
+            self._long.update(candidate.job.id for candidate in found if len(candidate.job.frames) > LONG)
         others = busy | {candidate.job.id for candidate in found}
         return found + reads.due(now, room - len(found), others, terms, recent=self._recent, most_frames=LONG)
 
@@ -151,7 +154,8 @@ class Publication:
             probe.check(publisher.address(frame.src), frame.stamp.size)
 
     def _done(self, candidate: Candidate, job: Job | None, error: Exception | None) -> None:
-        self._long.discard(candidate.job.id)
+        with self._lock:
+            self._long.discard(candidate.job.id)
         self._told(candidate, job, error)
 
 

@@ -163,7 +163,7 @@ def test_a_429_holds_back_all_workers_for_as_long_as_it_said(sending: Sending, s
     eventually(lambda: len(waiting) == 4)
     sending.advance(59.0)
     sending.drop("late.jpg")
-    eventually(lambda: len(sending.submitter._posting_ids) >= 4)
+    eventually(lambda: sending.submitter._in_flight.posting >= 4)
     sending.advance(1.0)
     sending.passes_until(lambda: sending.states() == {"submitted": 41}, step=5.0)
     times = [call.at for call in server.posts()]
@@ -480,7 +480,7 @@ def test_nothing_is_sent_that_cannot_be_recorded(
         eventually(lambda: any("cannot be written" in record.message for record in caplog.records))
         for _ in range(5):
             sending.advance(2.0)
-            eventually(lambda: not sending.submitter._posting_ids or sending.submitter._outcomes._unwritten)
+            eventually(lambda: not sending.submitter._in_flight.posting or sending.submitter._outcomes._unwritten)
         made = {job.reference_id for job in server.jobs}
         recorded = {
             row["reference_id"]
@@ -524,7 +524,7 @@ def test_the_rate_is_kept(tmp_path: Path, server: Server, clock: Clock) -> None:
         sending.drop_many(30)
 
         def goes_on() -> bool:
-            if not sending.submitter._posting_ids:
+            if not sending.submitter._in_flight.posting:
                 sending.advance(0.1)
             return sending.states() == {"submitted": 30}
 

@@ -91,3 +91,10 @@ def test_what_speaks_none_passes(source: str) -> None:
 def test_a_circle_is_found() -> None:
     with pytest.raises(ValueError, match="cycle"):
         floors({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+
+
+def test_no_class_has_more_than_eight_collaborators() -> None:
+    many = {
+        f"{module.name}: {name}": count for module in modules() for name, count in module.collaborators() if count > 8
+    }
+    assert many == {}

@@ -1,0 +1,75 @@
+"""Which jobs are under way, from the moment they are begun until what became of them is committed."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.model import Job
+
+
+class InFlight:
+    """The jobs that are being published, are ready to be sent, or are being sent. Used by any thread, under one lock.
+
+    Those that are ready count as being published: nothing of them has left yet.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._publishing: set[int] = set()
+        self._posting: set[int] = set()
+        self._ready: deque[Job] = deque()
+
+    @property
+    def publishing(self) -> int:
+        """How many jobs are being published, or are ready."""
+        return len(self._publishing)
+
+    @property
+    def posting(self) -> int:
+        """How many jobs are being sent, or have what became of them written."""
+        return len(self._posting)
+
+    @property
+    def ready(self) -> int:
+        """How many jobs are ready to be sent."""
+        return len(self._ready)
+
+    def all(self) -> frozenset[int]:
+        """Return the ids of all that is under way."""
+        with self._lock:
+            return frozenset(self._publishing | self._posting)
+
+    def begin(self, job: int) -> None:
+        """Take note of a job that is being published from now on."""
+        with self._lock:
+            self._publishing.add(job)
+
+    def is_ready(self, job: Job) -> None:
+        """Take note of a job that can be sent."""
+        with self._lock:
+            self._ready.append(job)
+
+    def take(self, count: int) -> list[Job]:
+        """Return the first jobs that are ready: they count as being sent from now on."""
+        with self._lock:
+            taken = [self._ready.popleft() for _ in range(min(count, len(self._ready)))]
+            self._posting.update(job.id for job in taken)
+            self._publishing.difference_update(job.id for job in taken)
+            return taken
+
+    def put_back(self) -> None:
+        """Let go of the jobs that are ready."""
+        with self._lock:
+            self._publishing.difference_update(job.id for job in self._ready)
+            self._ready.clear()
+
+    def end(self, jobs: Iterable[int]) -> None:
+        """Take note of jobs that are under way no more."""
+        with self._lock:
+            self._publishing.difference_update(jobs := tuple(jobs))
+            self._posting.difference_update(jobs)

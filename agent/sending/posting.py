@@ -1,0 +1,125 @@
+"""One job to the target, and what becomes of it: accepted, refused, put off, or to be looked at again."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent.core.retry import Verdict
+from agent.core.states import State
+from agent.errors import AccessRefused, DuplicateReference, FolderUnavailable, RemoteError, TryLater
+from agent.host.workers import DEFECT
+from agent.ledger import jobs, lookups
+from agent.ledger.units import with_sources
+from agent.ledger.writer import Each
+from agent.sending.outage import Outage
+from agent.sending.unchanged import changed_meanwhile, first_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from agent.ledger.store import Ledger
+    from agent.model import Job
+    from agent.sending.access import Access
+    from agent.sending.context import SendingContext
+    from agent.sending.in_flight import InFlight
+    from agent.sending.outcomes import Outcomes
+    from agent.targets.gate import Gate
+
+log = logging.getLogger(__package__)
+
+
+class Posting:
+    """Sends jobs and has written what became of them. All methods may be called in any thread."""
+
+    def __init__(
+        self,
+        context: SendingContext,
+        gate: Gate,
+        access: Access,
+        *,
+        outcomes: Outcomes,
+        in_flight: InFlight,
+        random: Random,
+    ) -> None:
+        self._context = context
+        self._gate = gate
+        self._access = access
+        self._outcomes = outcomes
+        self._in_flight = in_flight
+        self._random = random
+        self._outage = Outage()
+
+    def post(self, job: Job) -> None:
+        """Send one job, and have written what became of it."""
+        try:
+            if not self._gate.enter():
+                later = Verdict(State.PENDING, "not sent yet", "", nothing_made=True, delay=0.0)
+                self.write(job.id, partial(jobs.put_off, job=job.id, decided=later))
+                return
+            changed = first_changed(self._context, job)
+            if changed is not None:
+                self.unsettle(job, f"{changed} changed before it was sent")
+                return
+            job_id = self._context.target.create(self._addressed(job))
+        except DuplicateReference as error:
+            self.write(job.id, partial(lookups.in_use, job=job.id, code=error.code, reason=str(error)))
+        except FolderUnavailable as error:
+            self.failed(job, TryLater(str(error), code="folder", refused=True), tries=job.attempts)
+        except RemoteError as error:
+            self.failed(job, error, tries=job.attempts)
+        except Exception as error:
+            log.exception(DEFECT)
+            self.failed(job, defect(error), tries=job.attempts)
+        else:
+            self.write(job.id, Each(jobs.accept_all, (job.id, job_id)))
+            if self._outage.is_over(self._context.monotonic()):
+                self._outcomes.write(partial(jobs.outage_over, is_outage=self._context.target.is_outage))
+            log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
+            if changed_meanwhile(self._context, job):
+                self._context.on_changed(job.path, job.kind)
+
+    def _addressed(self, job: Job) -> Job:
+        """Return the job with the URLs that it is sent with: they may be signed, and are not kept."""
+        addresses = [self._context.publisher.address(frame.src or "") for frame in job.frames]
+        if addresses == [frame.src for frame in job.frames]:
+            return job
+        return replace(job, frames=with_sources(job.frames, addresses))
+
+    def unsettle(self, job: Job, reason: str) -> None:
+        """Have a job whose files changed looked at again."""
+        told = partial(self._context.on_changed, job.path, job.kind)
+        self.write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
+
+    def failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
+        """Have written what a failed try means for its job, and obey what the error asks of all that is sent."""
+        if isinstance(error, AccessRefused):
+            error = self._access.judge(error)
+        if isinstance(error, TryLater):
+            self._gate.hold(error.retry_after or 0.0)
+            if error.is_outage:
+                self._outage.failed(job.id, self._context.monotonic())
+        level = logging.INFO if isinstance(error, TryLater) else logging.WARNING
+        log.log(level, "%s: %s", job.reference_id, error)
+        chance = self._random.random()
+        self.write(job.id, partial(jobs.failed, job=job.id, error=error, tries=tries, random=chance))
+
+    def write(self, job: int, work: Callable[[Ledger], object], then: Callable[[], None] = lambda: None) -> None:
+        """Have an outcome written; the job is in flight until it is committed.
+
+        `then` is called after the commit: whoever looks at the row because of it must not see it as it was.
+        """
+
+        def written() -> None:
+            self._in_flight.end([job])
+            then()
+
+        self._outcomes.write(work, written)
+
+
+def defect(error: Exception) -> TryLater:
+    """Return what a defect of ours means for its job: it waits as after any failure, and holds up no other."""
+    return TryLater(f"a defect in playment-agent, told in its log ({type(error).__name__})", code="defect")
