@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from agent.http.urllib3_parts import HTTPConnection, HTTPConnectionPool, HTTPSConnection, HTTPSConnectionPool
 
 if TYPE_CHECKING:
     import socket

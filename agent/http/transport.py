@@ -20,15 +20,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError, ReadTimeoutError
 
 from agent.errors import SettingsError, TryLater
 from agent.http.sessions import CHUNK_BYTES, Session, TooLargeError
+from agent.http.urllib3_parts import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    Timeout,
+)
 from agent.model.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from agent.http.urllib3_parts import BaseHTTPResponse, HTTPConnectionPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class Reply:
 class _Line(NamedTuple):
     """Where a request goes: the connections to its host, its target in the request's first line, and its headers."""
 
-    pool: urllib3.HTTPConnectionPool
+    pool: HTTPConnectionPool
     target: str
     headers: dict[str, str]
 
@@ -98,7 +106,7 @@ class Transport:
                     line.target,
                     body=body,
                     headers=line.headers,
-                    timeout=urllib3.Timeout(connect=self._connect_seconds, read=seconds),
+                    timeout=Timeout(connect=self._connect_seconds, read=seconds),
                     retries=False,
                     redirect=False,
                     assert_same_host=False,
@@ -107,7 +115,7 @@ class Transport:
                 )
             ) as response:
                 return _read(response, limit, self._longest_wait)
-        except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, zlib.error) as error:
+        except (OSError, HTTPError, http.client.HTTPException, zlib.error) as error:
             failure = _failure(error, self._name, urlsplit(url).hostname, seconds)
         # Outside of the except clause: the caught error holds the request, and so the key, and must not be chained.
         raise failure
@@ -156,7 +164,7 @@ def retry_after_seconds(value: str, now: float, longest: float) -> float | None:
     return None if date is None else min(max(0.0, date - now), longest)
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit: int, longest_wait: float) -> Reply:
+def _read(response: BaseHTTPResponse, limit: int, longest_wait: float) -> Reply:
     """Return the answer with its body read and decoded, or cut where it is past `limit`."""
     body = bytearray()
     for chunk in decoded(response):
@@ -183,7 +191,7 @@ def _retry_after(headers: Mapping[str, str], longest: float) -> float | None:
     return retry_after_seconds(value, time.time() if server_time is None else server_time, longest)
 
 
-def decoded(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+def decoded(response: BaseHTTPResponse) -> Iterator[bytes]:
     """Yield the body in pieces of a bounded size, however well it was compressed."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     pieces: Iterator[bytes] = response.stream(CHUNK_BYTES, decode_content=False)

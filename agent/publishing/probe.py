@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
-import urllib3
 
 from agent.errors import TryLater
 from agent.http.sessions import CHUNK_BYTES, Session, TooLargeError
+from agent.http.urllib3_parts import HTTPError
 from agent.model.hosts import is_loopback
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Probe:
             try:
                 target, problem = session.ask(at, size)
                 at = urljoin(at, target or "")
-            except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:
+            except (OSError, HTTPError, ValueError) as error:
                 raise _later(subject, f"could not be fetched: {_cause(error)}") from error
             if problem:
                 raise _later(subject, problem)

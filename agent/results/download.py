@@ -16,13 +16,10 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.exceptions import NewConnectionError
-from urllib3.util.connection import create_connection
-
 from agent.errors import Refused, TryLater
 from agent.http.sessions import BoundedPool, BoundedResponse, Connection, Session, TlsConnection, TlsPool
 from agent.http.transport import ca_bundle, decoded, proxies_for, reason_of
+from agent.http.urllib3_parts import HTTPError, NewConnectionError, create_connection
 from agent.model.text import without_secrets
 
 if TYPE_CHECKING:
@@ -93,7 +90,7 @@ class Download:
                         raise Refused(f"the result is larger than {self._most_bytes:,} bytes: {shown}", code="result")
                     into.write(piece)
                 return
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, zlib.error, ssl.SSLError) as error:
+        except (HTTPError, http.client.HTTPException, zlib.error, ssl.SSLError) as error:
             failure = TryLater(f"the result at {shown} could not be fetched: {reason_of(error)}", code="result")
         except OSError as error:
             if getattr(error, "request", None) is None:
