@@ -12,6 +12,8 @@ The tree::
     ├── IllegalMove             a state change that `states.py` does not allow: a defect of ours
     ├── FolderUnavailable       a folder cannot be listed now
     ├── FileChanged             a file is not the one that was settled
+    ├── HeldByFolder            the settings of a job's folder stop it
+    ├── Interrupted             the agent stops, or is blocked: what goes on in rounds is to end
     └── RemoteError             the target, or the place where files are published, did not do it
         ├── TryLater            passing: back off and try again
         ├── Refused             permanent, for this job alone
@@ -23,10 +25,10 @@ The tree::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 NO_ANSWER = frozenset({"connection", "timeout", "bad-reply"})
@@ -90,6 +92,18 @@ class FolderUnavailable(AgentError):
 
 class FileChanged(AgentError):
     """A file is gone, or is not the one that was settled."""
+
+
+class HeldByFolder(AgentError):
+    """The settings of a job's folder stop it; `work`, given the ledger, writes that it is held, or let go of."""
+
+    def __init__(self, reason: str, work: Callable[[Any], object]) -> None:
+        self.work = work
+        super().__init__(reason)
+
+
+class Interrupted(AgentError):
+    """The agent stops, or is blocked: what goes on in rounds is to end."""
 
 
 class RemoteError(AgentError):

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.core.retry import QUESTION
-from agent.errors import RemoteError, TryLater
+from agent.errors import Interrupted, RemoteError, TryLater
 from agent.host.workers import Workers
 from agent.ledger import results
 from agent.results.files import OF_THIS_FILE
@@ -47,10 +47,6 @@ class Round:
     fetched: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     interrupted: str = ""
-
-
-class StoppedError(Exception):
-    """The round is to end: the agent stops, or is blocked."""
 
 
 class ResultsFetcher:
@@ -102,7 +98,7 @@ class ResultsFetcher:
             try:
                 self._ask_all(done)
                 self._fetch_all(done, None if everything else self._now())
-            except StoppedError:
+            except Interrupted:
                 done.interrupted = self._gate.blocked or "stopped"
         return done
 
@@ -116,7 +112,7 @@ class ResultsFetcher:
         """Call the target, a few times where it fails passingly; obey what it asks for."""
         for left in range(QUESTION.tries, 0, -1):
             if self._stopping.is_set() or not self._gate.enter_to_read():
-                raise StoppedError
+                raise Interrupted
             try:
                 return call()
             except TryLater as error:
@@ -173,14 +169,14 @@ class ResultsFetcher:
 
     def _fetch(self, job: Completed, halt: threading.Event) -> None:
         if halt.is_set():
-            raise StoppedError
+            raise Interrupted
         fetch = self._target.result(job.job_id, self._ask)
         path, other = self._ledger.call(partial(results.place_of, job=job))
         with self._files.temporary(path, job.job_id) as file:
             fetch(file)
             self._files.check(file)
             if self._stopping.is_set():  # the ledger may be closed by now: what it cannot hear of is not placed
-                raise StoppedError
+                raise Interrupted
             if other is not None:
                 self._files.keep(path, results.kept_path(path.removesuffix(".json"), other[1]))
             self._files.place(path, job.job_id, file)

@@ -7,25 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.spend_guard import is_used_up
-from agent.errors import AgentError, FolderUnavailable, TryLater
+from agent.errors import FolderUnavailable, HeldByFolder, TryLater
 from agent.ledger import holds, spend, units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from agent.ledger.due import Candidate
     from agent.ledger.reads import Reads
-    from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
     from agent.sending.context import SendingContext
-
-
-class Stopped(AgentError):
-    """The settings of a job's folder stop it; `work` writes that it is held, or let go of."""
-
-    def __init__(self, reason: str, work: Callable[[Ledger], object]) -> None:
-        self.work = work
-        super().__init__(reason)
 
 
 def put_off_beyond_limit(context: SendingContext, ledger: LedgerWriter, reads: Reads) -> None:
@@ -41,8 +30,8 @@ def put_off_beyond_limit(context: SendingContext, ledger: LedgerWriter, reads: R
 def by_folder(context: SendingContext, candidate: Candidate) -> tuple[Candidate, str | None]:
     """Return a job that no intent has frozen with the tag and batch that hold in its folder, and its batch's name.
 
-    The name is None where the batch is known by its id, or is the default one. Raises Stopped, and TryLater where the
-    folder's settings cannot be told.
+    The name is None where the batch is known by its id, or is the default one. Raises HeldByFolder, and TryLater where
+    the folder's settings cannot be told.
     """
     job = candidate.job
     try:
@@ -51,10 +40,10 @@ def by_folder(context: SendingContext, candidate: Candidate) -> tuple[Candidate,
         raise TryLater(str(error), code="folder", refused=True) from error
     why_held = rules.why_held()
     if why_held is not None:
-        raise Stopped(why_held, partial(holds.hold_pending, job=job.id, reason=why_held))
+        raise HeldByFolder(why_held, partial(holds.hold_pending, job=job.id, reason=why_held))
     if rules.ignore:
         why = rules.why_ignored
-        raise Stopped(why, partial(units.vanish, path=job.path, kind=job.kind, why=why))
+        raise HeldByFolder(why, partial(units.vanish, path=job.path, kind=job.kind, why=why))
     name = context.batch_name(job.path)
     if rules.batch is not None:
         batch_id, name = context.batch_of(job.path, rules.batch)

@@ -12,10 +12,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from agent.errors import FolderUnavailable, TryLater
+from agent.errors import FolderUnavailable, HeldByFolder, TryLater
 from agent.ledger.units import with_sources
 from agent.publishing.probe import sample
-from agent.sending.admission import Stopped, by_folder
+from agent.sending.admission import by_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,13 +82,13 @@ class Publication:
         """Give a job its URLs and batch, with the workers; where that needs no network, at once.
 
         What an earlier intent has frozen stays as it is. The error that `done` is told may be a RemoteError,
-        FileChanged, Stopped, LedgerUnavailable where the batch cannot be kept, or a defect.
+        FileChanged, HeldByFolder, LedgerUnavailable where the batch cannot be kept, or a defect.
         """
         name = None
         if not candidate.frozen:
             try:
                 candidate, name = by_folder(self._context, candidate)
-            except (TryLater, Stopped) as error:
+            except (HeldByFolder, TryLater) as error:
                 self._done(candidate, None, error)
                 return
         if name is None and not self.waits(self._context):

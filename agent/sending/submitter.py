@@ -15,12 +15,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.retry import LEDGER
-from agent.errors import FileChanged, LedgerUnavailable, RemoteError
+from agent.errors import FileChanged, HeldByFolder, LedgerUnavailable, RemoteError
 from agent.host.clock import ClockSteps
 from agent.host.workers import DEFECT
 from agent.ledger import jobs
 from agent.sending.access import Access
-from agent.sending.admission import Stopped, put_off_beyond_limit
+from agent.sending.admission import put_off_beyond_limit
 from agent.sending.adoption import Adoption
 from agent.sending.in_flight import InFlight
 from agent.sending.outcomes import Outcomes
@@ -166,7 +166,7 @@ class Submitter:
                 self._in_flight.is_ready(job)
             case None:
                 self._in_flight.end([candidate.job.id])
-            case Stopped():
+            case HeldByFolder():
                 told = partial(self._context.on_changed, candidate.job.path, candidate.job.kind)
                 self._posting.write(candidate.job.id, error.work, told)
             case FileChanged():
