@@ -14,7 +14,7 @@ from agent.core.folder_rules import NAME, NO_FOLDERS
 from agent.core.listing_queue import ListingQueue
 from agent.core.names import Name
 from agent.errors import FolderUnavailable
-from agent.folder.inotify import MANY_NAMES
+from agent.folder.changes import MANY_NAMES
 from agent.ledger import seen
 from agent.model import Kind, is_utf8, join, parent
 from agent.model.units import UnitKey
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from agent.core.folder_rules import FolderRulesSource
     from agent.core.names import Filters
-    from agent.folder.inotify import Changes
+    from agent.folder.changes import Changes
     from agent.folder.scanner import Scanner
     from agent.noticing.intake import Intake
     from agent.noticing.messages import Finished

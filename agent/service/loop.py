@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from agent import __version__
 from agent.core.run_once import GROWING, EndOfRun, RunState, exit_code
 from agent.errors import FolderUnavailable, LedgerUnavailable
-from agent.folder.inotify import Changes, EventsLost
+from agent.folder.changes import Changes, EventsLost
 from agent.folder.scanner import Scanner
 from agent.folder.watched_folder import WatchedFolder
 from agent.host import locks, systemd

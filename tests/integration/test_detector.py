@@ -17,7 +17,7 @@ from agent.core.listing_queue import LULL
 from agent.core.names import Filters
 from agent.core.plan import IdRules
 from agent.core.quiet_times import QuietTimes
-from agent.folder.inotify import Changes
+from agent.folder.changes import Changes
 from agent.folder.scanner import Scanner
 from agent.host.clock import utc_now
 from agent.ledger import orders

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.folder_rules import NAME
-from agent.folder.inotify import MANY_NAMES, Changes, EventsLost, InotifyWatcher
+from agent.folder.changes import MANY_NAMES, Changes, EventsLost
+from agent.folder.inotify import InotifyWatcher
 from agent.model import join
 from tests.support import eventually, write
 
