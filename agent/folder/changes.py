@@ -14,7 +14,7 @@ SETTINGS = os.fsencode(NAME)
 
 
 class Changes:
-    """What is worth a look, open for more until it is taken: in a burst it grows with the folders, not the files.
+    """What is worth a look, open for more until it is closed or taken: it grows with the folders, not the files.
 
     Safe to use from several threads.
     """
@@ -23,12 +23,12 @@ class Changes:
         self._lock = threading.Lock()
         self._folders: set[str] = set()
         self._files: dict[str, set[str]] = {}
-        self._is_taken = False
+        self._is_closed = False
 
     def add(self, folder: str, name: bytes, *, is_folder: bool) -> bool:
-        """Add what came, went or was written in `folder`, unless this was taken already; return whether it was."""
+        """Add what came, went or was written in `folder`, unless this was closed already; return whether it was."""
         with self._lock:
-            if self._is_taken:
+            if self._is_closed:
                 return False
             if is_folder:
                 self._folders.add(join(folder, os.fsdecode(name)))
@@ -40,10 +40,15 @@ class Changes:
                 names.add(os.fsdecode(name))
             return True
 
+    def close(self) -> None:
+        """Have nothing more added."""
+        with self._lock:
+            self._is_closed = True
+
     def take(self) -> tuple[set[str], dict[str, set[str]]]:
         """Return the folders' paths, and by folder the names of all else; more than MANY_NAMES: not all of them."""
         with self._lock:
-            self._is_taken = True
+            self._is_closed = True
             return self._folders, self._files
 
 

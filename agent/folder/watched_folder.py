@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from agent.errors import AlreadyRunning, FolderUnavailable
-from agent.folder.inotify import InotifyWatcher
+from agent.folder.watcher import InotifyWatcher
 from agent.host import inotify_limits, locks, mounts
 
 if TYPE_CHECKING:
