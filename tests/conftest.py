@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.sending import Clock, Server
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.sending import Clock, Server
 
 GRACE_SECONDS = 5.0
 
@@ -39,11 +39,15 @@ def no_thread_is_left() -> Iterator[None]:
 @pytest.fixture
 def clock() -> Clock:
     """Give a clock that stands still until it is advanced."""
+    from tests.sending import Clock  # noqa: PLC0415 (a test that needs no agent runs where that cannot be imported)
+
     return Clock()
 
 
 @pytest.fixture
 def server(clock: Clock) -> Iterator[Server]:
     """Give a Playment that keeps every call with the time by that clock."""
+    from tests.sending import Server  # noqa: PLC0415 (the same)
+
     with Server(clock) as running:
         yield running

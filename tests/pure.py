@@ -20,6 +20,8 @@ SINGLE = frozenset(
     {
         "agent",
         "agent.errors",
+        "agent.folder",
+        "agent.folder.covered",
         "agent.publishing",
         "agent.publishing.object_errors",
         "agent.publishing.object_keys",

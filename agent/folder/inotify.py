@@ -1,8 +1,10 @@
-"""watchdog to paths that are worth a look; it decides nothing.
+"""A watchdog observer for bursts: what the kernel has to tell when it is read becomes one event.
 
-Of watchdog only the part that reads from the kernel is used. Its emitter and observer pass every event through two more
-threads and queues: that takes ten times as long, and a burst waits for it (measured). What they do besides, new
-folders, folders that move, and a queue that overflows, is done here.
+watchdog's own observer passes every event of the kernel's, most of them as several of its own, through two more threads
+and queues: that takes ten times as long, and a burst waits for it (measured). Here the emitter reads for itself, and
+makes one event of it before it enters watchdog's queue. Observer and emitter stand on `watchdog.observers.api`, which
+watchdog documents for those who write observers. What reads is its InotifyFD, which it does not document:
+`tests/integration/test_watchdog.py` lists all that is used of that, and fails when it changes.
 """
 
 from __future__ import annotations
@@ -12,24 +14,25 @@ import errno
 import os
 import threading
 import warnings
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask
+from watchdog.events import DirDeletedEvent, DirModifiedEvent
+from watchdog.observers.api import DEFAULT_EMITTER_TIMEOUT, BaseObserver, EventEmitter
+from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask, WatchDescriptor
 
-from agent.core.folder_rules import NAME
+from agent.folder.changes import Changes
+from agent.folder.covered import CoveredFolders
 from agent.model import join
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from watchdog.events import FileSystemEvent
+    from watchdog.observers.api import EventQueue, ObservedWatch
+    from watchdog.observers.inotify_c import InotifyEvent
 
-    from watchdog.observers.inotify_c import InotifyEvent, WatchDescriptor
-
-# watchdog 7.1 warns, with its insides, where a folder is watched anew under the same descriptor.
+# InotifyFD warns where a folder is watched anew under the descriptor that it has: after events were lost it has to be.
 warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
-MANY_NAMES = 64
-"""More names than this in one folder are not told one by one: listing it is cheaper than looking at each."""
 EVENTS = Mask(
     InotifyConstants.IN_CREATE
     | InotifyConstants.IN_CLOSE_WRITE
@@ -39,151 +42,177 @@ EVENTS = Mask(
     | InotifyConstants.IN_ONLYDIR
 )
 """What the kernel is asked for: nothing that our own reading causes."""
+CAME = InotifyConstants.IN_CREATE | InotifyConstants.IN_MOVED_TO
 BUFFER_BYTES = 1 << 20
-SETTINGS = os.fsencode(NAME)
+"""Room for all that waits in the kernel: in a burst its queue must not overflow while a part of it is seen to."""
 
 
-class Changes:
-    """What is worth a look, open for more until it is taken: in a burst it grows with the folders, not the files.
+@dataclass(unsafe_hash=True)
+class ChangesEvent(DirModifiedEvent):
+    """Something came, went or was written in the folder `src_path` or below it: `changes` says what.
 
-    Safe to use from several threads.
+    That is a field of the dataclass, since watchdog's queue drops an event that equals the one before it by its fields.
     """
+
+    changes: Changes = field(default_factory=Changes)
+
+
+class EventsLostEvent(DirModifiedEvent):
+    """The kernel dropped events of the folder `src_path` or of those below it: anything may have changed in them."""
+
+
+class _Reader(InotifyFD):
+    """What reads the kernel; no thread of its own, the emitter's calls it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._folders: set[str] = set()
-        self._files: dict[str, set[str]] = {}
-        self._is_taken = False
-
-    def add(self, folder: str, name: bytes, *, is_folder: bool) -> bool:
-        """Add what came, went or was written in `folder`, unless this was taken already; return whether it was."""
-        with self._lock:
-            if self._is_taken:
-                return False
-            if is_folder:
-                self._folders.add(join(folder, os.fsdecode(name)))
-                return True
-            names = self._files.get(folder)
-            if names is None:
-                names = self._files[folder] = set()
-            if len(names) <= MANY_NAMES or name == SETTINGS:  # a file of settings bears on the folders below as well
-                names.add(os.fsdecode(name))
-            return True
-
-    def take(self) -> tuple[set[str], dict[str, set[str]]]:
-        """Return the folders' paths, and by folder the names of all else; more than MANY_NAMES: not all of them."""
-        with self._lock:
-            self._is_taken = True
-            return self._folders, self._files
+        super().__init__()
+        self._is_reading = False  # else `close` leaves the descriptors to a read that may never have begun
 
 
-class EventsLost:
-    """Events were lost: everything is worth a look."""
+class InotifyEmitter(EventEmitter):
+    """Reads what the kernel tells of a folder, and queues it as one event. It ends when the folder is gone.
 
+    Folders below are covered where somebody asks for it, who thereby misses nothing of what he lists afterwards; or all
+    of them where the watch is recursive. Links below are never followed.
 
-class _Source(InotifyFD):
-    """Reads from the kernel all that waits there, at once: in a burst its queue must not overflow meanwhile."""
-
-    def run(self) -> None:
-        """Read and pass on events until stopped."""
-        while self.should_keep_running():
-            for event in self.read_events(event_buffer_size=BUFFER_BYTES):
-                self.handle_event(event)
-
-
-class InotifyWatcher:
-    """Watches a folder, and those below it that it is asked to cover. `notice` is called from watchdog's thread.
-
-    It is told of a Noticed when there is something in it, and of the next one when that was taken. Whoever covers a
-    folder before looking into it misses nothing.
+    `cover` may be called from any thread; `queue_events`, and what InotifyFD calls from there, belong to the emitter's.
     """
 
-    def __init__(self, root: Path, notice: Callable[[Changes | EventsLost], None]) -> None:
-        self._root = os.fspath(root)
-        self._notice = notice
-        self._noticed = Changes()
-        self._noticed.take()
-        self._id = CallbackId(id(self))
+    def __init__(
+        self,
+        event_queue: EventQueue,
+        watch: ObservedWatch,
+        *,
+        timeout: float = DEFAULT_EMITTER_TIMEOUT,
+        event_filter: list[type[FileSystemEvent]] | None = None,
+        until_taken: bool = False,
+    ) -> None:
+        super().__init__(event_queue, watch, timeout=timeout, event_filter=event_filter)
+        self._until_taken = until_taken
         self._lock = threading.Lock()
-        self._folders: dict[WatchDescriptor, str] = {}
-        self._covered: dict[str, WatchDescriptor] = {}
+        self._reader: InotifyFD | None = None
+        self._covered = CoveredFolders()
         self._top: WatchDescriptor | None = None
-        self._source: InotifyFD | None = None
+        self._changes = Changes()
+        self._changes.close()
+        self._is_new = False
 
-    def start(self) -> str | None:
-        """Begin to watch the folder itself; return None, or a sentence that says why events cannot be had."""
+    def on_thread_start(self) -> None:
+        """Begin to watch. Raises OSError where the folder's events cannot be had."""
+        if self.watch.is_file:  # watchdog would have the folder watched that holds it
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.watch.path)
+        self._reader = _Reader()
         try:
-            self._source = _Source()
-            self._source.start()  # what was not started is never closed
-            self._top = self._watch("")
-        except OSError as error:
-            self.stop()
-            if error.errno == errno.EMFILE:
-                return f"inotify instances are used up ({error.strerror}): raise fs.inotify.max_user_instances"
-            if error.errno == errno.ENOSPC:
-                return f"inotify watches are used up ({error.strerror}): raise fs.inotify.max_user_watches"
-            return f"events cannot be had: {error.strerror}"
-        return None
+            self._top = self._add("")
+        except OSError:
+            self.on_thread_stop()
+            raise
+        if self.watch.is_recursive:
+            self._cover_below("")
+
+    def on_thread_stop(self) -> None:
+        """Stop watching."""
+        with self._lock:  # a descriptor that is closed may be another file's when `cover` uses it
+            reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def queue_events(self, timeout: float) -> None:  # noqa: ARG002 (of the base class: what is read here wakes by itself)
+        """Wait until the kernel has something to tell, and queue it."""
+        reader = self._reader
+        if reader is None:
+            return
+        for event in reader.read_events(event_buffer_size=BUFFER_BYTES):
+            reader.handle_event(event)
+        if self._is_new:
+            self._is_new = False
+            if not self._until_taken:
+                self._changes.close()
+            self.queue_event(ChangesEvent(self.watch.path, changes=self._changes))
 
     def cover(self, folder: str) -> None:
-        """Watch a folder as well, where that can be had; not those below it."""
-        if folder not in self._covered and self._source is not None:
-            with contextlib.suppress(OSError):  # it is gone, or no watch is left: `Watch` counts them
-                self._watch(folder)
-
-    def is_alive(self) -> bool:
-        """Tell whether events can still come: the folder is watched, and the thread that reads them lives."""
-        return self._source is not None and self._source.is_alive() and self._top in self._folders
-
-    def stop(self) -> None:
-        """Stop watching."""
-        if self._source is not None:
-            self._source.stop()
-            self._source.join()
-            self._source = None
+        """Have the events of a folder below as well; not those of the folders in it. Raises OSError."""
+        if folder not in self._covered:
+            self._add(folder)
 
     def on_event(self, event: InotifyEvent) -> None:
-        """Take note of an event (for watchdog)."""
+        """Take note of an event."""
         with self._lock:
-            folder = self._folders.get(event.wd)
+            folder = self._covered.path(event.wd)
             if folder is None or not event.name:
                 return
             is_folder = event.mask & InotifyConstants.IN_ISDIR != 0
             if is_folder and event.mask & InotifyConstants.IN_MOVED_FROM:
-                self._uncover(join(folder, os.fsdecode(event.name)))
-            if not self._noticed.add(folder, event.name, is_folder=is_folder):
-                self._noticed = Changes()
-                self._noticed.add(folder, event.name, is_folder=is_folder)
-                self._notice(self._noticed)
+                self._move_away(join(folder, os.fsdecode(event.name)))
+        if is_folder and event.mask & CAME and self.watch.is_recursive:
+            self._cover_below(join(folder, os.fsdecode(event.name)))
+        if not self._changes.add(folder, event.name, is_folder=is_folder):
+            self._changes = Changes()
+            self._changes.add(folder, event.name, is_folder=is_folder)
+            self._is_new = True
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
-        """Take note that a folder is gone or unmounted (for watchdog)."""
+        """Take note that a folder is gone or unmounted; called where the reader is closed, too."""
         with self._lock:
-            folder = self._folders.pop(wd, None)
-            if folder is not None and self._covered.get(folder) == wd:
-                del self._covered[folder]
+            self._covered.forget(wd)
+        if wd == self._top and self.should_keep_running():
+            self.queue_event(DirDeletedEvent(self.watch.path))
+            self.stop()
 
     def on_queue_overflow(self) -> None:
-        """Take note that events were lost, perhaps such as tell that a folder is another one now (for watchdog)."""
+        """Take note that events were lost, perhaps such as tell that a folder is another one now."""
         with self._lock:
-            self._covered.clear()
-        self._notice(EventsLost())
+            self._covered.doubt()
+        self.queue_event(EventsLostEvent(self.watch.path))
+        if self.watch.is_recursive:
+            self._cover_below("")
 
-    def _watch(self, folder: str) -> WatchDescriptor:
-        assert self._source is not None
+    def _add(self, folder: str) -> WatchDescriptor:
         mask = Mask(EVENTS | InotifyConstants.IN_DONT_FOLLOW) if folder else EVENTS
+        path = os.path.join(self.watch.path, folder)
         with self._lock:  # an event may come before it is known whose it is
-            wd = self._source.add_callback(os.fsencode(os.path.join(self._root, folder)), mask, self, self._id)
-            self._folders[wd] = folder
-            self._covered[folder] = wd
+            if self._reader is None:
+                raise OSError(errno.EBADF, "no longer watched")
+            wd = self._reader.add_callback(os.fsencode(path), mask, self, CallbackId(id(self)))
+            if wd == -1:  # InotifyFD takes EACCES for no error, and this for a descriptor
+                self._reader.remove_callbacks([(wd, CallbackId(id(self)))])
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            self._covered.add(folder, wd)
         return wd
 
-    def _uncover(self, folder: str) -> None:
-        """Stop watching a folder that was moved away, and what is below it."""
-        assert self._source is not None
-        below = f"{folder}/"
-        moved = {path: wd for path, wd in self._covered.items() if path == folder or path.startswith(below)}
-        self._source.remove_callbacks([(wd, self._id) for wd in moved.values()])
-        for path, wd in moved.items():
-            del self._covered[path]
-            self._folders.pop(wd, None)
+    def _cover_below(self, folder: str) -> None:
+        """Cover a folder and all below it; what cannot be covered or listed is left out, as watchdog does."""
+        waiting = [folder]
+        while waiting:
+            each = waiting.pop()
+            with contextlib.suppress(OSError):
+                self.cover(each)
+                with os.scandir(os.path.join(self.watch.path, each)) as entries:
+                    waiting += [join(each, entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+    def _move_away(self, folder: str) -> None:
+        left = self._covered.move_away(folder)
+        if self._reader is not None:
+            self._reader.remove_callbacks([(WatchDescriptor(wd), CallbackId(id(self))) for wd in left])
+
+
+class InotifyObserver(BaseObserver):
+    """Watches folders, as any of watchdog's observers does; a file alone it does not watch.
+
+    The `on_modified` of its handlers is called with a ChangesEvent for each time that the kernel was read, or an
+    EventsLostEvent; `on_deleted` where the folder itself is gone. With `until_taken` a ChangesEvent stays open until a
+    handler, or whoever is handed its `changes`, takes them: however long that is, no second event waits meanwhile.
+    """
+
+    def __init__(self, *, until_taken: bool = False) -> None:
+        super().__init__(InotifyEmitter, until_taken=until_taken)
+
+    def is_watching(self) -> bool:
+        """Tell whether events of all watches can still come; `is_alive` knows of the thread that hands them on."""
+        return self.is_alive() and all(emitter.is_alive() for emitter in self.emitters)
+
+    def cover(self, watch: ObservedWatch, folder: str) -> None:
+        """Have the events of a folder below a watched one as well; not those of the folders in it. Raises OSError."""
+        for emitter in self.emitters:
+            if emitter.watch == watch and isinstance(emitter, InotifyEmitter):
+                emitter.cover(folder)

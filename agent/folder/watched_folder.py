@@ -8,13 +8,14 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from agent.errors import AlreadyRunning, FolderUnavailable
-from agent.folder.inotify import Changes, EventsLost, InotifyWatcher
+from agent.folder.watcher import InotifyWatcher
 from agent.host import inotify_limits, locks, mounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from agent.folder.changes import Changes, EventsLost
     from agent.folder.scanner import Scanner
 
 log = logging.getLogger(__package__)

@@ -13,14 +13,14 @@ from agent.core.folder_rules import NAME
 from agent.core.names import Name
 from agent.core.retry import SIGHTS
 from agent.errors import FolderUnavailable
-from agent.folder.inotify import MANY_NAMES
+from agent.folder.changes import MANY_NAMES
 from agent.model import Kind, UnitKey, is_utf8, join, parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.core.listing_queue import ListingQueue
-    from agent.folder.inotify import Changes
+    from agent.folder.changes import Changes
     from agent.folder.tree import Tree
     from agent.noticing.intake import Intake
     from agent.noticing.lister import Lister

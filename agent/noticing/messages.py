@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.folder.inotify import Changes, EventsLost
+from agent.folder.changes import Changes, EventsLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

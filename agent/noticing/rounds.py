@@ -13,7 +13,7 @@ from agent.ledger.store import iso
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agent.folder.inotify import Changes
+    from agent.folder.changes import Changes
     from agent.folder.watched_folder import WatchedFolder
     from agent.ledger.writer import LedgerWriter
     from agent.model import UnitKey

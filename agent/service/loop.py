@@ -13,7 +13,7 @@ from agent import __version__
 from agent.core.retry import LOOP
 from agent.core.run_once import EndOfRun, RunState, exit_code
 from agent.errors import FolderUnavailable, LedgerUnavailable
-from agent.folder.inotify import Changes, EventsLost
+from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
 from agent.host.clock import utc_now
 from agent.ledger.store import iso

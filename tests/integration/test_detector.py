@@ -18,7 +18,7 @@ from agent.core.names import Filters
 from agent.core.plan import IdRules
 from agent.core.quiet_times import QuietTimes
 from agent.errors import LedgerUnreadable
-from agent.folder.inotify import Changes
+from agent.folder.changes import Changes
 from agent.folder.scanner import Scanner
 from agent.folder.tree import Tree
 from agent.host.clock import Clocks, utc_now

@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import queue
 import shutil
+import sys
 import threading
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from watchdog.observers.api import BaseObserver, EventEmitter
 
 from agent.core.folder_rules import NAME
-from agent.folder.inotify import MANY_NAMES, Changes, EventsLost, InotifyWatcher
+from agent.folder.changes import MANY_NAMES, Changes, EventsLost
+from agent.folder.inotify import InotifyEmitter
+from agent.folder.watcher import InotifyWatcher
 from agent.model import join
-from tests.support import eventually, write
+from tests.support import eventually, run, write
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
+
+    from watchdog.observers.inotify_c import InotifyEvent
+    from watchdog.utils import BaseThread
 
 
 def _is_dead(watcher: InotifyWatcher) -> bool:
@@ -167,12 +174,62 @@ def test_the_folder_deleted_is_a_dead_watcher(tmp_path: Path) -> None:
         eventually(lambda: not watcher.is_alive())
 
 
-def test_a_thread_that_ends_is_a_dead_watcher(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [EventEmitter, BaseObserver])
+def test_a_thread_that_ends_is_a_dead_watcher(tmp_path: Path, kind: type[BaseThread]) -> None:
     before = set(threading.enumerate())
     with watching(tmp_path) as (watcher, _):
-        (reading,) = (thread for thread in threading.enumerate() if thread not in before)
-        reading.stop()  # type: ignore[attr-defined]  # watchdog's BaseThread
+        (thread,) = (each for each in threading.enumerate() if each not in before and isinstance(each, kind))
+        thread.stop()
         eventually(partial(_is_dead, watcher))
+
+
+def test_a_folder_that_is_covered_before_its_move_is_read_stays_covered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, on_event = threading.Event(), InotifyEmitter.on_event
+
+    def late(emitter: InotifyEmitter, event: InotifyEvent) -> None:
+        assert go_on.wait(20)
+        on_event(emitter, event)
+
+    monkeypatch.setattr(InotifyEmitter, "on_event", late)
+    (tmp_path / "a").mkdir()
+    with watching(tmp_path) as (watcher, told):
+        watcher.cover("a")
+        (tmp_path / "a").rename(tmp_path / "b")
+        watcher.cover("b")
+        go_on.set()
+        eventually(lambda: told.of(folders={"a", "b"}))
+        write(tmp_path / "b" / "1.jpg", b"")
+        eventually(lambda: told.of(files={"b/1.jpg"}))
+
+
+def test_a_folder_that_may_not_be_read_is_covered_as_soon_as_it_may(tmp_path: Path) -> None:
+    program = """
+import os, queue, sys
+from pathlib import Path
+from agent.folder.watcher import InotifyWatcher
+
+inbox, told = Path(sys.argv[1]), queue.SimpleQueue()
+inbox.chmod(0)
+print(InotifyWatcher(inbox, told.put).start())
+inbox.chmod(0o700)
+(inbox / "shot").mkdir(mode=0)
+watcher = InotifyWatcher(inbox, told.put)
+print(watcher.start())
+watcher.cover("shot")
+(inbox / "shot").chmod(0o700)
+watcher.cover("shot")
+(inbox / "shot" / "1.jpg").touch()
+print(told.get(timeout=20).take())
+watcher.stop()
+"""
+    powerless = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    said = run([*powerless, sys.executable, "-c", program, str(tmp_path)], environ={}, cwd=tmp_path.parent)
+    refused, started, told = said.stdout.splitlines()
+    assert refused == "events cannot be had: Permission denied"
+    assert started == "None"
+    assert told == "(set(), {'shot': {'1.jpg'}})"
 
 
 def test_a_folder_that_cannot_be_watched_is_told_in_words(tmp_path: Path) -> None:
