@@ -73,6 +73,8 @@ def status(*, as_json: bool) -> None:
             f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
         )
         _say_wrapped(_agent_line(report.agent, utc_now()))
+        if others := int(report.agent.get("other_files") or 0):
+            _say_wrapped(f"{others:,} other files are no pictures and get no row: 'explain PATH' says why")
         if limit := spend.notice(report.agent, utc_now()):
             _say_wrapped(f"SPEND LIMIT: {limit}")
         if blocked:

@@ -14,11 +14,11 @@ import click
 from rich.progress import track
 
 from agent.commands import shell
-from agent.core.states import State
+from agent.core.states import UNREAD, State
 from agent.errors import LedgerUnavailable
 from agent.host import locks
 from agent.host.clock import utc_now
-from agent.ledger import holds, orders
+from agent.ledger import orders
 from agent.ledger.store import Ledger
 from agent.reporting.explain import relative
 from agent.reporting.preview import units_now
@@ -78,7 +78,7 @@ def retry(*, code: str | None, names: tuple[str, ...]) -> None:
 
 
 def _why_no_retry(row: Target) -> str:
-    if row.error_code == holds.CODE:
+    if row.error_code in UNREAD:
         return f"it goes on by itself once this is mended: {row.reason}"
     if row.state is State.HELD:
         return "it changed after submission: 'resubmit' sends it as a new job, 'dismiss' leaves it"

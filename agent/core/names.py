@@ -57,6 +57,16 @@ def temporary(name: str) -> str | None:
     return None
 
 
+SYSTEM_FOLDERS = frozenset(
+    {
+        "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@sharesnapshot", "@synoresource",
+        "$recycle.bin", "recycler", "system volume information", "lost+found", "__macosx", "~snapshot",
+    }
+)  # fmt: skip
+"""What NAS systems (Synology, QNAP, NetApp) and file systems keep among people's files, in lower case; those whose name
+begins with a dot are hidden anyway."""
+
+
 def hidden(name: str) -> bool:
     """Tell whether the name begins with a dot."""
     return name.startswith(".")
@@ -68,7 +78,8 @@ class Filters:
 
     `extensions` are lower case without the dot. `image_folders` are globs relative to the watch folder: `*`, `?` and
     `[...]` stay within one folder's name, and a part that is `**` stands for any number of folders, none included
-    (`stills/**` is `stills` and all below it). `marker` is the ready marker's exact name, or ''.
+    (`stills/**` is `stills` and all below it). `marker` is the ready marker's exact name, or ''. `ignore` are such
+    globs for files and folders that are left alone.
 
     `plain_images` are endings: a name that has one of them, and neither begins with one of `ODD` nor is the marker, is
     an image. A scan decides by this for nearly every file there is; for the others ask `classify`.
@@ -77,9 +88,11 @@ class Filters:
     extensions: frozenset[str]
     image_folders: tuple[str, ...]
     marker: str
+    ignore: tuple[str, ...] = ()
     plain_images: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _by_extension: dict[str, Name] = field(init=False, repr=False, compare=False)
     _image_folders: tuple[re.Pattern[str], ...] = field(init=False, repr=False, compare=False)
+    _ignored: tuple[re.Pattern[str], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         endings = (case for extension in sorted(self.extensions) for case in (extension, extension.upper()))
@@ -87,9 +100,12 @@ class Filters:
         by_extension = dict.fromkeys(self.extensions, Name.IMAGE) | dict.fromkeys(_TEMPORARY_EXTENSIONS, Name.TEMPORARY)
         object.__setattr__(self, "_by_extension", by_extension)
         object.__setattr__(self, "_image_folders", tuple(_compile(glob) for glob in self.image_folders))
+        object.__setattr__(self, "_ignored", tuple(_compile(glob) for glob in self.ignore))
 
     @classmethod
-    def of(cls, extensions: Iterable[str], image_folders: Iterable[str] = (), marker: str = "") -> Filters:
+    def of(
+        cls, extensions: Iterable[str], image_folders: Iterable[str] = (), marker: str = "", ignore: Iterable[str] = ()
+    ) -> Filters:
         """Return the filters for settings as a person writes them (`.JPG` for `jpg`, `stills/` for `stills`).
 
         Raises ValueError with a sentence for an extension, glob or marker that can match nothing.
@@ -100,7 +116,8 @@ class Filters:
                 raise ValueError(f"{extension!r} is no file extension: write the letters after the last dot, as in jpg")
         if "/" in marker or marker in {".", ".."}:
             raise ValueError(f"{marker!r} cannot be a ready marker: it must be a file's name without a folder")
-        return cls(frozenset(cleaned), tuple(glob.strip() for glob in image_folders), marker)
+        folders, ignored = (tuple(glob.strip() for glob in globs) for globs in (image_folders, ignore))
+        return cls(frozenset(cleaned), folders, marker, ignored)
 
     def classify(self, name: str) -> Name:
         """Return what a file's name makes of it: the marker first, then temporary, hidden, image, other."""
@@ -115,8 +132,12 @@ class Filters:
         return self._by_extension.get(extension.lower(), Name.OTHER) if dot else Name.OTHER
 
     def enters(self, folder_name: str) -> bool:
-        """Tell whether a subfolder of this name is walked: one that is neither hidden nor temporary."""
-        return not hidden(folder_name) and temporary(folder_name) is None
+        """Tell whether a subfolder of this name is walked: neither hidden nor temporary, nor a system's own."""
+        return not hidden(folder_name) and temporary(folder_name) is None and folder_name.lower() not in SYSTEM_FOLDERS
+
+    def ignores(self, path: str) -> bool:
+        """Tell whether the settings say that a file, or a folder with all below it, is nobody's drop."""
+        return any(pattern.fullmatch(f"{path}/") for pattern in self._ignored)
 
     def kind(self, folder: str) -> Kind:
         """Return what the images directly in `folder` are: units of their own, or the frames of one sequence."""
@@ -126,12 +147,9 @@ class Filters:
 
     def explain(self, path: str, *, is_folder: bool = False) -> str | None:
         """Return a sentence that says why the file or folder at `path` never is a unit by its name, or None."""
-        folder = path if is_folder else parent(path)
-        for name in folder.split("/"):
-            if name and not self.enters(name):
-                return f"the folder {_reason(name)}"
-        if is_folder:
-            return None
+        reason = self._why_not_entered(path, path if is_folder else parent(path))
+        if reason is not None or is_folder:
+            return reason
         name = basename(path)
         match self.classify(name):
             case Name.IMAGE:
@@ -144,9 +162,23 @@ class Filters:
             case Name.TEMPORARY | Name.HIDDEN:
                 return _reason(name)
 
+    def _why_not_entered(self, path: str, folder: str) -> str | None:
+        """Say why nothing at or below a path is taken, by the names on the way to it."""
+        parts = path.split("/")
+        ignored = next(
+            (above for above in map("/".join, (parts[: end + 1] for end in range(len(parts)))) if self.ignores(above)),
+            None,
+        )
+        if ignored is not None:
+            return f"{shown(ignored)} is left alone: IGNORE names it"
+        closed = next((name for name in folder.split("/") if name and not self.enters(name)), None)
+        return None if closed is None else f"the folder {_reason(closed)}"
+
 
 def _reason(name: str) -> str:
     pattern = temporary(name)
+    if name.lower() in SYSTEM_FOLDERS:
+        return f"{shown(name)} is a system's or a NAS's own: what it keeps there is nobody's drop"
     if pattern is None:
         return f"{shown(name)} is hidden: names that begin with a dot are never sent"
     return f"{shown(name)} is a copy tool's temporary name ({pattern}): it is looked at once it has its final name"

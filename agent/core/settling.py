@@ -99,6 +99,13 @@ class Settling:
         if wait is not None:
             wait.since = now
 
+    def block(self, unit: UnitKey, until: float) -> None:
+        """Keep a unit that waits from settling before `until`, or no longer (-infinity)."""
+        wait = self._waits[unit]
+        wait.blocked_until = until
+        if wait.deadline < wait.queued:
+            self._queue(unit, wait, wait.deadline)
+
     def forget(self, unit: UnitKey) -> None:
         """Stop waiting for the unit."""
         self._waits.pop(unit, None)

@@ -70,6 +70,16 @@ ATTENTION = frozenset({State.HELD, State.INVALID, State.FAILED, State.DUPLICATE}
 UNSENT = frozenset({State.SETTLING, State.PENDING, State.HELD, State.INVALID})
 """States in which a deleted unit becomes `gone`."""
 
+SETTINGS = "settings"
+"""The error_code of a hold: a bad file of settings stops it, or it does not fit what one expects."""
+ARRIVAL = "arrival"
+"""The error_code of a hold: something that should become one of its frames was left behind."""
+LEFT_OUT = "left-out"
+"""The error_code of a hold: pictures lie beside its frames that are of no kind that is taken."""
+TOLD = (ARRIVAL, LEFT_OUT)
+UNREAD = (SETTINGS, *TOLD)
+"""Holds that end by themselves, as soon as the reason does: what they hold need not have been read."""
+
 SENT = frozenset({State.SUBMITTING, State.SUBMITTED, State.COMPLETED, State.DUPLICATE})
 """States in which the target has, or may have, a job: other content at the path is `held`, never sent unasked."""
 

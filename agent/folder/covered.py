@@ -7,12 +7,23 @@ watched anew under another path has the same (inotify(7)).
 from __future__ import annotations
 
 
+def is_hidden(path: str) -> bool:
+    """Tell whether a folder is hidden, or lies in one that is."""
+    return "/." in f"/{path}"
+
+
 class CoveredFolders:
     """The folders whose events are had, by path and by descriptor."""
 
     def __init__(self) -> None:
         self._paths: dict[int, str] = {}
         self._descriptors: dict[str, int] = {}
+        self._hidden: set[int] = set()
+
+    @property
+    def hidden(self) -> int:
+        """How many of them are hidden folders."""
+        return len(self._hidden)
 
     def __contains__(self, path: str) -> bool:
         return path in self._descriptors
@@ -25,10 +36,13 @@ class CoveredFolders:
         """Take note that a folder has this descriptor."""
         self._paths[descriptor] = path
         self._descriptors[path] = descriptor
+        if is_hidden(path):
+            self._hidden.add(descriptor)
 
     def forget(self, descriptor: int) -> None:
         """Take note that a descriptor is gone."""
         path = self._paths.pop(descriptor, None)
+        self._hidden.discard(descriptor)
         if path is not None and self._descriptors.get(path) == descriptor:
             del self._descriptors[path]
 
@@ -43,6 +57,7 @@ class CoveredFolders:
             descriptor = self._descriptors.pop(moved)
             if self._paths.get(descriptor) == moved:
                 del self._paths[descriptor]
+                self._hidden.discard(descriptor)
                 left.append(descriptor)
         return left
 

@@ -15,17 +15,21 @@ import os
 import threading
 import warnings
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from watchdog.events import DirDeletedEvent, DirModifiedEvent
 from watchdog.observers.api import DEFAULT_EMITTER_TIMEOUT, BaseObserver, EventEmitter
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask, WatchDescriptor
 
+from agent.core.open_writers import OpenWriters
 from agent.folder.changes import Changes
-from agent.folder.covered import CoveredFolders
+from agent.folder.covered import CoveredFolders, is_hidden
 from agent.model import join
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from watchdog.events import FileSystemEvent
     from watchdog.observers.api import EventQueue, ObservedWatch
     from watchdog.observers.inotify_c import InotifyEvent
@@ -35,6 +39,7 @@ warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
 EVENTS = Mask(
     InotifyConstants.IN_CREATE
+    | InotifyConstants.IN_MODIFY
     | InotifyConstants.IN_CLOSE_WRITE
     | InotifyConstants.IN_MOVED_FROM
     | InotifyConstants.IN_MOVED_TO
@@ -42,7 +47,14 @@ EVENTS = Mask(
     | InotifyConstants.IN_ONLYDIR
 )
 """What the kernel is asked for: nothing that our own reading causes."""
+BEGINS = InotifyConstants.IN_CREATE | InotifyConstants.IN_MODIFY
+"""What a writer begins with; all else but MOVED_TO is its end."""
 CAME = InotifyConstants.IN_CREATE | InotifyConstants.IN_MOVED_TO
+LEFT = InotifyConstants.IN_DELETE | InotifyConstants.IN_MOVED_FROM
+MOST_SUSPECTS = 256
+"""Files of a folder that was just made that are looked at."""
+MOST_HIDDEN = 256
+"""Hidden folders that are covered, for those who write in them: a clone of a repository has thousands."""
 BUFFER_BYTES = 1 << 20
 """Room for all that waits in the kernel: in a burst its queue must not overflow while a part of it is seen to."""
 
@@ -86,12 +98,15 @@ class InotifyEmitter(EventEmitter):
         timeout: float = DEFAULT_EMITTER_TIMEOUT,
         event_filter: list[type[FileSystemEvent]] | None = None,
         until_taken: bool = False,
+        covers_new: bool = False,
     ) -> None:
         super().__init__(event_queue, watch, timeout=timeout, event_filter=event_filter)
         self._until_taken = until_taken
+        self._covers_new = covers_new
         self._lock = threading.Lock()
         self._reader: InotifyFD | None = None
         self._covered = CoveredFolders()
+        self._writers = OpenWriters()
         self._top: WatchDescriptor | None = None
         self._changes = Changes()
         self._changes.close()
@@ -142,14 +157,36 @@ class InotifyEmitter(EventEmitter):
             if folder is None or not event.name:
                 return
             is_folder = event.mask & InotifyConstants.IN_ISDIR != 0
-            if is_folder and event.mask & InotifyConstants.IN_MOVED_FROM:
-                self._move_away(join(folder, os.fsdecode(event.name)))
-        if is_folder and event.mask & CAME and self.watch.is_recursive:
-            self._cover_below(join(folder, os.fsdecode(event.name)))
+            if not is_folder:
+                self._note_writer(folder, os.fsdecode(event.name), event.mask)
+                if event.mask & InotifyConstants.IN_MODIFY:  # nothing to look at before its end
+                    return
+            elif event.mask & LEFT:
+                self._writers.gone(path := join(folder, os.fsdecode(event.name)))
+                if event.mask & InotifyConstants.IN_MOVED_FROM:
+                    self._move_away(path)
+        if is_folder and event.mask & CAME:
+            self._came(join(folder, os.fsdecode(event.name)), is_new=event.mask & InotifyConstants.IN_CREATE != 0)
         if not self._changes.add(folder, event.name, is_folder=is_folder):
             self._changes = Changes()
             self._changes.add(folder, event.name, is_folder=is_folder)
             self._is_new = True
+
+    def writing_in(self, folder: str) -> Mapping[str, bool]:
+        """Return the names that are being written in a folder, each with whether it was written to."""
+        with self._lock:
+            return self._writers.in_folder(folder)
+
+    def writing_beside(self, folder: str) -> str:
+        """Return the path of a file that is being written in a hidden folder in this one or above it, or ''."""
+        with self._lock:
+            return self._writers.beside(folder)
+
+    def _note_writer(self, folder: str, name: str, mask: int) -> None:
+        if mask & BEGINS:
+            self._writers.opened(folder, name, written=mask & InotifyConstants.IN_MODIFY != 0)
+        elif not mask & InotifyConstants.IN_MOVED_TO:
+            self._writers.ended(folder, name)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
         """Take note that a folder is gone or unmounted; called where the reader is closed, too."""
@@ -163,9 +200,30 @@ class InotifyEmitter(EventEmitter):
         """Take note that events were lost, perhaps such as tell that a folder is another one now."""
         with self._lock:
             self._covered.doubt()
+            self._writers.doubt()
         self.queue_event(EventsLostEvent(self.watch.path))
         if self.watch.is_recursive:
             self._cover_below("")
+
+    def _came(self, folder: str, *, is_new: bool) -> None:
+        """Cover a folder that came, where that is ours to do: others are by whoever looks into them."""
+        if self.watch.is_recursive:
+            self._cover_below(folder)
+        elif self._covers_new and (not is_hidden(folder) or self._covered.hidden < MOST_HIDDEN):
+            with contextlib.suppress(OSError):
+                self.cover(folder)
+                if is_new:
+                    self._suspect_writers(folder)
+
+    def _suspect_writers(self, folder: str) -> None:
+        """Take what is empty in a folder that was just made for being written: its making was not told of any more."""
+        with os.scandir(os.path.join(self.watch.path, folder)) as entries:
+            for entry in islice(entries, MOST_SUSPECTS):
+                if entry.is_dir(follow_symlinks=False):
+                    self._came(join(folder, entry.name), is_new=True)
+                elif not entry.stat(follow_symlinks=False).st_size:
+                    with self._lock:
+                        self._writers.opened(folder, entry.name, written=False)
 
     def _add(self, folder: str) -> WatchDescriptor:
         mask = Mask(EVENTS | InotifyConstants.IN_DONT_FOLLOW) if folder else EVENTS
@@ -202,17 +260,17 @@ class InotifyObserver(BaseObserver):
     The `on_modified` of its handlers is called with a ChangesEvent for each time that the kernel was read, or an
     EventsLostEvent; `on_deleted` where the folder itself is gone. With `until_taken` a ChangesEvent stays open until a
     handler, or whoever is handed its `changes`, takes them: however long that is, no second event waits meanwhile.
+    With `covers_new` a folder that comes into one that is covered is covered at once, not those below it.
     """
 
-    def __init__(self, *, until_taken: bool = False) -> None:
-        super().__init__(InotifyEmitter, until_taken=until_taken)
+    def __init__(self, *, until_taken: bool = False, covers_new: bool = False) -> None:
+        super().__init__(InotifyEmitter, until_taken=until_taken, covers_new=covers_new)
 
     def is_watching(self) -> bool:
         """Tell whether events of all watches can still come; `is_alive` knows of the thread that hands them on."""
         return self.is_alive() and all(emitter.is_alive() for emitter in self.emitters)
 
-    def cover(self, watch: ObservedWatch, folder: str) -> None:
-        """Have the events of a folder below a watched one as well; not those of the folders in it. Raises OSError."""
-        for emitter in self.emitters:
-            if emitter.watch == watch and isinstance(emitter, InotifyEmitter):
-                emitter.cover(folder)
+    def emitter(self, watch: ObservedWatch) -> InotifyEmitter | None:
+        """Return what reads the events of a watch, to be asked for more; None where it is not scheduled."""
+        ours = (emitter for emitter in self.emitters if isinstance(emitter, InotifyEmitter))
+        return next((emitter for emitter in ours if emitter.watch == watch), None)

@@ -13,7 +13,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.core.names import ODD, Name
+from agent.core.folder_rules import NAME
+from agent.core.names import ODD, Name, hidden
 from agent.errors import FileChanged, FolderUnavailable
 from agent.model import TOP_BIT, Entry, Listing, Stamp, Times, basename, join, parent, quick_fingerprint, signed
 
@@ -30,16 +31,32 @@ MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What opening a folder says when it is not there any more, or is no folder, or a symbolic link now."""
 
 
+MOST_HIDDEN = 256
+"""Files of hidden folders in a folder that are looked at: tools keep there what is on its way, and not much."""
 SLICE = 128
 """Entries of a folder that are looked at in one go: half a millisecond, or ten times that beside a busy thread."""
 
 
-def _entries(kinds: Iterable[tuple[os.DirEntry[str], Name]], wanted: Name) -> Iterator[Entry]:
-    """Yield the entries of the wanted kind with their stamps, but for those removed since they were listed."""
-    for entry, kind in kinds:
-        if kind is wanted:
-            with contextlib.suppress(FileNotFoundError):
-                yield Entry(entry.name, Stamp.of(entry.stat(follow_symlinks=False)))
+def _entries(kinds: Iterable[tuple[os.DirEntry[str], Name]]) -> Iterator[Entry]:
+    """Yield the entries with their stamps, but for those removed since they were listed."""
+    for entry, _ in kinds:
+        with contextlib.suppress(FileNotFoundError):
+            yield Entry(entry.name, Stamp.of(entry.stat(follow_symlinks=False)))
+
+
+def _below(fd: int, folder: str) -> Iterator[Entry]:
+    """Yield the files in and below a hidden folder, by their paths from the open one; what is gone is left out."""
+    with contextlib.suppress(OSError):
+        inner = os.open(folder, FOLDER, dir_fd=fd)
+        try:
+            with os.scandir(inner) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        yield from (each._replace(name=f"{folder}/{each.name}") for each in _below(inner, entry.name))
+                    else:
+                        yield Entry(f"{folder}/{entry.name}", Stamp.of(entry.stat(follow_symlinks=False)))
+        finally:
+            os.close(inner)
 
 
 class Scanner:
@@ -109,16 +126,28 @@ class Scanner:
                         fingerprint += quick_fingerprint(files[done:])
                         yield
                 kinds = [(entry, filters.classify(entry.name)) for entry in others]
-                odd = [(name, *stamp) for name, stamp in _entries(kinds, Name.IMAGE)]
-                temporary = tuple(_entries(kinds, Name.TEMPORARY))
+                odd = [(name, *stamp) for name, stamp in _entries(each for each in kinds if each[1] is Name.IMAGE)]
+                beside = [(entry, kind) for entry, kind in kinds if kind not in (Name.IMAGE, Name.MARKER)]
+                hidden_folders = [name for name in subfolders if hidden(name)]
+                rest = (
+                    *(each for each in _entries(beside) if each.name != NAME),
+                    *islice((each for name in hidden_folders for each in _below(fd, name)), MOST_HIDDEN),
+                )
         except OSError as error:
             raise FolderUnavailable(f"the folder {folder or self.root} cannot be listed: {error.strerror}") from error
+        if filters.ignore:
+            subfolders = [name for name in subfolders if not filters.ignores(join(folder, name))]
+            files = [file for file in files if not filters.ignores(join(folder, file[0]))]
+            odd = [file for file in odd if not filters.ignores(join(folder, file[0]))]
+            rest = tuple(entry for entry in rest if not filters.ignores(join(folder, entry.name)))
+            fingerprint = quick_fingerprint(files)
         return Listing(
             folder,
             Times(own.st_mtime_ns, own.st_ctime_ns),
             (*files, *odd),
-            temporary,
+            rest,
             tuple(join(folder, name) for name in subfolders if filters.enters(name)),
+            tuple(join(folder, name) for name in hidden_folders),
             any(kind is Name.MARKER for _, kind in kinds),
             fingerprint + quick_fingerprint(odd),
         )
@@ -144,6 +173,14 @@ class Scanner:
             yield fd
         finally:
             os.close(fd)
+
+    def head(self, path: str, count: int) -> bytes | None:
+        """Return the first bytes of a file, None where they cannot be read: what it is shows later, or never."""
+        try:
+            with self.open_file(path) as fd:
+                return os.pread(fd, count, 0)
+        except (FileChanged, FolderUnavailable, OSError):
+            return None
 
     def descriptor(self, path: str, folder: int | None = None) -> int:
         """Return a descriptor of a regular file, which is the caller's to close.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.core.entries import is_side_file
 from agent.core.folder_rules import NO_FOLDERS
+from agent.core.left_out import what_is
+from agent.core.names import Name
 
 if TYPE_CHECKING:
     from agent.core.folder_rules import FolderRules, FolderRulesSource
     from agent.core.names import Filters
     from agent.folder.scanner import Scanner
-    from agent.model import Kind
+    from agent.model import Kind, Listing
 
 
 class Tree:
@@ -30,6 +33,20 @@ class Tree:
         """Return what the images of a folder are, by the rules that hold in it."""
         return rules.kind_in(folder, self.filters.kind(folder))
 
+    def is_other(self, name: str) -> bool:
+        """Tell whether a file is none that a person can have meant as a picture, and none of the system's either."""
+        taken = self.filters.extensions
+        is_named = "/" not in name and self.filters.classify(name) is Name.OTHER and not is_side_file(name)
+        return is_named and what_is(name, taken) is None
+
+    def left_out(self, listing: Listing) -> frozenset[str]:
+        """Return the names in a folder of what a person meant, and is of no kind that is taken."""
+        return frozenset(entry.name for entry in listing.others if what_is(entry.name, self.filters.extensions))
+
     def enters(self, folder: str) -> bool:
-        """Tell whether a folder is one that is listed: none of its parts is hidden."""
-        return all(self.filters.enters(part) for part in folder.split("/") if part)
+        """Tell whether a folder is one that is listed: none of its parts is hidden, or ignored."""
+        parts = [part for part in folder.split("/") if part]
+        return all(map(self.filters.enters, parts)) and not (
+            self.filters.ignore
+            and any(self.filters.ignores("/".join(parts[: count + 1])) for count in range(len(parts)))
+        )

@@ -12,7 +12,7 @@ from agent.folder.watcher import InotifyWatcher
 from agent.host import inotify_limits, locks, mounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from agent.folder.changes import Changes, EventsLost
@@ -98,6 +98,14 @@ class WatchedFolder:
         """Have the events of a folder from now on, where they can be had."""
         if self._watcher is not None:
             self._watcher.cover(folder)
+
+    def writing_in(self, folder: str) -> Mapping[str, bool]:
+        """Return the names that are being written in a folder, as far as events tell, each with whether it was."""
+        return {} if self._watcher is None else self._watcher.writing_in(folder)
+
+    def writing_beside(self, folder: str) -> str:
+        """Return the path of a file that is being written in a hidden folder in this one or above it, or ''."""
+        return "" if self._watcher is None else self._watcher.writing_beside(folder)
 
     def check_growth(self, folders: int) -> None:
         """Do as `check_limits` where there are more folders than at the last look: counting watches takes time."""

@@ -13,7 +13,7 @@ from agent.folder.changes import EventsLost
 from agent.folder.inotify import ChangesEvent, EventsLostEvent, InotifyObserver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from watchdog.events import DirModifiedEvent, FileModifiedEvent
@@ -30,7 +30,7 @@ class InotifyWatcher(FileSystemEventHandler):
 
     def __init__(self, root: Path, notice: Callable[[Changes | EventsLost], None]) -> None:
         self._notice = notice
-        self._observer = InotifyObserver(until_taken=True)
+        self._observer = InotifyObserver(until_taken=True, covers_new=True)
         self._watch = self._observer.schedule(self, os.fspath(root))
 
     def start(self) -> str | None:
@@ -47,8 +47,20 @@ class InotifyWatcher(FileSystemEventHandler):
 
     def cover(self, folder: str) -> None:
         """Watch a folder as well, where that can be had; not those below it."""
-        with contextlib.suppress(OSError):  # it is gone, or no watch is left: `WatchedFolder` counts them
-            self._observer.cover(self._watch, folder)
+        emitter = self._observer.emitter(self._watch)
+        if emitter is not None:
+            with contextlib.suppress(OSError):  # it is gone, or no watch is left: `WatchedFolder` counts them
+                emitter.cover(folder)
+
+    def writing_in(self, folder: str) -> Mapping[str, bool]:
+        """Return the names that are being written in a folder, each with whether it was written to."""
+        emitter = self._observer.emitter(self._watch)
+        return {} if emitter is None else emitter.writing_in(folder)
+
+    def writing_beside(self, folder: str) -> str:
+        """Return the path of a file that is being written in a hidden folder in this one or above it, or ''."""
+        emitter = self._observer.emitter(self._watch)
+        return "" if emitter is None else emitter.writing_beside(folder)
 
     def is_alive(self) -> bool:
         """Tell whether events can still come: the folder is watched, and all threads live."""

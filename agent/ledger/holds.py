@@ -1,4 +1,4 @@
-"""What bad `.playment.toml` files stop: the units below them are held.
+"""What is held unread: below a bad `.playment.toml` file, or beside what should become a frame and does not.
 
 Each function runs inside a transaction of its caller. What was submitted, or may have been, is never changed.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.core.states import State
+from agent.core.states import SETTINGS, UNREAD, State
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, notice
 from agent.model import shown
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.ledger.units import Sight
 
-CODE = "settings"
 
+def hold(ledger: Ledger, sight: Sight, code: str = SETTINGS) -> None:
+    """Hold a unit, read or not; `sight.reason` says why, `code` which kind of reason it is.
 
-def hold(ledger: Ledger, sight: Sight) -> None:
-    """Hold a unit, read or not; `sight.reason` says why. It goes on by itself once that is mended.
+    It goes on by itself once that is mended.
 
     A unit that was submitted, refused, dismissed, or is held for another reason stays as it is.
     """
@@ -33,11 +33,11 @@ def hold(ledger: Ledger, sight: Sight) -> None:
         assert row is not None
     if not _may_be_held(row):
         return
-    job, state, reason, _, _ = row
+    job, state, reason, known, _ = row
     if state is not State.HELD:
-        _hold(ledger, job, state, sight.reason)
-    elif reason != sight.reason:
-        ledger.set(job, reason=sight.reason, updated_at=iso(ledger.now))
+        _hold(ledger, job, state, sight.reason, code)
+    elif (reason, known) != (sight.reason, code):
+        ledger.set(job, reason=sight.reason, error_code=code, updated_at=iso(ledger.now))
 
 
 def is_to_be_held(sql: sqlite3.Connection, sight: Sight) -> bool:
@@ -49,20 +49,38 @@ def is_to_be_held(sql: sqlite3.Connection, sight: Sight) -> bool:
 def _may_be_held(row: tuple[int, State, str, str, int]) -> bool:
     _, state, _, code, unanswered = row
     return (
-        state is State.SETTLING or (state is State.PENDING and not unanswered) or (state is State.HELD and code == CODE)
+        state is State.SETTLING
+        or (state is State.PENDING and not unanswered)
+        or (state is State.HELD and code in UNREAD)
     )
+
+
+def refuse(ledger: Ledger, sight: Sight) -> None:
+    """Write that a file is of no kind that is taken (`invalid`): `sight.reason` says what to do.
+
+    What was sent, or refused, dismissed or held before, stays as it is.
+    """
+    row = _newest(ledger.sql, sight)
+    if row is None or row[1] is State.GONE:
+        notice(ledger, sight)
+        row = _newest(ledger.sql, sight)
+        assert row is not None
+    job, state, _, _, unanswered = row
+    if state is State.SETTLING or (state is State.PENDING and not unanswered):
+        cleared = {"next_attempt_at": None, **UNFROZEN}
+        ledger.move(job, state, State.INVALID, sight.reason, reason=sight.reason, error_code="", **cleared)
 
 
 def hold_pending(ledger: Ledger, job: int, reason: str) -> None:
     """Hold a pending job of which nothing was ever sent."""
     row = ledger.sql.execute("select state, unanswered from jobs where id = ?", (job,)).fetchone()
     if row == (State.PENDING, 0):
-        _hold(ledger, job, State.PENDING, reason)
+        _hold(ledger, job, State.PENDING, reason, SETTINGS)
 
 
-def _hold(ledger: Ledger, job: int, state: State, reason: str) -> None:
+def _hold(ledger: Ledger, job: int, state: State, reason: str, code: str) -> None:
     cleared = {"next_attempt_at": None, **UNFROZEN}
-    ledger.move(job, state, State.HELD, reason, reason=reason, error_code=CODE, **cleared)
+    ledger.move(job, state, State.HELD, reason, reason=reason, error_code=code, **cleared)
 
 
 def _newest(sql: sqlite3.Connection, sight: Sight) -> tuple[int, State, str, str, int] | None:

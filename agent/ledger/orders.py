@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.core.states import MOVES, SENT, State
-from agent.ledger import holds, spend
+from agent.core.states import MOVES, SENT, UNREAD, State
+from agent.ledger import spend
 from agent.ledger.related import known
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
@@ -67,8 +67,8 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         reason = "to be read again, as asked"
         ledger.move(target.id, target.state, State.SETTLING, "retry", reason=reason, error_code="")
         return State.SETTLING
-    if target.error_code == holds.CODE:
-        return None  # it may not have been read; it goes on when the file of settings is mended
+    if target.error_code in UNREAD:
+        return None  # it may not have been read; it goes on by itself once that is mended
     if target.state is State.FAILED or (target.state is State.HELD and not is_change(target)):
         frozen = {} if target.unanswered else UNFROZEN
         if target.error_code == spend.CODE:  # a person pays for it, whatever the limit says

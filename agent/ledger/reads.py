@@ -92,7 +92,7 @@ class Reads:
         return self._ask(seen.settling)
 
     def is_to_be_held(self, sight: Sight) -> bool:
-        """Tell whether a bad file of settings holds a unit, or would."""
+        """Tell whether a unit would be held unread, or is."""
         return self._ask(holds.is_to_be_held, sight)
 
     # What a settled unit is compared with

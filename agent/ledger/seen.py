@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import fingerprint
-from agent.core.states import UNSENT, State
-from agent.ledger import holds
+from agent.core.states import UNREAD, UNSENT, State
 from agent.model import Entry, Kind, Stamp, basename, shown
 from agent.model.units import UnitKey
 
 if TYPE_CHECKING:
     import sqlite3
 
-STATE = f"case when state = 'held' and error_code = '{holds.CODE}' then 'settling' else state end"
-"""What a bad file of settings holds is looked at again as soon as nothing is wrong any more."""
+STATE = f"case when state = 'held' and error_code in {UNREAD} then 'settling' else state end"
+"""What is held unread is looked at again as soon as nothing is wrong any more."""
 
 Seen = tuple[State, Stamp | bytes | None]
 """A unit's newest row: its state, and what its files looked like when they were read (None: not read)."""

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
 from agent.core.fingerprints import fingerprint_of_frames
-from agent.core.states import UNSENT, State
+from agent.core.states import TOLD, UNSENT, State
 from agent.ledger.recent_frames import MOST_FRAMES
 from agent.ledger.store import iso
 from agent.model import (
@@ -75,7 +75,7 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     at = iso(ledger.now)
     names = [(shown(sight.folder), shown(sight.path), sight.kind) for sight in sights]
     rows = ledger.sql.execute(
-        "select jobs.id, state, unanswered, reason, frame_count, bytes from json_each(?) as sight "
+        "select jobs.id, state, unanswered, reason, frame_count, bytes, error_code from json_each(?) as sight "
         "left join jobs on jobs.id = (select newest.id from jobs as newest where newest.folder = sight.value ->> 0 "
         "and newest.path = sight.value ->> 1 and newest.kind = sight.value ->> 2 "
         "order by newest.state = 'gone', newest.id desc limit 1) order by sight.key",
@@ -89,8 +89,10 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
             continue
         job, state, unanswered = row[0], State(row[1]), row[2]
         if state is State.SETTLING:
-            if row[3:] != tuple(seen.values()):
+            if row[3:6] != tuple(seen.values()):
                 ledger.set(job, **seen)
+        elif state is State.HELD and row[6] in TOLD:
+            continue  # it was told, and is until it has been read
         elif state is State.GONE or (state in UNSENT and not unanswered):
             ledger.move(job, state, State.SETTLING, "seen again, changed", error_code="", reference_id=None, **seen)
     ledger.sql.executemany(

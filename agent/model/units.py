@@ -100,17 +100,20 @@ class Times(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one folder held at one moment: its image `files`, its fresh-or-not temporary files, and its subfolders.
+    """What one folder held at one moment: its image `files`, its `others`, and its subfolders.
 
-    `times` were read before the entries, so that a change during the listing shows as different times later.
+    `others` are all other files that may bear on it, the marker and the file of settings left out; `hidden` its
+    subfolders that are not entered. `times` were read before the entries, so that a change during the listing shows as
+    different times later.
     `marker` tells whether the ready marker was there; `fingerprint` is the `quick_fingerprint` of the files.
     """
 
     folder: str
     times: Times
     files: tuple[File, ...]
-    temporary: tuple[Entry, ...]
+    others: tuple[Entry, ...]
     subfolders: tuple[str, ...]
+    hidden: tuple[str, ...]
     marker: bool
     fingerprint: int
 

@@ -26,8 +26,11 @@ class Book(Protocol):
     def withdraw(self, unit: UnitKey) -> bool:
         """Let go of what was noticed of a unit: it is old; return whether it was not written yet."""
 
-    def hold(self, sight: Sight) -> None:
+    def hold(self, sight: Sight, code: str) -> None:
         """Have a unit held that must not even be read: the sight says why."""
+
+    def refuse(self, sight: Sight) -> None:
+        """Have it told that a file is of no kind that is taken: the sight says what to do."""
 
     def leave_alone(self, unit: UnitKey, reason: str) -> None:
         """Have a unit left alone: its folder's settings say so."""

@@ -11,6 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import fingerprint_of, is_at_rest
+from agent.core.left_out import why_refused
+from agent.core.states import State
 from agent.ledger.seen import Span
 from agent.model import Kind, Stamp, is_utf8, join, shown
 from agent.model.units import UnitKey
@@ -67,10 +69,24 @@ class Comparison:
                 self._intake.leave_alone(unit, rules.why_ignored)
             return True
         if kind is Kind.IMAGE and rules.problem is None:
-            return (yield from self._images_at_rest(listing))
+            return (yield from self._images_at_rest(listing, self._refuse(listing)))
         if kind is Kind.SEQUENCE and rules.why_held(len(listing.files)) is None:
             return self._sequence_at_rest(listing, started, rules)
         return self._held(listing, kind, rules)
+
+    def _refuse(self, listing: Listing) -> set[str]:
+        """Have the files told that stand alone and are of no kind that is taken; return their paths, as shown."""
+        taken = self._tree.filters.extensions
+        why = {entry: why for entry in listing.others if (why := why_refused(entry.name, taken))}
+        if not why:
+            return set()
+        known = self._rest.rows_of_images(listing.folder, Span())
+        for entry, reason in why.items():
+            path = join(listing.folder, entry.name)
+            row = known.get(shown(path))
+            if row is None or row[0] in (State.SETTLING, State.GONE):
+                self._intake.refuse(UnitKey(path, Kind.IMAGE), reason, entry.stamp.size)
+        return {shown(join(listing.folder, entry.name)) for entry in why}
 
     def _held(self, listing: Listing, kind: Kind, rules: FolderRules) -> bool:
         """Have the units of a folder held; return whether that was done for all of them."""
@@ -86,8 +102,11 @@ class Comparison:
         missed = self.miss(listing.folder, {shown(unit.path) for unit in units}, kind)
         return not missed and not any(unit in self._rest.reading for unit in units)
 
-    def _images_at_rest(self, listing: Listing) -> Generator[None, None, bool]:
-        """Compare a folder of single images with the ledger; return whether all of them are at rest."""
+    def _images_at_rest(self, listing: Listing, refused: set[str]) -> Generator[None, None, bool]:
+        """Compare a folder of single images with the ledger; return whether all of them are at rest.
+
+        Those that were `refused` are there as well.
+        """
         self._intake.miss_waiting(UnitKey(listing.folder, Kind.SEQUENCE))
         is_proof = self._absence_is_proof()  # now, too: a slice is compared long after it was listed
         at_rest = is_proof
@@ -106,7 +125,7 @@ class Comparison:
                 elif row is None or not is_at_rest(*row, stamp):
                     at_rest = False
                     self._intake.see_image(unit, stamp, now)
-            if is_proof and self.miss(listing.folder, set(map(shown, files)), Kind.IMAGE, span):
+            if is_proof and self.miss(listing.folder, refused | set(map(shown, files)), Kind.IMAGE, span):
                 at_rest = False
             yield
         return at_rest
@@ -114,10 +133,11 @@ class Comparison:
     def _sequence_at_rest(self, listing: Listing, started: float, rules: FolderRules) -> bool:
         """Compare a folder of frames with the ledger; return whether it is at rest."""
         unit = UnitKey(listing.folder, Kind.SEQUENCE)
-        missed = self.miss(listing.folder, {shown(listing.folder)} if listing.files else set(), Kind.SEQUENCE)
         if not listing.files:
+            missed = self.miss(listing.folder, self._refuse(listing), Kind.IMAGE)
             self._intake.miss_waiting(unit)
             return not missed
+        missed = self.miss(listing.folder, {shown(listing.folder)}, Kind.SEQUENCE)
         if unit in self._rest.reading:
             self._rest.look_again(unit)
             return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from agent.core.entries import is_side_file
 from agent.core.folder_rules import NAME
 from agent.core.names import Name
 from agent.core.retry import SIGHTS
@@ -107,6 +108,8 @@ class Detector:
             for folder, names in files.items():
                 if self._tree.enters(folder):
                     self._noticed_in(folder, names, now)
+                else:
+                    self._noticed_beside(folder, now)
 
     def _noticed_in(self, folder: str, names: set[str], now: float) -> None:
         """Look at files of a folder; where they are many, not all of their names are known."""
@@ -115,6 +118,7 @@ class Detector:
         kinds = {name: self._tree.filters.classify(name) for name in names}
         if self._kind(folder, now) is Kind.IMAGE:
             images = [join(folder, name) for name, kind in kinds.items() if kind is Name.IMAGE]
+            images = [path for path in images if not self._tree.filters.ignores(path)]
             if len(names) > MANY_NAMES or folder not in self._lister.times or not all(map(is_utf8, images)):
                 self._queue.happens_in(folder, now)
             else:
@@ -123,6 +127,15 @@ class Detector:
         elif len(names) > MANY_NAMES or not {Name.IMAGE, Name.TEMPORARY, Name.MARKER}.isdisjoint(kinds.values()):
             self._rest.waiting.touch(UnitKey(folder, Kind.SEQUENCE), now)
             self._queue.happens_in(folder, now)
+        elif UnitKey(folder, Kind.SEQUENCE) in self._rest.waiting and not all(map(is_side_file, names)):
+            self._queue.happens_in(folder, now)  # what it means for the folder, a listing tells
+
+    def _noticed_beside(self, hidden: str, now: float) -> None:
+        """Look at the waiting sequences that a hidden folder lies in, or above, in which something happened."""
+        above = f"/{hidden}/".partition("/.")[0]
+        for unit in [unit for unit in self._rest.waiting if unit.kind is Kind.SEQUENCE]:
+            if f"/{unit.path}/".startswith(f"{above}/"):
+                self._queue.happens_in(unit.path, now)
 
     def look(self, unit: UnitKey, now: float) -> None:
         """Look at a unit that somebody says has changed."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.arrival import WRITER_LOOKS
 from agent.core.folder_rules import NOTHING
+from agent.core.states import ARRIVAL, LEFT_OUT, SETTINGS
 from agent.ledger.units import Sight
 from agent.model import Kind
 from agent.reading.processes.pool import CHUNK_FILES
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.core.folder_rules import FolderRules
-    from agent.core.quiet_times import QuietTimes
-    from agent.model import File, Listing, Stamp, Unit, UnitKey
+    from agent.model import Listing, Stamp, Unit, UnitKey
+    from agent.noticing.arriving import Arriving
     from agent.noticing.book import Book, Decider
     from agent.noticing.rest import Rest
     from agent.reading.start import Readers
@@ -33,8 +36,7 @@ class Intake:
     Of each kind one thread reads at a time: what was just dropped is in memory, and two do little but hand each other
     the interpreter's lock (50,000 frames: 4.6 s by one, 7.2 s by two). No image waits for a sequence.
 
-    `wall` gives seconds since 1970. `quiet_since` is for who cannot wait: it gives the moment since when files have
-    been as they are, and then one look is enough; without it nothing is believed of the times of files. Where the watch
+    Where the watch
     folder is not `trusted` to be the one of last time, only what was seen here can be missed: an empty mount point
     must not read as 'all was deleted'.
     """
@@ -42,23 +44,19 @@ class Intake:
     def __init__(
         self,
         rest: Rest,
-        quiet: QuietTimes,
+        arriving: Arriving,
         readers: Readers,
         *,
         book: Book,
         decider: Decider,
-        wall: Callable[[], float],
         trusted: bool = True,
-        quiet_since: Callable[[Iterable[File], float], float] | None = None,
     ) -> None:
         self._rest = rest
-        self._quiet = quiet
-        self._image_reason = quiet.image_reason
+        self._arriving = arriving
+        self._image_quiet, self._image_reason = arriving.image_quiet, arriving.image_reason
         self._readers = readers
         self._book = book
         self._decider = decider
-        self._wall = wall
-        self._quiet_since = quiet_since
         self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind that are being read
         self._long: set[UnitKey] = set()
         self._seen: set[UnitKey] | None = None if trusted else set()
@@ -75,14 +73,17 @@ class Intake:
         waiting = self._rest.waiting
         # A number keeps 160 bytes less than the stamp; whether it is the very file is asked again when it is read.
         look = hash(stamp)
+        until = now + WRITER_LOOKS if self._arriving.is_written(unit, stamp.size) else -math.inf
         if unit in waiting:
             if not self.has_room(unit.kind):
+                waiting.block(unit, until)
                 return
         else:
             self._book.notice(unit, Sight(unit.path, unit.kind, self._image_reason, 1, stamp.size))
-            if self._quiet_since is not None:
-                waiting.observe(unit, look, quiet=self._quiet.image, now=self._quiet_since([("", *stamp)], now))
-        waiting.observe(unit, look, quiet=self._quiet.image, now=now)
+            since = self._arriving.quiet_since([("", *stamp)], now)
+            if since is not None:
+                waiting.observe(unit, look, quiet=self._image_quiet, now=since)
+        waiting.observe(unit, look, quiet=self._image_quiet, now=now, blocked_until=until)
         for settled in waiting.settled():
             self._read(settled, 1, partial(self._readers.reader.image, settled.path, stamp))
 
@@ -95,16 +96,24 @@ class Intake:
         waiting = self._rest.waiting
         if unit in waiting and not self.has_room(unit.kind):
             return
-        quiet, blocked_until, reason = self._quiet.under(rules).waits_for(listing, now, self._wall())
-        self._book.notice(unit, Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes))
-        if self._quiet_since is not None and unit not in waiting:
-            since = self._quiet_since(listing.files, now)
-            waiting.observe(unit, listing.fingerprint, quiet=quiet, now=since, blocked_until=blocked_until)
-        waiting.observe(unit, listing.fingerprint, quiet=quiet, now=now, took=took, blocked_until=blocked_until)
+        waits = self._arriving.look(unit, listing, rules, now + took)
+        if waits.left:
+            self.hold(unit, waits.left, len(listing.files), listing.bytes, code=ARRIVAL)
+            return
+        sight = Sight(unit.path, unit.kind, waits.reason, len(listing.files), listing.bytes)
+        self._book.notice(unit, sight)
+        since = None if unit in waiting else self._arriving.quiet_since(listing.files, now)
+        if since is not None:
+            waiting.observe(unit, waits.look, quiet=waits.quiet, now=since, blocked_until=waits.until)
+        waiting.observe(unit, waits.look, quiet=waits.quiet, now=now, took=took, blocked_until=waits.until)
         if len(listing.files) > CHUNK_FILES:
             self._long.add(unit)
             self._prepare_for((unit,), now)
         for settled in waiting.settled():
+            why = "" if waits.proved else self._arriving.why_left_out(listing)
+            if why:
+                self.hold(settled, why, len(listing.files), listing.bytes, code=LEFT_OUT)
+                continue
             read = partial(self._readers.reader.sequence, settled.path, [*listing.files])
             self._read(settled, len(listing.files), read)
 
@@ -129,10 +138,14 @@ class Intake:
         if self._book.withdraw(unit) or unit in self._rest.waiting:
             self.miss(unit)
 
-    def hold(self, unit: UnitKey, reason: str, frames: int, size: int) -> None:
-        """Have a unit held that must not even be read: its folder's settings are bad, or it does not fit them."""
+    def hold(self, unit: UnitKey, reason: str, frames: int, size: int, *, code: str = SETTINGS) -> None:
+        """Have a unit held that must not even be read; `code` says which kind of reason it is."""
         self._let_go(unit)
-        self._book.hold(Sight(unit.path, unit.kind, reason, frames, size))
+        self._book.hold(Sight(unit.path, unit.kind, reason, frames, size), code)
+
+    def refuse(self, unit: UnitKey, reason: str, size: int) -> None:
+        """Have it told that a file is of no kind that is taken."""
+        self._book.refuse(Sight(unit.path, unit.kind, reason, 1, size))
 
     def leave_alone(self, unit: UnitKey, reason: str) -> None:
         """Have a unit left alone: its folder's settings say so."""
@@ -148,10 +161,12 @@ class Intake:
 
     def _let_go(self, unit: UnitKey) -> None:
         self._rest.waiting.forget(unit)
+        self._arriving.forget(unit)
         self._book.withdraw(unit)
 
     def _read(self, unit: UnitKey, files: int, read: Callable[[], Unit]) -> None:
         self._rest.reading[unit] = files
+        self._arriving.forget(unit)
         self._count(unit.kind, 1, files)
         self._book.withdraw(unit)
         self._readers.pools[unit.kind].submit(partial(self._decider.take, unit, read))

@@ -63,9 +63,13 @@ class LedgerBook:
         """Let go of a sight: written later it would undo what the reading writes."""
         return self._sights.pop(unit, None) is not None
 
-    def hold(self, sight: Sight) -> None:
+    def hold(self, sight: Sight, code: str) -> None:
         """Hold a unit that must not even be read."""
-        self._stopped.append(partial(holds.hold, sight=sight))
+        self._stopped.append(partial(holds.hold, sight=sight, code=code))
+
+    def refuse(self, sight: Sight) -> None:
+        """Write that a file is of no kind that is taken."""
+        self._stopped.append(partial(holds.refuse, sight=sight))
 
     def leave_alone(self, unit: UnitKey, reason: str) -> None:
         """Have the open row of a unit be `gone`."""

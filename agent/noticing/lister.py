@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from agent.noticing.compare import Comparison
     from agent.noticing.rest import Rest
 
+HIDDEN_COVERED = 16
+"""Hidden folders in each folder whose events are had."""
 CLEAN_AGE = 2.0
 """A folder's times are trusted where they were this old, in seconds, before it was listed: two changes may share one
 tick of the clock."""
@@ -54,6 +56,8 @@ class Lister:
         self._cover = cover
         self.times: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
         self.unavailable: set[str] = set()
+        self.others: dict[str, int] = {}
+        """How many files of each folder are no pictures, where there are any."""
         self.under_way: str | None = None
         """The folder whose listing has begun and is not over."""
         self._slices: Generator[None, None, bool] | None = None
@@ -109,22 +113,28 @@ class Lister:
             self._queue.want(folder, self._now)
             return False
         self.unavailable.discard(folder)
+        self.others.pop(folder, None)
         if listing is None:
             self._is_gone(folder)
             return False
+        if count := sum(self._tree.is_other(entry.name) for entry in listing.others):
+            self.others[folder] = count
+        for hidden in listing.hidden[:HIDDEN_COVERED]:
+            self._cover(hidden)  # who writes in them may be on the way to this one
         for subfolder in told_apart(listing.subfolders):
             if subfolder not in self.times:
                 self.times[subfolder] = None
                 self._queue.want(subfolder, self._now)
         self._clock = self._clocks.cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
         yield
-        if not self._rest.is_as_before(listing, rules):
+        look = (listing.fingerprint, rules, self._tree.left_out(listing))
+        if not self._rest.is_as_before(look, folder):
             try:
                 at_rest = yield from self._comparison.compare(listing, rules, started)
             except Exception:
                 self.times[folder] = None  # not compared, though its times may be as they were: the next sweep wants it
                 raise
-            self._rest.compared(listing, rules, at_rest=at_rest)
+            self._rest.compared(look, folder, at_rest=at_rest)
         is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self.times[folder] = listing.times if is_old else None
         return True
@@ -134,5 +144,6 @@ class Lister:
         for name in [name for name in self.times if name == folder or name.startswith(f"{folder}/")]:
             del self.times[name]
             self.unavailable.discard(name)
+            self.others.pop(name, None)
             self._rest.happens_in(name)
             self._queue.forget(name)

@@ -8,10 +8,11 @@ from agent.core.fingerprints import is_at_rest
 from agent.core.settling import Settling
 
 if TYPE_CHECKING:
-    from agent.core.folder_rules import FolderRules
+    from collections.abc import Hashable
+
     from agent.ledger.reads import Reads
     from agent.ledger.seen import Seen, Span
-    from agent.model import Listing, Stamp, UnitKey
+    from agent.model import Stamp, UnitKey
 
 
 class Rest:
@@ -28,7 +29,7 @@ class Rest:
         """The units that are being read, with the number of their files."""
         self._again: set[UnitKey] = set()
         self._fresh: set[UnitKey] = set()
-        self._folders: dict[str, tuple[int, FolderRules]] = {}
+        self._folders: dict[str, Hashable] = {}
 
     # Units
 
@@ -74,13 +75,13 @@ class Rest:
         """Take note that not all is at rest in a folder, though a listing may show what it did before."""
         self._folders.pop(folder, None)
 
-    def is_as_before(self, listing: Listing, rules: FolderRules) -> bool:
-        """Tell whether all in a folder was at rest when a listing was last like this one."""
-        return self._folders.get(listing.folder) == (listing.fingerprint, rules)
+    def is_as_before(self, look: Hashable, folder: str) -> bool:
+        """Tell whether all in a folder was at rest when it last looked so."""
+        return self._folders.get(folder) == look
 
-    def compared(self, listing: Listing, rules: FolderRules, *, at_rest: bool) -> None:
-        """Take note of what comparing a listing showed."""
-        if at_rest and not any(unit.folder == listing.folder for unit in self._fresh):
-            self._folders[listing.folder] = (listing.fingerprint, rules)
+    def compared(self, look: Hashable, folder: str, *, at_rest: bool) -> None:
+        """Take note of what comparing a folder that looks so showed."""
+        if at_rest and not any(unit.folder == folder for unit in self._fresh):
+            self._folders[folder] = look
         else:
-            self._folders.pop(listing.folder, None)
+            self._folders.pop(folder, None)

@@ -125,7 +125,10 @@ class Rounds:
         if not self._scanned and not self._noticing.detector.is_scanning(now):
             self._scanned = True
             self._watch.check_limits(self._noticing.detector.folders)
-            self._ledger.submit(lambda ledger: ledger.put(last_scan_at=iso(ledger.now), watch_mode=self._watch.mode))
+            others = str(sum(self._noticing.lister.others.values()))
+            self._ledger.submit(
+                lambda ledger: ledger.put(last_scan_at=iso(ledger.now), watch_mode=self._watch.mode, other_files=others)
+            )
         return min(next_at, self._sweep_at, self._rescan_at)
 
     def _begin(self, *, trusted: bool) -> None:

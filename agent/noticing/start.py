@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.listing_queue import ListingQueue
 from agent.host.clock import Clocks
+from agent.noticing.arriving import Arriving, NobodyKnown
 from agent.noticing.compare import Comparison
 from agent.noticing.detector import Detector
 from agent.noticing.intake import Intake
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.folder.tree import Tree
     from agent.ledger.reads import Reads
     from agent.model import File
+    from agent.noticing.arriving import Writers
     from agent.noticing.book import Book, Decider
     from agent.reading.start import Readers
 
@@ -44,6 +46,7 @@ def noticing(
     book: Book,
     decider: Decider,
     clocks: Clocks = Clocks(),  # noqa: B008 (a record of functions)
+    writers: Writers = NobodyKnown(),  # noqa: B008 (it holds nothing)
     absence_is_proof: Callable[[], bool] = lambda: False,
     trusted: bool = True,
     cover: Callable[[str], None] = lambda _folder: None,
@@ -57,14 +60,7 @@ def noticing(
     """
     queue, rest = ListingQueue(), Rest(reads)
     intake = Intake(
-        rest,
-        quiet,
-        readers,
-        book=book,
-        decider=decider,
-        wall=clocks.wall,
-        trusted=trusted,
-        quiet_since=quiet_since,
+        rest, Arriving(tree, quiet, writers, quiet_since), readers, book=book, decider=decider, trusted=trusted
     )
     comparison = Comparison(tree, rest, intake, monotonic=clocks.monotonic, absence_is_proof=absence_is_proof)
     lister = Lister(tree, queue, rest, comparison, book=book, clocks=clocks, cover=cover)

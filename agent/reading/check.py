@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff}
 _EXTENSIONS = {
-    "jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WebP", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF",
+    **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif", "pjpeg"), "JPEG"), "png": "PNG", "webp": "WebP", "bmp": "BMP",
+    **dict.fromkeys(("tif", "tiff"), "TIFF"),
 }  # fmt: skip
 _FOREIGN = (
     (b"GIF8", "a GIF"), (b"%!PS", "PostScript"), (b"\xc5\xd0\xd3\xc6", "PostScript"), (b"%PDF", "a PDF"),

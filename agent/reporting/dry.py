@@ -5,11 +5,10 @@ The age since the last change stands for the quiet time. All else is the code of
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.core.quiet_times import QuietTimes
+from agent.core.quiet_times import Quiet, QuietTimes
 from agent.folder.tree import Tree
 from agent.host.clock import Clocks
 from agent.host.workers import AtOnce
@@ -47,6 +46,7 @@ class Notes:
     def __init__(self) -> None:
         self.waiting: dict[UnitKey, Sight] = {}
         self.held: list[Sight] = []
+        self.refused: list[Sight] = []
 
     def notice(self, unit: UnitKey, sight: Sight) -> None:
         """Note what a unit waits for."""
@@ -56,9 +56,13 @@ class Notes:
         """Take note that a unit does not wait."""
         return self.waiting.pop(unit, None) is not None
 
-    def hold(self, sight: Sight) -> None:
+    def hold(self, sight: Sight, code: str) -> None:  # noqa: ARG002
         """Note a unit that would be held unread."""
         self.held.append(sight)
+
+    def refuse(self, sight: Sight) -> None:
+        """Note a file of no kind that is taken."""
+        self.refused.append(sight)
 
     def leave_alone(self, unit: UnitKey, reason: str) -> None:
         """Do nothing: what is left alone is in no plan."""
@@ -108,9 +112,9 @@ class NoWait(QuietTimes):
         """Return the same: no file of settings makes this wait."""
         return self
 
-    def waits_for(self, listing: Listing, now: float, wall: float) -> tuple[float, float, str]:  # noqa: ARG002
-        """Return that a sequence waits for nothing."""
-        return 0.0, -math.inf, ""
+    def of(self, listing: Listing) -> Quiet:  # noqa: ARG002
+        """Return that a sequence waits for nothing: what is there is all that is wanted."""
+        return Quiet(0.0, "", is_proof=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,8 +93,9 @@ def preview(settings: Settings) -> list[Step]:
         for _ in dry.turns():
             pass
         held = [sight for sight in dry.notes.held if reads.is_to_be_held(sight)]
-    waiting = dry.notes.waiting.values()
-    steps = [*plans.steps, *(_unread("hold", sight) for sight in held), *(_unread("settle", each) for each in waiting)]
+    waiting, refused = dry.notes.waiting.values(), dry.notes.refused
+    unread = [("hold", held), ("settle", waiting), ("refuse", refused)]
+    steps = [*plans.steps, *(_unread(action, sight) for action, sights in unread for sight in sights)]
     return sorted(steps, key=lambda step: (folder_of(step.path, step.kind).split("/"), step.path))
 
 
@@ -111,9 +112,11 @@ def units_now(settings: Settings) -> Iterator[Unit]:
 
     scanner = Scanner(settings.watch_dir, filters_of(settings))
     with Reads.of_nothing() as nothing_known:
-        for _ in dry_noticing(settings, scanner, nothing_known, take, waits=False).turns():
+        dry = dry_noticing(settings, scanner, nothing_known, take, waits=False)
+        for _ in dry.turns():
             while found:
                 yield found.popleft()
+    yield from (Unit(sight.path, sight.kind, (), None) for sight in dry.notes.refused)
 
 
 def look_at(settings: Settings, unit: UnitKey) -> Notes:

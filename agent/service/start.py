@@ -150,6 +150,7 @@ def started(
                 clocks=clocks,
                 absence_is_proof=watch.is_proof,
                 trusted=trusted,
+                writers=watch,
                 cover=watch.cover,
                 fed=fed,
             )

@@ -34,7 +34,9 @@ def world_of(settings: Settings) -> dict[str, str]:
 
 def filters_of(settings: Settings) -> Filters:
     """Return the filters that the settings ask for."""
-    return Filters.of(settings.image_extensions, settings.image_folders, settings.sequence_ready_marker or "")
+    return Filters.of(
+        settings.image_extensions, settings.image_folders, settings.sequence_ready_marker or "", settings.ignore
+    )
 
 
 def quiet_of(settings: Settings) -> QuietTimes:

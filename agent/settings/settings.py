@@ -91,6 +91,7 @@ class Settings:
     sequence_gaps: Literal["warn", "hold", "ignore"]
     image_extensions: frozenset[str]
     image_folders: tuple[str, ...]
+    ignore: tuple[str, ...]
     reference_id: str
     publish_to: str
     publish_urls: Literal["signed", "public", "native"]

@@ -105,7 +105,7 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         "IMAGE_EXTENSIONS",
-        "jpg,jpeg,png,webp,bmp,tif,tiff",
+        "jpg,jpeg,jpe,jfif,pjpeg,png,webp,bmp,tif,tiff",
         "File name extensions of images; case does not matter",
         parsers.extensions,
     ),
@@ -113,6 +113,13 @@ VARIABLES: tuple[Variable, ...] = (
         "IMAGE_FOLDERS",
         "",
         "Globs, relative to WATCH_DIR: folders whose images are single image jobs, not frames",
+        parsers.globs,
+        unset=(),
+    ),
+    Variable(
+        "IGNORE",
+        "",
+        "Globs, relative to WATCH_DIR: files, and folders with all below them, that are nobody's drop",
         parsers.globs,
         unset=(),
     ),

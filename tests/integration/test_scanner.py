@@ -48,8 +48,15 @@ def test_a_listing_sorts_what_is_there(inbox: Path, scanner: Scanner) -> None:
     listing = scanner.list("s")
     assert listing is not None
     assert {name for name, *_ in listing.files} == {"a.jpg", "B.JPG", "link.jpg"}
-    assert {entry.name for entry in listing.temporary} == {"d.jpg.part", ".e.jpg.Ab12Cd"}
+    assert {entry.name for entry in listing.others} == {
+        ".c.jpg",
+        "d.jpg.part",
+        ".e.jpg.Ab12Cd",
+        "notes.txt",
+        "to folder",
+    }
     assert listing.subfolders == ("s/sub",)
+    assert set(listing.hidden) == {"s/.hidden", "s/copy.tmp"}
     assert listing.marker
     assert all(Stamp(*seen) == stamp(inbox / "s" / name) for name, *seen in listing.files)
     status = (inbox / "s").stat()

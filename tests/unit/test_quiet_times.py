@@ -1,50 +1,35 @@
 from __future__ import annotations
 
-import math
+from agent.core.folder_rules import NOTHING, FolderRules
+from agent.core.quiet_times import Quiet, QuietTimes
+from agent.model import Listing, Times
 
-from agent.core.quiet_times import FRESH_TEMPORARY, QuietTimes, freshest
-from agent.model import Entry, Listing, Stamp, Times
-
-WALL = 2_000_000_000.0
-
-
-def temporary(name: str, mtime: float, ctime: float | None = None) -> Entry:
-    return Entry(name, Stamp(1, int(mtime * 1e9), int((mtime if ctime is None else ctime) * 1e9), 1))
+SOURCES = {"ready_marker": "x/.playment.toml", "expected_frames": "x/.playment.toml"}
 
 
-def listing(*temporaries: Entry, marker: bool = False) -> Listing:
-    return Listing("s", Times(0, 0), (), temporaries, (), marker, 0)
+def listing(frames: int = 1, *, marker: bool = False) -> Listing:
+    files = tuple((f"{number}.jpg", 1, 1, 1, number) for number in range(frames))
+    return Listing("s", Times(0, 0), files, (), (), (), marker, 0)
 
 
 def test_a_quiet_folder_waits_its_time() -> None:
-    assert QuietTimes(2.0, 30.0, "").waits_for(listing(), 5.0, WALL) == (
-        30.0,
-        -math.inf,
-        "waits until it has been unchanged for 30 s",
-    )
+    assert QuietTimes(2.0, 30.0, "").of(listing()) == Quiet(30.0, "waits until it has been unchanged for 30 s")
     assert QuietTimes(0.5, 30.0, "").image_reason == "waits until it has been unchanged for 0.5 s"
 
 
 def test_a_marker_replaces_the_long_quiet_time_no_more() -> None:
     quiet = QuietTimes(2.0, 30.0, "_READY")
-    assert quiet.waits_for(listing(), 5.0, WALL) == (30.0, math.inf, "waits for the ready marker _READY")
-    assert quiet.waits_for(listing(marker=True), 5.0, WALL)[:2] == (2.0, -math.inf)
-    copying = listing(temporary(".f.jpg.Ab12Cd", WALL - 10), marker=True)
-    assert quiet.waits_for(copying, 5.0, WALL) == (
-        2.0,
-        5.0 + FRESH_TEMPORARY - 10,
-        "waits for .f.jpg.Ab12Cd (a copy under way?)",
-    )
+    assert quiet.of(listing()) == Quiet(30.0, "waits for the ready marker _READY", is_blocked=True)
+    assert quiet.of(listing(marker=True)) == Quiet(2.0, "waits until it has been unchanged for 2 s")
 
 
-def test_a_temporary_file_is_fresh_for_an_hour_by_the_later_of_its_times() -> None:
-    assert freshest([], WALL) == ("", 0.0)
-    assert freshest([temporary("old.part", WALL - FRESH_TEMPORARY)], WALL) == ("", 0.0)
-    # rsync -t and tar give a file an old time: its ctime tells that it is new.
-    assert freshest([temporary("a.part", 0.0, WALL - 1)], WALL) == ("a.part", FRESH_TEMPORARY - 1)
-    both = [temporary("a.part", WALL - 100), temporary("b.part", WALL - 1)]
-    assert freshest(both, WALL) == ("b.part", FRESH_TEMPORARY - 1)
+def test_a_number_of_frames_is_proof() -> None:
+    quiet = QuietTimes(2.0, 30.0, "").under(FolderRules(expected_frames=3, sources=SOURCES))
+    assert quiet.of(listing(2)) == Quiet(30.0, "waits for 3 frames, has 2", is_blocked=True)
+    assert quiet.of(listing(3)) == Quiet(2.0, "waits until it has been unchanged for 2 s", is_proof=True)
 
 
-def test_a_time_far_in_the_future_keeps_no_folder_for_ever() -> None:
-    assert freshest([temporary("a.part", WALL + 10 * FRESH_TEMPORARY, WALL - 2 * FRESH_TEMPORARY)], WALL) == ("", 0.0)
+def test_folders_may_say_otherwise() -> None:
+    quiet = QuietTimes(2.0, 30.0, "_READY")
+    assert quiet.under(NOTHING) is quiet
+    assert not quiet.under(FolderRules(ready_marker="", sources=SOURCES)).of(listing()).is_blocked

@@ -196,3 +196,15 @@ class SettleMachine(RuleBasedStateMachine):
 
 
 TestSettleMachine = SettleMachine.TestCase
+
+
+def test_a_unit_that_is_blocked_settles_once_it_is_not() -> None:
+    settle = Settling()
+    settle.observe(A, 1, quiet=2.0, now=10.0, blocked_until=70.0)
+    assert settle.next_deadline() == 70.0
+    settle.block(A, float("-inf"))
+    assert settle.next_deadline() == 12.0
+    assert settle.due(12.0) == [A]
+    settle.block(A, 100.0)
+    settle.observe(A, 1, quiet=2.0, now=13.0, blocked_until=100.0)
+    assert settle.settled() == []
