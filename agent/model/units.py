@@ -120,11 +120,17 @@ class Listing:
         return sum(file[1] for file in self.files)
 
 
+Taken = tuple[int, int, bool]
+"""When a picture was taken, as its EXIF says: nanoseconds since 1970, how many digits the second's fraction had, and
+whether an offset from UTC was said; without one the time is that of the camera's place."""
+
+
 class Image(NamedTuple):
     """What reading a file showed. `problem` is a sentence for a person, or None where the image is whole.
 
     `digest` is the sha256 of all bytes in hex, given also where there is a problem; `pixels` is (width, height).
-    `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`).
+    `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`). `taken` is when the
+    picture was taken, None where its EXIF does not say.
     """
 
     digest: str
@@ -132,6 +138,7 @@ class Image(NamedTuple):
     pixels: tuple[int, int] | None = None
     problem: str | None = None
     warning: str | None = None
+    taken: Taken | None = None
 
 
 class Frame(NamedTuple):
