@@ -157,11 +157,21 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """The frames of one folder in order. `gaps` is a sentence about missing numbers, or None; `warnings` are others."""
+    """The frames of one folder in order. `gaps` is a sentence about missing numbers, or None; `warnings` are others.
+
+    `doubts` are sentences about an order that names cannot prove. `is_plain` tells that one counter, or the time,
+    numbers all frames; `is_open` that dates in the names fit this order in one of two readings; `is_natural` that the
+    names' natural order is believed. `digest_order` is that over which the digest is taken, None where it is this one.
+    """
 
     names: tuple[str, ...]
     gaps: str | None = None
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    is_plain: bool = True
+    is_open: bool = False
+    is_natural: bool = True
+    digest_order: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
