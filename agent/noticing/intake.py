@@ -105,7 +105,7 @@ class Intake:
             self._long.add(unit)
             self._prepare_for((unit,), now)
         for settled in waiting.settled():
-            read = partial(self._readers.reader.sequence, settled.path, [*listing.files])
+            read = partial(self._readers.reader.sequence, settled.path, [*listing.files], rules.order)
             self._read(settled, len(listing.files), read)
 
     def prepare(self, now: float) -> None:

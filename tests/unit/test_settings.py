@@ -81,6 +81,8 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         sequence_settle_seconds=30.0,
         sequence_ready_marker=None,
         sequence_gaps="warn",
+        sequence_order="natural",
+        sequence_order_doubt="hold",
         image_extensions=frozenset({"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"}),
         image_folders=(),
         reference_id="{path}~{digest}",
