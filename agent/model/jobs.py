@@ -54,7 +54,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A job to be found in Playment's lists. `why`: `duplicate`, `changed` or `given-up`.
+    """A job to be found in Playment's lists. `why`: `duplicate`, `changed`, `given-up` or `held`.
 
     `attempted` tells whether an earlier try of ours was never answered.
     """

@@ -89,7 +89,7 @@ def why_not_ours(found: Found, wanted: Lookup) -> str | None:
     job = found.job
     if not wanted.attempted and wanted.digest[:12] not in wanted.reference_id:
         return "Playment has a job of this reference_id that this agent did not send (REFERENCE_ID has no {digest})"
-    if job.tag is not None and job.tag != wanted.tag:
+    if job.tag is not None and wanted.tag is not None and job.tag != wanted.tag:  # None: no intent has fixed one
         return f"Playment's job of this reference_id has the tag {job.tag!r}, not {wanted.tag!r}"
     # The API page gives no frame count of an image job: none, 0 and 1 all mean the one image.
     frames = job.frames or (1 if wanted.kind is Kind.IMAGE else 0)
