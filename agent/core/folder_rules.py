@@ -34,8 +34,8 @@ class FolderRules:
     """What holds for the units of one folder; None: nothing is said about it.
 
     `batch` is '' (the default batch), `day`, `folder`, a UUID or a batch's name. `ready_marker` '' means that none is
-    waited for. `problem` is a sentence about a bad file, which holds the units. `sources` names, for each value that
-    is set, the file that says it.
+    waited for. `order` is one of SEQUENCE_ORDER's values. `problem` is a sentence about a bad file, which holds the
+    units. `sources` names, for each value that is set, the file that says it.
     """
 
     ignore: bool = False
@@ -44,6 +44,7 @@ class FolderRules:
     kind: Kind | None = None
     expected_frames: int | None = None
     ready_marker: str | None = None
+    order: str | None = None
     problem: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 

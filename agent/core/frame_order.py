@@ -1,53 +1,78 @@
-"""The files of one folder → the frames of a sequence in order, and what is odd about them. Pure."""
+"""The files of one folder → the frames of a sequence in order, and what is odd or uncertain about them. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter
-from itertools import islice, pairwise
+from itertools import islice
 from os import fsencode
-from string import digits
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from natsort import natsort_keygen
-
-from agent.model import Sequence, shown
+from agent.core.clashes import clashes, tied, twins
+from agent.core.copies import Copies, copies
+from agent.core.gaps import gaps
+from agent.core.mixed_names import in_order
+from agent.core.name_dates import Dated, dated, ends_with_time, is_calendar, may_be_dated
+from agent.core.name_keys import DIGITS, as_read, numbers_alone, one_number
+from agent.core.order_of_0_1_0 import in_order_of_0_1_0
+from agent.core.patterns import first_numbers_decide, several_cameras, several_patterns
+from agent.core.restarts import begins_again
+from agent.model import Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-_NATURAL = natsort_keygen()
-
-# ASCII digits only: `int` would also take others, which no camera writes into its numbering.
-_DIGITS = re.compile(r"([0-9]+)")
+NATURAL, TIME, BYTES = ORDERS = ("natural", "time", "bytes")
+"""The values of SEQUENCE_ORDER."""
 
 _HASHED_TOGETHER = 1000
-_LISTED_CHARACTERS = 200
-_LISTED_CLASHES = 3
 _LISTED_SIZES = 3
 
 
-def arrange(names: Iterable[str]) -> Sequence:
-    """Return the frames of one folder, given their basenames in any order, with gaps and clashes in words.
+class _Found(NamedTuple):
+    """Names in their natural order. `numbering` are their numbers, rising, where they differ in one alone.
 
-    The order is the natural one (frame_2 before frame_10); names that it takes for equal (frame_1 and frame_01, NFC
-    and NFD) are ordered by their bytes, so that the same names always give the same sequence.
+    `tied` are those that are read as another one is, None where that is not known. `twice` are sentences about frames
+    that may be there twice, `uncertain` about the order. `is_open`, `is_plain`: as in `Sequence`. `is_as_ever`: the
+    order is that of 0.1.0 as well. `is_calendar`: the numbers are dates or times.
+    """
+
+    ordered: list[str]
+    numbering: list[int]
+    tied: list[str] | None = None
+    twice: tuple[str | None, ...] = ()
+    uncertain: tuple[str | None, ...] = ()
+    is_open: bool = False
+    is_plain: bool = True
+    is_as_ever: bool = True
+    is_calendar: bool = False
+
+
+def arrange(names: Iterable[str], order: str = NATURAL) -> Sequence:
+    """Return the frames of one folder, given their basenames in any order, with what is to be said of them.
+
+    The order is the natural one (frame_2 before frame_10): stems before extensions, numbers as numbers, with their
+    fraction and sign where the whole folder says so, and case of no account. Of names that are read alike the bytes
+    decide, so that the same names always give the same sequence. By `order` BYTES the names' bytes decide alone. What
+    the names cannot prove is told in `doubts`: of an order that was asked for, no more than what may be there twice.
     """
     by_bytes = sorted(names, key=fsencode)  # two sorts, for pairs of keys take more memory
-    numbers = _one_number(by_bytes)
-    in_stem: int | None = 1
-    if not numbers and (numbers := _numbers(map(_DIGITS.split, by_bytes))):
-        in_stem = len(next(_pieces(by_bytes))) // 2
-    if numbers and by_bytes[0].isascii():
-        # Cameras' names differ in their numbers alone, whose order is the natural one: this takes a fifth of the time.
-        ordered = [by_bytes[at] for at in sorted(range(len(by_bytes)), key=numbers.__getitem__)]
-    else:  # in text that is not ASCII natsort knows more digits than ours
-        ordered = sorted(by_bytes, key=_NATURAL)
-        numbers, in_stem = _numbers(_pieces(by_bytes)), None
-    numbering = _numbering(islice(zip(*numbers, strict=True), in_stem))
-    has_clashes = len(numbering) < len(ordered)  # where each frame has a number of its own there is none to look for
-    return Sequence(tuple(ordered), gaps=_gaps(numbering), warnings=_clashes(ordered) if has_clashes else ())
+    if not by_bytes:
+        return Sequence(())
+    found = _by_one_number(by_bytes) or _by_numbers(by_bytes) or _by_all(by_bytes)
+    frames = by_bytes if order == BYTES else found.ordered
+    clashing = () if len(found.numbering) == len(frames) else clashes(frames if found.tied is None else found.tied)
+    uncertain = found.uncertain if order == NATURAL else ()
+    ever = found.ordered if found.is_as_ever else in_order_of_0_1_0(by_bytes)
+    return Sequence(
+        tuple(frames),
+        gaps=None if found.is_calendar else gaps(found.numbering),
+        warnings=clashing,
+        doubts=tuple(filter(None, (*clashing, *found.twice, *uncertain))),
+        is_plain=found.is_plain,
+        is_open=found.is_open and order == NATURAL,
+        is_natural=order == NATURAL,
+        digest_order=None if ever == frames else tuple(ever),
+    )
 
 
 def sizes_warning(counts: Mapping[tuple[int, int], int]) -> str | None:
@@ -62,7 +87,7 @@ def sizes_warning(counts: Mapping[tuple[int, int], int]) -> str | None:
 
 
 def digest(frames: Iterable[tuple[str, str]]) -> str:
-    r"""Return a sequence's digest: the sha256, in hex, over its frames' (name, sha256 in hex) in order.
+    r"""Return a sequence's digest: the sha256, in hex, over its frames' (name, sha256 in hex) in the order of 0.1.0.
 
     What is hashed is, for each frame, the name's bytes, a NUL, the frame's digest in lower-case hex, a NUL; a name
     cannot hold a NUL, so no two lists give the same bytes. In a shell: `printf '%s\0%s\0' NAME DIGEST … | sha256sum`.
@@ -75,111 +100,79 @@ def digest(frames: Iterable[tuple[str, str]]) -> str:
     return total.hexdigest()
 
 
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0] or name
+def _by_one_number(by_bytes: list[str]) -> _Found | None:
+    """Put names in order that differ in one number alone; in a fifth of the time that another way takes."""
+    found = one_number(by_bytes)
+    if found is None:
+        return None
+    numbers = found.numbers
+    ordered = [by_bytes[at] for at in sorted(range(len(by_bytes)), key=numbers.__getitem__)]
+    numbering = sorted({*numbers})
+    low, high = found.widths
+    width = low if low == high else 0
+    doubts = (begins_again(numbering, width), _dates(ordered).doubt)
+    return _Found(ordered, numbering, uncertain=doubts, is_calendar=is_calendar(numbering, width))
 
 
-def _pieces(names: Iterable[str]) -> Iterator[list[str]]:
-    """Yield each stem as text, digits, text, digits … text: a list of them all would take 24 MiB for 100,000."""
-    return (_DIGITS.split(_stem(name)) for name in names)
+def _by_numbers(by_bytes: list[str]) -> _Found | None:
+    """Put names in order that differ in their numbers alone."""
+    numbers = numbers_alone(by_bytes)
+    if numbers is None:
+        return None
+    places = sorted(range(len(by_bytes)), key=numbers.__getitem__)
+    ordered, rows = [by_bytes[at] for at in places], [numbers[at] for at in places]
+    dates = _dates(ordered)
+    texts = DIGITS.split(as_read(ordered[0]))[::2]
+    cameras = several_cameras(texts, [row[: len(texts) - 1] for row in rows])
+    doubts = (cameras, dates.doubt)
+    return _Found(
+        ordered, _numbering(rows), uncertain=doubts, is_open=dates.is_open, is_plain=_is_plain(ordered[0], rows)
+    )
 
 
-def _numbers(names: Iterable[list[str]]) -> list[tuple[int, ...]]:
-    """Return the numbers in each of the names, given in pieces; nothing where the text between them is not the same."""
-    numbers: list[tuple[int, ...]] = []
-    text: list[str] | None = None
-    for pieces in names:
-        if text is None:
-            text = pieces[::2]
-        if pieces[::2] != text:
-            return []
-        numbers.append(tuple(map(int, pieces[1::2])))
-    return numbers
+def _by_all(by_bytes: list[str]) -> _Found:
+    """Put any names in order."""
+    order = in_order(by_bytes)
+    reads = order.reads
+    ordered, rows = [read.name for read in reads], [read.numbers for read in reads]
+    is_one = len({read.texts for read in reads}) == 1
+    is_counted = is_one and not (order.has_fractions or order.is_coded)
+    numbering = _numbering(rows) if is_counted else []
+    copied = Copies() if is_one else copies(ordered, has_fractions=order.has_fractions)
+    dates = _dates(ordered)
+    return _Found(
+        ordered,
+        numbering,
+        tied=tied(reads),
+        twice=(twins(reads), copied.doubt),
+        uncertain=(
+            order.doubt,
+            None if copied.doubt else several_patterns([read for read in reads if read.name not in copied.fine]),
+            several_cameras(reads[0].texts, rows) if is_one else None,
+            begins_again(numbering, 0),
+            dates.doubt,
+        ),
+        is_open=dates.is_open,
+        is_plain=first_numbers_decide(reads) or (is_one and _is_plain(ordered[0], rows)),
+        is_as_ever=False,
+    )
 
 
-def _one_number(by_bytes: list[str]) -> list[tuple[int, ...]]:
-    """Return the number in each of the names, sorted by their bytes, where they differ in no more than one of the stem.
-
-    As most folders' do: by `_numbers` that takes four times as long.
-    """
-    if not by_bytes:
-        return []
-    first, last = by_bytes[0], by_bytes[-1]  # what these two begin with all names do, since they are sorted
-    alike = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
-    start = len(first[:alike].rstrip(digits))
-    suffix = first[start:].lstrip(digits)
-    end = -len(suffix) or None
-    texts = [name[start:end] for name in by_bytes if name.endswith(suffix)]
-    in_all = "".join(texts)
-    if "." not in suffix or len(texts) < len(by_bytes) or not all(texts) or not (in_all.isascii() and in_all.isdigit()):
-        return []
-    return [(int(text),) for text in texts]
+def _dates(ordered: list[str]) -> Dated:
+    return dated(map(as_read, ordered)) if may_be_dated(as_read(ordered[0])) else Dated()
 
 
-def _numbering(columns: Iterable[tuple[int, ...]]) -> list[int]:
+def _numbering(rows: list[tuple[int, ...]]) -> list[int]:
     """Return the frames' numbers, rising and each once: those in the only place where they differ, if there is one."""
-    varying = [numbers for numbers in map(set, columns) if len(numbers) > 1]
+    varying = _varying(rows)
     return sorted(varying[0]) if len(varying) == 1 else []
 
 
-def _gaps(numbers: list[int]) -> str | None:
-    """Return a sentence about the numbers that are missing, where at least nine tenths of the steps are equal."""
-    steps = Counter(after - before for before, after in pairwise(numbers))
-    if not steps:
-        return None
-    step, count = steps.most_common(1)[0]
-    # Times and other irregular numbers have no gaps to tell of.
-    if count * 10 < steps.total() * 9:
-        return None
-    listed: list[str] = []
-    more = 0
-    for before, after in pairwise(numbers):
-        # Not len(range(...)): a numbering may jump further than a machine integer.
-        missing = (after - before - 1) // step
-        if not missing:
-            continue
-        first, last = before + step, before + missing * step
-        text = str(first) if missing == 1 else f"{first} to {last}"
-        if more or len(", ".join((*listed, text))) > _LISTED_CHARACTERS:
-            more += missing
-        else:
-            listed.append(text)
-    return _missing(listed, more, f"({numbers[0]} to {numbers[-1]}, step {step})")
+def _varying(rows: list[tuple[int, ...]]) -> list[set[int]]:
+    return [numbers for numbers in map(set, zip(*rows, strict=True)) if len(numbers) > 1]
 
 
-def _missing(listed: list[str], more: int, numbering: str) -> str | None:
-    if not listed:
-        return f"{more} frames are missing {numbering}" if more else None
-    if more:
-        return f"frames {', '.join(listed)} … and {more} more are missing {numbering}"
-    if len(listed) == 1:
-        text = f"frame {listed[0]} is" if listed[0].isdecimal() else f"frames {listed[0]} are"
-        return f"{text} missing {numbering}"
-    return f"frames {', '.join(listed[:-1])} and {listed[-1]} are missing {numbering}"
-
-
-def _clashes(ordered: list[str]) -> tuple[str, ...]:
-    """Return sentences about frames that differ in no more than leading zeros or the extension."""
-    if len(set(map(_clash_key, _pieces(ordered)))) == len(ordered):  # a list for each of them would take 20 MiB
-        return ()
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for name, stem in zip(ordered, _pieces(ordered), strict=True):
-        groups.setdefault(_clash_key(stem), []).append(name)
-    clashes = [group for group in groups.values() if len(group) > 1]
-    sentences = [_clash(group) for group in clashes[:_LISTED_CLASHES]]
-    rest = len(clashes) - _LISTED_CLASHES
-    if rest > 0:
-        sentences.append(f"{rest} more numbers or names are used twice in this folder")
-    return tuple(sentences)
-
-
-def _clash_key(stem: list[str]) -> tuple[str, ...]:
-    return (*stem[::2], *(digits.lstrip("0") for digits in stem[1::2]))
-
-
-def _clash(names: list[str]) -> str:
-    first, second = shown(names[0]), shown(names[1])
-    same = "name but for the extension" if _stem(names[0]) == _stem(names[1]) else "number"
-    if len(names) == 2:
-        return f"{first} and {second} have the same {same}"
-    return f"{first}, {second} and {len(names) - 2} more have the same {same}"
+def _is_plain(first: str, rows: list[tuple[int, ...]]) -> bool:
+    """Tell whether names, in order, are numbered by one counter or by the time."""
+    varying = _varying(rows)
+    return len(varying) < 2 or ends_with_time(as_read(first)) or len(varying[-1]) == len(rows)

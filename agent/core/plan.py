@@ -5,7 +5,7 @@ The service applies these actions; the `plan` command prints them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.reference_id import reference_id
@@ -77,7 +77,11 @@ def decide(
     for row in settled_before:
         dismissed_unread = row.state is State.IGNORED and row.digest is None
         if dismissed_unread or (unit.digest is not None and row.digest == unit.digest):
-            return Keep(unit, row.id, tuple(other.id for other in live if other.id > row.id and _is_open(other)))
+            return Keep(
+                _in_order_of(row, unit),
+                row.id,
+                tuple(other.id for other in live if other.id > row.id and _is_open(other)),
+            )
     if settled_before and not _is_refused(settled_before[-1]):
         return _changed(unit, settled_before[-1], live, rules)
     return _fresh(unit, current, rules, other_kind, moved_from)
@@ -100,11 +104,24 @@ def _fresh(
     if moved_from is not None:
         if moved_from.state is State.SUBMITTING:
             return Wait(unit, moved_from.id)
-        return Move(unit, moved_from.id, ids, row)
+        return Move(_in_order_of(moved_from, unit), moved_from.id, ids, row)
     if unit.hold is not None:
         code, reason = unit.hold
         return Hold(unit, ids, code, reason, row)
     return Queue(unit, ids, row)
+
+
+def _in_order_of(row: KnownRow, unit: Unit) -> Unit:
+    """Return a unit of a row's content with its frames in the row's order: what was sent stays as it was sent.
+
+    The rules of the order may have changed since, or SEQUENCE_ORDER.
+    """
+    places = {name: place for place, (name, _) in enumerate(row.frames)}
+    order = [places.get(frame.frame_id) for frame in unit.frames]
+    if None in order or len(places) != len(order) or order == [*range(len(order))]:
+        return unit
+    frames = sorted(unit.frames, key=lambda frame: places[frame.frame_id])
+    return replace(unit, frames=tuple(frame._replace(position=place) for place, frame in enumerate(frames)))
 
 
 def _changed(unit: Unit, sent: KnownRow, live: Sequence[KnownRow], rules: IdRules) -> Action:

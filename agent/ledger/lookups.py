@@ -5,7 +5,7 @@ Each function that writes runs inside a transaction of its caller.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.retry import LOOKUP
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     import sqlite3
 
     from agent.ledger.store import Ledger
+    from agent.model import Unit
+
+HELD = "held"
+"""Why a job is looked up that is to be held: it may have been sent under rules of another time, and the ledger lost."""
+
+
+def may_be_sent(ledger: Ledger, unit: Unit, code: str, row: int | None) -> bool:
+    """Tell whether a unit that is held by its own `code` may have been sent by an agent of whom no row tells.
+
+    That is asked of what was there before this start and was never read: after a loss of the ledger that is all.
+    """
+    if unit.hold is None or unit.hold[0] != code:
+        return False
+    known = ledger.sql.execute("select 1 from jobs where id = ? and digest is not null", (row,)).fetchone()
+    changed_at = datetime.fromtimestamp(max(frame.stamp.ctime_ns for frame in unit.frames) / 1e9, UTC)
+    return known is None and iso(changed_at) < ledger.get("started_at")
 
 
 def in_use(ledger: Ledger, job: int, *, code: str, reason: str) -> None:
@@ -65,6 +81,10 @@ def not_found(ledger: Ledger, wanted: Lookup) -> State:
 
     The waiting time between two looks is as long as it has been looked for already, 10 s at least.
     """
+    if wanted.why == HELD:
+        reason = ledger.sql.execute("select reason from jobs where id = ?", (wanted.id,)).fetchone()[0]
+        ledger.move(wanted.id, State.PENDING, State.HELD, reason, lookup=None, next_attempt_at=None)
+        return State.HELD
     since = datetime.fromisoformat(
         ledger.sql.execute(
             "select coalesce(max(at), ?) from events where job = ? and event = 'submitting'",

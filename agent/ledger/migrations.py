@@ -177,7 +177,32 @@ def m003_seen(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_jobs, m002_results_and_spend, m003_seen)
+def m004_order(connection: sqlite3.Connection) -> None:
+    """Have sequences that were never sent read again: frames are ordered by other rules than those that ordered them.
+
+    What was sent, may have been, or is to be sent since a person said so keeps its order.
+    """
+    _run(
+        connection,
+        """
+        delete from seen where job in (select id from jobs where state = 'held' and unanswered = 0);
+        insert into events (at, job, event, detail)
+            select strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), id, 'settling', 'its order is looked at by this version'
+            from jobs where kind = 'sequence' and state = 'pending' and unanswered = 0 and lookup is null
+            and reason not like 'to be sent%, as asked';
+        update jobs set state = 'settling', reason = 'to be read again: its order is looked at by this version',
+            error_code = '', reference_id = null, next_attempt_at = null
+            where id in (select job from events where detail = 'its order is looked at by this version');
+        """,
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_jobs,
+    m002_results_and_spend,
+    m003_seen,
+    m004_order,
+)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from agent.core.fingerprints import fingerprint_of_frames
 from agent.core.states import TOLD, UNSENT, State
+from agent.ledger import lookups
 from agent.ledger.recent_frames import MOST_FRAMES
 from agent.ledger.store import iso
 from agent.model import (
@@ -115,7 +116,11 @@ def apply(ledger: Ledger, action: Action, name: Namer = nameless) -> State | Non
                 ledger, row, unit, State.PENDING, reference_ids=ids, reason=unit.warning or "", name=name
             )
         case Hold(unit, ids, code, reason, row):
-            state = write_settled(ledger, row, unit, State.HELD, reference_ids=ids, reason=reason, error_code=code)
+            asks = lookups.may_be_sent(ledger, unit, code, row)
+            state, lookup = (State.PENDING, lookups.HELD) if asks else (State.HELD, None)
+            state = write_settled(
+                ledger, row, unit, state, reference_ids=ids, reason=reason, error_code=code, lookup=lookup
+            )
         case Refuse(unit, reason, row):
             state = write_settled(ledger, row, unit, State.INVALID, reason=reason)
         case Keep(unit, row, obsolete):
@@ -146,6 +151,7 @@ def write_settled(
     reference_ids: tuple[str, ...] = (),
     reason: str,
     error_code: str = "",
+    lookup: str | None = None,
     name: Namer = nameless,
 ) -> State:
     """Write a settled unit's content and state into its row, or into a new one."""
@@ -168,9 +174,10 @@ def write_settled(
             f"another job of this ledger has the reference_id {reference_ids[-1]!r}: its files were moved away "
             "from here, or REFERENCE_ID needs {path}. 'dismiss' leaves it"
         )
-    ledger.move(
-        row, now, state, reason, **settled(unit, state, at, reference_id=chosen, reason=reason, error_code=error_code)
-    )
+    columns = settled(unit, state, at, reference_id=chosen, reason=reason, error_code=error_code)
+    if state is State.PENDING:
+        columns["lookup"] = lookup
+    ledger.move(row, now, state, reason, **columns)
     named = _write_frames(ledger, row, unit, name)
     if state is State.PENDING and named and all(frame.src for frame in named):
         ledger.recent.keep(row, named, shown(unit.path), unit.digest, at)

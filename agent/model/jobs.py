@@ -55,7 +55,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A job to be found in the target's lists. `why`: `duplicate`, `changed` or `given-up`.
+    """A job to be found in the target's lists. `why`: `duplicate`, `changed`, `given-up` or `held`.
 
     `attempted` tells whether an earlier try of ours was never answered.
     """

@@ -123,11 +123,17 @@ class Listing:
         return sum(file[1] for file in self.files)
 
 
+Taken = tuple[int, int, bool]
+"""When a picture was taken, as its EXIF says: nanoseconds since 1970, how many digits the second's fraction had, and
+whether an offset from UTC was said; without one the time is that of the camera's place."""
+
+
 class Image(NamedTuple):
     """What reading a file showed. `problem` is a sentence for a person, or None where the image is whole.
 
     `digest` is the sha256 of all bytes in hex, given also where there is a problem; `pixels` is (width, height).
-    `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`).
+    `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`). `taken` is when the
+    picture was taken, None where its EXIF does not say.
     """
 
     digest: str
@@ -135,6 +141,7 @@ class Image(NamedTuple):
     pixels: tuple[int, int] | None = None
     problem: str | None = None
     warning: str | None = None
+    taken: Taken | None = None
 
 
 class Frame(NamedTuple):
@@ -153,11 +160,21 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """The frames of one folder in order. `gaps` is a sentence about missing numbers, or None; `warnings` are others."""
+    """The frames of one folder in order. `gaps` is a sentence about missing numbers, or None; `warnings` are others.
+
+    `doubts` are sentences about an order that names cannot prove. `is_plain` tells that one counter, or the time,
+    numbers all frames; `is_open` that dates in the names fit this order in one of two readings; `is_natural` that the
+    names' natural order is believed. `digest_order` is that over which the digest is taken, None where it is this one.
+    """
 
     names: tuple[str, ...]
     gaps: str | None = None
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    is_plain: bool = True
+    is_open: bool = False
+    is_natural: bool = True
+    digest_order: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Intake:
             if why:
                 self.hold(settled, why, len(listing.files), listing.bytes, code=LEFT_OUT)
                 continue
-            read = partial(self._readers.reader.sequence, settled.path, [*listing.files])
+            read = partial(self._readers.reader.sequence, settled.path, [*listing.files], rules.order)
             self._read(settled, len(listing.files), read)
 
     def prepare(self, now: float) -> None:

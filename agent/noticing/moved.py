@@ -24,7 +24,8 @@ def left_behind(scanner: Scanner, reads: Reads, unit: Unit) -> set[int]:
             continue
         path, stamp = before
         now = scanner.stamp(path)
-        if now is None or (now.inode != stamp.inode and unit.frames[0].stamp.inode == stamp.inode):
+        # By all frames: the one that was the first may not be the first any more, if the rules of the order changed.
+        if now is None or (now.inode != stamp.inode and any(frame.stamp.inode == stamp.inode for frame in unit.frames)):
             left.add(row.id)
     for job, path, inode in () if left else reads.files_of_other_kind(unit):
         now = scanner.stamp(path)

@@ -77,7 +77,7 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
         raise FileChanged(f"{name!r} changed while it was read; it is looked at again once it is quiet")
     if not stamp.size:
         problem = "empty file: 0 bytes; copy it again"
-    return Image(source.digest(), form, finding.pixels, problem, _mismatch(form, name))
+    return Image(source.digest(), form, finding.pixels, problem, _mismatch(form, name), finding.taken)
 
 
 def _foreign(head: bytes, size: int) -> str:

@@ -6,29 +6,46 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from agent.core import frame_order
+from agent.core.equal_frames import EqualFrames
+from agent.core.frame_order import NATURAL, TIME
+from agent.core.taken_times import FileTimes, Rising, by_time
 from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from agent.model import File, Image
+    from agent.model import File, Image, Sequence, Taken
     from agent.reading.examiner import FileExaminer
 
     Examine = Callable[[str, Iterable[File]], Iterator[tuple[File, Image]]]
 
 PROBLEMS_TOLD = 3
 
+DOUBT_CODE = "order"
+"""The error code of a sequence that is held since its order is in doubt."""
+
 
 class Reader:
     """Reads units: a single image by `files`, the frames of a folder by `frames` (or as well by `files`).
 
-    `gaps` is SEQUENCE_GAPS (`warn`, `hold`, `ignore`).
+    `gaps` is SEQUENCE_GAPS (`warn`, `hold`, `ignore`), `order` SEQUENCE_ORDER (`natural`, `time`, `bytes`), and `doubt`
+    SEQUENCE_ORDER_DOUBT (`hold`, `warn`).
     """
 
-    def __init__(self, files: FileExaminer, gaps: str, frames: Examine | None = None) -> None:
+    def __init__(
+        self,
+        files: FileExaminer,
+        gaps: str,
+        frames: Examine | None = None,
+        *,
+        order: str = NATURAL,
+        doubt: str = "hold",
+    ) -> None:
         self._files = files
         self._gaps = gaps
         self._frames = frames or files.images
+        self._order = order
+        self._doubt = doubt
 
     def image(self, path: str, stamp: Stamp) -> Unit:
         """Read a single image. Raises FileChanged where it is not the file with this stamp, FolderUnavailable."""
@@ -36,43 +53,109 @@ class Reader:
         frame = Frame(0, basename(path), path, stamp, image.digest)
         return Unit(path, Kind.IMAGE, (frame,), image.digest or None, image.problem, image.warning)
 
-    def sequence(self, folder: str, files: list[File]) -> Unit:
-        """Read the frames of a folder, in order, and empty the list of them. Raises as `image` does."""
+    def sequence(self, folder: str, files: list[File], order: str | None = None) -> Unit:
+        """Read the frames of a folder, in order, and empty the list of them. Raises as `image` does.
+
+        `order` is what the folder's own settings say of it, if they do.
+        """
+        order = order or self._order
         named: dict[str, File] = {}
         while files:
             file = files.pop()
             named[file[0]] = file
-        arranged = frame_order.arrange(named)
-        frames: list[Frame] = []
-        problems: list[str] = []
-        warnings = list(arranged.warnings)
-        sizes: Counter[tuple[int, int]] = Counter()
+        arranged = frame_order.arrange(named, order)
+        found = _Found(arranged, by_time=order == TIME)
         # Each is let go of as soon as its frame is made: 100,000 of them take 10 MiB.
         ordered = (named.pop(name) for name in arranged.names)
-        for position, (file, image) in enumerate(self._frames(folder, ordered)):
-            name = file[0]
-            frames.append(Frame(position, name, join(folder, name), Stamp(*file[1:]), image.digest))
-            if image.pixels:
-                sizes[image.pixels] += 1
-            if image.problem:
-                problems.append(f"{shown(name)}: {image.problem}")
-            if image.warning:
-                warnings.append(f"{shown(name)}: {image.warning}")
-        assert len(frames) == len(arranged.names)  # never half a folder
-        warnings += [text for text in (frame_order.sizes_warning(sizes),) if text]
+        for file, image in self._frames(folder, ordered):
+            found.take(folder, file, image)
+        assert len(found.frames) == len(arranged.names)  # never half a folder
+        digest = found.digest()
+        found.put_in_order()
+        return self._unit(folder, arranged, found, digest)
+
+    def _unit(self, folder: str, arranged: Sequence, found: _Found, digest: str | None) -> Unit:
+        doubts = found.doubts()
+        others = [text for text in arranged.warnings if text not in doubts]
+        warnings = [*others, *found.warnings, *filter(None, (frame_order.sizes_warning(found.sizes),))]
+        hold = None
         if arranged.gaps and self._gaps == "warn":
             warnings.insert(0, arranged.gaps)
-        hold = ("gaps", f"{arranged.gaps}: 'retry' sends it as it is") if arranged.gaps else None
-        readable = all(frame.digest for frame in frames)
+        if arranged.gaps and self._gaps == "hold":
+            hold = ("gaps", f"{arranged.gaps}: 'retry' sends it as it is")
+        if doubts and self._doubt == "warn":
+            warnings = [*doubts, *warnings]
+        elif doubts:
+            hold = (
+                DOUBT_CODE,
+                f"the order of the frames is in doubt: {_told(doubts, 'doubts')}: 'retry' sends it as it is",
+            )
         return Unit(
             folder,
             Kind.SEQUENCE,
-            tuple(frames),
-            frame_order.digest((frame.frame_id, frame.digest) for frame in frames) if readable else None,
-            _told(problems, "frames cannot be sent"),
+            tuple(found.frames),
+            digest,
+            _told(found.problems, "frames cannot be sent"),
             _told(warnings, "warnings"),
-            hold if self._gaps == "hold" else None,
+            hold,
         )
+
+
+class _Found:
+    """What the files of a sequence were found to be, one after the other as they are `arranged`."""
+
+    def __init__(self, arranged: Sequence, *, by_time: bool) -> None:
+        self.frames: list[Frame] = []
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        self._arranged = arranged
+        self._taken: list[Taken | None] | None = [] if by_time else None
+        self._rising = Rising() if arranged.is_natural else None
+        self._file_times = FileTimes() if arranged.is_open else None
+        self._equal = None if arranged.is_plain else EqualFrames()
+        self._no_order: str | None = None
+
+    def take(self, folder: str, file: File, image: Image) -> None:
+        """Take in the next file."""
+        name = file[0]
+        self.frames.append(Frame(len(self.frames), name, join(folder, name), Stamp(*file[1:]), image.digest))
+        if image.pixels:
+            self.sizes[image.pixels] += 1
+        if image.problem:
+            self.problems.append(f"{shown(name)}: {image.problem}")
+        if image.warning:
+            self.warnings.append(f"{shown(name)}: {image.warning}")
+        if self._rising is not None and image.taken is not None:
+            self._rising.see(name, image.taken)
+        if self._taken is not None:
+            self._taken.append(image.taken)
+        if self._file_times is not None:
+            self._file_times.see(name, file[2])
+        if self._equal is not None:
+            self._equal.see(name, image.digest)
+
+    def digest(self) -> str | None:
+        """Return the digest of the frames, None where not all can be read; to be asked before they are put in order."""
+        if not all(frame.digest for frame in self.frames):
+            return None
+        if self._arranged.digest_order is None:
+            return frame_order.digest((frame.frame_id, frame.digest) for frame in self.frames)
+        digests = {frame.frame_id: frame.digest for frame in self.frames}
+        return frame_order.digest((name, digests[name]) for name in self._arranged.digest_order)
+
+    def put_in_order(self) -> None:
+        """Put the frames in the order of their times, where that is asked for."""
+        if self._taken is not None:
+            places, self._no_order = by_time([frame.frame_id for frame in self.frames], self._taken)
+            found = [self.frames[place] for place in places]
+            self.frames = [Frame(position, *frame[1:]) for position, frame in enumerate(found)]
+
+    def doubts(self) -> list[str]:
+        """Return sentences about the order that nothing proves."""
+        watched = (self._rising, self._file_times, self._equal)
+        later = [*(each.doubt for each in watched if each is not None), self._no_order]
+        return [*self._arranged.doubts, *filter(None, later)]
 
 
 def _told(sentences: list[str], what: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.frame_order import NATURAL
 from agent.core.retry import PROCESSES
 from agent.host.workers import Workers
 from agent.model import Kind
@@ -41,8 +42,12 @@ class Readers:
 
 
 @contextlib.contextmanager
-def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[Readers]:
+def reading(
+    scanner: Scanner, gaps: str, go_on: Callable[[], None], *, order: str = NATURAL, doubt: str = "hold"
+) -> Iterator[Readers]:
     """Give what reads until the block ends; `go_on` is called again and again and raises to stop reading.
+
+    `gaps`, `order` and `doubt` are as `Reader` takes them.
 
     At the end files that are being read are waited for; what else is to be read is read after the next start.
     """
@@ -51,7 +56,7 @@ def reading(scanner: Scanner, gaps: str, go_on: Callable[[], None]) -> Iterator[
     sequences = Workers("read-sequence", SEQUENCES, idle=pool.rest, idle_seconds=PROCESSES.seconds())
     try:
         # Given here, it is imported at the start: later it might be another version's.
-        reader = Reader(FileExaminer(scanner, go_on, problem_of), gaps, pool.images)
+        reader = Reader(FileExaminer(scanner, go_on, problem_of), gaps, pool.images, order=order, doubt=doubt)
         pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}
         prepare = partial(sequences.submit, pool.prepare)
         yield Readers(reader, pools, prepare, pool.fingerprints.fingerprint)

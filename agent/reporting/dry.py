@@ -149,12 +149,14 @@ def dry_noticing(settings: Settings, scanner: Scanner, reads: Reads, take: Take,
     Where nothing is waited for (`waits`), all that is there has settled, and no file of settings holds it.
     """
     folders = folders_of(settings, scanner)
+    order, doubt = settings.sequence_order, settings.sequence_order_doubt
+    reader = Reader(FileExaminer(scanner), settings.sequence_gaps, order=order, doubt=doubt)
     notes, here = Notes(), Here(take)
     parts = noticing(
         Tree(scanner, filters_of(settings), folders if waits else OnlyKinds(folders)),
         reads,
         quiet_of(settings) if waits else NoWait(0.0, 0.0, ""),
-        Readers(Reader(FileExaminer(scanner), settings.sequence_gaps), dict.fromkeys(Kind, AtOnce())),
+        Readers(reader, dict.fromkeys(Kind, AtOnce())),
         book=notes,
         decider=here,
         quiet_since=_since_last_change,

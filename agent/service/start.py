@@ -119,7 +119,8 @@ def started(
             if is_stopping():
                 raise FolderUnavailable("not read: the agent is stopping")
 
-        readers = stack.enter_context(reading(scanner, settings.sequence_gaps, go_on))
+        order, doubt = settings.sequence_order, settings.sequence_order_doubt
+        readers = stack.enter_context(reading(scanner, settings.sequence_gaps, go_on, order=order, doubt=doubt))
         if not once:
             stack.enter_context(collecting(settings, ledger, gate))
         submitter = stack.enter_context(

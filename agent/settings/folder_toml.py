@@ -12,6 +12,7 @@ from agent.settings import parsers
 if TYPE_CHECKING:
     from collections.abc import Callable
 from agent.core.folder_rules import KINDS, SettingsFile, as_written
+from agent.core.frame_order import ORDERS
 
 MOST_FRAMES = 10_000_000
 
@@ -46,6 +47,7 @@ def _readers(edition: Edition) -> dict[str, Callable[[object], object]]:
         "kind": _kind,
         "expected_frames": _count,
         "ready_marker": _text(parsers.file_name, empty=True),
+        "order": _text(parsers.choice(*ORDERS)),
     }
 
 

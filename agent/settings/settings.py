@@ -89,6 +89,8 @@ class Settings:
     sequence_settle_seconds: float
     sequence_ready_marker: str | None
     sequence_gaps: Literal["warn", "hold", "ignore"]
+    sequence_order: Literal["natural", "time", "bytes"]
+    sequence_order_doubt: Literal["hold", "warn"]
     image_extensions: frozenset[str]
     image_folders: tuple[str, ...]
     ignore: tuple[str, ...]

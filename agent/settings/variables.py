@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.frame_order import ORDERS
 from agent.model.text import without_secrets
 from agent.settings import parsers
 
@@ -102,6 +103,18 @@ VARIABLES: tuple[Variable, ...] = (
         "warn",
         "What missing frame numbers do: warn, hold or ignore",
         parsers.choice("warn", "hold", "ignore"),
+    ),
+    Variable(
+        "SEQUENCE_ORDER",
+        "natural",
+        "The order of frames: natural (by name, frame_2 before frame_10), time (by EXIF, else held) or bytes (by name)",
+        parsers.choice(*ORDERS),
+    ),
+    Variable(
+        "SEQUENCE_ORDER_DOUBT",
+        "hold",
+        "What an order does that cannot be proved (copies, two cameras, a counter that began again): hold or warn",
+        parsers.choice("hold", "warn"),
     ),
     Variable(
         "IMAGE_EXTENSIONS",

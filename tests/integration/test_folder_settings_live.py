@@ -85,7 +85,7 @@ def test_a_bad_file_holds_what_is_below_it_until_it_is_mended(tmp_path: Path, pl
         before = agent.becomes("cam/early", "submitted")
         say(inbox / "cam", 'tag = "cars"\nexpected = 3\n')
         frames(inbox / "cam/drive", 2, seed=2)
-        write(inbox / "cam/x/one.jpg", image(3))
+        write(inbox / "cam/x/1.jpg", image(3))
         frames(inbox / "other", 2, seed=4)
         agent.becomes("other", "submitted")
         for path in ("cam/drive", "cam/x"):
@@ -107,12 +107,12 @@ def test_a_bad_file_holds_what_is_below_it_until_it_is_mended(tmp_path: Path, pl
         assert agent.rows("cam/early") == before
         assert sent(playment, "cam/drive")["tag"] == "cars"
         # More than expected, and mended by taking one away.
-        copying = write(inbox / "cam/x/three.jpg.part", image(6))  # holds the folder back while it has two
-        write(inbox / "cam/x/two.jpg", image(5))
-        copying.rename(inbox / "cam/x/three.jpg")
+        copying = write(inbox / "cam/x/3.jpg.part", image(6))  # holds the folder back while it has two
+        write(inbox / "cam/x/2.jpg", image(5))
+        copying.rename(inbox / "cam/x/3.jpg")
         (held,) = agent.becomes("cam/x", "held")
         assert held["reason"].startswith("it has 3 frames, and cam/.playment.toml expects 2")
-        (inbox / "cam/x/three.jpg").unlink()
+        (inbox / "cam/x/3.jpg").unlink()
         agent.becomes("cam/x", "submitted")
         # Taken away: what comes then is sent as everywhere.
         (inbox / "cam/.playment.toml").unlink()

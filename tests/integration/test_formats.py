@@ -21,6 +21,7 @@ from PIL import ImageDraw, ImageFilter
 from agent.errors import FileChanged
 from agent.model import Stamp
 from agent.reading.check import examine
+from tests import exif
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -520,3 +521,55 @@ def test_damaged_heads(kind: str, changes: list[tuple[int, int]], kept: int, tmp
         damaged[at] = value
     image = look(tmp_path, bytes(damaged[: len(damaged) * kept // 100]))
     assert image.problem is None or image.problem.isprintable()
+
+
+# When it was taken
+
+TAKEN = "2024:01:31 12:00:05"
+AT = (1_706_702_405_057_000_000, 3, False)
+
+
+def png_with(exif_part: bytes, *, last: bool) -> bytes:
+    """A PNG with the chunk before or behind its pixels."""
+    content = saved(scene(), "PNG")
+    chunk = b"eXIf" + exif_part
+    at = content.rindex(b"IEND") - 4 if last else 33
+    whole = struct.pack(">I", len(exif_part)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return content[:at] + whole + content[at:]
+
+
+def with_exif(kind: str) -> bytes:
+    part = exif.exif(TAKEN, "057")
+    match kind:
+        case "jpeg":
+            return b"\xff\xd8" + exif.segment(part) + jpeg()[2:]
+        case "jpeg, xmp first":
+            return b"\xff\xd8" + b"\xff\xe1\x00\x1fhttp://ns.adobe.com/xap/1.0/\0" + exif.segment(part) + jpeg()[2:]
+        case "jpeg, garbage before":
+            table = jpeg().index(b"\xff\xdb")
+            return jpeg()[:table] + b"garbage" + exif.segment(part) + jpeg()[table:]
+        case "jpeg, far behind":
+            filler = b"\xff\xe2\xff\xff" + bytes(65_533)
+            return b"\xff\xd8" + 9 * filler + exif.segment(part) + jpeg()[2:]
+        case "png":
+            return png_with(part, last=False)
+        case "png, last":
+            return png_with(part, last=True)
+        case "webp":
+            return saved(scene(), "WebP", exif=b"Exif\0\0" + part)
+        case _:
+            return saved(scene(), "TIFF", exif=part)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["jpeg", "jpeg, xmp first", "jpeg, garbage before", "jpeg, far behind", "png", "png, last", "webp", "tiff"],
+)  # fmt: skip
+def test_when_it_was_taken(kind: str, tmp_path: Path) -> None:
+    image = look(tmp_path, with_exif(kind))
+    assert (image.problem, image.taken) == (None, AT)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WebP", "TIFF", "BMP"])
+def test_a_picture_that_does_not_say_when(form: str, tmp_path: Path) -> None:
+    assert look(tmp_path, saved(scene(), form)).taken is None

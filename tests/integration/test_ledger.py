@@ -201,6 +201,44 @@ def test_a_step_that_fails_leaves_the_ledger_as_it_was(monkeypatch: pytest.Monke
     assert not ledger.sql.execute("select 1 from sqlite_master where name = 'half'").fetchone()
 
 
+def test_a_new_version_reads_sequences_again_that_were_not_sent(tmp_path: Path) -> None:
+    """Its order is another one; what was sent, or may have been, keeps that in which it was sent."""
+    path = tmp_path / "ledger.db"
+    rows = {
+        "waits": ("sequence", "pending", 0, ""),
+        "failed once": ("sequence", "pending", 0, "HTTP 503"),
+        "held": ("sequence", "held", 0, "frame 3 is missing"),
+        "image": ("image", "pending", 0, ""),
+        "may be sent": ("sequence", "pending", 1, ""),
+        "asked for": ("sequence", "pending", 0, "to be sent as a new job, as asked"),
+        "sent": ("sequence", "submitted", 0, ""),
+    }
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old:
+        for step in (migrations.m001_jobs, migrations.m002_results_and_spend, migrations.m003_seen):
+            step(old)
+        for number, (name, row) in enumerate(rows.items(), 1):
+            old.execute(
+                "insert into jobs (id, path, folder, kind, state, unanswered, reason, reference_id, first_seen_at, "
+                "updated_at) values (?, ?, '', ?, ?, ?, ?, ?, '', '')",
+                (number, name, *row, f"{name}~1"),
+            )
+            old.execute("insert into seen values (?, x'00')", (number,))
+        old.execute("pragma user_version = 3")
+    ledger = Ledger(path, Clock().now)
+    try:
+        states = dict(ledger.sql.execute("select path, state from jobs"))
+        assert {name for name, state in states.items() if state == "settling"} == {"waits", "failed once"}
+        assert {name: state for name, state in states.items() if state != "settling"} == {
+            name: row[1] for name, row in rows.items() if name not in ("waits", "failed once")
+        }
+        seen = {name for (name,) in ledger.sql.execute("select path from jobs join seen on seen.job = jobs.id")}
+        assert seen == {*rows} - {"held"}
+        assert ledger.sql.execute("select jobs from counts where state = 'settling'").fetchone() == (2,)
+        assert ledger.sql.execute("select count(*) from events where event = 'settling'").fetchone() == (2,)
+    finally:
+        ledger.close()
+
+
 @pytest.mark.parametrize("count", [1, 2, due.FRAMES_TOGETHER, due.FRAMES_TOGETHER + 1, 2500])
 def test_the_frames_of_a_job_are_read_in_order_whatever_is_in_their_names(ledger: Ledger, count: int) -> None:
     odd = ['"quoted"', "back\\slash", "caf\u00e9 \U0001f4f7", "\x01\x7f", "null", "[1, 2]"]

@@ -57,6 +57,7 @@ SAID = (
     "expected_frames = 3",
     'ready_marker = "n.txt"',
     'ready_marker = "_READY"',
+    'order = "bytes"',
     "tag = 1",
     "not TOML at all",
 )

@@ -30,6 +30,7 @@ from agent.reading.processes.pool import CHUNK_FILES, ProcessPool
 from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerProcess
 from agent.reading.start import reading
 from agent.sending.unchanged import first_changed
+from tests import exif
 from tests.sending import Sending, sequence_unit
 from tests.support import Playment, bytes_read, children, environ, eventually, image, process, query, write
 
@@ -114,6 +115,7 @@ def test_they_find_what_the_agent_would_find_itself(scanner: Scanner, pool: Proc
     table, frame = WHOLE.index(b"\xff\xdb"), WHOLE.index(b"\xff\xc0")
     write(folder / "doubtful.jpg", WHOLE[:table] + b"garbage" + WHOLE[table:])
     write(folder / "garbage.jpg", WHOLE[:table] + b"garbage" + WHOLE[table:frame] + WHOLE[-2:])
+    write(folder / "dated.jpg", WHOLE[:2] + exif.segment(exif.exif("2024:01:31 12:00:05", "57")) + WHOLE[2:])
     write(folder / "empty.jpg", b"")
     write(folder / "png.jpg", image(2, form="PNG"))
     write(folder / "text.jpg", b"no image at all, but a text")
@@ -129,6 +131,7 @@ def test_they_find_what_the_agent_would_find_itself(scanner: Scanner, pool: Proc
     assert found == here(scanner, "cam", wanted)
     named = {file[0]: each for file, each in found}
     assert named["doubtful.jpg"].problem is None
+    assert named["dated.jpg"].taken == (1_706_702_405_570_000_000, 2, False)
     assert named["garbage.jpg"].problem not in (None, NOT_DECODED)
     for worker, earlier in zip(pool.processes, before, strict=True):
         assert bytes_read(worker.pid) - earlier > len(WHOLE) * MANY // 4
@@ -443,6 +446,12 @@ def test_it_has_no_key_and_imports_nothing_from_where_the_agent_stands(
     assert worker.answer(worker.ask(("cam", None))) == fingerprint_of(files(scanner, "cam"))
     assert b"a-secret-key" not in Path(f"/proc/{worker.pid}/environ").read_bytes()
     assert worker.end() == "signal 9"
+
+
+def test_it_is_small() -> None:
+    told = "import sys, agent.reading.processes.child; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=True)
+    assert not {"PIL", "natsort", "sqlite3", "requests"} & set(done.stdout.split())
 
 
 def test_another_version_says_so() -> None:

@@ -20,7 +20,7 @@ def read(text: str, edition: Edition = Edition.V0) -> SettingsFile:
 def test_every_key_is_read() -> None:
     file = read(
         'ignore = false\ntag = "cars"\nbatch = "night drives"\nkind = "images"\n'
-        'expected_frames = 120\nready_marker = ""\n'
+        'expected_frames = 120\nready_marker = ""\norder = "Time"\n'
     )
     assert file.problem is None
     assert file.given == {
@@ -30,6 +30,7 @@ def test_every_key_is_read() -> None:
         "kind": Kind.IMAGE,
         "expected_frames": 120,
         "ready_marker": "",
+        "order": "time",
     }
     assert read("").given == {}
     assert read(f'tag = "{FLOW.upper()}"', Edition.V1).given == {"tag": FLOW}
@@ -46,6 +47,8 @@ def test_every_key_is_read() -> None:
         ("tag = 5\n", "line 1: tag: it must be a text in quotes, not 5"),
         ('tag = ""\n', "line 1: tag: it must be plain text"),
         ('ready_marker = "a/b"\n', "line 1: ready_marker: it must be a plain file name"),
+        ('order = "age"\n', "line 1: order: it must be one of natural, time, bytes"),
+        ("order = true\n", "line 1: order: it must be a text in quotes, not true"),
         ('batch = "a\\u0000b"\n', "line 1: batch: it must be plain text"),
         ("ignore = true\n[more]\nx = 1\n", "line 2: more: there is no such key"),
         ('tag = "open\n', "line 1: "),

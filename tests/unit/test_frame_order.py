@@ -44,8 +44,9 @@ def of_one_camera(draw: st.DrawFn) -> list[str]:
 
 
 @given(of_one_camera() | folders)
-def test_the_order_is_natsorts_and_then_that_of_the_bytes(names: list[str]) -> None:
-    assert arrange(names).names == tuple(sorted(sorted(names, key=fsencode), key=natsort_keygen()))
+def test_the_digest_is_taken_over_natsorts_order_and_then_that_of_the_bytes(names: list[str]) -> None:
+    arranged = arrange(names)
+    assert (arranged.digest_order or arranged.names) == tuple(sorted(sorted(names, key=fsencode), key=natsort_keygen()))
 
 
 def test_natural_order() -> None:
@@ -78,6 +79,16 @@ def test_nothing_is_said_of_a_whole_sequence() -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
+        ([f"t{number}.jpg" for number in (-2, 0, 1, 2)], "frame -1 is missing (-2 to 2, step 1)"),
+        (numbered(1, 2, 4), "frame 3 is missing (1 to 4, step 1)"),
+        (numbered(10, 20, 40), "frame 30 is missing (10 to 40, step 10)"),
+        (numbered(*range(1, 10), 11, 12, 14), "frames 10 and 13 are missing (1 to 14, step 1)"),
+        (
+            numbered(*(number for number in range(1, 101) if number % 10)),
+            "frames 10, 20, 30, 40, 50, 60, 70, 80 and 90 are missing (1 to 99, step 1)",
+        ),
+        (["Frame_0.jpg", *numbered(*range(1, 20), *range(21, 30))], "frame 20 is missing (0 to 29, step 1)"),
+        ([f"{chr(0x660 + n)}.jpg" for n in (0, 1, 2, 3, 4, 5, 6, 7, 9)], "frame 8 is missing (0 to 9, step 1)"),
         (numbered(*range(1, 5), *range(6, 41)), "frame 5 is missing (1 to 40, step 1)"),
         (numbered(*range(1, 9), *range(11, 41)), "frames 9 to 10 are missing (1 to 40, step 1)"),
         (
@@ -108,15 +119,22 @@ def test_missing_numbers(names: list[str], said: str) -> None:
 @pytest.mark.parametrize(
     "names",
     [
-        numbered(1, 2, 4),
-        numbered(*range(1, 10), 11, 12, 14),
+        numbered(1, 2, 9),
+        numbered(1, 3),
+        numbered(1, 2, 4, 8),
+        numbered(0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15, 16, 18, 19),
+        numbered(0, 3, 6, 10, 13, 16, 20),
+        numbered(0, 33, 67, 100, 133, 167, 200),
+        numbered(139, 285, 632, 724, 776),
+        [f"{120000 + n // 60 * 100 + n % 60:06d}.jpg" for n in range(180) if n != 8],
+        [f"20240101{120000 + n // 60 * 100 + n % 60}.jpg" for n in range(180)],
+        [f"202401{n}.jpg" if n < 32 else f"202402{n - 31:02d}.jpg" for n in range(10, 50)],
+        [f"{1_700_000_000 + n * n % 5 + 4 * n}.jpg" for n in range(9)],
         [f"2026-11-01T12-00-{n // 10:02d}.{n % 10}00.jpg" for n in range(30) if n != 8],
         [f"{1_700_000_000_000 + n * 100 + n * n % 7}.jpg" for n in range(30)],
         [f"cam{n % 2}_{n}.jpg" for n in range(30) if n != 8],
         [f"frame_{n}_{n * n}.jpg" for n in range(30) if n != 8],
         ["cover.jpg", *numbered(*range(1, 20), *range(21, 30))],
-        ["Frame_0.jpg", *numbered(*range(1, 20), *range(21, 30))],
-        [f"{chr(0x660 + n)}.jpg" for n in (0, 1, 2, 3, 4, 5, 6, 7, 9)],
         ["a.jpg", "b.jpg"],
     ],
 )
@@ -124,9 +142,10 @@ def test_no_gap_where_the_numbering_is_not_regular(names: list[str]) -> None:
     assert arrange(names).gaps is None
 
 
-def test_exactly_nine_tenths_of_the_steps_are_enough() -> None:
-    assert arrange(numbered(*range(10), 11)).gaps == "frame 10 is missing (0 to 11, step 1)"
-    assert arrange(numbered(*range(9), 10)).gaps is None
+def test_nine_tenths_of_the_steps_are_enough_however_far_the_others_are() -> None:
+    assert arrange(numbered(*range(10), 1000)).gaps == "frames 10 to 999 are missing (0 to 1000, step 1)"
+    assert arrange(numbered(*range(9), 1000)).gaps is None
+    assert arrange(numbered(*range(9), 10)).gaps == "frame 9 is missing (0 to 10, step 1)"
 
 
 def test_a_step_that_is_too_short_is_no_gap() -> None:

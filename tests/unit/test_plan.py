@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,6 +94,24 @@ def test_a_moved_unit_takes_its_row_along() -> None:
     )
     on_its_way = _known(State.SUBMITTING, NEW, number=7, unanswered=1)
     assert decide(_unit(), [], RULES, moved_from=on_its_way) == Wait(_unit(), 7)
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.COMPLETED, State.FAILED])
+def test_what_was_sent_keeps_the_order_it_was_sent_in(state: State) -> None:
+    now = _unit(kind=Kind.SEQUENCE, names="abc")
+    sent = KnownRow(1, "d", Kind.SEQUENCE, state, NEW, 0, (("b", NEW), ("a", NEW), ("c", NEW)))
+    kept, moved = decide(now, [sent], RULES), decide(now, [], RULES, moved_from=sent)
+    for action in (kept, moved):
+        assert isinstance(action, Keep | Move)
+        assert [(frame.position, frame.frame_id) for frame in action.unit.frames] == [(0, "b"), (1, "a"), (2, "c")]
+        assert sorted(frame.path for frame in action.unit.frames) == [frame.path for frame in now.frames]
+    assert kept == Keep(replace(now, frames=kept.unit.frames), 1)
+
+
+def test_a_row_whose_frames_are_not_known_says_nothing_of_their_order() -> None:
+    now = _unit(kind=Kind.SEQUENCE, names="abc")
+    for names in ((), (("a", NEW),), (("x", NEW), ("a", NEW), ("b", NEW))):
+        assert decide(now, [KnownRow(1, "d", Kind.SEQUENCE, State.SUBMITTED, NEW, 0, names)], RULES) == Keep(now, 1)
 
 
 def test_another_kind_of_unit_waits_for_a_person() -> None:

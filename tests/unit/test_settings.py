@@ -84,6 +84,8 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         sequence_ready_marker=None,
         sequence_gaps="warn",
         image_extensions=frozenset({"jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "webp", "bmp", "tif", "tiff"}),
+        sequence_order="natural",
+        sequence_order_doubt="hold",
         image_folders=(),
         ignore=(),
         reference_id="{path}~{digest}",

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from agent.reading.formats.exif import MARK, Part, taken
 from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
 
 if TYPE_CHECKING:
+    from agent.model import Taken
     from agent.reading.formats.source import Source
 
 
@@ -24,7 +26,8 @@ _MOST_SCANS = 100
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB)) - _SOF  # with a length, and no more to us
+_APP1 = 0xE1
+_PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB)) - _SOF - {_APP1}  # a length, and no more to us
 _SEGMENT = Struct(">BBH").unpack_from  # 0xFF, the marker, and the length, which counts itself
 _FRAME, _FRAME_BYTES = Struct(">BHH").unpack, 5  # bits, height and width: what a frame header begins with
 _ORDINARY_SOF = (0xC0, 0xC1, 0xC2)
@@ -57,6 +60,8 @@ class _Jpeg:
     coding: int = 0
     first_scan: int = 0
     scans: int = 0
+    has_exif: bool = False
+    taken: Taken | None = None
 
     def hurry(self) -> Finding | None:
         """Do as `step` does, to the start of the first scan, while segments follow upon each other in what was read.
@@ -76,9 +81,11 @@ class _Jpeg:
                 if marker == _SOS:
                     self.source.skip(following - start)
                     return self._scan()
-                if marker not in _SOF:
+                if marker == _APP1:
+                    self._exif(buffer, at + 4, following)
+                elif marker not in _SOF:
                     break
-                if not self.coding:
+                elif not self.coding:
                     self._frame(marker, buffer[at + 4 : min(at + 4 + _FRAME_BYTES, following)])
             at = following
         self.source.skip(at - start)
@@ -105,8 +112,17 @@ class _Jpeg:
             )
         if marker in _SOF and not self.coding:
             self._frame(marker, self.source.peek(min(_FRAME_BYTES, length), self.source.position))
+        if marker == _APP1 and not self.has_exif:
+            segment = self.source.peek(length, self.source.position)
+            self._exif(segment, 0, len(segment))
         self.source.skip(length)
         return self._scan() if marker == _SOS else None
+
+    def _exif(self, buffer: bytes | bytearray, start: int, end: int) -> None:
+        """Look in an APP1 segment for when the picture was taken; another such segment holds XMP."""
+        if not self.has_exif and buffer[start : start + len(MARK)] == MARK:
+            self.has_exif = True
+            self.taken = taken(Part(buffer, start + len(MARK), end))
 
     def _frame(self, marker: int, head: bytes | bytearray) -> None:
         self.coding = marker
@@ -136,4 +152,4 @@ class _Jpeg:
         if self.coding in _ORDINARY_SOF and 8 * stored < -(-width // 8) * -(-height // 8):
             problem = f"damaged: {stored:,} bytes of picture data cannot hold {width} x {height} pixels; copy it again"
             return Finding(self.pixels, problem)
-        return Finding(self.pixels, None, self.doubt)
+        return Finding(self.pixels, None, self.doubt, taken=self.taken)

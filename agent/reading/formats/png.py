@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.reading.formats.exif import MOST_BYTES, taken_in
 from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def check_png(source: Source) -> Finding:
     """Step over the chunks to IEND, which must follow some IDAT (PNG specification, chapters 5 and 11)."""
     pixels: tuple[int, int] | None = None
     stored = 0
+    exif = b""
     source.skip(8)
     for _ in range(MOST_PARTS):
         at = source.position
@@ -32,10 +34,18 @@ def check_png(source: Source) -> Finding:
         if kind == b"IHDR":
             size = source.peek(8, at + 8)
             pixels = (int.from_bytes(size[:4]), int.from_bytes(size[4:]))
+        if kind == b"eXIf" and not exif:
+            exif = source.peek(min(length, MOST_BYTES), at + 8)
         if kind == b"IDAT":
             stored += length
         if not source.skip(length + 4):
             return Finding(pixels, cut_short("the PNG has no end chunk (IEND)"))
         if kind == b"IEND":
-            return Finding(pixels, None if stored else "damaged: the PNG holds no picture data; copy it again")
+            return _ended(pixels, stored, exif)
     return Finding(pixels, f"damaged: more than {MOST_PARTS:,} chunks; save it again")
+
+
+def _ended(pixels: tuple[int, int] | None, stored: int, exif: bytes) -> Finding:
+    if not stored:
+        return Finding(pixels, "damaged: the PNG holds no picture data; copy it again")
+    return Finding(pixels, taken=taken_in(exif))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import re
 
+    from agent.model import Taken
+
 MOST_PARTS = 200_000
 """Hostile files are made of millions of empty parts; real ones have some ten thousand (small IDATs)."""
 
@@ -23,13 +25,15 @@ class Finding(NamedTuple):
     """What a format's own check says. Neither `problem` nor `doubt`: whole.
 
     `pixels` is (width, height) from the header; `problem` a sentence for a person; `doubt` says why the file must
-    be decoded before it is believed; `zero_tail` counts the zero bytes at the end of the picture data if they are why.
+    be decoded before it is believed; `zero_tail` counts the zero bytes at the end of the picture data if they are why;
+    `taken` is when the picture was taken, if its EXIF says so.
     """
 
     pixels: tuple[int, int] | None = None
     problem: str | None = None
     doubt: str | None = None
     zero_tail: int = 0
+    taken: Taken | None = None
 
 
 def cut_short(what: str) -> str:

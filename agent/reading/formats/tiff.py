@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from agent.reading.formats.exif import MOST_BYTES, Part, taken_at
 from agent.reading.formats.source import Finding, cut_short
 from agent.reading.formats.zero_tail import Block, zero_tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.model import Taken
     from agent.reading.formats.source import Source
 
 # Of all directories together, entries and values that are read. Real ones have two values for each strip.
@@ -19,9 +21,10 @@ _MOST_VALUES = 1_000_000
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _ROWS, _PLANAR = 256, 257, 258, 259, 277, 278, 284
+_EXIF = 34665
 _STRIPS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 273, 279, 322, 323, 324, 325
 _READ = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _ROWS, _PLANAR, _STRIPS, _STRIP_BYTES}
-_READ |= {_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES}
+_READ |= {_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXIF}
 
 _Tags = dict[int, tuple[int, ...]]
 
@@ -38,15 +41,24 @@ def check_tiff(source: Source) -> Finding:
     source.drain()
     pixels: tuple[int, int] | None = None
     blocks: list[Block] = []
+    exif: tuple[int, ...] = ()
     try:
         for tags in _Directories(source).walk():
             pixels = pixels or _size(tags)
+            exif = exif or tags.get(_EXIF, ())
             blocks += _blocks(tags, source.size)
     except _BrokenError as broken:
         return Finding(pixels, str(broken))
     if not blocks:
         return Finding(pixels, "damaged: the TIFF holds no picture data; copy it again")
-    return Finding(pixels, zero_tail(source, blocks))
+    return Finding(pixels, zero_tail(source, blocks), taken=_taken(source, exif[0]) if exif else None)
+
+
+def _taken(source: Source, offset: int) -> Taken | None:
+    """Return when the picture was taken by the EXIF directory at an offset and what lies around it."""
+    before = max(0, offset - MOST_BYTES // 2)
+    around = source.peek(MOST_BYTES, before)
+    return taken_at(Part(around, -before, len(around)), source.peek(2, 0), offset)
 
 
 class _Directories:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.reading.formats.exif import MOST_BYTES, taken_in
 from agent.reading.formats.source import MOST_PARTS, Finding, cut_short, zeros
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def check_webp(source: Source) -> Finding:
         return Finding(problem=cut_short(f"the WebP's header says {length:,} bytes, the file has {source.size:,}"))
     pixels: tuple[int, int] | None = None
     last = (b"", 0, 0)
+    exif = b""
     source.skip(12)
     for _ in range(MOST_PARTS):
         at = source.position
@@ -39,9 +41,16 @@ def check_webp(source: Source) -> Finding:
             return Finding(pixels, f"damaged: the WebP's chunk {kind!r} is longer than the file says; copy it again")
         if kind in (b"VP8X", b"VP8 ", b"VP8L"):
             pixels = pixels or _webp_pixels(kind, source.peek(10, at + 8))
+        if kind == b"EXIF" and not exif:
+            exif = source.peek(min(size, MOST_BYTES), at + 8)
         if kind in (b"VP8 ", b"VP8L", b"ANMF"):
             last = (kind, size, at + 8 + size)
         source.skip(size + size % 2)
+    return _ended(source, pixels, last)._replace(taken=taken_in(exif))
+
+
+def _ended(source: Source, pixels: tuple[int, int] | None, last: tuple[bytes, int, int]) -> Finding:
+    """Judge a WebP whose last chunk of picture data is of this kind and size, and has this end."""
     kind, size, end = last
     if not size or pixels is None:
         return Finding(pixels, "damaged: the WebP holds no picture data; copy it again")

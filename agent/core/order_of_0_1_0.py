@@ -1,0 +1,23 @@
+"""The order in which version 0.1.0 sent the frames of a folder: a sequence's digest is taken over it, for ever. Pure.
+
+A changed order must not change a digest. It is part of the reference ids at Playment, by which a job is recognised when
+the ledger is lost; under another id Playment would take the same frames for a second job. So what the frames are is
+told in this order, and in which order they are sent is decided by `frame_order`.
+"""
+
+from __future__ import annotations
+
+from os import fsencode
+from typing import TYPE_CHECKING
+
+from natsort import natsort_keygen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NATURAL = natsort_keygen()
+
+
+def in_order_of_0_1_0(names: Iterable[str]) -> list[str]:
+    """Return the names in natsort's order, those that it takes for equal by their bytes. This must never change."""
+    return sorted(sorted(names, key=fsencode), key=_NATURAL)  # two sorts, for pairs of keys take more memory
