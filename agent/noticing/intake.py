@@ -34,9 +34,9 @@ class Intake:
     the interpreter's lock (50,000 frames: 4.6 s by one, 7.2 s by two). No image waits for a sequence.
 
     `wall` gives seconds since 1970. `quiet_since` is for who cannot wait: it gives the moment since when files have
-    been as they are, and then one look is enough; without it nothing is believed of the times of files. Where the watch
-    folder is not `trusted` to be the one of last time, only what was seen here can be missed: an empty mount point
-    must not read as 'all was deleted'.
+    been as they are, and then one look is enough; without it nothing is believed of the times of files. What of the
+    ledger's units is `elsewhere`, as the watch folder may be another one than theirs, cannot be missed before it was
+    seen here: an empty mount point must not read as 'all was deleted'.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Intake:
         book: Book,
         decider: Decider,
         wall: Callable[[], float],
-        trusted: bool = True,
+        elsewhere: Iterable[UnitKey] = (),
         quiet_since: Callable[[Iterable[File], float], float] | None = None,
     ) -> None:
         self._rest = rest
@@ -61,17 +61,28 @@ class Intake:
         self._quiet_since = quiet_since
         self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind that are being read
         self._long: set[UnitKey] = set()
-        self._seen: set[UnitKey] | None = None if trusted else set()
+        self._elsewhere = set(elsewhere)
+        self.has_seen = False
+        """Whether a look has shown any unit."""
 
     def has_room(self, kind: Kind) -> bool:
         """Tell whether another unit of a kind may be read now."""
         units, files = self._load[kind]
         return units < MOST_UNITS and files < MOST_FILES
 
+    @property
+    def seeks(self) -> bool:
+        """Whether units of the ledger's were not seen here yet, as the watch folder may be another one."""
+        return bool(self._elsewhere)
+
+    def is_here(self, unit: UnitKey) -> None:
+        """Take note that a look has shown a unit, at rest or not."""
+        self.has_seen = True
+        self._elsewhere.discard(unit)
+
     def see_image(self, unit: UnitKey, stamp: Stamp, now: float) -> None:
         """Take a look at a single image that is not at rest."""
-        if self._seen is not None:
-            self._seen.add(unit)
+        self.is_here(unit)
         waiting = self._rest.waiting
         # A number keeps 160 bytes less than the stamp; whether it is the very file is asked again when it is read.
         look = hash(stamp)
@@ -90,8 +101,7 @@ class Intake:
         self, unit: UnitKey, listing: Listing, now: float, rules: FolderRules = NOTHING, *, took: float = 0.0
     ) -> None:
         """Take a look at a folder of frames that is not at rest; it began at `now` and took so many seconds."""
-        if self._seen is not None:
-            self._seen.add(unit)
+        self.is_here(unit)
         waiting = self._rest.waiting
         if unit in waiting and not self.has_room(unit.kind):
             return
@@ -121,7 +131,7 @@ class Intake:
     def miss(self, unit: UnitKey) -> None:
         """Take note that a listing does not show a unit that it should."""
         self._let_go(unit)
-        if self._seen is None or unit in self._seen:
+        if unit not in self._elsewhere:
             self._book.miss(unit)
 
     def miss_waiting(self, unit: UnitKey) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from agent.core.listing_queue import ListingQueue
+    from agent.folder.inodes import InodeWatch
     from agent.folder.tree import Tree
     from agent.host.clock import Clocks
     from agent.model import Times
@@ -40,6 +41,7 @@ class Lister:
         queue: ListingQueue,
         rest: Rest,
         comparison: Comparison,
+        inodes: InodeWatch,
         *,
         book: Book,
         clocks: Clocks,
@@ -49,6 +51,7 @@ class Lister:
         self._queue = queue
         self._rest = rest
         self._comparison = comparison
+        self._inodes = inodes
         self._book = book
         self._clocks = clocks
         self._cover = cover
@@ -116,6 +119,7 @@ class Lister:
             if subfolder not in self.times:
                 self.times[subfolder] = None
                 self._queue.want(subfolder, self._now)
+        self._inodes.sample(listing)
         self._clock = self._clocks.cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
         yield
         if not self._rest.is_as_before(listing, rules):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.core.fingerprints import is_displaced
+
 if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
     from agent.ledger.reads import Reads
@@ -13,9 +15,9 @@ if TYPE_CHECKING:
 def left_behind(scanner: Scanner, reads: Reads, unit: Unit) -> set[int]:
     """Return the rows of the same content whose files are not at their old path any more.
 
-    Nothing is there, or something else is and the unit's file is the very one (its inode) that was. Where there is no
-    such row: the first row of another kind of unit that one of the unit's files was moved from. Raises
-    FolderUnavailable where that cannot be told: taking it for a copy would send it twice.
+    Nothing is there, or something else is and the unit's file is the very one that was. Where there is no such row: the
+    first row of another kind of unit that one of the unit's files was moved from. Raises FolderUnavailable where that
+    cannot be told: taking it for a copy would send it twice.
     """
     left = set()
     for row in reads.same_content(unit):
@@ -24,10 +26,14 @@ def left_behind(scanner: Scanner, reads: Reads, unit: Unit) -> set[int]:
             continue
         path, stamp = before
         now = scanner.stamp(path)
-        if now is None or (now.inode != stamp.inode and unit.frames[0].stamp.inode == stamp.inode):
+        if now is None or is_displaced(stamp, now, unit.frames[0].stamp):
             left.add(row.id)
     for job, path, inode in () if left else reads.files_of_other_kind(unit):
         now = scanner.stamp(path)
         if now is None or now.inode != inode:
+            return {job}
+    for job, path, stamp in () if left else reads.images_of_other_kind(unit):
+        now = scanner.stamp(path)
+        if now is None or now[:2] != stamp[:2]:
             return {job}
     return left

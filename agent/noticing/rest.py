@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.core.fingerprints import is_at_rest
+from agent.core.fingerprints import fingerprint_of, is_at_rest, odd_looks
 from agent.core.settling import Settling
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.core.folder_rules import FolderRules
+    from agent.folder.inodes import InodeWatch
     from agent.ledger.reads import Reads
     from agent.ledger.seen import Seen, Span
-    from agent.model import Listing, Stamp, UnitKey
+    from agent.model import File, Listing, Stamp, UnitKey
 
 
 class Rest:
@@ -21,8 +24,9 @@ class Rest:
     ledger connection `reads` is.
     """
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, inodes: InodeWatch) -> None:
         self.reads = reads
+        self._inodes = inodes
         self.waiting = Settling()
         self.reading: dict[UnitKey, int] = {}
         """The units that are being read, with the number of their files."""
@@ -44,10 +48,26 @@ class Rest:
         """Tell whether a unit was looked at since the listing that is compared began: what that says of it is old."""
         return unit in self._fresh
 
-    def is_like_its_row(self, unit: UnitKey, look: Stamp | bytes) -> bool:
-        """Tell whether the newest row of a unit is of files that look so."""
+    def is_like_its_row(self, unit: UnitKey, stamp: Stamp) -> bool:
+        """Tell whether the newest row of a single image is of a file that looks so."""
+        return self.is_like(self.reads.newest(unit), stamp)
+
+    def is_like(self, row: Seen | None, stamp: Stamp) -> bool:
+        """Tell whether the row of a single image is of a file that looks so."""
+        if row is None:
+            return False
+        return is_at_rest(*row, stamp) or (is_at_rest(*row, stamp.without_inode()) and self._inodes.odd(1))
+
+    def are_like_their_row(self, unit: UnitKey, files: Sequence[File]) -> bool:
+        """Tell whether the newest row of a sequence is of files that look so."""
         row = self.reads.newest(unit)
-        return row is not None and is_at_rest(*row, look)
+        if row is None or is_at_rest(*row, fingerprint_of(files)):
+            return row is not None
+        state, known = row
+        if known is None or not is_at_rest(state, known, known):
+            return False
+        odd = odd_looks(self.reads.files_like(unit, len(files), sum(file[1] for file in files)), files)
+        return odd is not None and (not odd or self._inodes.odd(odd))
 
     def rows_of_images(self, folder: str, span: Span) -> dict[str, Seen]:
         """Return the newest rows of a folder's single images, by path."""

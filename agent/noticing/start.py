@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.listing_queue import ListingQueue
+from agent.folder.inodes import InodeWatch
 from agent.host.clock import Clocks
 from agent.noticing.compare import Comparison
 from agent.noticing.detector import Detector
@@ -33,6 +34,7 @@ class Noticing:
     lister: Lister
     detector: Detector
     book: Book
+    inodes: InodeWatch
 
 
 def noticing(
@@ -55,7 +57,8 @@ def noticing(
     `reads` is a ledger connection of the loop's thread; `absence_is_proof` tells whether what is not listed was
     deleted. The others are as in Intake, Lister and Detector.
     """
-    queue, rest = ListingQueue(), Rest(reads)
+    inodes = InodeWatch(tree.scanner)
+    queue, rest = ListingQueue(), Rest(reads, inodes)
     intake = Intake(
         rest,
         quiet,
@@ -63,15 +66,15 @@ def noticing(
         book=book,
         decider=decider,
         wall=clocks.wall,
-        trusted=trusted,
+        elsewhere=() if trusted else reads.unsent(),
         quiet_since=quiet_since,
     )
     comparison = Comparison(tree, rest, intake, monotonic=clocks.monotonic, absence_is_proof=absence_is_proof)
-    lister = Lister(tree, queue, rest, comparison, book=book, clocks=clocks, cover=cover)
+    lister = Lister(tree, queue, rest, comparison, inodes, book=book, clocks=clocks, cover=cover)
 
     def flush() -> bool:
         book.flush(absence_is_proof)
         return book.is_behind
 
     detector = Detector(tree, queue, rest, intake, lister, monotonic=clocks.monotonic, flush=flush, fed=fed)
-    return Noticing(rest, intake, lister, detector, book)
+    return Noticing(rest, intake, lister, detector, book, inodes)
