@@ -139,7 +139,8 @@ class Image(NamedTuple):
     """What reading a file showed. `problem` is a sentence for a person, or None where the image is whole.
 
     `digest` is the sha256 of all bytes in hex, given also where there is a problem; `pixels` is (width, height).
-    `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`).
+    `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`). `moved` is what the
+    file looked like afterwards, where its times, and nothing else, moved while it was read: then it must not be taken.
     """
 
     digest: str
@@ -147,6 +148,7 @@ class Image(NamedTuple):
     pixels: tuple[int, int] | None = None
     problem: str | None = None
     warning: str | None = None
+    moved: Stamp | None = None
 
 
 class Frame(NamedTuple):
