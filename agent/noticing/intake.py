@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.folder_rules import NOTHING
+from agent.core.read_again import Restless
 from agent.ledger.units import Sight
 from agent.model import Kind
 from agent.reading.processes.pool import CHUNK_FILES
@@ -61,6 +62,7 @@ class Intake:
         self._quiet_since = quiet_since
         self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind that are being read
         self._long: set[UnitKey] = set()
+        self._restless = Restless()
         self._elsewhere = set(elsewhere)
         self.has_seen = False
         """Whether a look has shown any unit."""
@@ -90,12 +92,14 @@ class Intake:
             if not self.has_room(unit.kind):
                 return
         else:
-            self._book.notice(unit, Sight(unit.path, unit.kind, self._image_reason, 1, stamp.size))
+            reason = self._restless.reason(unit) if unit in self._restless else self._image_reason
+            self._book.notice(unit, Sight(unit.path, unit.kind, reason, 1, stamp.size))
             if self._quiet_since is not None:
                 waiting.observe(unit, look, quiet=self._quiet.image, now=self._quiet_since([("", *stamp)], now))
-        waiting.observe(unit, look, quiet=self._quiet.image, now=now)
+        waiting.observe(unit, look, quiet=self._quiet.image, now=now, blocked_until=self._restless.until(unit))
         for settled in waiting.settled():
-            self._read(settled, 1, partial(self._readers.reader.image, settled.path, stamp))
+            if not (settled in self._restless and self._rest.was_sent_so(settled, stamp)):  # its times went back
+                self._read(settled, 1, partial(self._readers.reader.image, settled.path, stamp))
 
     def see_sequence(
         self, unit: UnitKey, listing: Listing, now: float, rules: FolderRules = NOTHING, *, took: float = 0.0
@@ -106,6 +110,8 @@ class Intake:
         if unit in waiting and not self.has_room(unit.kind):
             return
         quiet, blocked_until, reason = self._quiet.under(rules).waits_for(listing, now, self._wall())
+        if self._restless.until(unit) > max(now, blocked_until):
+            blocked_until, reason = self._restless.until(unit), self._restless.reason(unit)
         self._book.notice(unit, Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes))
         if self._quiet_since is not None and unit not in waiting:
             since = self._quiet_since(listing.files, now)
@@ -115,8 +121,13 @@ class Intake:
             self._long.add(unit)
             self._prepare_for((unit,), now)
         for settled in waiting.settled():
-            read = partial(self._readers.reader.sequence, settled.path, [*listing.files])
-            self._read(settled, len(listing.files), read)
+            if not (settled in self._restless and self._rest.were_sent_so(settled, listing.files)):
+                read = partial(self._readers.reader.sequence, settled.path, [*listing.files])
+                self._read(settled, len(listing.files), read)
+
+    def changed(self, unit: UnitKey, now: float) -> None:
+        """Take note that a unit has changed while it was read or sent: it is not read again at once."""
+        self._restless.changed(unit, self._quiet.image if unit.kind is Kind.IMAGE else self._quiet.sequence, now)
 
     def prepare(self, now: float) -> None:
         """Have the readers made ready where a long sequence settles soon."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import fingerprint_of, is_at_rest, odd_looks
 from agent.core.settling import Settling
+from agent.core.states import UNSENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +59,21 @@ class Rest:
             return False
         return is_at_rest(*row, stamp) or (is_at_rest(*row, stamp.without_inode()) and self._inodes.odd(1))
 
+    def was_sent_so(self, unit: UnitKey, stamp: Stamp) -> bool:
+        """Tell whether the newest row of a single image is done with, and of a file that looks so."""
+        row = self.reads.newest(unit)
+        return row is not None and row[0] not in UNSENT and self.is_like(row, stamp)
+
     def are_like_their_row(self, unit: UnitKey, files: Sequence[File]) -> bool:
         """Tell whether the newest row of a sequence is of files that look so."""
+        return self._are_like(self.reads.newest(unit), unit, files)
+
+    def were_sent_so(self, unit: UnitKey, files: Sequence[File]) -> bool:
+        """Tell whether the newest row of a sequence is done with, and of files that look so."""
         row = self.reads.newest(unit)
+        return row is not None and row[0] not in UNSENT and self._are_like(row, unit, files)
+
+    def _are_like(self, row: Seen | None, unit: UnitKey, files: Sequence[File]) -> bool:
         if row is None or is_at_rest(*row, fingerprint_of(files)):
             return row is not None
         state, known = row

@@ -93,7 +93,7 @@ class Rounds:
 
     def changed(self, unit: UnitKey, now: float) -> None:
         """Look at a unit that somebody says has changed."""
-        self._noticing.detector.look(unit, now)
+        self._noticing.detector.changed(unit, now)
 
     def ledger_changed(self, now: float) -> None:
         """Look at what another process may have set to be read again."""

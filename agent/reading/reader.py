@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from agent.core import frame_order
 from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
+from agent.reading.repeated import RepeatedReading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from agent.model import File, Image
+    from agent.model import File
     from agent.reading.examiner import FileExaminer
-
-    Examine = Callable[[str, Iterable[File]], Iterator[tuple[File, Image]]]
+    from agent.reading.repeated import Examine
 
 PROBLEMS_TOLD = 3
 
@@ -26,9 +24,8 @@ class Reader:
     """
 
     def __init__(self, files: FileExaminer, gaps: str, frames: Examine | None = None) -> None:
-        self._files = files
+        self._files = RepeatedReading(files, frames or files.images)
         self._gaps = gaps
-        self._frames = frames or files.images
 
     def image(self, path: str, stamp: Stamp) -> Unit:
         """Read a single image. Raises FileChanged where it is not the file with this stamp, FolderUnavailable."""
@@ -49,7 +46,7 @@ class Reader:
         sizes: Counter[tuple[int, int]] = Counter()
         # Each is let go of as soon as its frame is made: 100,000 of them take 10 MiB.
         ordered = (named.pop(name) for name in arranged.names)
-        for position, (file, image) in enumerate(self._frames(folder, ordered)):
+        for position, (file, image) in enumerate(self._files.images(folder, ordered)):
             name = file[0]
             frames.append(Frame(position, name, join(folder, name), Stamp(*file[1:]), image.digest))
             if image.pixels:

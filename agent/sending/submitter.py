@@ -234,6 +234,7 @@ class Submitter:
                 return
             changed = first_changed(self._context, job)
             if changed is not None:
+                self._publication.unsettled(job)
                 self._unsettle(job, f"{changed} changed before it was sent")
                 return
             job_id = self._context.playment.create_job(body(self._addressed(job)))
