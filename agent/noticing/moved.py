@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import is_displaced
+from agent.errors import FileChanged, FolderUnavailable
+from agent.model import shown
 
 if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
     from agent.ledger.reads import Reads
-    from agent.model import Unit
+    from agent.model import Stamp, Unit
 
 
 def left_behind(scanner: Scanner, reads: Reads, unit: Unit) -> set[int]:
@@ -25,15 +27,35 @@ def left_behind(scanner: Scanner, reads: Reads, unit: Unit) -> set[int]:
         if before is None:
             continue
         path, stamp = before
-        now = scanner.stamp(path)
+        now = _now(scanner, path)
         if now is None or is_displaced(stamp, now, unit.frames[0].stamp):
             left.add(row.id)
     for job, path, inode in () if left else reads.files_of_other_kind(unit):
-        now = scanner.stamp(path)
+        now = _now(scanner, path)
         if now is None or now.inode != inode:
             return {job}
     for job, path, stamp in () if left else reads.images_of_other_kind(unit):
-        now = scanner.stamp(path)
+        now = _now(scanner, path)
         if now is None or now[:2] != stamp[:2]:
             return {job}
     return left
+
+
+def _now(scanner: Scanner, path: str) -> Stamp | None:
+    """Return the stamp of the file at a path, None where there is none.
+
+    It is opened, too: for a while a mount shows what it knows of a file that another machine has moved away (FUSE for
+    a second, sshfs for twenty), and only opening asks the server.
+    """
+    stamp = scanner.stamp(path)
+    if stamp is None:
+        return None
+    try:
+        with scanner.open_file(path):
+            return stamp
+    except FileChanged:
+        return None
+    except PermissionError:
+        return stamp
+    except OSError as error:
+        raise FolderUnavailable(f"{shown(path)} cannot be opened now: {error.strerror}") from error
