@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from agent.model import Listing
 
 
+def change_at_each_look(scanner: Scanner, path: str) -> bool:
+    """Tell whether a file has another inode at each look, by a few in a row. Raises FolderUnavailable."""
+    stamp = scanner.stamp(path)
+    if stamp is None:
+        return False
+    sample = Sample(path, stamp)
+    return any(sample.look(now) for _ in range(ODD_LOOKS) if (now := scanner.stamp(path)) is not None)
+
+
 class InodeWatch:
     """Looks at a few files again and again, and is told of odd looks at others. All methods are the loop's thread's."""
 
