@@ -18,7 +18,7 @@ from agent.commands.look import as_json
 from agent.errors import SettingsError
 from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok
-from agent.reporting.checks.folder import check_folder, check_folder_settings, check_noticing, survey
+from agent.reporting.checks.folder import check_folder, check_folder_settings, check_inodes, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
 from agent.reporting.checks.remote import check_publishing, check_target
 from agent.settings.parts import filters_of
@@ -68,6 +68,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     yield ok("settings", f"complete; jobs are made with the {named} {settings.tag_or_work_flow!r}")
     found = survey(os.fspath(settings.watch_dir), filters_of(settings))
     yield from check_folder(settings, found)
+    yield from check_inodes(settings, found)
     yield from check_folder_settings(settings, found)
     yield check_noticing(settings, found)
     yield from check_ledger(settings, wall())

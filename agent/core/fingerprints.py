@@ -9,15 +9,15 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from agent.core.states import State
+from agent.model import Stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from agent.model import (
         Entry,
         File,
         Frame,
-        Stamp,
     )
 
 
@@ -53,6 +53,36 @@ def _fingerprint(ordered: Iterable[File]) -> bytes:
     return digest.digest()[:16]
 
 
+def unlike(known: Iterable[File], seen: Iterable[File]) -> list[str]:
+    """Return the names of files that are not as they were, or not in both."""
+    were = {*known}
+    differ = were.symmetric_difference(seen)  # few, or none: it is they that are looked at more closely
+    before = {name: Stamp(*stamp) for name, *stamp in differ & were}
+    after = {name: Stamp(*stamp) for name, *stamp in differ - were}
+    both = before.keys() & after.keys()
+    return [name for name in before.keys() | after.keys() if name not in both or not before[name].is_like(after[name])]
+
+
+def odd_looks(known: Sequence[File], seen: Sequence[File]) -> int | None:
+    """Count the files that differ from what is known of them in their inode alone; None where anything else differs."""
+    if unlike([(*file[:4], 0) for file in known], seen):
+        return None
+    before = {name: Stamp(*stamp) for name, *stamp in known}
+    return sum(before[name].is_odd(Stamp(*stamp)) for name, *stamp in seen)
+
+
+def is_displaced(before: Stamp, now: Stamp, elsewhere: Stamp) -> bool:
+    """Tell whether a file that looked as `before` is the one `elsewhere`, of the same bytes, and `now` another one.
+
+    Where inodes do not last, size and time of modification must do: renaming keeps them.
+    """
+    if before.inode and now.inode and elsewhere.inode:
+        return before.inode == elsewhere.inode != now.inode
+    return before[:2] == elsewhere[:2] != now[:2]
+
+
 def is_at_rest(state: State, known: Stamp | bytes | None, seen: Stamp | bytes) -> bool:
     """Tell whether a unit that looks like `seen` needs no further look, its newest row being in `state`."""
-    return state not in (State.SETTLING, State.GONE) and known == seen
+    if state in (State.SETTLING, State.GONE):
+        return False
+    return known == seen or (isinstance(known, Stamp) and isinstance(seen, Stamp) and known.is_like(seen))

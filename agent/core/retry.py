@@ -62,6 +62,8 @@ LOCKED_LEDGER = Policy("a ledger that another process is writing to", None, aske
 LOOP = Policy("the loop, where the ledger or the folder cannot be used", 2.0)
 WATCH_FOLDER = Policy("a watch folder that is away", 2.0)
 FOLDER = Policy("a folder that cannot be listed", 5.0)
+READ_AGAIN = Policy("a unit that changed while it was read or before it was sent", 2.0, 2.0, 600.0)
+"""The first wait is the unit's own quiet time, where it has one."""
 UNIT = Policy("a unit whose look came to nothing", 1.0)
 SIGHTS = Policy("what was seen, for what was seen before it to be committed", 0.01)
 PROCESSES = Policy("processes that read frames, where none can be started: so long without work", 60.0)
@@ -85,6 +87,7 @@ POLICIES = (
     LOOP,
     WATCH_FOLDER,
     FOLDER,
+    READ_AGAIN,
     UNIT,
     SIGHTS,
     PROCESSES,

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -37,14 +38,17 @@ SLICE = 128
 """Entries of a folder that are looked at in one go: half a millisecond, or ten times that beside a busy thread."""
 
 
-def _entries(kinds: Iterable[tuple[os.DirEntry[str], Name]]) -> Iterator[Entry]:
+Stamps = Callable[[os.stat_result], Stamp]
+
+
+def _entries(kinds: Iterable[tuple[os.DirEntry[str], Name]], stamp_of: Stamps) -> Iterator[Entry]:
     """Yield the entries with their stamps, but for those removed since they were listed."""
     for entry, _ in kinds:
         with contextlib.suppress(FileNotFoundError):
-            yield Entry(entry.name, Stamp.of(entry.stat(follow_symlinks=False)))
+            yield Entry(entry.name, stamp_of(entry.stat(follow_symlinks=False)))
 
 
-def _below(fd: int, folder: str) -> Iterator[Entry]:
+def _below(fd: int, folder: str, stamp_of: Stamps) -> Iterator[Entry]:
     """Yield the files in and below a hidden folder, by their paths from the open one; what is gone is left out."""
     with contextlib.suppress(OSError):
         inner = os.open(folder, FOLDER, dir_fd=fd)
@@ -52,19 +56,37 @@ def _below(fd: int, folder: str) -> Iterator[Entry]:
             with os.scandir(inner) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        yield from (each._replace(name=f"{folder}/{each.name}") for each in _below(inner, entry.name))
+                        below = _below(inner, entry.name, stamp_of)
+                        yield from (each._replace(name=f"{folder}/{each.name}") for each in below)
                     else:
-                        yield Entry(f"{folder}/{entry.name}", Stamp.of(entry.stat(follow_symlinks=False)))
+                        yield Entry(f"{folder}/{entry.name}", stamp_of(entry.stat(follow_symlinks=False)))
         finally:
             os.close(inner)
 
 
+def _without_ignored(listing: Listing, filters: Filters) -> Listing:
+    """Return a listing without what the settings say to leave alone."""
+    folder = listing.folder
+    files = tuple(file for file in listing.files if not filters.ignores(join(folder, file[0])))
+    return replace(
+        listing,
+        files=files,
+        others=tuple(entry for entry in listing.others if not filters.ignores(join(folder, entry.name))),
+        subfolders=tuple(path for path in listing.subfolders if not filters.ignores(path)),
+        fingerprint=quick_fingerprint(files),
+    )
+
+
 class Scanner:
-    """Looks at the watch folder. Safe to use from several threads: it keeps no state but the root's path."""
+    """Looks at the watch folder. Safe to use from several threads: it keeps no state but the root's path.
+
+    Where `inodes_last` is no more, the stamps that it makes have none.
+    """
 
     def __init__(self, root: Path, filters: Filters) -> None:
         self.root = root
         self._filters = filters
+        self.inodes_last = True
 
     def identity(self) -> tuple[int, int] | None:
         """Return the watch folder's (st_dev, st_ino), or None where it is not there or cannot be listed."""
@@ -100,6 +122,7 @@ class Scanner:
         others: list[os.DirEntry[str]] = []
         filters = self._filters if ready_marker is None else replace(self._filters, marker=ready_marker)
         plain_images, marker = filters.plain_images, filters.marker
+        stamp_of = Stamp.of if self.inodes_last else _without_inode
         try:
             with self.opened(folder) as fd:
                 if fd is None:
@@ -123,25 +146,22 @@ class Scanner:
                                 files.append((name, status.st_size, mtime, status.st_ctime_ns, inode))
                             else:
                                 others.append(entry)
+                        if stamp_of is _without_inode:
+                            files[done:] = [(*file[:4], 0) for file in files[done:]]
                         fingerprint += quick_fingerprint(files[done:])
                         yield
                 kinds = [(entry, filters.classify(entry.name)) for entry in others]
-                odd = [(name, *stamp) for name, stamp in _entries(each for each in kinds if each[1] is Name.IMAGE)]
+                images = (each for each in kinds if each[1] is Name.IMAGE)
+                odd = [(name, *stamp) for name, stamp in _entries(images, stamp_of)]
                 beside = [(entry, kind) for entry, kind in kinds if kind not in (Name.IMAGE, Name.MARKER)]
                 hidden_folders = [name for name in subfolders if hidden(name)]
                 rest = (
-                    *(each for each in _entries(beside) if each.name != NAME),
-                    *islice((each for name in hidden_folders for each in _below(fd, name)), MOST_HIDDEN),
+                    *(each for each in _entries(beside, stamp_of) if each.name != NAME),
+                    *islice((each for name in hidden_folders for each in _below(fd, name, stamp_of)), MOST_HIDDEN),
                 )
         except OSError as error:
             raise FolderUnavailable(f"the folder {folder or self.root} cannot be listed: {error.strerror}") from error
-        if filters.ignore:
-            subfolders = [name for name in subfolders if not filters.ignores(join(folder, name))]
-            files = [file for file in files if not filters.ignores(join(folder, file[0]))]
-            odd = [file for file in odd if not filters.ignores(join(folder, file[0]))]
-            rest = tuple(entry for entry in rest if not filters.ignores(join(folder, entry.name)))
-            fingerprint = quick_fingerprint(files)
-        return Listing(
+        listing = Listing(
             folder,
             Times(own.st_mtime_ns, own.st_ctime_ns),
             (*files, *odd),
@@ -151,6 +171,7 @@ class Scanner:
             any(kind is Name.MARKER for _, kind in kinds),
             fingerprint + quick_fingerprint(odd),
         )
+        return _without_ignored(listing, filters) if filters.ignore else listing
 
     def stamp(self, path: str) -> Stamp | None:
         """Return a file's stamp, or None where there is no such entry (a link's is its own, not its target's).
@@ -159,11 +180,12 @@ class Scanner:
         """
         try:
             with self._reached(path) as (name, fd):
-                return Stamp.of(os.stat(name, dir_fd=fd, follow_symlinks=False))
+                stamp = Stamp.of(os.stat(name, dir_fd=fd, follow_symlinks=False))
         except FileNotFoundError:
             return None
         except OSError as error:
             raise FolderUnavailable(f"{path} cannot be looked at: {error.strerror}") from error
+        return stamp if self.inodes_last else stamp.without_inode()
 
     @contextlib.contextmanager
     def open_file(self, path: str) -> Iterator[int]:
@@ -273,6 +295,10 @@ class Scanner:
             yield None if missing else fd
         finally:
             os.close(fd)
+
+
+def _without_inode(status: os.stat_result) -> Stamp:
+    return Stamp.of(status).without_inode()
 
 
 def _open_regular(name: str, at: int | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.core.folder_rules import MOST_BYTES, NAME, NOTHING, SettingsFile, inherit, places
 from agent.errors import FileChanged
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from agent.model import Stamp
 
 
+MOST_STAMPS = 8
+
+
+class _Known(NamedTuple):
+    """What a file says, and how it has looked when it did so: some mounts show other times to whom has read it."""
+
+    file: SettingsFile
+    stamps: tuple[Stamp, ...]
+
+
 class FolderSettingsFiles:
     """The files as they are on the disk; safe to use from several threads.
 
@@ -26,7 +36,7 @@ class FolderSettingsFiles:
     def __init__(self, scanner: Scanner, parse: Callable[[str, bytes], SettingsFile]) -> None:
         self._scanner = scanner
         self._parse = parse
-        self._known: dict[str, tuple[Stamp, SettingsFile]] = {}
+        self._known: dict[str, _Known] = {}
 
     def of(self, folder: str) -> FolderRules:
         """Return what holds for the units of a folder now. Raises FolderUnavailable where that cannot be told."""
@@ -40,12 +50,13 @@ class FolderSettingsFiles:
             self._known.pop(path, None)
             return None
         known = self._known.get(path)
-        if known is None or known[0] != stamp:
+        if known is None or stamp not in known.stamps:
             file = self._read(path, stamp)
             if file is None:
                 return None
-            known = self._known[path] = (stamp, file)
-        return known[1]
+            before = known.stamps if known is not None and known.file == file else ()
+            known = self._known[path] = _Known(file, (*before, stamp)[-MOST_STAMPS:])
+        return known.file
 
     def _read(self, path: str, stamp: Stamp) -> SettingsFile | None:
         name = shown(path)

@@ -7,9 +7,11 @@ import os
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from agent.core.whereabouts import Whereabouts
 from agent.errors import AlreadyRunning, FolderUnavailable
 from agent.folder.watcher import InotifyWatcher
 from agent.host import inotify_limits, locks, mounts
+from agent.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +58,9 @@ class WatchedFolder:
         self._notice = notice
         self._watcher: InotifyWatcher | None = None
         self._lock = locks.lock_folder(root)
+        self._is_numbered = True
         self._locked = self._identity = scanner.identity()
+        self._place = mounts.place(root)
         self._is_mount = os.path.ismount(root)
         self.mode = "poll"
         self.is_short = False
@@ -64,9 +68,14 @@ class WatchedFolder:
         self.trouble = ""
 
     @property
-    def identity(self) -> str:
-        """The folder's device and inode as text, to tell it from another; '' while it is away."""
-        return "{}:{}".format(*self._identity) if self._identity else ""
+    def whereabouts(self) -> Whereabouts:
+        """Which folder it is; without an identity while it is away."""
+        return Whereabouts("{}:{}".format(*self._identity) if self._identity else "", shown(self._place))
+
+    @property
+    def inodes_last(self) -> bool:
+        """Whether nothing has shown yet that the inodes of its files do not last."""
+        return self._scanner.inodes_last
 
     @property
     def rescan_seconds(self) -> float:
@@ -132,7 +141,7 @@ class WatchedFolder:
 
     def is_proof(self) -> bool:
         """Tell whether what the folder does not show was deleted: it is still the folder that was listed."""
-        return self._identity is not None and self._scanner.identity() == self._identity
+        return self._identity is not None and self._now() == self._identity
 
     def lost(self) -> None:
         """Say that the kernel's queue of events has overflowed; the caller looks at everything."""
@@ -143,7 +152,7 @@ class WatchedFolder:
 
     def look(self) -> FolderPresence:
         """See whether the folder is there and watched; take it up again where it is back."""
-        identity = self._scanner.identity()
+        identity = self._now()
         if identity is None:
             if self._identity is not None:
                 self.trouble = f"the watch folder {self._root} is not there or cannot be listed"
@@ -169,9 +178,23 @@ class WatchedFolder:
         else:
             self._is_mount = os.path.ismount(self._root)
             log.warning("the watch folder %s is taken up again", self._root)
-        self._identity = identity
+        self._identity, self._place = identity, mounts.place(self._root)
         self.start()
         return presence
+
+    def _now(self) -> tuple[int, int] | None:
+        """Return the folder's identity now; where its own inode does not last, without it.
+
+        That the folder which we hold has another inode than it had proves this, and nothing else can.
+        """
+        identity = self._scanner.identity()
+        if self._is_numbered and identity is not None and self._locked is not None and identity != self._locked:
+            held = self._lock.identity()
+            if held is not None and held != self._locked and held[0] == self._locked[0]:
+                self._is_numbered = self._scanner.inodes_last = False
+                self._locked = (self._locked[0], 0)
+                self._identity = self._identity and (self._identity[0], 0)
+        return identity if self._is_numbered or identity is None else (identity[0], 0)
 
     def close(self) -> None:
         """Stop watching and give the folder free."""

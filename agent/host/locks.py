@@ -20,6 +20,14 @@ class Lock:
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
+    def identity(self) -> tuple[int, int] | None:
+        """Return the (st_dev, st_ino) that what is locked has now; None where it cannot be told, or is let go of."""
+        try:
+            status = os.fstat(self._descriptor) if self._descriptor is not None else None
+        except OSError:  # its server is away
+            return None
+        return (status.st_dev, status.st_ino) if status else None
+
     def release(self) -> None:
         """Let go of the lock; a second call does nothing."""
         if self._descriptor is not None:

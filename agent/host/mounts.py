@@ -42,24 +42,54 @@ class FilesystemKind:
 
 def filesystem_kind(path: Path) -> FilesystemKind:
     """Return the kind of the file system that `path` is on; what of it does not exist yet is no obstacle."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mountinfo:
-        return kind_in(mountinfo.read(), os.path.realpath(path))
+    return kind_in(_mountinfo(), os.path.realpath(path))
 
 
 def kind_in(mountinfo: str, path: str) -> FilesystemKind:
-    """Return the kind of the mount that has the longest mount point above the absolute `path`; the later of equals.
-
-    proc(5), mountinfo: the mount point is the fifth field, space and the like written in octal; the type follows ' - '.
-    """
-    found, name = "", "unknown"
-    for line in filter(None, mountinfo.split("\n")):
-        fields, _, rest = line.partition(" - ")
-        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4])
-        if len(point) >= len(found) and (path == point or path.startswith(point.rstrip("/") + "/")):
-            found, name = point, rest.split(" ")[0]
+    """Return the kind of the file system that the absolute `path` is on."""
+    name = _mount_in(mountinfo, path)[2]
     fuse = name == "fuse" or name.startswith("fuse.")
     known = _NETWORK_FUSE.fullmatch(name.removeprefix("fuse.")) if fuse else _NETWORK.fullmatch(name)
     return FilesystemKind(name, network=known is not None, fuse=fuse)
+
+
+def place(path: Path) -> str:
+    """Return what file system a folder is on, and where in it: the same after it was mounted anew, at any mount point.
+
+    The device's number is another one then, where the file system has no device of its own (NFS, CIFS, FUSE, btrfs).
+    """
+    return place_in(_mountinfo(), os.path.realpath(path))
+
+
+def place_in(mountinfo: str, path: str) -> str:
+    """Return the type and the source of the file system that the absolute `path` is on, and its path in there."""
+    point, root, name, source = _mount_in(mountinfo, path)
+    return f"{name} {source} {os.path.normpath(root + path[len(point.rstrip('/')) :])}"
+
+
+def _mountinfo() -> str:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mountinfo:
+        return mountinfo.read()
+
+
+def _mount_in(mountinfo: str, path: str) -> tuple[str, str, str, str]:
+    """Return the mount that has the longest mount point above `path`, the later of equals: point, root, type, source.
+
+    proc(5), mountinfo: the root within the file system is the fourth field, the mount point the fifth, space and the
+    like written in octal; type and source follow ' - '.
+    """
+    found = ("", "", "unknown", "")
+    for line in filter(None, mountinfo.split("\n")):
+        fields, _, rest = line.partition(" - ")
+        root, point = (_plain(field) for field in fields.split(" ")[3:5])
+        if len(point) >= len(found[0]) and (path == point or path.startswith(point.rstrip("/") + "/")):
+            name, source, *_ = rest.split(" ")
+            found = (point, root, name, _plain(source))
+    return found
+
+
+def _plain(field: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), field)
 
 
 def identity(path: Path) -> tuple[int, int]:

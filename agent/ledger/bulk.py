@@ -40,7 +40,7 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Nam
         "where +state = 'settling' and unanswered = 0 and not exists (select 1 from jobs as other "
         "where other.folder = jobs.folder and other.path = jobs.path and other.kind = 'image' and other.id <> jobs.id) "
         "and not exists (select 1 from jobs where digest = unit.value ->> 2) "
-        "and not exists (select 1 from frames where inode = unit.value ->> 3) "
+        "and not exists (select 1 from frames where inode = nullif(unit.value ->> 3, 0)) "
         "and not exists (select 1 from frames where job = jobs.id) "
         "and not exists (select 1 from jobs where reference_id = unit.value ->> 4) "
         "and not exists (select 1 from jobs "
@@ -65,7 +65,7 @@ def _alone(units: Sequence[Unit], rules: IdRules) -> dict[int, tuple[Unit, str]]
         if unit.kind is not Kind.IMAGE or unit.digest is None or not unit.frames:
             continue
         reference_id, *_ = rules.reference_ids(unit.path, unit.digest)
-        like = {unit.digest, unit.frames[0].stamp.inode, reference_id}
+        like = {unit.digest, unit.frames[0].stamp.inode or None, reference_id} - {None}
         if seen.isdisjoint(like):
             alone[index] = (unit, reference_id)
         seen |= like

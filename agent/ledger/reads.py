@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agent.ledger.seen import Seen, Span
     from agent.ledger.store import Ledger
     from agent.ledger.units import Sight
-    from agent.model import Action, Stamp, Unit
+    from agent.model import Action, File, Stamp, Unit
     from agent.model.jobs import Lookup, SentJob, Terms
     from agent.model.units import UnitKey
 
@@ -79,9 +79,17 @@ class Reads:
         """Return how a unit stands, None where it is not known."""
         return self._ask(seen.newest, unit)
 
+    def files_like(self, unit: UnitKey, count: int, size: int) -> list[File]:
+        """Return how the files of a unit's newest row looked, where they are so many and of that size together."""
+        return self._ask(seen.files_like, unit, count, size)
+
     def unsent_in(self, folder: str, span: Span) -> list[UnitKey]:
         """Return the units of a span of a folder that are not sent yet."""
         return self._ask(seen.unsent_in, folder, span)
+
+    def unsent(self) -> list[UnitKey]:
+        """Return all units that are not sent yet."""
+        return self._ask(seen.unsent)
 
     def folders_below(self, folder: str) -> list[str]:
         """Return the folders at and below this one that have units."""
@@ -112,6 +120,10 @@ class Reads:
     def files_of_other_kind(self, unit: Unit) -> Iterator[tuple[int, str, int]]:
         """Yield (row, old path, inode) of a unit's very files that were part of another kind of unit."""
         return self._each(related.files_of_other_kind, unit)
+
+    def images_of_other_kind(self, unit: Unit) -> Iterator[tuple[int, str, Stamp]]:
+        """Yield (row, old path, stamp) of a sequence's files without an inode that were single images."""
+        return self._each(related.images_of_other_kind, unit)
 
     # What is sent
 

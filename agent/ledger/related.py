@@ -54,7 +54,7 @@ def same_content(sql: sqlite3.Connection, unit: Unit) -> list[KnownRow]:
     others = rows_where(
         sql, "digest = ? and kind = ? and path <> ?", (unit.digest, unit.kind, shown(unit.path)), MOST_TWINS
     )
-    if len(others) == MOST_TWINS:
+    if len(others) == MOST_TWINS and unit.frames[0].stamp.inode:
         others += rows_where(
             sql,
             "id in (select job from frames where inode = ? and position = 0) and digest = ? and kind = ? and path <> ?",
@@ -87,7 +87,7 @@ def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[i
             "select jobs.id, frames.path, frames.inode, frames.digest from json_each(?) as file "  # noqa: S608 (marks)
             "cross join frames on frames.inode = file.value join jobs on jobs.id = frames.job "
             f"where kind <> ? and state in ({marks})",
-            (json.dumps([*{frame.stamp.inode for frame in frames}]), unit.kind, *states),
+            (json.dumps([*{frame.stamp.inode for frame in frames} - {0}]), unit.kind, *states),
         ).fetchall()
         now: dict[int, list[Frame]] = {}
         for frame in frames if found else ():
@@ -96,6 +96,26 @@ def files_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[i
         for job, path, inode, digest in found:
             if any(frame.digest == digest and shown(frame.path) != path for frame in now[inode]):
                 yield job, path, inode
+
+
+def images_of_other_kind(sql: sqlite3.Connection, unit: Unit) -> Iterator[tuple[int, str, Stamp]]:
+    """Yield (row, old path, stamp) of a sequence's files without an inode that were sent or dismissed as single images.
+
+    There they are told by content, size and time of modification: a file that was moved keeps all three.
+    """
+    states = (*SENT, State.IGNORED)
+    marks = ", ".join("?" * len(states))
+    frames = {frame.digest: frame for frame in unit.frames if not frame.stamp.inode and unit.kind is Kind.SEQUENCE}
+    digests = [*frames]
+    for start in range(0, len(digests), ASKED_TOGETHER):
+        for job, path, digest, *stamp in sql.execute(
+            "select jobs.id, frames.path, jobs.digest, size, mtime_ns, ctime_ns, inode "  # noqa: S608 (marks)
+            "from json_each(?) as file cross join jobs on jobs.digest = file.value "
+            f"join frames on frames.job = jobs.id where kind = 'image' and state in ({marks})",
+            (json.dumps(digests[start : start + ASKED_TOGETHER]), *states),
+        ).fetchall():
+            if Stamp(*stamp)[:2] == frames[digest].stamp[:2]:
+                yield job, path, Stamp(*stamp)
 
 
 def first_frame(sql: sqlite3.Connection, job: int) -> tuple[str, Stamp] | None:

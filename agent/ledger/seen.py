@@ -13,6 +13,8 @@ from agent.model.units import UnitKey
 if TYPE_CHECKING:
     import sqlite3
 
+    from agent.model import File
+
 STATE = f"case when state = 'held' and error_code in {UNREAD} then 'settling' else state end"
 """What is held unread is looked at again as soon as nothing is wrong any more."""
 
@@ -69,6 +71,19 @@ def newest(sql: sqlite3.Connection, unit: UnitKey) -> Seen | None:
     return State(row[1]), entries[0].stamp if unit.kind is Kind.IMAGE else fingerprint(entries)
 
 
+def files_like(sql: sqlite3.Connection, unit: UnitKey, count: int, size: int) -> list[File]:
+    """Return how the files of a unit's newest row looked, none where they are not so many, or not of that size."""
+    row = sql.execute(
+        "select id, frame_count, bytes from jobs where folder = ? and path = ? and kind = ? "
+        "order by state = 'gone', id desc limit 1",
+        (shown(unit.folder), shown(unit.path), unit.kind),
+    ).fetchone()
+    if row is None or row[1:] != (count, size):
+        return []
+    found = sql.execute("select path, size, mtime_ns, ctime_ns, inode from frames where job = ?", (row[0],))
+    return [(basename(path), *stamp) for path, *stamp in found]
+
+
 def unsent_in(sql: sqlite3.Connection, folder: str, span: Span) -> list[UnitKey]:
     """Return the units of a span of a folder that are `gone` where its listing does not show them."""
     marks = ", ".join("?" * len(UNSENT))
@@ -79,6 +94,13 @@ def unsent_in(sql: sqlite3.Connection, folder: str, span: Span) -> list[UnitKey]
             (shown(folder), span.after, span.upto, *UNSENT),
         )
     ]
+
+
+def unsent(sql: sqlite3.Connection) -> list[UnitKey]:
+    """Return all units that are `gone` where they are not there."""
+    marks = ", ".join("?" * len(UNSENT))
+    rows = sql.execute(f"select path, kind from jobs where state in ({marks})", tuple(UNSENT))  # noqa: S608 (marks)
+    return [UnitKey(path, Kind(kind)) for path, kind in rows]
 
 
 def folders_below(sql: sqlite3.Connection, folder: str) -> list[str]:

@@ -13,30 +13,42 @@ from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.core.retry import ASKED
+from agent.core.whereabouts import Whereabouts
 from agent.ledger import jobs, spend
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
     from agent.ledger.store import Ledger
 
+INODES = "inodes_change"
+"""The key that tells in what place inodes do not last."""
 log = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """What the last run has left: the watch folder's identity, and whether sending is paused.
+    """What the last run has left: the watch folder that the ledger's files are in, and whether sending is paused.
 
-    `held_for` is for how many seconds more Playment has asked not to be asked: Retry-After holds over a restart.
+    `is_here` tells whether that is the one that is there now; `inodes_last` is False where the inodes of its files were
+    found not to. `held_for` is for how many seconds more Playment has asked not to be asked: Retry-After holds over a
+    restart.
     """
 
-    identity: str
+    home: Whereabouts
+    is_here: bool
+    inodes_last: bool
     paused: bool
     held_for: float
 
 
-def begin(ledger: Ledger, identity: str) -> LastRun:
-    """Write who runs here, and take up what a crash left."""
-    known, held_until = ledger.get("watch_dir_identity"), ledger.get("held_until")
+def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
+    """Write who runs here, and take up what a crash left.
+
+    Another watch folder than that of the last run is not written down: it is only when something is seen in it.
+    """
+    last = Whereabouts(ledger.get("watch_dir_identity"), ledger.get("watch_dir_place"))
+    is_here = here.is_of_last_time(last)
+    held_until = ledger.get("held_until")
     at = iso(ledger.now)
     ledger.put(
         version=__version__,
@@ -44,15 +56,32 @@ def begin(ledger: Ledger, identity: str) -> LastRun:
         started_at=at,
         heartbeat_at=at,
         blocked="",
-        watch_dir_identity=identity,
     )
+    if is_here:
+        watches(ledger, here)
     ledger.record(None, "started", f"version {__version__}")
     spend.reconsider(ledger)
     recovered = jobs.recover(ledger)
     if recovered:
         log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
     held = (datetime.fromisoformat(held_until) - ledger.now).total_seconds() if held_until else 0.0
-    return LastRun(known, bool(ledger.get("paused")), min(max(0.0, held), ASKED.longest))
+    return LastRun(
+        here if is_here else last,
+        is_here,
+        inodes_last=not here.place or ledger.get(INODES) != here.place,
+        paused=bool(ledger.get("paused")),
+        held_for=min(max(0.0, held), ASKED.longest),
+    )
+
+
+def watches(ledger: Ledger, here: Whereabouts) -> None:
+    """Write which folder the ledger's files are in."""
+    ledger.put(watch_dir_identity=here.identity, watch_dir_place=here.place)
+
+
+def inodes_change(ledger: Ledger, here: Whereabouts) -> None:
+    """Write that the inodes of the files here do not last: the next run knows from its start."""
+    ledger.put(**{INODES: here.place})
 
 
 def data_version(ledger: Ledger) -> int:

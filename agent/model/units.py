@@ -41,7 +41,10 @@ class UnitKey(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """What `stat` says of a file; two equal stamps mean that nothing has touched it."""
+    """What `stat` says of a file; two equal stamps mean that nothing has touched it.
+
+    An `inode` of 0 says nothing: where inodes do not last, size and times alone tell.
+    """
 
     size: int
     mtime_ns: int
@@ -56,7 +59,19 @@ class Stamp(NamedTuple):
     def is_of(self, status: os.stat_result) -> bool:
         """Tell whether this is the stamp in what `stat` says; asked of every file, of which few have such numbers."""
         plain = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        return self == plain or self == Stamp.of(status)
+        return self == plain or self.is_like(Stamp.of(status))
+
+    def is_like(self, other: Stamp) -> bool:
+        """Tell whether the two are of one file that nothing has touched, as far as they say."""
+        return self == other or (self[:3] == other[:3] and not (self.inode and other.inode))
+
+    def is_odd(self, other: Stamp) -> bool:
+        """Tell whether the two differ in the inode alone: a file that was replaced has another ctime, too."""
+        return self[:3] == other[:3] and self.inode != other.inode and self.inode != 0 != other.inode
+
+    def without_inode(self) -> Stamp:
+        """Return the same, as it is where inodes do not last."""
+        return self._replace(inode=0)
 
 
 TOP_BIT = 2**63
@@ -133,7 +148,8 @@ class Image(NamedTuple):
 
     `digest` is the sha256 of all bytes in hex, given also where there is a problem; `pixels` is (width, height).
     `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`). `taken` is when the
-    picture was taken, None where its EXIF does not say.
+    picture was taken, None where its EXIF does not say. `moved` is what the file looked like afterwards, where its
+    times, and nothing else, moved while it was read: then it must not be taken.
     """
 
     digest: str
@@ -142,6 +158,7 @@ class Image(NamedTuple):
     problem: str | None = None
     warning: str | None = None
     taken: Taken | None = None
+    moved: Stamp | None = None
 
 
 class Frame(NamedTuple):

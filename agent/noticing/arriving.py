@@ -8,7 +8,7 @@ from agent.core import left_out
 from agent.core.arrival import Arrival, FolderLook, Waits
 from agent.core.entries import HEAD_BYTES, is_side_file, needs_head
 from agent.errors import FolderUnavailable
-from agent.model import basename, join
+from agent.model import Kind, basename, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -63,6 +63,10 @@ class Arriving:
         self._quiet_since = quiet_since
         self._arrivals: dict[UnitKey, Arrival] = {}
         self._heads: dict[UnitKey, dict[str, tuple[Stamp, bytes]]] = {}
+
+    def quiet_of(self, kind: Kind) -> float:
+        """How long a unit must stay unchanged at the least, in seconds."""
+        return self._quiet.image if kind is Kind.IMAGE else self._quiet.sequence
 
     @property
     def image_quiet(self) -> float:

@@ -10,7 +10,7 @@ from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.core.fingerprints import fingerprint_of, is_at_rest
+from agent.core.fingerprints import is_at_rest
 from agent.core.left_out import why_refused
 from agent.core.states import State
 from agent.ledger.seen import Span
@@ -109,7 +109,7 @@ class Comparison:
         """
         self._intake.miss_waiting(UnitKey(listing.folder, Kind.SEQUENCE))
         is_proof = self._absence_is_proof()  # now, too: a slice is compared long after it was listed
-        at_rest = is_proof
+        at_rest, seeks = is_proof, self._intake.seeks
         alike, key = _sortable(listing)
         runs = []
         for start in range(0, len(alike), SORTED_TOGETHER):
@@ -122,9 +122,11 @@ class Comparison:
                 row = known.get(shown(path))
                 if self._rest.is_moving(unit):
                     at_rest = False  # what waits is looked at when it is due
-                elif row is None or not is_at_rest(*row, stamp):
+                elif row is None or not (is_at_rest(*row, stamp) or self._rest.is_like(row, stamp)):
                     at_rest = False
                     self._intake.see_image(unit, stamp, now)
+                elif seeks:
+                    self._intake.is_here(unit)
             if is_proof and self.miss(listing.folder, refused | set(map(shown, files)), Kind.IMAGE, span):
                 at_rest = False
             yield
@@ -141,7 +143,8 @@ class Comparison:
         if unit in self._rest.reading:
             self._rest.look_again(unit)
             return False
-        if unit not in self._rest.waiting and self._rest.is_like_its_row(unit, fingerprint_of(listing.files)):
+        if unit not in self._rest.waiting and self._rest.are_like_their_row(unit, listing.files):
+            self._intake.is_here(unit)
             return True
         self._intake.see_sequence(unit, listing, started, rules, took=self._monotonic() - started)
         return False

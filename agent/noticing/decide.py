@@ -67,7 +67,7 @@ class LedgerDecider:
             content = read()
         except (FileChanged, FolderUnavailable) as error:
             log.info("%s: %s", shown(unit.path), error)
-            self._post(Finished(unit, None))
+            self._post(Finished(unit, None, changed=isinstance(error, FileChanged)))
         except BaseException:
             self._post(Finished(unit, None))
             raise

@@ -158,8 +158,15 @@ class Detector:
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
         again = self._intake.was_read(outcome.unit)
-        if again or outcome.state is None:
+        if outcome.changed:
+            self.changed(outcome.unit, now)
+        elif again or outcome.state is None:
             self.look(outcome.unit, now)
+
+    def changed(self, unit: UnitKey, now: float) -> None:
+        """Look at a unit that has changed while it was read or sent; it is left alone for a while."""
+        self._intake.changed(unit, now)
+        self.look(unit, now)
 
     def turn(self, now: float) -> float:
         """Do what is due; return the monotonic time of the next turn unless something comes before."""

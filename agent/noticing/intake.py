@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.arrival import WRITER_LOOKS
 from agent.core.folder_rules import NOTHING
+from agent.core.read_again import Restless
 from agent.core.states import ARRIVAL, LEFT_OUT, SETTINGS
 from agent.ledger.units import Sight
 from agent.model import Kind
@@ -36,9 +36,8 @@ class Intake:
     Of each kind one thread reads at a time: what was just dropped is in memory, and two do little but hand each other
     the interpreter's lock (50,000 frames: 4.6 s by one, 7.2 s by two). No image waits for a sequence.
 
-    Where the watch
-    folder is not `trusted` to be the one of last time, only what was seen here can be missed: an empty mount point
-    must not read as 'all was deleted'.
+    What of the ledger's units is `elsewhere`, as the watch folder may be another one than theirs, cannot be missed
+    before it was seen here: an empty mount point must not read as 'all was deleted'.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class Intake:
         *,
         book: Book,
         decider: Decider,
-        trusted: bool = True,
+        elsewhere: Iterable[UnitKey] = (),
     ) -> None:
         self._rest = rest
         self._arriving = arriving
@@ -59,40 +58,53 @@ class Intake:
         self._decider = decider
         self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind that are being read
         self._long: set[UnitKey] = set()
-        self._seen: set[UnitKey] | None = None if trusted else set()
+        self._restless = Restless()
+        self._elsewhere = set(elsewhere)
+        self.has_seen = False
+        """Whether a look has shown any unit."""
 
     def has_room(self, kind: Kind) -> bool:
         """Tell whether another unit of a kind may be read now."""
         units, files = self._load[kind]
         return units < MOST_UNITS and files < MOST_FILES
 
+    @property
+    def seeks(self) -> bool:
+        """Whether units of the ledger's were not seen here yet, as the watch folder may be another one."""
+        return bool(self._elsewhere)
+
+    def is_here(self, unit: UnitKey) -> None:
+        """Take note that a look has shown a unit, at rest or not."""
+        self.has_seen = True
+        self._elsewhere.discard(unit)
+
     def see_image(self, unit: UnitKey, stamp: Stamp, now: float) -> None:
         """Take a look at a single image that is not at rest."""
-        if self._seen is not None:
-            self._seen.add(unit)
+        self.is_here(unit)
         waiting = self._rest.waiting
         # A number keeps 160 bytes less than the stamp; whether it is the very file is asked again when it is read.
         look = hash(stamp)
-        until = now + WRITER_LOOKS if self._arriving.is_written(unit, stamp.size) else -math.inf
+        until = now + WRITER_LOOKS if self._arriving.is_written(unit, stamp.size) else self._restless.until(unit)
         if unit in waiting:
             if not self.has_room(unit.kind):
                 waiting.block(unit, until)
                 return
         else:
-            self._book.notice(unit, Sight(unit.path, unit.kind, self._image_reason, 1, stamp.size))
+            reason = self._restless.reason(unit) if unit in self._restless else self._image_reason
+            self._book.notice(unit, Sight(unit.path, unit.kind, reason, 1, stamp.size))
             since = self._arriving.quiet_since([("", *stamp)], now)
             if since is not None:
                 waiting.observe(unit, look, quiet=self._image_quiet, now=since)
         waiting.observe(unit, look, quiet=self._image_quiet, now=now, blocked_until=until)
         for settled in waiting.settled():
-            self._read(settled, 1, partial(self._readers.reader.image, settled.path, stamp))
+            if not (settled in self._restless and self._rest.was_sent_so(settled, stamp)):  # its times went back
+                self._read(settled, 1, partial(self._readers.reader.image, settled.path, stamp))
 
     def see_sequence(
         self, unit: UnitKey, listing: Listing, now: float, rules: FolderRules = NOTHING, *, took: float = 0.0
     ) -> None:
         """Take a look at a folder of frames that is not at rest; it began at `now` and took so many seconds."""
-        if self._seen is not None:
-            self._seen.add(unit)
+        self.is_here(unit)
         waiting = self._rest.waiting
         if unit in waiting and not self.has_room(unit.kind):
             return
@@ -100,12 +112,14 @@ class Intake:
         if waits.left:
             self.hold(unit, waits.left, len(listing.files), listing.bytes, code=ARRIVAL)
             return
-        sight = Sight(unit.path, unit.kind, waits.reason, len(listing.files), listing.bytes)
-        self._book.notice(unit, sight)
+        until, reason = waits.until, waits.reason
+        if self._restless.until(unit) > max(now, until):
+            until, reason = self._restless.until(unit), self._restless.reason(unit)
+        self._book.notice(unit, Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes))
         since = None if unit in waiting else self._arriving.quiet_since(listing.files, now)
         if since is not None:
-            waiting.observe(unit, waits.look, quiet=waits.quiet, now=since, blocked_until=waits.until)
-        waiting.observe(unit, waits.look, quiet=waits.quiet, now=now, took=took, blocked_until=waits.until)
+            waiting.observe(unit, waits.look, quiet=waits.quiet, now=since, blocked_until=until)
+        waiting.observe(unit, waits.look, quiet=waits.quiet, now=now, took=took, blocked_until=until)
         if len(listing.files) > CHUNK_FILES:
             self._long.add(unit)
             self._prepare_for((unit,), now)
@@ -113,9 +127,13 @@ class Intake:
             why = "" if waits.proved else self._arriving.why_left_out(listing)
             if why:
                 self.hold(settled, why, len(listing.files), listing.bytes, code=LEFT_OUT)
-                continue
-            read = partial(self._readers.reader.sequence, settled.path, [*listing.files], rules.order)
-            self._read(settled, len(listing.files), read)
+            elif not (settled in self._restless and self._rest.were_sent_so(settled, listing.files)):
+                read = partial(self._readers.reader.sequence, settled.path, [*listing.files], rules.order)
+                self._read(settled, len(listing.files), read)
+
+    def changed(self, unit: UnitKey, now: float) -> None:
+        """Take note that a unit has changed while it was read or sent: it is not read again at once."""
+        self._restless.changed(unit, self._arriving.quiet_of(unit.kind), now)
 
     def prepare(self, now: float) -> None:
         """Have the readers made ready where a long sequence settles soon."""
@@ -130,7 +148,7 @@ class Intake:
     def miss(self, unit: UnitKey) -> None:
         """Take note that a listing does not show a unit that it should."""
         self._let_go(unit)
-        if self._seen is None or unit in self._seen:
+        if unit not in self._elsewhere:
             self._book.miss(unit)
 
     def miss_waiting(self, unit: UnitKey) -> None:

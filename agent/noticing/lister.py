@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from agent.core.listing_queue import ListingQueue
+    from agent.folder.inodes import InodeWatch
     from agent.folder.tree import Tree
     from agent.host.clock import Clocks
     from agent.model import Times
@@ -42,6 +43,7 @@ class Lister:
         queue: ListingQueue,
         rest: Rest,
         comparison: Comparison,
+        inodes: InodeWatch,
         *,
         book: Book,
         clocks: Clocks,
@@ -51,6 +53,7 @@ class Lister:
         self._queue = queue
         self._rest = rest
         self._comparison = comparison
+        self._inodes = inodes
         self._book = book
         self._clocks = clocks
         self._cover = cover
@@ -125,6 +128,7 @@ class Lister:
             if subfolder not in self.times:
                 self.times[subfolder] = None
                 self._queue.want(subfolder, self._now)
+        self._inodes.sample(listing)
         self._clock = self._clocks.cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
         yield
         look = (listing.fingerprint, rules, self._tree.left_out(listing))

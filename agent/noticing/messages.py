@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A unit was read and written; `state` None: it is to be looked at again."""
+    """A unit was read and written; `state` None: it is to be looked at again, later where it `changed` meanwhile."""
 
     unit: UnitKey
     state: State | None
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

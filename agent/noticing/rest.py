@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.core.fingerprints import is_at_rest
+from agent.core.fingerprints import fingerprint_of, is_at_rest, odd_looks
 from agent.core.settling import Settling
+from agent.core.states import UNSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
+    from agent.folder.inodes import InodeWatch
     from agent.ledger.reads import Reads
     from agent.ledger.seen import Seen, Span
-    from agent.model import Stamp, UnitKey
+    from agent.model import File, Stamp, UnitKey
 
 
 class Rest:
@@ -22,8 +24,9 @@ class Rest:
     ledger connection `reads` is.
     """
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, inodes: InodeWatch) -> None:
         self.reads = reads
+        self._inodes = inodes
         self.waiting = Settling()
         self.reading: dict[UnitKey, int] = {}
         """The units that are being read, with the number of their files."""
@@ -45,10 +48,38 @@ class Rest:
         """Tell whether a unit was looked at since the listing that is compared began: what that says of it is old."""
         return unit in self._fresh
 
-    def is_like_its_row(self, unit: UnitKey, look: Stamp | bytes) -> bool:
-        """Tell whether the newest row of a unit is of files that look so."""
+    def is_like_its_row(self, unit: UnitKey, stamp: Stamp) -> bool:
+        """Tell whether the newest row of a single image is of a file that looks so."""
+        return self.is_like(self.reads.newest(unit), stamp)
+
+    def is_like(self, row: Seen | None, stamp: Stamp) -> bool:
+        """Tell whether the row of a single image is of a file that looks so."""
+        if row is None:
+            return False
+        return is_at_rest(*row, stamp) or (is_at_rest(*row, stamp.without_inode()) and self._inodes.odd(1))
+
+    def was_sent_so(self, unit: UnitKey, stamp: Stamp) -> bool:
+        """Tell whether the newest row of a single image is done with, and of a file that looks so."""
         row = self.reads.newest(unit)
-        return row is not None and is_at_rest(*row, look)
+        return row is not None and row[0] not in UNSENT and self.is_like(row, stamp)
+
+    def are_like_their_row(self, unit: UnitKey, files: Sequence[File]) -> bool:
+        """Tell whether the newest row of a sequence is of files that look so."""
+        return self._are_like(self.reads.newest(unit), unit, files)
+
+    def were_sent_so(self, unit: UnitKey, files: Sequence[File]) -> bool:
+        """Tell whether the newest row of a sequence is done with, and of files that look so."""
+        row = self.reads.newest(unit)
+        return row is not None and row[0] not in UNSENT and self._are_like(row, unit, files)
+
+    def _are_like(self, row: Seen | None, unit: UnitKey, files: Sequence[File]) -> bool:
+        if row is None or is_at_rest(*row, fingerprint_of(files)):
+            return row is not None
+        state, known = row
+        if known is None or not is_at_rest(state, known, known):
+            return False
+        odd = odd_looks(self.reads.files_like(unit, len(files), sum(file[1] for file in files)), files)
+        return odd is not None and (not odd or self._inodes.odd(odd))
 
     def rows_of_images(self, folder: str, span: Span) -> dict[str, Seen]:
         """Return the newest rows of a folder's single images, by path."""

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.inodes import INODES_CHANGE
 from agent.core.retry import WATCH_FOLDER
 from agent.core.run_once import GROWING
 from agent.folder.watched_folder import FolderPresence
+from agent.ledger import session
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from agent.core.whereabouts import Whereabouts
     from agent.folder.changes import Changes
     from agent.folder.watched_folder import WatchedFolder
     from agent.ledger.writer import LedgerWriter
     from agent.model import UnitKey
     from agent.noticing.messages import Finished, NotWritten
     from agent.noticing.start import Noticing
+
+log = logging.getLogger(__package__)
 
 SWEEP_SECONDS = WATCH_FOLDER.seconds()
 SWEEP_SHARE = 125
@@ -41,8 +48,8 @@ class Standing:
 class Rounds:
     """Keeps noticing going, and takes what other threads tell of it. All methods are the loop's thread's.
 
-    `begin` makes all that notices afresh, for a folder that is `trusted` to be the one of before or not. Times are
-    monotonic seconds.
+    `begin` makes all that notices afresh, for a folder that is `trusted` to be the one of before, `home`, or not. Times
+    are monotonic seconds.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class Rounds:
         begin: Callable[[bool], Noticing],
         *,
         monotonic: Callable[[], float],
+        home: Whereabouts,
         trusted: bool,
     ) -> None:
         self._watch = watch
@@ -59,6 +67,9 @@ class Rounds:
         self._make = begin
         self._monotonic = monotonic
         self._noticing: Noticing
+        self._home = home
+        self._is_trusted = trusted
+        self._told_inodes = not watch.inodes_last
         self._scanned = self._away = False
         self._rescan_at = self._sweep_at = 0.0
         self._begin(trusted=trusted)
@@ -83,7 +94,7 @@ class Rounds:
 
     def changed(self, unit: UnitKey, now: float) -> None:
         """Look at a unit that somebody says has changed."""
-        self._noticing.detector.look(unit, now)
+        self._noticing.detector.changed(unit, now)
 
     def ledger_changed(self, now: float) -> None:
         """Look at what another process may have set to be read again."""
@@ -107,7 +118,7 @@ class Rounds:
             if presence is not FolderPresence.SAME:
                 self._noticing.detector.close()
             if presence in (FolderPresence.BACK, FolderPresence.OTHER):
-                self._begin(trusted=presence is FolderPresence.BACK)
+                self._begin(trusted=self._watch.whereabouts.is_back(self._home))
             self._sweep_at = now + SWEEP_SECONDS
         if self._away:
             return self._sweep_at
@@ -119,9 +130,11 @@ class Rounds:
             self._watch.check_growth(self._noticing.detector.folders)
             self._rescan_at = min(self._rescan_at, now + self._watch.rescan_seconds)
             self._noticing.detector.sweep(now)
+            self._noticing.inodes.look()
             self._noticing.intake.prepare(now)
             self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (self._monotonic() - now))
         next_at = self._noticing.detector.turn(now)
+        self._settle_in()
         if not self._scanned and not self._noticing.detector.is_scanning(now):
             self._scanned = True
             self._watch.check_limits(self._noticing.detector.folders)
@@ -134,9 +147,24 @@ class Rounds:
     def _begin(self, *, trusted: bool) -> None:
         """Begin detection afresh; where not `trusted`, only what it has seen itself can be found deleted."""
         self._noticing = self._make(trusted)
+        self._is_trusted = trusted
         self._scanned = False
         self._away = False
         self._rescan_at = self._sweep_at = self._monotonic()
-        self._ledger.submit(
-            lambda ledger: ledger.put(watch_mode=self._watch.mode, watch_dir_identity=self._watch.identity)
-        )
+        self._ledger.submit(lambda ledger: ledger.put(watch_mode=self._watch.mode))
+        if trusted:
+            self._is_home(self._watch.whereabouts)
+
+    def _settle_in(self) -> None:
+        """Write what was found out about the folder: that it is used, that the inodes of its files do not last."""
+        if not self._is_trusted and self._noticing.intake.has_seen:
+            self._is_trusted = True  # by the next run: in this one only what it has shown can be missed
+            self._is_home(self._watch.whereabouts)
+        if not self._told_inodes and not self._watch.inodes_last:
+            self._told_inodes = True
+            log.warning("%s", INODES_CHANGE)
+            self._ledger.submit(partial(session.inodes_change, here=self._watch.whereabouts))
+
+    def _is_home(self, here: Whereabouts) -> None:
+        self._home = here
+        self._ledger.submit(partial(session.watches, here=here))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.listing_queue import ListingQueue
+from agent.folder.inodes import InodeWatch
 from agent.host.clock import Clocks
 from agent.noticing.arriving import Arriving, NobodyKnown
 from agent.noticing.compare import Comparison
@@ -35,6 +36,7 @@ class Noticing:
     lister: Lister
     detector: Detector
     book: Book
+    inodes: InodeWatch
 
 
 def noticing(
@@ -58,16 +60,22 @@ def noticing(
     `reads` is a ledger connection of the loop's thread; `absence_is_proof` tells whether what is not listed was
     deleted. The others are as in Intake, Lister and Detector.
     """
-    queue, rest = ListingQueue(), Rest(reads)
+    inodes = InodeWatch(tree.scanner)
+    queue, rest = ListingQueue(), Rest(reads, inodes)
     intake = Intake(
-        rest, Arriving(tree, quiet, writers, quiet_since), readers, book=book, decider=decider, trusted=trusted
+        rest,
+        Arriving(tree, quiet, writers, quiet_since),
+        readers,
+        book=book,
+        decider=decider,
+        elsewhere=() if trusted else reads.unsent(),
     )
     comparison = Comparison(tree, rest, intake, monotonic=clocks.monotonic, absence_is_proof=absence_is_proof)
-    lister = Lister(tree, queue, rest, comparison, book=book, clocks=clocks, cover=cover)
+    lister = Lister(tree, queue, rest, comparison, inodes, book=book, clocks=clocks, cover=cover)
 
     def flush() -> bool:
         book.flush(absence_is_proof)
         return book.is_behind
 
     detector = Detector(tree, queue, rest, intake, lister, monotonic=clocks.monotonic, flush=flush, fed=fed)
-    return Noticing(rest, intake, lister, detector, book)
+    return Noticing(rest, intake, lister, detector, book, inodes)

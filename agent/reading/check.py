@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.image_format import format_of
 from agent.errors import FileChanged
-from agent.model import Image
+from agent.model import Image, Stamp
 from agent.reading.formats.bmp import check_bmp
 from agent.reading.formats.jpeg import check_jpeg
 from agent.reading.formats.png import check_png
@@ -21,8 +21,6 @@ from agent.reading.formats.webp import check_webp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from agent.model import Stamp
 
     Decode = Callable[[Source, str, Finding], str | None]
 
@@ -60,7 +58,9 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
     Not to be known: a hole between good ends, and some zero tails (`formats.zero_tail`; a WebP whose picture ends in a
     flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
 
-    Raises `FileChanged` if the file was written, truncated or touched since then; `OSError` if it cannot be read.
+    Raises `FileChanged` if the file has another size or was replaced since then; `OSError` if it cannot be read. Where
+    only its times are others, the image says so (`moved`): it was written or touched, or its file system moves the
+    times of what is read.
     """
     source = Source(fd, stamp.size)
     head = source.peek(16, 0)
@@ -73,11 +73,27 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
     problem = finding.problem
     if form and not problem and finding.doubt:
         problem = decode(source, form, finding)
-    if not stamp.is_of(os.fstat(fd)):
-        raise FileChanged(f"{name!r} changed while it was read; it is looked at again once it is quiet")
+    moved = _moved(stamp, os.fstat(fd), name)
     if not stamp.size:
         problem = "empty file: 0 bytes; copy it again"
-    return Image(source.digest(), form, finding.pixels, problem, _mismatch(form, name), finding.taken)
+    taken = finding.taken
+    return Image(source.digest(), form, finding.pixels, problem, _mismatch(form, name), taken, moved)
+
+
+def _moved(before: Stamp, status: os.stat_result, name: str) -> Stamp | None:
+    """Return how a file looks, where only its times are not as before; None where all is. Raises FileChanged."""
+    if before.is_of(status):
+        return None
+    now = Stamp.of(status)
+    moved = before._replace(mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns)
+    if not moved.is_like(now):
+        raise FileChanged(changed_while_read(name))
+    return moved
+
+
+def changed_while_read(name: str) -> str:
+    """Return the sentence for a file that is to be read again."""
+    return f"{name!r} changed while it was read; it is looked at again once it is quiet"
 
 
 def _foreign(head: bytes, size: int) -> str:

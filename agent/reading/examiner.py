@@ -35,7 +35,7 @@ class FileExaminer:
     def image(self, path: str, stamp: Stamp, folder: int | None = None) -> Image:
         """Examine one file; `folder` is a descriptor of its folder, where one is held.
 
-        Raises FileChanged where it is not the file with this stamp, FolderUnavailable.
+        Raises FileChanged where it is not the file with this stamp, but for its times (`moved`), FolderUnavailable.
         """
         self._on_file()
         if not is_utf8(path):

@@ -10,14 +10,12 @@ from agent.core.equal_frames import EqualFrames
 from agent.core.frame_order import NATURAL, TIME
 from agent.core.taken_times import FileTimes, Rising, by_time
 from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
+from agent.reading.repeated import RepeatedReading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from agent.model import File, Image, Sequence, Taken
     from agent.reading.examiner import FileExaminer
-
-    Examine = Callable[[str, Iterable[File]], Iterator[tuple[File, Image]]]
+    from agent.reading.repeated import Examine
 
 PROBLEMS_TOLD = 3
 
@@ -41,9 +39,8 @@ class Reader:
         order: str = NATURAL,
         doubt: str = "hold",
     ) -> None:
-        self._files = files
+        self._files = RepeatedReading(files, frames or files.images)
         self._gaps = gaps
-        self._frames = frames or files.images
         self._order = order
         self._doubt = doubt
 
@@ -67,7 +64,7 @@ class Reader:
         found = _Found(arranged, by_time=order == TIME)
         # Each is let go of as soon as its frame is made: 100,000 of them take 10 MiB.
         ordered = (named.pop(name) for name in arranged.names)
-        for file, image in self._frames(folder, ordered):
+        for file, image in self._files.images(folder, ordered):
             found.take(folder, file, image)
         assert len(found.frames) == len(arranged.names)  # never half a folder
         digest = found.digest()

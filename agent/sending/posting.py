@@ -33,7 +33,10 @@ log = logging.getLogger(__package__)
 
 
 class Posting:
-    """Sends jobs and has written what became of them. All methods may be called in any thread."""
+    """Sends jobs and has written what became of them. All methods may be called in any thread.
+
+    `on_unsettled` is told of a job that could have been sent, but for files that changed.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Posting:
         outcomes: Outcomes,
         in_flight: InFlight,
         random: Random,
+        on_unsettled: Callable[[Job], None],
     ) -> None:
         self._context = context
         self._gate = gate
@@ -51,6 +55,7 @@ class Posting:
         self._outcomes = outcomes
         self._in_flight = in_flight
         self._random = random
+        self._on_unsettled = on_unsettled
         self._outage = Outage()
 
     def post(self, job: Job) -> None:
@@ -62,6 +67,7 @@ class Posting:
                 return
             changed = first_changed(self._context, job)
             if changed is not None:
+                self._on_unsettled(job)
                 self.unsettle(job, f"{changed} changed before it was sent")
                 return
             job_id = self._context.target.create(self._addressed(job))

@@ -18,7 +18,7 @@ from agent.publishing.probe import sample
 from agent.sending.admission import by_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
     from random import Random
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 LONG = 50
 """Frames beyond which a sequence is long: of those no more are uploaded at once than there are workers."""
+MOST_FETCHED = 10_000
 
 
 class Done(Protocol):
@@ -56,6 +57,7 @@ class Publication:
         self._told = done
         self._long: set[int] = set()
         self._lock = threading.Lock()
+        self._fetched: dict[int, int] = {}
 
     @staticmethod
     def waits(context: SendingContext) -> bool:
@@ -96,6 +98,17 @@ class Publication:
         else:
             self._pool.submit(partial(self._open, candidate, name))
 
+    def unsettled(self, job: Job) -> None:
+        """Take note that a job must settle anew before it is sent, though its files could be fetched.
+
+        If it comes again with the same files they are not fetched once more: where that moves their times (see
+        `core.read_again`), it would never end.
+        """
+        with self._lock:
+            if len(self._fetched) >= MOST_FETCHED:
+                self._fetched.clear()
+            self._fetched[job.id] = _content(job)
+
     def _open(self, candidate: Candidate, batch_name: str | None) -> None:
         """Name the job's files and its batch, and let its frames queue up."""
         job = candidate.job
@@ -112,7 +125,7 @@ class Publication:
         except Exception as error:  # noqa: BLE001 - whoever is told knows which are defects
             self._done(candidate, None, error)
             return
-        probed = self._probed(job.frames)
+        probed = self._probed(job)
         frames = [frame for frame in job.frames if self._context.publisher.uploads or frame.position in probed]
         if not frames:
             self._done(candidate, job, None)
@@ -121,11 +134,14 @@ class Publication:
         for _ in range(work.share(self._pool.count)):
             self._pool.submit(partial(self._step, work))
 
-    def _probed(self, frames: Sequence[Frame]) -> frozenset[int]:
+    def _probed(self, job: Job) -> frozenset[int]:
         """Return the positions that are probed."""
-        if self._context.probe is None:
+        with self._lock:
+            fetched = self._fetched.pop(job.id, None)
+        if self._context.probe is None or (fetched is not None and fetched == _content(job)):
             return frozenset()
-        return frozenset(range(len(frames)) if self._context.probe_all else sample(len(frames), self._random))
+        count = len(job.frames)
+        return frozenset(range(count) if self._context.probe_all else sample(count, self._random))
 
     def _step(self, work: _Frames) -> None:
         """Publish one frame, and queue up for the next one."""
@@ -157,6 +173,11 @@ class Publication:
         with self._lock:
             self._long.discard(candidate.job.id)
         self._told(candidate, job, error)
+
+
+def _content(job: Job) -> int:
+    """Return a number that is equal where the files' bytes and URLs are."""
+    return hash(tuple((frame.digest, frame.src) for frame in job.frames))
 
 
 class _Frames:

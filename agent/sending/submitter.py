@@ -70,7 +70,13 @@ class Submitter:
         self._clock_steps = ClockSteps(context.now, context.monotonic)
         chance = random.Random()  # noqa: S311 (jitter and samples, no secrets)
         self._posting = Posting(
-            context, gate, self._access, outcomes=self._outcomes, in_flight=self._in_flight, random=chance
+            context,
+            gate,
+            self._access,
+            outcomes=self._outcomes,
+            in_flight=self._in_flight,
+            random=chance,
+            on_unsettled=self._unsettled,
         )
         self._publication = Publication(context, gate, pools.publishing, chance, self._published, recent=ledger.recent)
         self._adoption = Adoption(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
@@ -180,6 +186,10 @@ class Submitter:
                 log.error(DEFECT, exc_info=error)
                 self._posting.failed(candidate.job, defect(error), tries=tries)
         self.wake()
+
+    def _unsettled(self, job: Job) -> None:
+        """Take note that a job's files changed when it was about to be sent (in a posting thread)."""
+        self._publication.unsettled(job)
 
     def _claim(self) -> float:
         """Write the intents of all jobs that are ready, as far as the rate allows; return seconds until more may."""

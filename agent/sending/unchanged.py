@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.core.fingerprints import unlike
 from agent.errors import FolderUnavailable
 from agent.model import Kind, basename, parent
 
@@ -19,7 +20,8 @@ def first_changed(context: SendingContext, job: Job) -> str | None:
     """
     first = job.frames[0]
     if job.kind is Kind.IMAGE:
-        return None if context.scanner.stamp(first.path) == first.stamp else basename(first.path)
+        now = context.scanner.stamp(first.path)
+        return None if now is not None and now.is_like(first.stamp) else basename(first.path)
     folder = parent(first.path)
     marker = context.folders.of(folder).ready_marker
     told = context.fingerprint(folder, marker)
@@ -28,7 +30,7 @@ def first_changed(context: SendingContext, job: Job) -> str | None:
     settled = {(frame.frame_id, *frame.stamp) for frame in job.frames}
     listing = context.scanner.list(folder, marker)
     seen = listing.files if listing is not None else ()
-    return min((name for name, *_ in settled.symmetric_difference(seen)), default=None)
+    return min(unlike(settled, seen), default=None)
 
 
 def changed_meanwhile(context: SendingContext, job: Job) -> bool:

@@ -33,6 +33,7 @@ from agent.targets.gate import Gate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.core.whereabouts import Whereabouts
     from agent.ledger.session import LastRun
     from agent.noticing.messages import Item
     from agent.sending.submitter import Submitter
@@ -51,9 +52,9 @@ class OtherWriters:
         self._post = post
         self._version = 0
 
-    def begin(self, ledger: Ledger, identity: str) -> LastRun:
+    def begin(self, ledger: Ledger, here: Whereabouts) -> LastRun:
         """Write who runs here, and take up what the last run has left."""
-        before = begin(ledger, identity)
+        before = begin(ledger, here)
         self._version = data_version(ledger)
         return before
 
@@ -112,7 +113,8 @@ def started(
         stack.callback(watch.close)
         ledger = _writer(settings, stack)
         others = OtherWriters(post)
-        before = ledger.call(lambda ledger: others.begin(ledger, watch.identity))
+        before = ledger.call(lambda ledger: others.begin(ledger, watch.whereabouts))
+        scanner.inodes_last = before.inodes_last
         gate = _gate(settings, ledger, before, clocks)
 
         def go_on() -> None:
@@ -156,8 +158,9 @@ def started(
                 fed=fed,
             )
 
-        trusted = before.identity in ("", watch.identity)
-        rounds = Rounds(watch, ledger, begin_noticing, monotonic=clocks.monotonic, trusted=trusted)
+        rounds = Rounds(
+            watch, ledger, begin_noticing, monotonic=clocks.monotonic, home=before.home, trusted=before.is_here
+        )
         yield Running(watch, ledger, reads, others, gate, submitter, rounds)
 
 

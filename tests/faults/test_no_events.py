@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from agent.host import mounts
+from tests.faults.mounting import mounted, needs_fuse
 from tests.faults.watching import Watching, picture
-from tests.support import eventually, write
+from tests.support import write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 SETTLE = 1.0
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("fusermount3") is None or not os.access("/dev/fuse", os.R_OK | os.W_OK),
-    reason="needs /dev/fuse and fusermount3 (apt-get install fuse3)",
-)
-
-
-@contextlib.contextmanager
-def mounted(source: Path, point: Path) -> Iterator[None]:
-    """Show `source` at `point` through FUSE."""
-    point.mkdir()
-    command = [sys.executable, "-m", "tests.faults.fuse_loopback", str(source), str(point)]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as server:
-        try:
-            eventually(lambda: server.poll() is not None or point.is_mount())
-            yield
-        finally:
-            subprocess.run(["fusermount3", "-u", "-z", str(point)], check=True)
+pytestmark = needs_fuse
 
 
 def test_a_folder_that_comes_through_fuse(tmp_path: Path) -> None:

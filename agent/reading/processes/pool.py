@@ -102,7 +102,8 @@ class ProcessPool:
                     for file, fields in zip(chunk, answer, strict=True):
                         image = Image._make(fields)
                         if image.problem == NOT_DECODED:
-                            image = self._here.image(join(folder, file[0]), Stamp(*file[1:]))
+                            again = self._here.image(join(folder, file[0]), image.moved or Stamp(*file[1:]))
+                            image = again._replace(moved=again.moved or image.moved)
                         yield file, image
             finally:
                 for process, number, _ in asked:  # nobody wants these any more; behind them are another thread's

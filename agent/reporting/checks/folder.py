@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.core.folder_rules import NAME
+from agent.core.inodes import INODES_CHANGE
 from agent.core.names import Name
 from agent.errors import FolderUnavailable
+from agent.folder.inodes import change_at_each_look
 from agent.folder.scanner import Scanner
 from agent.host import inotify_limits, mounts
 from agent.model import is_utf8, join, shown
@@ -89,6 +92,14 @@ def check_folder(settings: Settings, found: Survey) -> Iterator[Check]:
             f"symbolic links lie below it ({found.links:,}): they are never followed, and what they lead to "
             "is never sent. Put real files or hard links there",
         )
+
+
+def check_inodes(settings: Settings, found: Survey) -> Iterator[Check]:
+    """Say where the inodes of files do not last, as far as a few looks can tell."""
+    with contextlib.suppress(FolderUnavailable):  # which has been said
+        scanner = Scanner(settings.watch_dir, filters_of(settings))
+        if found.image is not None and change_at_each_look(scanner, found.image):
+            yield warn(FOLDER, INODES_CHANGE)
 
 
 def check_folder_settings(settings: Settings, found: Survey) -> Iterator[Check]:
