@@ -162,8 +162,13 @@ def curl(copying: Copying) -> Command:
 
 
 def wget(copying: Copying) -> Command:
-    """One file after the other; `-N`, since run again without it leaves a half file and writes `N.1` beside it."""
-    return copying.run("-nv", "-N", "--tries=1", "-P", str(copying.target), *_urls(copying))
+    """One file after the other.
+
+    Run again it is told to compare sizes: by itself it leaves a half file and writes `N.1` beside it, and with `-N`
+    alone the server says of a half file that it is new enough.
+    """
+    options = ("-nv", "-N", "--no-if-modified-since", "--tries=1")
+    return copying.run(*options, "-P", str(copying.target), *_urls(copying))
 
 
 def aria2(copying: Copying) -> Command:
