@@ -50,7 +50,7 @@ def tried(tools: list[Tool], runs: list[Run], at_once: int, folder: Path, log: C
                 with log.status(f"getting {tool.name}"):
                     found: list[Program] = [programs.find(each) for each in tool.needs]
             except Missing as missing:
-                log.print(f"{tool.name}: NOT RUN: {missing}", highlight=False)
+                log.print(f"{tool.name}: NOT RUN: {missing}", highlight=False, soft_wrap=True)
                 reason = str(missing)
                 outcomes += [
                     Outcome(tool.name, run, tool.expected[run], Verdict.NOT_RUN, reason=reason) for run in chosen
@@ -63,7 +63,8 @@ def tried(tools: list[Tool], runs: list[Run], at_once: int, folder: Path, log: C
         for trial in as_completed(trials):
             outcome = trial.result()
             outcomes.append(outcome)
-            log.print(f"{outcome.tool}, {outcome.run}: {outcome.told} ({outcome.seconds:.0f} s)", highlight=False)
+            told = f"{outcome.tool}, {outcome.run}: {outcome.told} ({outcome.seconds:.0f} s)"
+            log.print(told, highlight=False, soft_wrap=True)
     order = {tool.name: number for number, tool in enumerate(tools)}
     return sorted(outcomes, key=lambda outcome: (order[outcome.tool], list(Run).index(outcome.run)))
 
@@ -77,11 +78,11 @@ def main() -> int:
         outcomes = tried(tools, chosen.run or list(Run), chosen.at_once, Path(folder), log)
     out = Console(width=None if sys.stdout.isatty() else 200)
     out.print(table(outcomes))
-    for outcome in outcomes:
-        if outcome.verdict is Verdict.NOT_RUN:
-            out.print(f"NOT RUN: {outcome.tool}, {outcome.run}: {outcome.reason}", highlight=False)
+    missing = {outcome.tool: outcome.reason for outcome in outcomes if outcome.verdict is Verdict.NOT_RUN}
+    for name, reason in missing.items():
+        out.print(f"NOT RUN: {name}: {reason}", highlight=False, soft_wrap=True)
     wrong = [outcome for outcome in outcomes if not outcome.is_right]
-    out.print(f"{len(outcomes)} runs, {len(wrong)} not as expected.", highlight=False)
+    out.print(f"{len(outcomes)} runs, {len(wrong)} not as expected, {len(missing)} tools NOT RUN.", highlight=False)
     return int(bool(wrong))
 
 

@@ -88,7 +88,7 @@ class Programs:
             _run([sys.executable, "-m", "venv", str(venv)], os.environ)
             done = _run([str(venv / "bin" / "pip"), "install", "-q", *packages], os.environ)
             if done.returncode:
-                raise Missing(f"{name}: pip install {' '.join(packages)} failed: {_last_line(done.stdout)}")
+                raise Missing(f"pip install {' '.join(packages)} failed: {_last_line(done.stdout)}")
         return Program(str(venv / "bin" / name))
 
     def _debian(self, wanted: Debian) -> Program:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tests.tools import copying, servers
 from tests.tools.programs import Debian, PyPI
-from tests.tools.verdicts import Expected, Run, Tool
+from tests.tools.verdicts import Expected, Run, Tool, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,13 @@ def table(outcomes: Sequence[Outcome]) -> Table:
             outcome.told,
             f"{outcome.seconds:.0f}",
             outcome.expected.told,
-            "ok" if outcome.is_right else "NOT",
+            _ok(outcome),
             outcome.reason,
         )
     return shown
+
+
+def _ok(outcome: Outcome) -> str:
+    if outcome.verdict is Verdict.NOT_RUN:
+        return "?"
+    return "ok" if outcome.is_right else "NOT"
