@@ -43,7 +43,6 @@ def test_a_folder_by_a_tool_whose_temporary_names_are_known_is_sent_whole(tmp_pa
     assert outcome.verdict is Verdict.WHOLE, outcome
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a frame under a name that is no frame's is not seen")
 def test_a_folder_by_a_tool_whose_temporary_names_are_not_known_is_never_sent_half(tmp_path: Path) -> None:
     runs = ("s5cmd", Run.PLAIN), ("s5cmd", Run.KILLED), ("lftp use-temp-file", Run.PLAIN)
     assert [outcome for outcome in tried(tmp_path, *runs) if not outcome.is_right] == []
