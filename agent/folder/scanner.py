@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -17,64 +16,23 @@ from typing import TYPE_CHECKING
 from agent.core.folder_rules import NAME
 from agent.core.names import ODD, Name, hidden
 from agent.errors import FileChanged, FolderUnavailable
-from agent.model import TOP_BIT, Entry, Listing, Stamp, Times, basename, join, parent, quick_fingerprint, signed
+from agent.folder.entries import FOLDER, MOST_HIDDEN, entries_of, files_below, without_ignored
+from agent.model import TOP_BIT, Listing, Stamp, Times, basename, join, parent, quick_fingerprint, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
     from agent.core.names import Filters
     from agent.model import File
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What opening a folder says when it is not there any more, or is no folder, or a symbolic link now."""
 
 
-MOST_HIDDEN = 256
-"""Files of hidden folders in a folder that are looked at: tools keep there what is on its way, and not much."""
 SLICE = 128
 """Entries of a folder that are looked at in one go: half a millisecond, or ten times that beside a busy thread."""
-
-
-Stamps = Callable[[os.stat_result], Stamp]
-
-
-def _entries(kinds: Iterable[tuple[os.DirEntry[str], Name]], stamp_of: Stamps) -> Iterator[Entry]:
-    """Yield the entries with their stamps, but for those removed since they were listed."""
-    for entry, _ in kinds:
-        with contextlib.suppress(FileNotFoundError):
-            yield Entry(entry.name, stamp_of(entry.stat(follow_symlinks=False)))
-
-
-def _below(fd: int, folder: str, stamp_of: Stamps) -> Iterator[Entry]:
-    """Yield the files in and below a hidden folder, by their paths from the open one; what is gone is left out."""
-    with contextlib.suppress(OSError):
-        inner = os.open(folder, FOLDER, dir_fd=fd)
-        try:
-            with os.scandir(inner) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        below = _below(inner, entry.name, stamp_of)
-                        yield from (each._replace(name=f"{folder}/{each.name}") for each in below)
-                    else:
-                        yield Entry(f"{folder}/{entry.name}", stamp_of(entry.stat(follow_symlinks=False)))
-        finally:
-            os.close(inner)
-
-
-def _without_ignored(listing: Listing, filters: Filters) -> Listing:
-    """Return a listing without what the settings say to leave alone."""
-    folder = listing.folder
-    files = tuple(file for file in listing.files if not filters.ignores(join(folder, file[0])))
-    return replace(
-        listing,
-        files=files,
-        others=tuple(entry for entry in listing.others if not filters.ignores(join(folder, entry.name))),
-        subfolders=tuple(path for path in listing.subfolders if not filters.ignores(path)),
-        fingerprint=quick_fingerprint(files),
-    )
 
 
 class Scanner:
@@ -152,12 +110,12 @@ class Scanner:
                         yield
                 kinds = [(entry, filters.classify(entry.name)) for entry in others]
                 images = (each for each in kinds if each[1] is Name.IMAGE)
-                odd = [(name, *stamp) for name, stamp in _entries(images, stamp_of)]
+                odd = [(name, *stamp) for name, stamp in entries_of(images, stamp_of)]
                 beside = [(entry, kind) for entry, kind in kinds if kind not in (Name.IMAGE, Name.MARKER)]
                 hidden_folders = [name for name in subfolders if hidden(name)]
                 rest = (
-                    *(each for each in _entries(beside, stamp_of) if each.name != NAME),
-                    *islice((each for name in hidden_folders for each in _below(fd, name, stamp_of)), MOST_HIDDEN),
+                    *(each for each in entries_of(beside, stamp_of) if each.name != NAME),
+                    *islice((each for name in hidden_folders for each in files_below(fd, name, stamp_of)), MOST_HIDDEN),
                 )
         except OSError as error:
             raise FolderUnavailable(f"the folder {folder or self.root} cannot be listed: {error.strerror}") from error
@@ -171,7 +129,7 @@ class Scanner:
             any(kind is Name.MARKER for _, kind in kinds),
             fingerprint + quick_fingerprint(odd),
         )
-        return _without_ignored(listing, filters) if filters.ignore else listing
+        return without_ignored(listing, filters) if filters.ignore else listing
 
     def stamp(self, path: str) -> Stamp | None:
         """Return a file's stamp, or None where there is no such entry (a link's is its own, not its target's).

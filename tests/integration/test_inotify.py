@@ -237,3 +237,42 @@ def test_a_folder_that_cannot_be_watched_is_told_in_words(tmp_path: Path) -> Non
     assert watcher.start() == "events cannot be had: No such file or directory"
     assert not watcher.is_alive()
     watcher.stop()
+
+
+def test_who_writes_is_known_until_it_ends(tmp_path: Path) -> None:
+    with watching(tmp_path) as (watcher, told):
+        (tmp_path / "s").mkdir()
+        eventually(lambda: told.of(folders={"s"}))
+        with open(tmp_path / "s" / "a.bin", "wb", buffering=0) as file:
+            eventually(lambda: watcher.writing_in("s") == {"a.bin": False})
+            file.write(b"1")
+            eventually(lambda: watcher.writing_in("s") == {"a.bin": True})
+        eventually(lambda: watcher.writing_in("s") == {})
+        with open(tmp_path / "s" / "a.bin", "ab", buffering=0) as file:  # one that was there
+            file.write(b"2")
+            eventually(lambda: watcher.writing_in("s") == {"a.bin": True})
+            (tmp_path / "s" / "a.bin").rename(tmp_path / "s" / "b.bin")
+            eventually(lambda: watcher.writing_in("s") == {})
+            file.write(b"3")
+            eventually(lambda: watcher.writing_in("s") == {"b.bin": True})
+        eventually(lambda: watcher.writing_in("s") == {})
+
+
+def test_who_began_before_its_folder_was_known_is_suspected(tmp_path: Path) -> None:
+    with watching(tmp_path) as (watcher, _):
+        folder = tmp_path / ".spool" / "deep"
+        folder.mkdir(parents=True)
+        with open(folder / "x", "wb") as file:
+            eventually(lambda: watcher.writing_beside("anything") == ".spool/deep/x")
+            file.write(b"1")
+        eventually(lambda: not watcher.writing_beside("anything"))
+
+
+def test_a_folder_that_goes_takes_its_writers_along(tmp_path: Path) -> None:
+    with watching(tmp_path) as (watcher, told):
+        (tmp_path / "s").mkdir()
+        eventually(lambda: told.of(folders={"s"}))
+        with open(tmp_path / "s" / "a", "wb"):
+            eventually(lambda: watcher.writing_in("s"))
+            shutil.rmtree(tmp_path / "s")
+            eventually(lambda: not watcher.writing_in("s"))

@@ -40,6 +40,8 @@ NAMES = (
     "d.part",
     ".e.jpg",
     "n.txt",
+    "v.mp4",
+    "x.gif",
     "\udcff.jpg",
 )
 CONTENTS = {
@@ -128,7 +130,8 @@ def test_an_odd_tree_is_the_same_to_all(
             (shown(unit.path), str(unit.kind)): tuple(shown(frame.frame_id) for frame in unit.frames)
             for unit in units_now(chosen)
         }
-        assert set_aside.keys() == planned.keys()
+        # Below a bad file of settings what is of no kind that is taken is set aside, and told by nobody.
+        assert {unit for unit, frames in set_aside.items() if frames or unit in planned} == planned.keys()
         for unit, (action, _, frame_ids) in planned.items():
             assert action in ("hold", "settle") or frame_ids == set_aside[unit]
 
