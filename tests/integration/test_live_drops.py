@@ -193,9 +193,8 @@ def test_every_way_to_drop(tmp_path: Path, mode: str) -> None:
         assert agent.code == 0
         check(playment, wanted)
         kept = query(chosen.ledger_path, "select path, state from jobs order by path")
-        assert kept == [
-            {"path": unit.path, "state": "submitted"} for unit in sorted(wanted, key=lambda unit: unit.path)
-        ]
+        told = [("movie.mp4", "invalid"), *((unit.path, "submitted") for unit in wanted)]
+        assert kept == [{"path": path, "state": state} for path, state in sorted(told)]
 
 
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
