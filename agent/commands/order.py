@@ -5,7 +5,6 @@ A running agent obeys within two seconds.
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,13 +13,13 @@ import click
 from rich.progress import track
 
 from agent.commands import shell
+from agent.commands.selection import Wanted, choose, end, may_cost, say_each, selects, told
 from agent.core.states import UNREAD, State
 from agent.errors import LedgerUnavailable
 from agent.host import locks
 from agent.host.clock import utc_now
 from agent.ledger import orders
 from agent.ledger.store import Ledger
-from agent.reporting.explain import relative
 from agent.reporting.preview import units_now
 from agent.service.assembly import TARGET_NAME
 from agent.settings.parts import world_of
@@ -44,96 +43,97 @@ def open_ledger(*, create: bool = False) -> Iterator[Ledger]:
         ledger.close()
 
 
-def _targets(ledger: Ledger, names: tuple[str, ...]) -> tuple[list[Target], list[str]]:
-    """Return the rows of the names, and the names that have none. A path is taken as given, or from here."""
-    watch_dir = ledger.get("watch_dir")
-    found: dict[int, Target] = {}
-    missing = []
-    for name in names:
-        rows = orders.targets(ledger, name) or orders.targets(ledger, relative(watch_dir, name, os.getcwd()) or name)
-        found.update((row.id, row) for row in rows)
-        if not rows:
-            missing.append(name)
-    return list(found.values()), missing
-
-
 @click.command()
-@click.option("--code", metavar="CODE", help="Only rows with this error_code (probe, gaps, …).")
-@click.argument("names", nargs=-1, metavar="[PATH or REFERENCE_ID]…")
 @shell.settled
-def retry(*, code: str | None, names: tuple[str, ...]) -> None:
+@selects(orders.RETRIED)
+def retry(*, wanted: Wanted) -> None:
     """Give what failed, is held, or is invalid another try; what changed after submission stays held.
+
+    A PATH may be a folder: all below it. On a terminal it asks before anything is sent.
 
     Example: playment-agent retry --code probe
     """
-    if not names and code is None:
-        raise click.UsageError("name a PATH or REFERENCE_ID, or rows by --code")
-    with open_ledger() as ledger, ledger.transaction():
-        rows, missing = _targets(ledger, names) if names else (orders.all_waiting_for_a_person(ledger), [])
-        rows = [row for row in rows if code is None or row.error_code == code]
-        for row in rows:
-            state = orders.retry(ledger, row)
-            shell.say(f"{row.path}: {row.state} -> {state}" if state else f"{row.path}: {_why_no_retry(row)}")
-    _end(missing, found=bool(rows))
+    with open_ledger() as ledger:
+        chosen = choose(ledger, wanted, orders.RETRIED)
+        may_cost([row for row in chosen.rows.values() if orders.is_sent_by_retry(row)])
+        lines, sent, read = [], [], 0
+        with ledger.transaction():
+            for row in orders.again(ledger, chosen.rows.values()):
+                state = orders.retry(ledger, row)
+                sent += [row] if state is State.PENDING else []
+                read += state is State.SETTLING
+                lines.append((row.id, f"{row.path}: {row.state} -> {state}" if state else _no_retry(row)))
+    say_each(lines, chosen)
+    if chosen.rows.keys() - chosen.named:
+        _say_sum(sent, (read, "to be read again"), (len(lines) - len(sent) - read, "left as is"))
+    end(chosen, "" if lines else "nothing is failed, held or invalid")
 
 
-def _why_no_retry(row: Target) -> str:
+def _say_sum(sent: list[Target], *others: tuple[int, str]) -> None:
+    shell.say("; ".join([f"{told(sent)} will be sent", *(f"{count:,} {what}" for count, what in others if count)]))
+
+
+def _no_retry(row: Target) -> str:
     if row.error_code in UNREAD:
-        return f"it goes on by itself once this is mended: {row.reason}"
-    if row.state is State.HELD:
-        return "it changed after submission: 'resubmit' sends it as a new job, 'dismiss' leaves it"
-    return f"it is {row.state}: retry is for failed, held and invalid ones"
+        why = f"it goes on by itself once this is mended: {row.reason}"
+    elif row.state is State.HELD:
+        why = "it changed after submission: 'resubmit' sends it as a new job, 'dismiss' leaves it"
+    else:
+        why = f"it is {row.state}: retry is for failed, held and invalid ones"
+    return f"{row.path}: {why}"
 
 
 @click.command()
-@click.argument("path")
 @shell.settled
-def resubmit(*, path: str) -> None:
-    """Send what changed at PATH after submission, as a new job; the old job stays. PATH may be a folder above.
+@selects(orders.RESUBMITTED)
+def resubmit(*, wanted: Wanted) -> None:
+    """Send what changed after submission, as a new job; the old job stays.
 
-    'explain PATH' says what differs.
+    A PATH may be a folder: all below it. 'explain PATH' says what differs. On a terminal it asks before anything is
+    sent.
 
     Example: playment-agent resubmit inbox/cam1
     """
-    with open_ledger() as ledger, ledger.transaction():
-        rows, missing = _targets(ledger, (path,))
-        changed = [row for row in rows if orders.is_change(row)]
-        refused = False
-        for row in changed:
-            if orders.resubmit(ledger, row):
-                shell.say(f"{row.path}: to be sent as a new job ({row.reason})")
-            else:
-                refused = True
-                shell.say(f"{row.path}: it cannot be sent as it is: {row.reason}")
-        if rows and not changed:
-            shell.say(f"{path}: nothing changed after submission")
-    _end(missing, found=bool(rows), refused=refused)
+    with open_ledger() as ledger:
+        chosen = choose(ledger, wanted, orders.RESUBMITTED)
+        may_cost([row for row in chosen.rows.values() if orders.is_sent_by_resubmit(row)])
+        lines, sent, refused = [], [], 0
+        with ledger.transaction():
+            for row in filter(orders.is_change, orders.again(ledger, chosen.rows.values())):
+                if orders.resubmit(ledger, row):
+                    sent.append(row)
+                    lines.append((row.id, f"{row.path}: to be sent as a new job ({row.reason})"))
+                else:
+                    refused += 1
+                    lines.append((row.id, f"{row.path}: it cannot be sent as it is: {row.reason}"))
+    say_each(lines, chosen)
+    if {row for row, _ in lines} - chosen.named:
+        _say_sum(sent, (refused, "that cannot be sent as is"))
+    end(chosen, "" if lines else "nothing changed after submission", refused=bool(refused))
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="PATH or REFERENCE_ID…")
 @shell.settled
-def dismiss(*, names: tuple[str, ...]) -> None:
+@selects(orders.DISMISSED)
+def dismiss(*, wanted: Wanted) -> None:
     """Say that this needs no job: it becomes `ignored`.
+
+    A PATH may be a folder: all below it that was not sent.
 
     Example: playment-agent dismiss inbox/test.jpg
     """
     with open_ledger() as ledger, ledger.transaction():
-        rows, missing = _targets(ledger, names)
-        for row in rows:
-            done = orders.dismiss(ledger, row)
-            shell.say(
-                f"{row.path}: ignored" if done else f"{row.path}: it is {row.state}, {TARGET_NAME} has or may have it"
-            )
-    _end(missing, found=bool(rows))
-
-
-def _end(missing: list[str], *, found: bool, refused: bool = False) -> None:
-    for name in missing:
-        click.echo(f"playment-agent: the ledger has no row for {name!r}", err=True)
-    if not found and not missing:
-        shell.say("no such row")
-    sys.exit(1 if missing or refused else 0)
+        chosen = choose(ledger, wanted, orders.DISMISSED)
+        lines, done = [], 0
+        for row in chosen.rows.values():
+            is_ignored = orders.dismiss(ledger, row)
+            done += is_ignored
+            no = f"it is {row.state}, {TARGET_NAME} has or may have it"
+            lines.append((row.id, f"{row.path}: {'ignored' if is_ignored else no}"))
+    say_each(lines, chosen)
+    if chosen.rows.keys() - chosen.named:
+        shell.say(f"{done:,} of {len(lines):,} are ignored")
+    end(chosen, "" if lines else "nothing is there that was not sent")
 
 
 @click.command()

@@ -5,6 +5,7 @@ Each function runs inside a transaction of its caller.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,19 @@ from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from agent.ledger.store import Ledger
     from agent.model import Unit
 
 
 CHANGED = "changed"
+RETRIED = frozenset({State.FAILED, State.HELD, State.INVALID})
+"""States that `retry` may be about,"""
+RESUBMITTED = frozenset({State.HELD})
+"""and `resubmit`,"""
+DISMISSED = frozenset(state for state, then in MOVES.items() if State.IGNORED in then) - {State.GONE}
+"""and `dismiss`, where they are not named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +42,59 @@ class Target:
     unanswered: int
     reference_id: str
     reason: str
+    frame_count: int
 
 
-def targets(ledger: Ledger, name: str) -> list[Target]:
-    """Return the rows of a path or reference_id; for a folder that is no unit itself, the rows below it."""
-    exact = _select(ledger, "path = ?1 or reference_id = ?1", name)
-    if exact:
-        return exact
-    return _select(ledger, "substr(path, 1, length(?1)) = ?1", f"{name}/")
+def named(ledger: Ledger, name: str) -> list[Target]:
+    """Return the rows of a path or reference_id."""
+    return _select(ledger, "path = ? or reference_id = ?", name, name)
 
 
-def all_waiting_for_a_person(ledger: Ledger) -> list[Target]:
-    """Return every row that `retry` may be about."""
-    return _select(ledger, "state in ('failed', 'held', 'invalid')")
+def below(ledger: Ledger, folder: str, states: Collection[State]) -> list[Target]:
+    """Return the rows below a folder ('': all) that are in one of the states."""
+    if not folder:
+        return in_states(ledger, states)
+    after = f"{folder}0"  # `0` comes after `/`
+    return _select(ledger, f"path > ? and path < ? and {_are(states)}", f"{folder}/", after)
+
+
+def in_states(ledger: Ledger, states: Collection[State]) -> list[Target]:
+    """Return every row that is in one of the states."""
+    return _select(ledger, _are(states))
+
+
+def again(ledger: Ledger, rows: Iterable[Target]) -> list[Target]:
+    """Return rows as they are now, in the same order."""
+    ids = [row.id for row in rows]
+    now = {row.id: row for row in _select(ledger, "id in (select value from json_each(?))", json.dumps(ids))}
+    return [now[row] for row in ids if row in now]
+
+
+def _are(states: Collection[State]) -> str:
+    return f"state in ({', '.join(repr(str(state)) for state in sorted(states))})"
 
 
 def _select(ledger: Ledger, where: str, *values: str) -> list[Target]:
     return [
-        Target(job, path, State(state), code, unanswered, reference_id or "", reason)
-        for job, path, state, code, unanswered, reference_id, reason in ledger.sql.execute(
-            f"select id, path, state, error_code, unanswered, reference_id, reason from jobs where {where} order by id",  # noqa: S608
+        Target(job, path, State(state), code, unanswered, reference_id or "", reason, frames)
+        for job, path, state, code, unanswered, reference_id, reason, frames in ledger.sql.execute(
+            "select id, path, state, error_code, unanswered, reference_id, reason, frame_count "  # noqa: S608 (our words)
+            f"from jobs where {where} order by id",
             values,
         )
     ]
+
+
+def is_sent_by_retry(target: Target) -> bool:
+    """Tell whether `retry` has a row sent as it is: it is paid for."""
+    if target.error_code in UNREAD:
+        return False  # it may not have been read; it goes on by itself once that is mended
+    return target.state is State.FAILED or (target.state is State.HELD and not is_change(target))
+
+
+def is_sent_by_resubmit(target: Target) -> bool:
+    """Tell whether `resubmit` has a row sent: not where what is there cannot be sent, which has no id."""
+    return is_change(target) and bool(target.reference_id)
 
 
 def retry(ledger: Ledger, target: Target) -> State | None:
@@ -67,9 +106,7 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         reason = "to be read again, as asked"
         ledger.move(target.id, target.state, State.SETTLING, "retry", reason=reason, error_code="")
         return State.SETTLING
-    if target.error_code in UNREAD:
-        return None  # it may not have been read; it goes on by itself once that is mended
-    if target.state is State.FAILED or (target.state is State.HELD and not is_change(target)):
+    if is_sent_by_retry(target):
         frozen = {} if target.unanswered else UNFROZEN
         if target.error_code == spend.CODE:  # a person pays for it, whatever the limit says
             spend.count(ledger, target.id)
@@ -91,9 +128,9 @@ def retry(ledger: Ledger, target: Target) -> State | None:
 def resubmit(ledger: Ledger, target: Target) -> bool:
     """Send what changed after submission as a new job, under its own id; False where `resubmit` does not apply.
 
-    It applies to held changes alone, and not where what is there now cannot be sent: such a row has no id.
+    It applies to held changes alone, and not where what is there now cannot be sent.
     """
-    if not is_change(target) or not target.reference_id:
+    if not is_sent_by_resubmit(target):
         return False
     ledger.move(
         target.id,

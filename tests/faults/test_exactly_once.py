@@ -408,7 +408,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     @staticmethod
     def _retry(ledger: Ledger) -> None:
-        for target in orders.all_waiting_for_a_person(ledger):
+        for target in orders.in_states(ledger, orders.RETRIED):
             if target.state == "failed":
                 orders.retry(ledger, target)
 

@@ -429,7 +429,7 @@ def test_a_retry_by_a_person_is_looked_at_at_once(bench: Bench) -> None:
     bench.notice("a.jpg")
     bench.after(2)
     assert bench.state("a.jpg") == "invalid"
-    bench.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.targets(ledger, "a.jpg")])
+    bench.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.named(ledger, "a.jpg")])
     bench.detector.look_at_settling(bench.now)
     assert UnitKey("a.jpg", Kind.IMAGE) in bench.waiting
     bench.turn()
@@ -491,7 +491,7 @@ def test_whatever_happens_while_a_long_folder_is_listed_is_taken_up(long: Bench,
     (stills / "2.jpg").unlink()
     (stills / "3.jpg").rename(stills / "4.jpg")
     long.tell(*(f"stills/{name}.jpg" for name in ("new", "1", "seen", "2", "3", "4")))
-    long.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.targets(ledger, "stills/bad.jpg")])
+    long.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.named(ledger, "stills/bad.jpg")])
     assert UnitKey("stills/new.jpg", Kind.IMAGE) in long.waiting, "at once, not when the listing is over"
     while not long.slice():
         assert long.state("stills/new.jpg") != "gone"

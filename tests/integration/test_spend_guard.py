@@ -121,7 +121,7 @@ def test_a_unit_that_no_day_allows_is_held_until_a_person_pays_for_it(
         sending.becomes(held=1, submitted=1)
 
         def retry() -> None:
-            sending.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.targets(ledger, "large")])
+            sending.ledger.call(lambda ledger: [orders.retry(ledger, row) for row in orders.named(ledger, "large")])
 
         retry()
         sending.submitter.wake()

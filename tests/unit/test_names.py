@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.names import Filters, Name, temporary
+from agent.core.names import SYSTEM_FOLDERS, Filters, Name, temporary
 from agent.model import Kind
 
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff")
@@ -66,7 +66,8 @@ def test_the_quick_way_and_the_explained_way_agree(name: str) -> None:
     found = FILTERS.classify(name)
     assert (found is Name.TEMPORARY) == (temporary(name) is not None)
     assert (found is Name.IMAGE) == (FILTERS.explain(name) is None)
-    assert FILTERS.enters(name) == (found not in {Name.TEMPORARY, Name.HIDDEN})
+    closed = found in {Name.TEMPORARY, Name.HIDDEN} or name.lower() in SYSTEM_FOLDERS
+    assert FILTERS.enters(name) == (not closed)
 
 
 @pytest.mark.parametrize(

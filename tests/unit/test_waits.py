@@ -73,6 +73,7 @@ def test_no_other_module_has_a_policy_of_its_own() -> None:
     }
     assert found == {
         ("core/listing_queue.py", "PATIENCE"),  # how long a stirred folder may be put off: a rhythm
+        ("ledger/orders.py", "RETRIED"),  # the states that a person's `retry` may be about
         ("publishing/object_store.py", "_RETRIES"),  # STORE, as obstore is told it
     }
 
