@@ -74,8 +74,10 @@ def _is_fraction(copy: str, original: str) -> bool:
 def _is_numbered_behind_one(stems: list[str], made: list[tuple[str, str]]) -> bool:
     """Tell whether all other names are one name with the next number behind it."""
     originals = {original for _, original in made}
-    tails = [_NUMBERED.fullmatch(copy, len(original)) for copy, original in made if copy.startswith(original)]
-    if len(originals) > 1 or len(made) != len(stems) - 1 or len(stems) < _FEWEST or not all(tails):
+    if len(originals) > 1 or len(made) != len(stems) - 1 or len(stems) < _FEWEST:
+        return False
+    tails = [copy.startswith(original) and _NUMBERED.fullmatch(copy, len(original)) for copy, original in made]
+    if not all(tails):
         return False
     numbers = sorted(int(tail[1]) for tail in tails if tail)
     return numbers[0] <= 2 and numbers == [*range(numbers[0], numbers[0] + len(made))]

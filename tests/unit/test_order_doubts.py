@@ -70,6 +70,10 @@ def test_a_copy_beside_its_original_is_held(names: list[str], data: st.DataObjec
     assert unit.problem is None
 
 
+def test_names_with_a_number_before_one_name_are_copies_of_it() -> None:
+    assert code(read(["0az.jpg", "1az.jpg", "z.jpg"])) == "order"
+
+
 @given(counters(words, least=2), words, st.data())
 def test_equal_bytes_by_a_name_of_another_pattern_are_held(names: list[str], word: str, data: st.DataObject) -> None:
     other = f"z{word}.png"
