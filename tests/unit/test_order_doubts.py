@@ -168,3 +168,11 @@ def test_a_doubt_is_a_warning_where_that_is_asked_for() -> None:
     unit = read(["f1.jpg", "f01.jpg", "f2.jpg", "f4.jpg"], doubt="warn")
     assert unit.hold is None
     assert unit.warning == "f01.jpg and f1.jpg have the same number; frame 3 is missing (1 to 4, step 1)"
+
+
+@given(st.sets(st.text(st.sampled_from("0129 ()-_.aAzé~T:+"), min_size=1, max_size=9), min_size=1, max_size=9))
+def test_any_names_are_in_some_order_or_held(stems: set[str]) -> None:
+    names = [f"{stem}.jpg" for stem in stems]
+    unit = read(names)
+    assert sorted(names_of(unit)) == sorted(names)
+    assert code(unit) in (None, "order")
