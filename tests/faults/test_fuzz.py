@@ -25,7 +25,7 @@ from agent.settings.variables import VARIABLES
 from agent.targets.playment.client import Playment
 from tests.fakes import Scripted, http
 from tests.soak import LONG
-from tests.support import Agent, environ, image, query, write
+from tests.support import Agent, environ, eventually, image, query, write
 from tests.support import Playment as Sandbox
 from tests.support import settings as settings_of
 
@@ -50,6 +50,12 @@ file_names = (
 )
 
 
+STILL_WAITS = (
+    "select 1 from jobs where state in ('settling', 'pending', 'submitting') "
+    "and reason not like 'waits for % (a copy under way?)'"  # a picture under a hidden name keeps its folder
+)
+
+
 @examples(2, 60)
 @given(names=st.lists(file_names, min_size=40, max_size=40, unique=True), seed=st.integers(0, 2**32))
 def test_names(
@@ -66,10 +72,10 @@ def test_names(
             with open(os.path.join(inbox, folder, name + chance.choice([b".jpg", b".JPG", b".txt"])), "wb") as file:
                 file.write(image(number) if chance.random() < 0.8 else chance.randbytes(chance.randrange(200)))
         caplog.clear()
-        with Agent(chosen) as agent:
-            agent.rests()
+        with Agent(chosen):
+            eventually(lambda: not query(chosen.ledger_path, STILL_WAITS))
         rows = query(chosen.ledger_path, "select path, state, reason from jobs")
-    assert {row["state"] for row in rows} <= {"submitted", "invalid", "held"}
+    assert {row["state"] for row in rows} <= {"settling", "submitted", "invalid", "held"}
     assert all(row["reason"] for row in rows if row["state"] != "submitted")
     assert len(playment.paths()) == len(set(playment.paths()))
     assert not [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
