@@ -1,4 +1,4 @@
-"""A TCP relay on loopback that notes which requests pass, and can be slow, cut off, or stay silent."""
+"""TCP relays on loopback: one that others are made of, and one that notes which requests pass, and can be slow."""
 
 from __future__ import annotations
 
@@ -13,21 +13,18 @@ from tests.listening import Listening
 REQUEST = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (/[^ ]*) HTTP/1\.1\r\n(.*?)\r\n\r\n", re.DOTALL)
 
 
-class Relay(Listening):
-    """Passes bytes on to `port` unchanged; `requests` holds (method, path, head) of each request that came.
+class PassingOn(Listening):
+    """Passes bytes on to `port` and back, and tells `passes` of each piece before it goes on."""
 
-    `delay` is the number of seconds that each request waits. Heads must come whole within one piece, as they do.
-    """
+    piece_bytes = 1 << 20
 
     def __init__(self, port: int) -> None:
         super().__init__()
-        self.requests: list[tuple[str, str, str]] = []
-        self.delay = 0.0
         self._port = port
 
-    def paths(self, method: str) -> list[str]:
-        """Return the path of every request of a method, without its query."""
-        return [path.partition("?")[0] for each, path, _ in self.requests if each == method]
+    def passes(self, piece: bytes, *, is_answer: bool) -> None:
+        """Take note of a piece, or keep it waiting."""
+        raise NotImplementedError
 
     def accepted(self, connection: socket.socket) -> None:
         try:
@@ -36,17 +33,36 @@ class Relay(Listening):
             connection.close()
             return
         self._open.append(server)
-        self.in_thread(partial(self._pass_on, connection, server, notes=True))
-        self.in_thread(partial(self._pass_on, server, connection, notes=False))
+        self.in_thread(partial(self._pass_on, connection, server, is_answer=False))
+        self.in_thread(partial(self._pass_on, server, connection, is_answer=True))
 
-    def _pass_on(self, source: socket.socket, target: socket.socket, *, notes: bool) -> None:
+    def _pass_on(self, source: socket.socket, target: socket.socket, *, is_answer: bool) -> None:
         with contextlib.suppress(OSError):
-            while piece := source.recv(1 << 20):
-                if notes:
-                    for method, path, head in REQUEST.findall(piece):
-                        self.requests.append((method.decode(), path.decode(), head.decode("latin-1").lower()))
-                        time.sleep(self.delay)
+            while piece := source.recv(self.piece_bytes):
+                self.passes(piece, is_answer=is_answer)
                 target.sendall(piece)
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+class Relay(PassingOn):
+    """Passes bytes on to `port` unchanged; `requests` holds (method, path, head) of each request that came.
+
+    `delay` is the number of seconds that each request waits. Heads must come whole within one piece, as they do.
+    """
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.requests: list[tuple[str, str, str]] = []
+        self.delay = 0.0
+
+    def paths(self, method: str) -> list[str]:
+        """Return the path of every request of a method, without its query."""
+        return [path.partition("?")[0] for each, path, _ in self.requests if each == method]
+
+    def passes(self, piece: bytes, *, is_answer: bool) -> None:
+        """Note the requests in a piece that goes to `port`, and keep it for their delay."""
+        for method, path, head in () if is_answer else REQUEST.findall(piece):
+            self.requests.append((method.decode(), path.decode(), head.decode("latin-1").lower()))
+            time.sleep(self.delay)
