@@ -11,17 +11,17 @@ import http.client
 import os
 import re
 import ssl
-import threading
 import time
 import zlib
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 
 from agent.errors import SettingsError, TryLater
+from agent.http.per_thread import PerThread
 from agent.http.sessions import CHUNK_BYTES, Session, TooLargeError
 from agent.http.urllib3_parts import (
     ConnectTimeoutError,
@@ -62,6 +62,17 @@ class _Line(NamedTuple):
     headers: dict[str, str]
 
 
+class _Lines:
+    """A thread's session, and the lines of its posts, by URL."""
+
+    def __init__(self) -> None:
+        self.session = Session()
+        self.of_posts: dict[str, _Line] = {}
+
+    def close(self) -> None:
+        self.session.close()
+
+
 class Transport:
     """Sessions to one host, one per thread, kept alive. Safe to use from any number of threads.
 
@@ -86,9 +97,7 @@ class Transport:
         self._longest_wait = longest_wait
         self._proxies = proxies_for(base_url)
         self._verify = ca_bundle() if urlsplit(base_url).scheme == "https" else True
-        self._local = threading.local()
-        self._sessions: list[requests.Session] = []
-        self._lock = threading.Lock()
+        self._sessions = PerThread(_Lines)
 
     def exchange(self, method: str, url: str, body: bytes | None, *, seconds: float, limit: int) -> Reply:
         """Send one request and return the answer, whatever its status; a redirect is an answer too.
@@ -122,11 +131,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections of every thread."""
-        with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions.clear()
-            self._local = threading.local()
+        self._sessions.close()
 
     def _line(self, url: str, *, posts: bool) -> _Line:
         """Return what a request to `url` goes by in this thread; for posts, which have few URLs, it is made once.
@@ -135,21 +140,17 @@ class Transport:
         it: requests prepares each request anew, and looks at each answer for redirects, hooks and cookies, none of
         which there are; that is more than half of what a request costs (measured).
         """
-        if not hasattr(self._local, "session"):
-            self._local.session, self._local.lines = Session(), {}
-            with self._lock:
-                self._sessions.append(self._local.session)
-        lines: dict[str, _Line] = self._local.lines
-        if posts and url in lines:
-            return lines[url]
-        adapter = self._local.session.get_adapter(url)
+        mine = self._sessions.mine()
+        if posts and url in mine.of_posts:
+            return mine.of_posts[url]
+        adapter: Any = mine.session.get_adapter(url)  # requests' types tell less than there is
         headers = self._headers | ({"Content-Type": "application/json"} if posts else {})
         request = requests.Request("GET", url, headers=headers).prepare()
         pool = adapter.get_connection_with_tls_context(request, self._verify, proxies=self._proxies)
         adapter.cert_verify(pool, url, self._verify, None)
         line = _Line(pool, adapter.request_url(request, self._proxies), headers)
         if posts:
-            lines[url] = line
+            mine.of_posts[url] = line
         return line
 
 

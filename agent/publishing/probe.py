@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import ssl
-import threading
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
 from agent.errors import TryLater
+from agent.http.per_thread import PerThread
 from agent.http.sessions import CHUNK_BYTES, Session, TooLargeError
 from agent.http.urllib3_parts import HTTPError
 from agent.model.hosts import is_loopback
@@ -52,10 +52,7 @@ class Probe:
     """
 
     def __init__(self, target: str) -> None:
-        self._target = target
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._sessions: list[_Session] = []
+        self._sessions = PerThread(lambda: _Session(target))
 
     def check(self, url: str, size: int) -> None:
         """Fetch `url` and return if it answers with `size` bytes; at most three redirects are followed.
@@ -63,7 +60,7 @@ class Probe:
         Only the first byte is asked for. A server that sends all of them all the same is believed by its
         Content-Length, or read to the end where it sends none. Raises TryLater (`probe`, refused) otherwise.
         """
-        session = self._session()
+        session = self._sessions.mine()
         subject, at = _stripped(url), url
         for _ in range(REDIRECTS + 1):
             try:
@@ -82,19 +79,7 @@ class Probe:
 
     def close(self) -> None:
         """Close all connections; no `check` may be running."""
-        with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions.clear()
-        self._local = threading.local()
-
-    def _session(self) -> _Session:
-        session: _Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = _Session(self._target)
-            with self._lock:
-                self._sessions.append(session)
-        return session
+        self._sessions.close()
 
 
 class _Session:
