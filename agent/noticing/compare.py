@@ -76,17 +76,17 @@ class Comparison:
 
     def _refuse(self, listing: Listing) -> set[str]:
         """Have the files told that stand alone and are of no kind that is taken; return their paths, as shown."""
-        taken = self._tree.filters.extensions
-        why = {entry: why for entry in listing.others if (why := why_refused(entry.name, taken))}
-        if not why:
-            return set()
-        known = self._rest.rows_of_images(listing.folder, Span())
-        for entry, reason in why.items():
-            path = join(listing.folder, entry.name)
-            row = known.get(shown(path))
+        taken, refused = self._tree.filters.extensions, set()
+        for entry in listing.others:
+            reason = why_refused(entry.name, taken)
+            if reason is None:
+                continue
+            unit = UnitKey(join(listing.folder, entry.name), Kind.IMAGE)
+            refused.add(shown(unit.path))
+            row = self._rest.reads.newest(unit)  # each by itself: beside it there may be 100,000 images
             if row is None or row[0] in (State.SETTLING, State.GONE):
-                self._intake.refuse(UnitKey(path, Kind.IMAGE), reason, entry.stamp.size)
-        return {shown(join(listing.folder, entry.name)) for entry in why}
+                self._intake.refuse(unit, reason, entry.stamp.size)
+        return refused
 
     def _held(self, listing: Listing, kind: Kind, rules: FolderRules) -> bool:
         """Have the units of a folder held; return whether that was done for all of them."""
