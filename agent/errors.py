@@ -89,6 +89,10 @@ class IllegalMove(AgentError):
 class FolderUnavailable(AgentError):
     """A folder cannot be listed now; what was in it is unknown, which is not the same as deleted."""
 
+    def of_job(self) -> TryLater:
+        """Return the same for a job whose folder it is."""
+        return TryLater(str(self), code="folder", refused=True)
+
 
 class FileChanged(AgentError):
     """A file is gone, or is not the one that was settled."""

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.retry import ONCE, ONCE_SENDING
+from agent.core.states import ATTENTION, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GROWING = 3.0
 """What still changes after this many settle times is left."""
-
-MOVING = ("settling", "pending", "submitting")
-FOR_A_PERSON = ("held", "invalid", "failed", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class EndOfRun:
             return moment.in_flight == 0
         if moment.settling > moment.growing:
             return False
-        left = sum(moment.jobs.get(state, 0) for state in MOVING) - moment.settling - moment.put_off
+        left = sum(moment.jobs.get(state, 0) for state in WAITING) - moment.settling - moment.put_off
         patience = (ONCE_SENDING if moment.in_flight else ONCE).patience
         return left <= 0 or moment.shut or now - self._moved_at > patience
 
@@ -64,4 +62,4 @@ def exit_code(moment: RunState) -> int:
         return 3
     if moment.unlisted:
         return 1
-    return 1 if any(moment.jobs.get(state, 0) for state in (*MOVING, *FOR_A_PERSON)) else 0
+    return 1 if any(moment.jobs.get(state, 0) for state in WAITING | ATTENTION) else 0

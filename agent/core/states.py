@@ -61,6 +61,9 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.IGNORED: frozenset(),
 }
 
+AT_TARGET = (State.SUBMITTED, State.COMPLETED)
+"""States in which the target has a job of ours for certain."""
+
 WAITING = frozenset({State.SETTLING, State.PENDING, State.SUBMITTING})
 """States that the agent itself will move on."""
 

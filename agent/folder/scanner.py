@@ -1,6 +1,6 @@
 """Folders to listings, and the sweep. Symbolic links are never followed: each component is opened with O_NOFOLLOW.
 
-Nothing here reads a file's content; `open_file` hands out a descriptor for that.
+Nothing here reads a file's content but its first bytes (`head`); `open_file` hands out a descriptor for the rest.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ SLICE = 128
 
 
 class Scanner:
-    """Looks at the watch folder. Safe to use from several threads: it keeps no state but the root's path.
+    """Looks at the watch folder. Safe to use from several threads: all it keeps is the root's path and `inodes_last`.
 
-    Where `inodes_last` is no more, the stamps that it makes have none.
+    Where they do not last any more, the stamps that it makes have none.
     """
 
     def __init__(self, root: Path, filters: Filters) -> None:

@@ -45,8 +45,4 @@ class Tree:
 
     def enters(self, folder: str) -> bool:
         """Tell whether a folder is one that is listed: none of its parts is hidden, or ignored."""
-        parts = [part for part in folder.split("/") if part]
-        return all(map(self.filters.enters, parts)) and not (
-            self.filters.ignore
-            and any(self.filters.ignores("/".join(parts[: count + 1])) for count in range(len(parts)))
-        )
+        return not folder or self.filters.explain(folder, is_folder=True) is None

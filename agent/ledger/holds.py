@@ -19,18 +19,16 @@ if TYPE_CHECKING:
     from agent.ledger.units import Sight
 
 
+CLEARED: dict[str, None] = {"next_attempt_at": None, **UNFROZEN}
+
+
 def hold(ledger: Ledger, sight: Sight, code: str = SETTINGS) -> None:
     """Hold a unit, read or not; `sight.reason` says why, `code` which kind of reason it is.
 
-    It goes on by itself once that is mended.
-
-    A unit that was submitted, refused, dismissed, or is held for another reason stays as it is.
+    It goes on by itself once that is mended. A unit that was submitted, refused, dismissed, or is held for another
+    reason stays as it is.
     """
-    row = _newest(ledger.sql, sight)
-    if row is None or row[1] is State.GONE:
-        notice(ledger, sight)
-        row = _newest(ledger.sql, sight)
-        assert row is not None
+    row = _noticed(ledger, sight)
     if not _may_be_held(row):
         return
     job, state, reason, known, _ = row
@@ -48,11 +46,11 @@ def is_to_be_held(sql: sqlite3.Connection, sight: Sight) -> bool:
 
 def _may_be_held(row: tuple[int, State, str, str, int]) -> bool:
     _, state, _, code, unanswered = row
-    return (
-        state is State.SETTLING
-        or (state is State.PENDING and not unanswered)
-        or (state is State.HELD and code in UNREAD)
-    )
+    return _is_unsent(state, unanswered) or (state is State.HELD and code in UNREAD)
+
+
+def _is_unsent(state: State, unanswered: int) -> bool:
+    return state is State.SETTLING or (state is State.PENDING and not unanswered)
 
 
 def refuse(ledger: Ledger, sight: Sight) -> None:
@@ -60,15 +58,9 @@ def refuse(ledger: Ledger, sight: Sight) -> None:
 
     What was sent, or refused, dismissed or held before, stays as it is.
     """
-    row = _newest(ledger.sql, sight)
-    if row is None or row[1] is State.GONE:
-        notice(ledger, sight)
-        row = _newest(ledger.sql, sight)
-        assert row is not None
-    job, state, _, _, unanswered = row
-    if state is State.SETTLING or (state is State.PENDING and not unanswered):
-        cleared = {"next_attempt_at": None, **UNFROZEN}
-        ledger.move(job, state, State.INVALID, sight.reason, reason=sight.reason, error_code="", **cleared)
+    job, state, _, _, unanswered = _noticed(ledger, sight)
+    if _is_unsent(state, unanswered):
+        ledger.move(job, state, State.INVALID, sight.reason, reason=sight.reason, error_code="", **CLEARED)
 
 
 def hold_pending(ledger: Ledger, job: int, reason: str) -> None:
@@ -79,8 +71,17 @@ def hold_pending(ledger: Ledger, job: int, reason: str) -> None:
 
 
 def _hold(ledger: Ledger, job: int, state: State, reason: str, code: str) -> None:
-    cleared = {"next_attempt_at": None, **UNFROZEN}
-    ledger.move(job, state, State.HELD, reason, reason=reason, error_code=code, **cleared)
+    ledger.move(job, state, State.HELD, reason, reason=reason, error_code=code, **CLEARED)
+
+
+def _noticed(ledger: Ledger, sight: Sight) -> tuple[int, State, str, str, int]:
+    """Return the newest row of a unit, a new one where there is none that is not gone."""
+    row = _newest(ledger.sql, sight)
+    if row is None or row[1] is State.GONE:
+        notice(ledger, sight)
+        row = _newest(ledger.sql, sight)
+        assert row is not None
+    return row
 
 
 def _newest(sql: sqlite3.Connection, sight: Sight) -> tuple[int, State, str, str, int] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from agent.core.states import ATTENTION, WAITING, State
+from agent.core.states import AT_TARGET, ATTENTION, WAITING
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-SENT_STATES = (State.SUBMITTED, State.COMPLETED)
 STATUS = "select * from status"
 """How it stands, in words that a person can repeat."""
 
@@ -30,7 +29,7 @@ class Counts:
     @property
     def submitted(self) -> int:
         """Jobs that Playment has."""
-        return sum(self.jobs.get(state, 0) for state in SENT_STATES)
+        return sum(self.jobs.get(state, 0) for state in AT_TARGET)
 
     @property
     def waiting(self) -> int:

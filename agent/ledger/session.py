@@ -20,8 +20,6 @@ from agent.ledger.store import iso
 if TYPE_CHECKING:
     from agent.ledger.store import Ledger
 
-INODES = "inodes_change"
-"""The key that tells in what place inodes do not last."""
 log = logging.getLogger(__package__)
 
 
@@ -68,7 +66,7 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
     return LastRun(
         here if is_here else last,
         is_here,
-        inodes_last=not here.place or ledger.get(INODES) != here.place,
+        inodes_last=not here.place or ledger.get("inodes_change") != here.place,
         paused=bool(ledger.get("paused")),
         held_for=min(max(0.0, held), ASKED.longest),
     )
@@ -81,7 +79,7 @@ def watches(ledger: Ledger, here: Whereabouts) -> None:
 
 def inodes_change(ledger: Ledger, here: Whereabouts) -> None:
     """Write that the inodes of the files here do not last: the next run knows from its start."""
-    ledger.put(**{INODES: here.place})
+    ledger.put(inodes_change=here.place)
 
 
 def data_version(ledger: Ledger) -> int:

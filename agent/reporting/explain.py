@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from agent.core.states import State
 from agent.errors import FolderUnavailable, LedgerUnavailable
-from agent.folder.scanner import Scanner
 from agent.ledger import orders
 from agent.ledger.reads import Reads
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
 from agent.reporting.preview import look_at
-from agent.service.assembly import TARGET_NAME, folders_of
+from agent.service.assembly import TARGET_NAME, folders_of, scanner_of
 from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agent.core.folder_rules import FolderRules
+    from agent.core.names import Filters
+    from agent.folder.scanner import Scanner
     from agent.settings.settings import Settings
 
 
@@ -63,7 +64,7 @@ def _rows(settings: Settings, name: str) -> list[dict[str, Any]]:
 
 def _on_disk(settings: Settings, path: str) -> Iterator[str]:
     """Say what the folder shows of the path, and why that is, or is not yet, a unit."""
-    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    scanner = scanner_of(settings)
     filters = filters_of(settings)
     try:
         kind = scanner.kind(path) if path else "a folder"
@@ -80,12 +81,11 @@ def _on_disk(settings: Settings, path: str) -> Iterator[str]:
     if reason is not None:
         yield f"{shown(path)}: {reason}"
         return
-    yield from _about_unit(settings, scanner, path, is_folder=is_folder)
+    yield from _about_unit(settings, scanner, filters, path, is_folder=is_folder)
 
 
-def _about_unit(settings: Settings, scanner: Scanner, path: str, *, is_folder: bool) -> Iterator[str]:
+def _about_unit(settings: Settings, scanner: Scanner, filters: Filters, path: str, *, is_folder: bool) -> Iterator[str]:
     """Say what unit the path is, or is part of, by which rules, and what it waits for."""
-    filters = filters_of(settings)
     folder = path if is_folder else parent(path)
     rules = folders_of(settings, scanner).of(folder)
     in_folder = rules.kind_in(folder, filters.kind(folder))

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import FileChanged
-from agent.folder.scanner import Scanner
 from agent.ledger.reads import Reads
 from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
 from agent.reporting.dry import dry_noticing
-from agent.service.assembly import TARGET_NAME
-from agent.settings.parts import filters_of, rules_of
+from agent.service.assembly import TARGET_NAME, scanner_of
+from agent.settings.parts import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.core.plan import IdRules
+    from agent.folder.scanner import Scanner
     from agent.ledger.units import Sight
     from agent.model import Action, UnitKey
     from agent.reporting.dry import Notes
@@ -86,7 +86,7 @@ def preview(settings: Settings) -> list[Step]:
 
     Where there is no ledger yet, none is made. Raises FolderUnavailable.
     """
-    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    scanner = scanner_of(settings)
     with Reads.open(settings.ledger_path) if settings.ledger_path.exists() else Reads.of_nothing() as reads:
         plans = Plans(scanner, reads, rules_of(settings))
         dry = dry_noticing(settings, scanner, reads, plans.take)
@@ -110,7 +110,7 @@ def units_now(settings: Settings) -> Iterator[Unit]:
         with contextlib.suppress(FileChanged):
             found.append(read())
 
-    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    scanner = scanner_of(settings)
     with Reads.of_nothing() as nothing_known:
         dry = dry_noticing(settings, scanner, nothing_known, take, waits=False)
         for _ in dry.turns():
@@ -124,7 +124,7 @@ def look_at(settings: Settings, unit: UnitKey) -> Notes:
 
     Raises FolderUnavailable.
     """
-    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    scanner = scanner_of(settings)
     with Reads.of_nothing() as nothing_known:
         dry = dry_noticing(settings, scanner, nothing_known, lambda _unit, _read: None)
         dry.look(unit)

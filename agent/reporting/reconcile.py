@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.core.adoption import contradictions, may_be_ours
-from agent.core.states import MOVES, State
+from agent.core.states import AT_TARGET, MOVES, State
 from agent.ledger import jobs
 from agent.ledger.reads import Reads
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.model.jobs import Found
     from agent.targets import Batch, Target
-
-SENT_STATES = (State.SUBMITTED, State.COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def _compare(row: Recorded, job: Found, batch: Batch) -> _Compared:
     against = contradictions(job, row)
     for what, here, there in against:
         differs(what, here, there, can_be_adopted=False)
-    if row.state not in SENT_STATES:
+    if row.state not in AT_TARGET:
         can = may_be_ours(job, row) and State.SUBMITTED in MOVES[row.state]
         differs("unsent", row.state, job.job_id, can_be_adopted=can)
         return found

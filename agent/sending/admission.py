@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.spend_guard import is_used_up
-from agent.errors import FolderUnavailable, HeldByFolder, TryLater
+from agent.errors import FolderUnavailable, HeldByFolder
 from agent.ledger import holds, spend, units
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def by_folder(context: SendingContext, candidate: Candidate) -> tuple[Candidate,
     try:
         rules = context.folders.of(job.folder)
     except FolderUnavailable as error:
-        raise TryLater(str(error), code="folder", refused=True) from error
+        raise error.of_job() from error
     why_held = rules.why_held()
     if why_held is not None:
         raise HeldByFolder(why_held, partial(holds.hold_pending, job=job.id, reason=why_held))

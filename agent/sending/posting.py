@@ -74,7 +74,7 @@ class Posting:
         except DuplicateReference as error:
             self.write(job.id, partial(lookups.in_use, job=job.id, code=error.code, reason=str(error)))
         except FolderUnavailable as error:
-            self.failed(job, TryLater(str(error), code="folder", refused=True), tries=job.attempts)
+            self.failed(job, error.of_job(), tries=job.attempts)
         except RemoteError as error:
             self.failed(job, error, tries=job.attempts)
         except Exception as error:

@@ -153,7 +153,7 @@ class Publication:
                 else:
                     work.end(None)
             except FolderUnavailable as error:
-                work.end(TryLater(str(error), code="folder", refused=True))
+                work.end(error.of_job())
             except Exception as error:  # noqa: BLE001 - whoever is told knows which are defects
                 work.end(error)
         if work.goes_on():

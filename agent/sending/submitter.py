@@ -21,7 +21,7 @@ from agent.host.workers import DEFECT
 from agent.ledger import jobs
 from agent.sending.access import Access
 from agent.sending.admission import put_off_beyond_limit
-from agent.sending.adoption import Adoption
+from agent.sending.adoption import IDLE, Adoption
 from agent.sending.in_flight import InFlight
 from agent.sending.outcomes import Outcomes
 from agent.sending.posting import Posting, defect
@@ -43,7 +43,6 @@ log = logging.getLogger(__package__)
 
 AHEAD = 3
 """Jobs claimed for each posting worker, so that none waits for a commit."""
-IDLE = 3600.0
 
 
 class Submitter:
@@ -69,6 +68,7 @@ class Submitter:
         self._not_before = -math.inf
         self._clock_steps = ClockSteps(context.now, context.monotonic)
         chance = random.Random()  # noqa: S311 (jitter and samples, no secrets)
+        self._publication = Publication(context, gate, pools.publishing, chance, self._published, recent=ledger.recent)
         self._posting = Posting(
             context,
             gate,
@@ -76,9 +76,8 @@ class Submitter:
             outcomes=self._outcomes,
             in_flight=self._in_flight,
             random=chance,
-            on_unsettled=self._unsettled,
+            on_unsettled=self._publication.unsettled,
         )
-        self._publication = Publication(context, gate, pools.publishing, chance, self._published, recent=ledger.recent)
         self._adoption = Adoption(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 
@@ -186,10 +185,6 @@ class Submitter:
                 log.error(DEFECT, exc_info=error)
                 self._posting.failed(candidate.job, defect(error), tries=tries)
         self.wake()
-
-    def _unsettled(self, job: Job) -> None:
-        """Take note that a job's files changed when it was about to be sent (in a posting thread)."""
-        self._publication.unsettled(job)
 
     def _claim(self) -> float:
         """Write the intents of all jobs that are ready, as far as the rate allows; return seconds until more may."""

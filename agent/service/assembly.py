@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from agent.core.folder_rules import NO_FOLDERS
 from agent.errors import SettingsError
+from agent.folder.scanner import Scanner
 from agent.folder.settings_files import FolderSettingsFiles
 from agent.host.clock import utc_now
 from agent.host.workers import Pools
@@ -26,7 +27,7 @@ from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.settings.folder_toml import parse
-from agent.settings.parts import batch_chooser, batch_namer, is_probed, limits_of, terms_of, uploads
+from agent.settings.parts import batch_chooser, batch_namer, filters_of, is_probed, limits_of, terms_of, uploads
 from agent.targets import playment
 from agent.targets.playment.client import Playment
 from agent.targets.playment.target import PlaymentTarget
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.folder_rules import FolderRulesSource
-    from agent.folder.scanner import Scanner
     from agent.ledger.writer import LedgerWriter
     from agent.model import Kind
     from agent.publishing import Publisher
@@ -89,6 +89,11 @@ def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
         style=settings.publish_urls,
         signed_seconds=settings.publish_signed_seconds,
     )
+
+
+def scanner_of(settings: Settings) -> Scanner:
+    """Return what looks at the watch folder."""
+    return Scanner(settings.watch_dir, filters_of(settings))
 
 
 def folders_of(settings: Settings, scanner: Scanner) -> FolderRulesSource:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.errors import FolderUnavailable
-from agent.folder.scanner import Scanner
 from agent.folder.tree import Tree
 from agent.folder.watched_folder import WatchedFolder
 from agent.host import locks
@@ -26,7 +25,7 @@ from agent.noticing.rounds import Rounds
 from agent.noticing.start import Noticing, noticing
 from agent.publishing import namer
 from agent.reading.start import reading
-from agent.service.assembly import TARGET_NAME, collecting, folders_of, publisher_of, sending
+from agent.service.assembly import TARGET_NAME, collecting, folders_of, publisher_of, scanner_of, sending
 from agent.settings.parts import filters_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
@@ -95,7 +94,7 @@ def started(
     folder listed. Raises AlreadyRunning, LedgerError, FolderUnavailable.
     """
     clocks = Clocks()
-    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    scanner = scanner_of(settings)
     folders = folders_of(settings, scanner)
     publisher = publisher_of(settings, scanner)
     if publisher.caution:

@@ -12,12 +12,10 @@ from agent.core.inodes import INODES_CHANGE
 from agent.core.names import Name
 from agent.errors import FolderUnavailable
 from agent.folder.inodes import change_at_each_look
-from agent.folder.scanner import Scanner
 from agent.host import inotify_limits, mounts
 from agent.model import is_utf8, join, shown
 from agent.reporting.checks import fail, ok, warn
-from agent.service.assembly import folders_of
-from agent.settings.parts import filters_of
+from agent.service.assembly import folders_of, scanner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +95,7 @@ def check_folder(settings: Settings, found: Survey) -> Iterator[Check]:
 def check_inodes(settings: Settings, found: Survey) -> Iterator[Check]:
     """Say where the inodes of files do not last, as far as a few looks can tell."""
     with contextlib.suppress(FolderUnavailable):  # which has been said
-        scanner = Scanner(settings.watch_dir, filters_of(settings))
+        scanner = scanner_of(settings)
         if found.image is not None and change_at_each_look(scanner, found.image):
             yield warn(FOLDER, INODES_CHANGE)
 
@@ -110,7 +108,7 @@ def check_folder_settings(settings: Settings, found: Survey) -> Iterator[Check]:
                 FOLDER, f"{NAME} files lie in it ({len(found.settings):,}): set FOLDER_SETTINGS=true to obey them"
             )
         return
-    files = folders_of(settings, Scanner(settings.watch_dir, filters_of(settings)))
+    files = folders_of(settings, scanner_of(settings))
     bad = []
     for folder in found.settings:
         try:

@@ -6,18 +6,18 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from agent.errors import AccessRefused, AgentError, FileChanged, Refused, RemoteError, SettingsError, TryLater
-from agent.folder.scanner import Scanner
 from agent.model import shown
 from agent.publishing.probe import Probe
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
-from agent.service.assembly import TARGET_NAME, publisher_of, target_of
-from agent.settings.parts import BATCH_WORDS, filters_of, is_probed
+from agent.service.assembly import TARGET_NAME, publisher_of, scanner_of, target_of
+from agent.settings.parts import BATCH_WORDS, is_probed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.folder.scanner import Scanner
     from agent.model import Frame
     from agent.publishing import Publisher
     from agent.reporting.checks import Check
@@ -92,7 +92,7 @@ def _clock(target: Target, wall: Callable[[], float]) -> Check:
 
 def check_publishing(settings: Settings, image: str | None) -> Iterator[Check]:
     """Publish one real image and fetch its URL as the agent would before it sends a job, and compare its length."""
-    scanner = Scanner(settings.watch_dir, filters_of(settings))
+    scanner = scanner_of(settings)
     try:
         publisher = publisher_of(settings, scanner)
         publisher.check_access()
