@@ -148,7 +148,7 @@ def _frame(scanner: Scanner, position: int, path: str) -> Frame:
 def settle(ledger: Ledger, unit: Unit, rules: IdRules = RULES, name: Namer = units.nameless) -> None:
     """Write a unit as detection does once it has settled. To be called in a transaction."""
     units.notice(ledger, Sight(unit.path, unit.kind, "settles", len(unit.frames), unit.bytes))
-    units.apply(ledger, related.plan(ledger.sql, unit, rules, ()), name)
+    units.apply(ledger, related.plan(ledger.sql, unit, rules), name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ The service applies these actions; the `plan` command prints them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.reference_id import reference_id
-from agent.core.states import SENT, State
+from agent.core.states import DELETABLE, SENT, State
 from agent.model import (
     Action,
     Hold,
@@ -29,12 +30,20 @@ if TYPE_CHECKING:
 
 
 NAMES_TOLD = 5
+JOBS_TOLD = 3
+ONE_CHANGE = timedelta(seconds=1)
+"""What was seen to go and what was seen to come within this time is one change: both ends of a move, or a file that
+was put in the place of another."""
+_CHOICE = "'retry' sends it as well, 'dismiss' leaves it"
 _A_KIND = {Kind.IMAGE: "a single image", Kind.SEQUENCE: "a sequence"}
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRow:
-    """A row of the ledger's, as far as planning needs it. `frames` are (basename, digest) in order."""
+    """A row of the ledger's, as far as planning needs it. `frames` are (basename, digest) in order.
+
+    `since` is when its state was written; `deleted_at` when a listing showed none of its files any more.
+    """
 
     id: int
     path: str
@@ -43,6 +52,53 @@ class KnownRow:
     digest: str | None = None
     unanswered: int = 0
     frames: tuple[tuple[str, str | None], ...] = ()
+    since: str = ""
+    deleted_at: str | None = None
+    job_id: str | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the content was sent, may have been, or is to be left alone."""
+        return self.state in SENT or self.state is State.IGNORED or self.unanswered > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """So many `frames` of a unit were part of a row, and are not among its files any more."""
+
+    row: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """What is not at its old place any more of what a unit holds: by their ids, rows of the ledger's.
+
+    `gone` are rows of the very same content whose files are not there; of these, the untouched files of `same` are the
+    unit's own. Other bytes are in the place of those that are `replaced`. `parts` are rows that some of the unit's
+    frames were part of, `frames` of them in all.
+    """
+
+    gone: frozenset[int] = frozenset()
+    replaced: frozenset[int] = frozenset()
+    same: frozenset[int] = frozenset()
+    parts: tuple[Part, ...] = ()
+    frames: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a unit holds was taken before: `frames` of its frames, by rows that have lost them, so many each."""
+
+    rows: tuple[tuple[KnownRow, int], ...]
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    other_kind: KnownRow | None
+    moved_from: KnownRow | None
+    before: Before | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +121,55 @@ def decide(
     *,
     other_kind: KnownRow | None = None,
     moved_from: KnownRow | None = None,
+    before: Before | None = None,
 ) -> Action:
     """Say what to do about a settled unit.
 
     `rows` are the ledger's rows for this path and kind, oldest first; `other_kind` is a sent or ignored row that
-    covers the same files as another kind of unit; `moved_from` is a row of the same content whose old path is gone.
+    covers the same files as another kind of unit; `moved_from` is a row of the same content whose old path is gone;
+    `before` tells of rows that have lost what the unit holds.
     """
     live = [row for row in rows if row.state is not State.GONE]
-    current = live[-1] if live else (rows[-1] if rows else None)
-    settled_before = [row for row in live if _is_settled_matter(row)]
-    for row in settled_before:
-        dismissed_unread = row.state is State.IGNORED and row.digest is None
+    taken = [row for row in live if _is_settled_matter(row)]
+    noticed_at = noticed(rows)
+    there = [row for row in taken if not _is_over(row, noticed_at)]
+    for row in taken:
+        dismissed_unread = row.state is State.IGNORED and row.digest is None and row in there
         if dismissed_unread or (unit.digest is not None and row.digest == unit.digest):
-            return Keep(
-                _in_order_of(row, unit),
-                row.id,
-                tuple(other.id for other in live if other.id > row.id and _is_open(other)),
-            )
-    if settled_before and not _is_refused(settled_before[-1]):
-        return _changed(unit, settled_before[-1], live, rules)
-    return _fresh(unit, current, rules, other_kind, moved_from)
+            later = tuple(other.id for other in live if other.id > row.id and _is_open(other))
+            return Keep(_in_order_of(row, unit), row.id, later)
+    if there and not _is_refused(there[-1]):
+        return _changed(unit, there[-1], live, rules)
+    usable = [row for row in live if row in there or _is_open(row)] or [row for row in rows if row not in live]
+    return _fresh(unit, usable[-1] if usable else None, rules, _Elsewhere(other_kind, moved_from, before))
 
 
-def _fresh(
-    unit: Unit, current: KnownRow | None, rules: IdRules, other_kind: KnownRow | None, moved_from: KnownRow | None
-) -> Action:
-    """Decide about a unit of which nothing was ever sent from this path."""
+def noticed(rows: Sequence[KnownRow]) -> str | None:
+    """Return when a unit was noticed, given the rows of its path; None where that is not written."""
+    return next((row.since for row in reversed(rows) if row.state is State.SETTLING), None)
+
+
+def is_before(deleted_at: str | None, noticed_at: str | None) -> bool:
+    """Tell whether files were seen to be gone before a unit was noticed, and not in one change with it."""
+    if deleted_at is None or noticed_at is None:
+        return deleted_at is not None
+    return datetime.fromisoformat(noticed_at) - datetime.fromisoformat(deleted_at) > ONE_CHANGE
+
+
+def _is_over(row: KnownRow, noticed_at: str | None) -> bool:
+    """Tell whether the files that a row was sent from are no more: what is at its path now is another drop."""
+    return row.state in DELETABLE and is_before(row.deleted_at, noticed_at)
+
+
+def _fresh(unit: Unit, current: KnownRow | None, rules: IdRules, elsewhere: _Elsewhere) -> Action:
+    """Decide about a unit of which nothing that is still there was ever sent from this path."""
     row = current.id if current else None
     if unit.problem is not None or unit.digest is None:
         return Refuse(unit, unit.problem or "it could not be read", row)
     ids = rules.reference_ids(unit.path, unit.digest)
-    if other_kind is not None:
-        reason = (
-            f"would now be {_A_KIND[unit.kind]}, but was taken as {_A_KIND[other_kind.kind]} before "
-            f"({other_kind.path}, {other_kind.state}): 'retry' sends it as well, 'dismiss' leaves it"
-        )
-        return Hold(unit, ids, "kind-changed", reason, row)
-    if moved_from is not None:
-        if moved_from.state is State.SUBMITTING:
-            return Wait(unit, moved_from.id)
-        return Move(_in_order_of(moved_from, unit), moved_from.id, ids, row)
+    action = _taken_elsewhere(unit, ids, row, elsewhere)
+    if action is not None:
+        return action
     if unit.hold is not None:
         code, reason = unit.hold
         return Hold(unit, ids, code, reason, row)
@@ -124,13 +189,31 @@ def _in_order_of(row: KnownRow, unit: Unit) -> Unit:
     return replace(unit, frames=tuple(frame._replace(position=place) for place, frame in enumerate(frames)))
 
 
+def _taken_elsewhere(unit: Unit, ids: tuple[str, ...], row: int | None, elsewhere: _Elsewhere) -> Action | None:
+    """Decide about a unit that holds what was taken in another place, or as another kind of unit; None for others."""
+    if elsewhere.other_kind is not None:
+        other = elsewhere.other_kind
+        reason = (
+            f"would now be {_A_KIND[unit.kind]}, but was taken as {_A_KIND[other.kind]} before "
+            f"({other.path}, {other.state}): {_CHOICE}"
+        )
+        return Hold(unit, ids, "kind-changed", reason, row)
+    if elsewhere.moved_from is not None:
+        if elsewhere.moved_from.state is State.SUBMITTING:
+            return Wait(unit, elsewhere.moved_from.id)
+        return Move(_in_order_of(elsewhere.moved_from, unit), elsewhere.moved_from.id, ids, row)
+    if elsewhere.before is not None:
+        return Hold(unit, ids, "sent-before", describe_before(unit, elsewhere.before), row)
+    return None
+
+
 def _changed(unit: Unit, sent: KnownRow, live: Sequence[KnownRow], rules: IdRules) -> Action:
     """Decide about other content at a path from which something was sent, or that a person has dismissed."""
     if sent.state is State.SUBMITTING:
         return Wait(unit, sent.id)
     if sent.state is State.PENDING:
         return LookUp(unit, sent.id)
-    later = [row for row in live if row.id > sent.id]
+    later = [row for row in live if row.id > sent.id and _is_open(row)]  # a later drop may have been deleted since
     row = later[-1].id if later else None
     # Without an id it cannot be sent, whatever a person says: 'resubmit' is for what is whole.
     ids = rules.reference_ids(unit.path, unit.digest) if unit.digest and not unit.problem else ()
@@ -140,8 +223,8 @@ def _changed(unit: Unit, sent: KnownRow, live: Sequence[KnownRow], rules: IdRule
 
 
 def _is_settled_matter(row: KnownRow) -> bool:
-    """Tell whether the row's content was sent, may have been, or is to be left alone."""
-    return row.state in SENT or row.state in (State.IGNORED, State.FAILED) or row.unanswered > 0
+    """Tell whether the row's content was taken, or refused."""
+    return row.is_taken or row.state is State.FAILED
 
 
 def _is_open(row: KnownRow) -> bool:
@@ -175,9 +258,33 @@ def describe_change(before: KnownRow, now: Unit, since: str) -> str:
     return "; ".join(parts) or f"the frames' order changed {since}"
 
 
+def describe_before(unit: Unit, before: Before) -> str:
+    """Say in words what of a unit was taken before, with which jobs, and what a person can do about it."""
+    jobs = [_job_told(row, frames if len(before.rows) > 1 else None) for row, frames in before.rows[:JOBS_TOLD]]
+    more = len(before.rows) - JOBS_TOLD
+    told = " and ".join(jobs) + (f" and {more} more" if more > 0 else "")
+    taken = "dismissed" if all(row.state is State.IGNORED for row, _ in before.rows) else "sent"
+    if unit.kind is Kind.IMAGE:
+        return f"the same image was {taken} before as {told}, and is gone from there: {_CHOICE}"
+    what = f"{before.frames} of {len(unit.frames)} frames"
+    return f"{what} were {taken} before in {told}, and are gone from there: {_CHOICE}"
+
+
+def _job_told(row: KnownRow, frames: int | None) -> str:
+    parts = (
+        [f"{frames} of them"] * (frames is not None) + [row.state] + [f"job {row.job_id}"] * (row.job_id is not None)
+    )
+    return f"{row.path} ({', '.join(parts)})"
+
+
 def _told(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
     return ", ".join(basename(name) for name in names[:NAMES_TOLD]) + more
+
+
+def may_have_moved(row: KnownRow, left: LeftBehind, noticed_at: str | None) -> bool:
+    """Tell whether a unit can be what was at a row's path: its very files, or such as came when the others went."""
+    return row.id in left.same or (row.id in left.gone and not is_before(row.deleted_at, noticed_at))
 
 
 def best_twin(candidates: Sequence[KnownRow], unit: Unit) -> KnownRow | None:

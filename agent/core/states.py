@@ -86,6 +86,9 @@ UNREAD = (SETTINGS, *TOLD)
 SENT = frozenset({State.SUBMITTING, State.SUBMITTED, State.COMPLETED, State.DUPLICATE})
 """States in which the target has, or may have, a job: other content at the path is `held`, never sent unasked."""
 
+DELETABLE = frozenset({State.SUBMITTED, State.COMPLETED, State.DUPLICATE, State.IGNORED})
+"""States that outlive their files, which are noted as deleted: what comes under their names later is another drop."""
+
 
 def check_move(now: State, then: State) -> None:
     """Raise IllegalMove unless a job may go from `now` to `then`."""

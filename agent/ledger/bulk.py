@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from agent.core.plan import KnownRow, decide
 from agent.core.states import State
+from agent.ledger.frames import FRAME_COLUMNS, frame_row
 from agent.ledger.store import iso
-from agent.ledger.units import FRAME_COLUMNS, frame_row, nameless, settled
+from agent.ledger.traces import DIGITS, IS_INDEXED
+from agent.ledger.units import nameless, settled
 from agent.model import Kind, Queue, shown
 
 if TYPE_CHECKING:
@@ -26,21 +28,31 @@ if TYPE_CHECKING:
 def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Namer = nameless) -> set[int]:
     """Queue the plain ones among units, and return their indexes; `related.plan` decides about all others.
 
-    An image is plain where its only row waits to be settled and is as it was made, no other row has its content, its
-    inode, its reference_id or its folder for a sequence, and `plan.decide` says that it is to be sent.
+    An image is plain where its only row waits to be settled and is as it was made, no other row has its content (as a
+    whole, or as a frame), its inode, its reference_id or its folder for a sequence, and `plan.decide` says that it is
+    to be sent.
     """
     alone = _alone(units, rules)
     names = {
-        index: (shown(unit.folder), shown(unit.path), unit.digest, unit.frames[0].stamp.inode, reference_id)
+        index: (
+            shown(unit.folder),
+            shown(unit.path),
+            unit.digest,
+            unit.frames[0].stamp.inode,
+            reference_id,
+            unit.frames[0].digest[:DIGITS],
+        )
         for index, (unit, reference_id) in alone.items()
     }
     rows = ledger.sql.execute(
-        "select unit.key, jobs.id from json_each(?) as unit cross join jobs "
+        "select unit.key, jobs.id from json_each(?) as unit cross join jobs "  # noqa: S608 (our words)
         "on jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 1 and kind = 'image' "
         "where +state = 'settling' and unanswered = 0 and not exists (select 1 from jobs as other "
         "where other.folder = jobs.folder and other.path = jobs.path and other.kind = 'image' and other.id <> jobs.id) "
         "and not exists (select 1 from jobs where digest = unit.value ->> 2) "
         "and not exists (select 1 from frames where inode = nullif(unit.value ->> 3, 0)) "
+        f"and not exists (select 1 from frames where substr(digest, 1, {DIGITS}) = unit.value ->> 5 and {IS_INDEXED}) "
+        "and not exists (select 1 from seen where first_digest = unit.value ->> 5) "
         "and not exists (select 1 from frames where job = jobs.id) "
         "and not exists (select 1 from jobs where reference_id = unit.value ->> 4) "
         "and not exists (select 1 from jobs "

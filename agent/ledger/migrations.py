@@ -197,11 +197,34 @@ def m004_order(connection: sqlite3.Connection) -> None:
     )
 
 
+def m005_deleted_and_taken_before(connection: sqlite3.Connection) -> None:
+    """Remember which files of sent units were seen deleted, and find frames that were sent before by their bytes.
+
+    `jobs.deleted_at` is when a listing showed no file of a unit that was sent or dismissed; null where that is back.
+    `frames_digest` finds the sequences that hold a frame. A single image has one frame, at position 0, and is found by
+    `jobs_digest`; so that it takes no byte for this, the first frames of sequences are in `seen`. Each entry has a page
+    of its own written (1,000 frames: 17 MiB in place of 1.6, measured beside 3 million others): a job costs more.
+    """
+    _run(
+        connection,
+        """
+        alter table jobs add column deleted_at text;
+
+        create index frames_digest on frames (substr(digest, 1, 8)) where position > 0;
+        alter table seen add column first_digest text;
+        update seen set first_digest =
+            (select substr(digest, 1, 8) from frames where frames.job = seen.job and position = 0);
+        create index seen_first_digest on seen (first_digest);
+        """,
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_jobs,
     m002_results_and_spend,
     m003_seen,
     m004_order,
+    m005_deleted_and_taken_before,
 )
 
 

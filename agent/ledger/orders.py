@@ -163,6 +163,9 @@ def dismiss(ledger: Ledger, target: Target) -> bool:
 def set_aside(ledger: Ledger, unit: Unit) -> bool:
     """Mark a unit as there before the baseline; False where it was sent already, or may have been."""
     rows = [row for row in known(ledger.sql, unit.path, unit.kind) if row.state is not State.GONE]
+    if any(row.deleted_at and row.state in SENT and row.digest == unit.digest for row in rows):
+        return False  # what was sent is back
+    rows = [row for row in rows if not row.deleted_at]
     newest = rows[-1] if rows else None
     if newest is not None and (newest.state in SENT or newest.unanswered):
         return False

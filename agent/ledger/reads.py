@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from agent.ledger import due, holds, lookups, recorded, related, reports, results, seen, spend, store
+from agent.ledger import due, holds, lookups, recorded, related, reports, results, seen, spend, store, traces
 from agent.ledger.migrations import migrate
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from agent.core.plan import IdRules, KnownRow
+    from agent.core.plan import IdRules, KnownRow, LeftBehind
     from agent.core.spend_guard import Spent
     from agent.ledger.due import Candidate
     from agent.ledger.recent_frames import RecentFrames
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.ledger.results import Completed
     from agent.ledger.seen import Seen, Span
     from agent.ledger.store import Ledger
+    from agent.ledger.traces import Holder, Trace
     from agent.ledger.units import Sight
     from agent.model import Action, File, Stamp, Unit
     from agent.model.jobs import Lookup, SentJob, Terms
@@ -87,6 +88,10 @@ class Reads:
         """Return the units of a span of a folder that are not sent yet."""
         return self._ask(seen.unsent_in, folder, span)
 
+    def listed_in(self, folder: str, span: Span) -> list[UnitKey]:
+        """Return the units of a span of a folder that its listing should show."""
+        return self._ask(seen.listed_in, folder, span)
+
     def unsent(self) -> list[UnitKey]:
         """Return all units that are not sent yet."""
         return self._ask(seen.unsent)
@@ -94,6 +99,10 @@ class Reads:
     def folders_below(self, folder: str) -> list[str]:
         """Return the folders at and below this one that have units."""
         return self._ask(seen.folders_below, folder)
+
+    def folders(self) -> Iterator[str]:
+        """Yield the folders that have units."""
+        return self._each(seen.folders)
 
     def settling(self) -> list[UnitKey]:
         """Return the units that wait to be settled."""
@@ -105,25 +114,33 @@ class Reads:
 
     # What a settled unit is compared with
 
-    def plan(self, unit: Unit, rules: IdRules, vanished: Collection[int]) -> Action:
-        """Return what is to be done about a settled unit, where the files of the `vanished` rows are not there."""
-        return self._ask(related.plan, unit, rules, vanished)
+    def plan(self, unit: Unit, rules: IdRules, left: LeftBehind) -> Action:
+        """Return what is to be done about a settled unit, where so much is not at its old place any more."""
+        return self._ask(related.plan, unit, rules, left)
 
     def same_content(self, unit: Unit) -> list[KnownRow]:
         """Return the rows elsewhere that have a unit's content."""
         return self._ask(related.same_content, unit)
 
+    def noticed_at(self, unit: Unit) -> str | None:
+        """Return when a unit that settles was noticed, None where that is not written."""
+        return self._ask(related.noticed_at, unit)
+
     def first_frame(self, job: int) -> tuple[str, Stamp] | None:
         """Return where a job's first file was, and what it looked like."""
         return self._ask(related.first_frame, job)
 
-    def files_of_other_kind(self, unit: Unit) -> Iterator[tuple[int, str, int]]:
-        """Yield (row, old path, inode) of a unit's very files that were part of another kind of unit."""
-        return self._each(related.files_of_other_kind, unit)
+    def sequences_with(self, unit: Unit) -> list[Holder]:
+        """Return the sequences that were taken with some of a unit's bytes."""
+        return self._ask(traces.sequences_with, unit)
 
-    def images_of_other_kind(self, unit: Unit) -> Iterator[tuple[int, str, Stamp]]:
-        """Yield (row, old path, stamp) of a sequence's files without an inode that were single images."""
-        return self._each(related.images_of_other_kind, unit)
+    def frames_of(self, sequence: Holder) -> Iterator[Trace]:
+        """Yield the frames of one of these."""
+        return self._each(traces.frames_of, sequence)
+
+    def images_with(self, unit: Unit) -> Iterator[Trace]:
+        """Yield the single images that were taken with some of a unit's bytes."""
+        return self._each(traces.images_with, unit)
 
     # What is sent
 

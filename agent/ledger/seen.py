@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import fingerprint
-from agent.core.states import UNREAD, UNSENT, State
+from agent.core.states import DELETABLE, UNREAD, UNSENT, State
 from agent.model import Entry, Kind, Stamp, basename, shown
 from agent.model.units import UnitKey
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection, Iterator
 
     from agent.model import File
 
 STATE = f"case when state = 'held' and error_code in {UNREAD} then 'settling' else state end"
 """What is held unread is looked at again as soon as nothing is wrong any more."""
+
+ASKED_TOGETHER = 1000
 
 Seen = tuple[State, Stamp | bytes | None]
 """A unit's newest row: its state, and what its files looked like when they were read (None: not read)."""
@@ -34,12 +37,16 @@ class Span:
 
 
 def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Seen]:
-    """Return the newest row of every single image of a span of a folder, by path; one query, however many there are."""
+    """Return the newest row of every single image of a span of a folder, by path; one query, however many there are.
+
+    Rows whose files were seen deleted are left out: what is there now is looked at as if it were new.
+    """
     looks: dict[str, Seen] = {}
     for path, state, *stamp in sql.execute(
         f"select jobs.path, {STATE}, size, mtime_ns, ctime_ns, inode from jobs "  # noqa: S608 (our words)
         "left join frames on frames.job = jobs.id and position = 0 "
-        "where folder = ? and jobs.path > ? and jobs.path <= ? and kind = 'image' order by jobs.id",
+        "where folder = ? and jobs.path > ? and jobs.path <= ? and kind = 'image' and deleted_at is null "
+        "order by jobs.id",
         (shown(folder), span.after, span.upto),
     ):
         known = looks.get(path)
@@ -49,11 +56,14 @@ def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, See
 
 
 def newest(sql: sqlite3.Connection, unit: UnitKey) -> Seen | None:
-    """Return a unit's newest row, those that are not gone before those that are; None where there is none."""
+    """Return a unit's newest row, those that are not gone before those that are; None where there is none.
+
+    As in `images_in`, a row whose files were seen deleted is none.
+    """
     folder = unit.folder
     row = sql.execute(
         f"select id, {STATE}, fingerprint from jobs left join seen on job = id "  # noqa: S608 (our words)
-        "where folder = ? and path = ? and kind = ? order by state = 'gone', id desc limit 1",
+        "where folder = ? and path = ? and kind = ? and deleted_at is null order by state = 'gone', id desc limit 1",
         (shown(folder), shown(unit.path), unit.kind),
     ).fetchone()
     if row is None:
@@ -86,12 +96,22 @@ def files_like(sql: sqlite3.Connection, unit: UnitKey, count: int, size: int) ->
 
 def unsent_in(sql: sqlite3.Connection, folder: str, span: Span) -> list[UnitKey]:
     """Return the units of a span of a folder that are `gone` where its listing does not show them."""
-    marks = ", ".join("?" * len(UNSENT))
+    return _in_states(sql, folder, span, UNSENT)
+
+
+def listed_in(sql: sqlite3.Connection, folder: str, span: Span) -> list[UnitKey]:
+    """Return these, and the units that were sent or dismissed and whose files were not seen deleted."""
+    return _in_states(sql, folder, span, UNSENT | DELETABLE)
+
+
+def _in_states(sql: sqlite3.Connection, folder: str, span: Span, states: Collection[State]) -> list[UnitKey]:
+    marks = ", ".join("?" * len(states))
     return [
         UnitKey(path, Kind(kind))
         for path, kind in sql.execute(
-            f"select path, kind from jobs where folder = ? and path > ? and path <= ? and state in ({marks})",  # noqa: S608
-            (shown(folder), span.after, span.upto, *UNSENT),
+            "select distinct path, kind from jobs where folder = ? and path > ? and path <= ? "  # noqa: S608 (marks)
+            f"and state in ({marks}) and deleted_at is null",
+            (shown(folder), span.after, span.upto, *states),
         )
     ]
 
@@ -112,6 +132,25 @@ def folders_below(sql: sqlite3.Connection, folder: str) -> list[str]:
             (shown(folder),),
         )
     ]
+
+
+def folders(sql: sqlite3.Connection) -> Iterator[str]:
+    """Yield the folders that hold rows, but for the watch folder itself.
+
+    By a seek for each: going through all rows takes as long as there are many.
+    """
+    last = ""
+    while True:
+        found = sql.execute(
+            "with recursive next (folder) as (select min(folder) from jobs where folder > ?1 union all "
+            "select (select min(folder) from jobs where jobs.folder > next.folder) from next where folder is not null "
+            "limit ?2) select folder from next where folder is not null",
+            (last, ASKED_TOGETHER),
+        ).fetchall()
+        yield from (folder for (folder,) in found)
+        if len(found) < ASKED_TOGETHER:
+            return
+        last = found[-1][0]
 
 
 def settling(sql: sqlite3.Connection) -> list[UnitKey]:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
-from agent.core.fingerprints import fingerprint_of_frames
-from agent.core.states import TOLD, UNSENT, State
+from agent.core.states import DELETABLE, TOLD, UNSENT, State
 from agent.ledger import lookups
-from agent.ledger.recent_frames import MOST_FRAMES
+from agent.ledger.frames import write_frames
 from agent.ledger.store import iso
 from agent.model import (
     Action,
@@ -26,6 +24,7 @@ from agent.model import (
     Queue,
     Refuse,
     Unit,
+    UnitKey,
     Wait,
     basename,
     folder_of,
@@ -40,11 +39,6 @@ if TYPE_CHECKING:
 
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""
-
-FRAME_COLUMNS = "job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode"
-FRAME_MARKS = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-FRAMES_TOGETHER = 100
-"""Frames that are written by one statement: each lets other threads go on, and waits for its turn again."""
 
 
 def nameless(_frame: Frame) -> None:
@@ -71,14 +65,15 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     """Write that units were seen and are not settled: each a new row, or its open row back to `settling`.
 
     Rows whose content was sent, refused or dismissed stay as they are: only what a unit settles to can tell whether
-    anything has changed. A unit is to be among the sights once.
+    anything has changed; but beside one whose files were seen deleted, there is a new row. A unit is to be among the
+    sights once.
     """
     at = iso(ledger.now)
     names = [(shown(sight.folder), shown(sight.path), sight.kind) for sight in sights]
     rows = ledger.sql.execute(
         "select jobs.id, state, unanswered, reason, frame_count, bytes, error_code from json_each(?) as sight "
         "left join jobs on jobs.id = (select newest.id from jobs as newest where newest.folder = sight.value ->> 0 "
-        "and newest.path = sight.value ->> 1 and newest.kind = sight.value ->> 2 "
+        "and newest.path = sight.value ->> 1 and newest.kind = sight.value ->> 2 and newest.deleted_at is null "
         "order by newest.state = 'gone', newest.id desc limit 1) order by sight.key",
         (json.dumps(names),),
     ).fetchall()
@@ -124,11 +119,7 @@ def apply(ledger: Ledger, action: Action, name: Namer = nameless) -> State | Non
         case Refuse(unit, reason, row):
             state = write_settled(ledger, row, unit, State.INVALID, reason=reason)
         case Keep(unit, row, obsolete):
-            ledger.sql.execute("update jobs set digest = ? where id = ? and digest is null", (unit.digest, row))
-            _write_frames(ledger, row, unit)
-            for job in obsolete:
-                ledger.move(job, state_of(ledger, job), State.GONE, "the content that was sent is back")
-            state = state_of(ledger, row)
+            state = _keep(ledger, unit, row, obsolete)
         case Move(unit, row, ids, arrival):
             state = _move_path(ledger, unit, row, ids, arrival)
         case LookUp(_, row):
@@ -178,7 +169,7 @@ def write_settled(
     if state is State.PENDING:
         columns["lookup"] = lookup
     ledger.move(row, now, state, reason, **columns)
-    named = _write_frames(ledger, row, unit, name)
+    named = write_frames(ledger, row, unit, name)
     if state is State.PENDING and named and all(frame.src for frame in named):
         ledger.recent.keep(row, named, shown(unit.path), unit.digest, at)
     return state
@@ -209,43 +200,32 @@ def _free_id(ledger: Ledger, row: int, reference_ids: tuple[str, ...]) -> str | 
     return None
 
 
-def _write_frames(ledger: Ledger, job: int, unit: Unit, name: Namer = nameless) -> list[Frame]:
-    """Write a unit's frames; a `src` that an intent has frozen stays where the frame is the same.
-
-    Return the frames with their `src`, but none where they are too many to be kept or some `src` stays.
-    """
-    ledger.recent.forget(job)
-    frozen = dict(ledger.sql.execute("select path, src from frames where job = ?", (job,)))
-    if frozen:
-        ledger.sql.execute("delete from frames where job = ?", (job,))
-    named: list[Frame] = []
-    for start in range(0, len(unit.frames), FRAMES_TOGETHER):
-        frames = unit.frames[start : start + FRAMES_TOGETHER]
-        sources = [frozen.get(frame.path) or name(frame) for frame in frames]
-        rows = [frame_row(job, frame, src) for frame, src in zip(frames, sources, strict=True)]
-        ledger.sql.execute(
-            f"insert into frames ({FRAME_COLUMNS}) values {', '.join([FRAME_MARKS] * len(rows))}",  # noqa: S608 (marks)
-            [*chain.from_iterable(rows)],
-        )
-        if not frozen and len(unit.frames) <= MOST_FRAMES:
-            named += with_sources(frames, sources)
-    if unit.kind is Kind.SEQUENCE:
-        ledger.sql.execute(
-            "insert or replace into seen values (?, ?)",
-            (job, fingerprint_of_frames(unit.frames)),
-        )
-    return named
+def _keep(ledger: Ledger, unit: Unit, job: int, obsolete: tuple[int, ...]) -> State:
+    """Write that the content of a job is there; `obsolete` rows told of other content, later ones were sent of it."""
+    ledger.sql.execute("update jobs set digest = ? where id = ? and digest is null", (unit.digest, job))
+    _is_back(ledger, job)
+    write_frames(ledger, job, unit, nameless)
+    for other in obsolete:
+        _withdraw(ledger, other, "the content that was sent is back")
+    marks = ", ".join("?" * len(DELETABLE))
+    ledger.sql.execute(
+        f"update jobs set deleted_at = ? where folder = ? and path = ? and kind = ? and id > ? and state in ({marks}) "  # noqa: S608
+        "and deleted_at is null",
+        (iso(ledger.now), shown(unit.folder), shown(unit.path), unit.kind, job, *DELETABLE),
+    )
+    return state_of(ledger, job)
 
 
-def with_sources(frames: Sequence[Frame], sources: Sequence[str | None]) -> tuple[Frame, ...]:
-    """Return the frames with their URLs."""
-    return tuple(Frame(*frame[:-1], src) for frame, src in zip(frames, sources, strict=True))
+def _is_back(ledger: Ledger, job: int) -> None:
+    ledger.sql.execute("update jobs set deleted_at = null where id = ? and deleted_at is not null", (job,))
 
 
-def frame_row(job: int, frame: Frame, src: str | None) -> tuple[int | str | None, ...]:
-    """Return a frame of a job as FRAME_COLUMNS hold it."""
-    position, frame_id, path, (size, mtime_ns, ctime_ns, inode), digest, _ = frame
-    return job, position, shown(frame_id), shown(path), size, mtime_ns, digest or None, src, ctime_ns, inode
+def _withdraw(ledger: Ledger, job: int, why: str) -> None:
+    """Write that nothing is to become of a row; one that has no past is as if it had not been made."""
+    if ledger.sql.execute("select 1 from events where job = ?", (job,)).fetchone():
+        ledger.move(job, state_of(ledger, job), State.GONE, why)
+    else:
+        ledger.sql.execute("delete from jobs where id = ?", (job,))
 
 
 def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arrival: int | None) -> State:
@@ -253,10 +233,8 @@ def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arriv
     state = state_of(ledger, job)
     old, unanswered = ledger.sql.execute("select path, unanswered from jobs where id = ?", (job,)).fetchone()
     if arrival is not None:
-        if ledger.sql.execute("select 1 from events where job = ?", (arrival,)).fetchone():
-            ledger.move(arrival, state_of(ledger, arrival), State.GONE, f"moved here from {old}: see job {job}")
-        else:
-            ledger.sql.execute("delete from jobs where id = ?", (arrival,))
+        _withdraw(ledger, arrival, f"moved here from {old}: see job {job}")
+    _is_back(ledger, job)
     columns: dict[str, object] = {"path": shown(unit.path), "folder": shown(unit.folder), "updated_at": iso(ledger.now)}
     if state is State.PENDING and unanswered:
         columns |= {"lookup": "changed", "reason": f"moved while an answer of {ledger.target}'s is missing"}
@@ -266,19 +244,28 @@ def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arriv
         ledger.sql.execute("update frames set src = null where job = ?", (job,))
     ledger.set(job, **columns)
     ledger.record(job, "moved", f"{old} -> {shown(unit.path)}")
-    _write_frames(ledger, job, unit)
+    write_frames(ledger, job, unit, nameless)
     return state
 
 
 def vanish(ledger: Ledger, path: str, kind: Kind, why: str = "") -> None:
-    """Write that a unit is not there any more, or (`why`) is to be left alone: its open row is `gone`.
+    """Write that a unit is not there any more, or (`why`) is to be left alone: see `vanish_all`."""
+    vanish_all(ledger, [UnitKey(path, kind)], why)
 
-    A row whose try was never answered is looked up first; what was sent, refused or dismissed stays as it is.
+
+def vanish_all(ledger: Ledger, units: Sequence[UnitKey], why: str = "") -> None:
+    """Write that units are not there any more, or (`why`) are to be left alone: their open rows are `gone`.
+
+    A row whose try was never answered is looked up first; of what was sent or dismissed it is noted that it was seen
+    deleted, and else it stays as it is.
     """
-    folder = folder_of(path, kind)
-    for job, state, unanswered in ledger.sql.execute(
-        "select id, state, unanswered from jobs where folder = ? and path = ? and kind = ?",
-        (shown(folder), shown(path), kind),
+    names = [(shown(unit.folder), shown(unit.path), unit.kind) for unit in units]
+    deleted: list[int] = []
+    for job, path, state, unanswered in ledger.sql.execute(
+        "select jobs.id, jobs.path, state, unanswered from json_each(?) as unit cross join jobs "
+        "on folder = unit.value ->> 0 and jobs.path = unit.value ->> 1 and kind = unit.value ->> 2 "
+        "where deleted_at is null",
+        (json.dumps(names),),
     ).fetchall():
         if unanswered and state == State.PENDING:
             reason = f"{why or 'deleted'} while an answer of {ledger.target}'s is missing"
@@ -287,6 +274,13 @@ def vanish(ledger: Ledger, path: str, kind: Kind, why: str = "") -> None:
             reason = why or f"deleted before it was submitted ({basename(path)})"
             cleared = {"error_code": "", "reference_id": None, "next_attempt_at": None}
             ledger.move(job, State(state), State.GONE, reason, reason=reason, **cleared)
+        elif state in DELETABLE and not why:
+            deleted.append(job)
+    if deleted:
+        ledger.sql.execute(
+            "update jobs set deleted_at = ? where id in (select value from json_each(?))",
+            (iso(ledger.now), json.dumps(deleted)),
+        )
 
 
 def state_of(ledger: Ledger, job: int) -> State:

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import is_at_rest
 from agent.core.left_out import why_refused
-from agent.core.states import State
+from agent.core.states import DELETABLE, State
 from agent.ledger.seen import Span
 from agent.model import Kind, Stamp, is_utf8, join, shown
 from agent.model.units import UnitKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from agent.core.folder_rules import FolderRules
     from agent.folder.tree import Tree
+    from agent.ledger.seen import Seen
     from agent.model import File, Listing
     from agent.noticing.intake import Intake
     from agent.noticing.rest import Rest
@@ -127,7 +128,7 @@ class Comparison:
                     self._intake.see_image(unit, stamp, now)
                 elif seeks:
                     self._intake.is_here(unit)
-            if is_proof and self.miss(listing.folder, refused | set(map(shown, files)), Kind.IMAGE, span):
+            if is_proof and self.miss(listing.folder, refused | set(map(shown, files)), Kind.IMAGE, span, known):
                 at_rest = False
             yield
         return at_rest
@@ -136,7 +137,7 @@ class Comparison:
         """Compare a folder of frames with the ledger; return whether it is at rest."""
         unit = UnitKey(listing.folder, Kind.SEQUENCE)
         if not listing.files:
-            missed = self.miss(listing.folder, self._refuse(listing), Kind.IMAGE)
+            missed = self.miss(listing.folder, self._refuse(listing), Kind.IMAGE, has_units=False)
             self._intake.miss_waiting(unit)
             return not missed
         missed = self.miss(listing.folder, {shown(listing.folder)}, Kind.SEQUENCE)
@@ -149,26 +150,44 @@ class Comparison:
         self._intake.see_sequence(unit, listing, started, rules, took=self._monotonic() - started)
         return False
 
-    def miss(self, folder: str, present: set[str], kind: Kind, span: Span = Span()) -> bool:  # noqa: B008
-        """Note the unsent units of a folder that its listing does not show, or shows as another kind.
+    def miss(
+        self,
+        folder: str,
+        present: set[str],
+        kind: Kind,
+        span: Span = Span(),  # noqa: B008
+        images: Mapping[str, Seen] | None = None,
+        *,
+        has_units: bool = True,
+    ) -> bool:
+        """Note the units of a folder that its listing does not show, or the unsent ones that it shows as another kind.
 
-        Returns whether there were any: until their rows are written, not all is at rest.
+        `images` are the rows of a span's single images, as they were read already; a folder that has no units
+        (`has_units`) may still hold files that are refused. Returns whether any was missed: until their rows are
+        written, not all is at rest.
         """
-        missed = [
-            unit
-            for unit in self._rest.reads.unsent_in(folder, span)
-            if (unit.kind is not kind or unit.path not in present) and not self._rest.is_fresher(unit)
-        ]
+        reads = self._rest.reads
+        expected = (reads.unsent_in if present and has_units else reads.listed_in)(folder, span)
+        missed = [unit for unit in expected if unit.kind is not kind or unit.path not in present]
+        if present and images is not None:
+            missed += [UnitKey(path, kind) for path in images.keys() - present if images[path][0] in DELETABLE]
+        missed = [unit for unit in missed if not self._rest.is_fresher(unit)]
         for unit in missed:
             self._intake.miss(unit)
         return bool(missed)
 
     def miss_folder(self, folder: str) -> None:
-        """Note the unsent units in and below a folder that is not there any more."""
+        """Note the units in and below a folder that is not there any more."""
         for name in self._rest.reads.folders_below(folder):
             self.miss(name, set(), Kind.SEQUENCE)
         for unit in [unit for unit in self._rest.waiting if f"{unit.path}/".startswith(f"{folder}/")]:
             self._intake.miss(unit)
+
+    def miss_other_folders(self, there: Collection[str]) -> bool:
+        """Note the units in folders that the ledger knows and that are not there; return whether there were any."""
+        odd = {shown(folder) for folder in there if not is_utf8(folder)}
+        gone = [folder for folder in self._rest.reads.folders() if folder not in there and folder not in odd]
+        return sum(self.miss(folder, set(), Kind.SEQUENCE) for folder in gone) > 0  # all of them, not up to the first
 
 
 def _sortable(listing: Listing) -> tuple[Sequence[File], Callable[[File], str] | None]:

@@ -50,11 +50,12 @@ class LedgerBook:
 
     @property
     def is_behind(self) -> bool:
-        """Whether sights wait for those before them to be committed."""
-        return bool(self._sights)
+        """Whether sights wait for those before them to be committed, or what is missing for a flush."""
+        return bool(self._sights or self._missed)
 
     def notice(self, unit: UnitKey, sight: Sight) -> None:
-        """Write what a unit waits for, soon."""
+        """Write what a unit waits for, soon; it is not missed."""
+        self._missed.discard(unit)
         self._sights[unit] = sight
         if len(self._sights) > MOST_SIGHTS:
             self._let_ledger_catch_up()
@@ -76,7 +77,7 @@ class LedgerBook:
         self._stopped.append(partial(units.vanish, path=unit.path, kind=unit.kind, why=reason))
 
     def miss(self, unit: UnitKey) -> None:
-        """Have the open row of a unit be `gone`, should absence prove a deletion."""
+        """Have the open row of a unit be `gone`, and a sent one noted as deleted, should absence prove it."""
         self._missed.add(unit)
 
     def cannot_list(self, folder: str, error: FolderUnavailable, *, again: bool) -> None:  # noqa: ARG002
@@ -99,7 +100,7 @@ class LedgerBook:
         if missed and absence_is_proof():
             for start in range(0, len(missed), WRITTEN_TOGETHER):
                 gone = tuple(missed[start : start + WRITTEN_TOGETHER])
-                self._write(partial(_vanish_all, missed=gone), NotWritten(missed=gone))
+                self._write(partial(units.vanish_all, units=gone), NotWritten(missed=gone))
 
     def _write(self, work: Callable[[Ledger], None], otherwise: NotWritten) -> None:
         def written(future: Future[None]) -> None:
@@ -123,8 +124,3 @@ class LedgerBook:
 def _stop_all(ledger: Ledger, *, stopped: Sequence[Callable[[Ledger], None]]) -> None:
     for stop in stopped:
         stop(ledger)
-
-
-def _vanish_all(ledger: Ledger, *, missed: Sequence[UnitKey]) -> None:
-    for path, kind in missed:
-        units.vanish(ledger, path, kind)

@@ -63,6 +63,7 @@ class Lister:
         """How many files of each folder are no pictures, where there are any."""
         self.under_way: str | None = None
         """The folder whose listing has begun and is not over."""
+        self._knows_folders = False
         self._slices: Generator[None, None, bool] | None = None
         self._clock = clocks.monotonic
         self._seconds = 0.0
@@ -95,6 +96,16 @@ class Lister:
         if self._slices is not None:
             self._slices.close()
         self._slices = self.under_way = None
+
+    def scanned(self) -> bool:
+        """Take note that all folders were listed: after the first time, find those that went while nobody looked.
+
+        Returns whether there were any, which are to be written.
+        """
+        if self._knows_folders or self.unavailable or "" not in self.times:
+            return False
+        self._knows_folders = True
+        return self._comparison.miss_other_folders(self.times)
 
     def looks_at(self, unit: UnitKey) -> None:
         """Take note of a look at a unit, which is fresher than the listing that is under way."""

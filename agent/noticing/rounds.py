@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -137,6 +138,8 @@ class Rounds:
         self._settle_in()
         if not self._scanned and not self._noticing.detector.is_scanning(now):
             self._scanned = True
+            if self._noticing.lister.scanned():
+                next_at = now
             self._watch.check_limits(self._noticing.detector.folders)
             others = str(sum(self._noticing.lister.others.values()))
             self._ledger.submit(
@@ -150,7 +153,7 @@ class Rounds:
         self._is_trusted = trusted
         self._scanned = False
         self._away = False
-        self._rescan_at = self._sweep_at = self._monotonic()
+        self._rescan_at = self._sweep_at = -math.inf  # in this very look: before that, nothing was scanned
         self._ledger.submit(lambda ledger: ledger.put(watch_mode=self._watch.mode))
         if trusted:
             self._is_home(self._watch.whereabouts)

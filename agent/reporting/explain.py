@@ -142,6 +142,8 @@ def _about_row(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"  its result is asked for again at {row['next_attempt_at']}, after {row['fetches']} tries"
     elif row["next_attempt_at"]:
         yield f"  next try at {row['next_attempt_at']}, after {row['attempts']} tries"
+    if row["deleted_at"]:
+        yield f"  its files were seen to be gone at {row['deleted_at']}: what comes under this name is another drop"
     yield f"  {row['first_seen_at']} seen"
     for event in row["events"]:
         detail = f": {event['detail']}" if event["detail"] else ""

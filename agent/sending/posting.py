@@ -12,7 +12,7 @@ from agent.core.states import State
 from agent.errors import AccessRefused, DuplicateReference, FolderUnavailable, RemoteError, TryLater
 from agent.host.workers import DEFECT
 from agent.ledger import jobs, lookups
-from agent.ledger.units import with_sources
+from agent.ledger.frames import with_sources
 from agent.ledger.writer import Each
 from agent.sending.outage import Outage
 from agent.sending.unchanged import changed_meanwhile, first_changed

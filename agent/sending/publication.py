@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import FolderUnavailable, HeldByFolder, TryLater
-from agent.ledger.units import with_sources
+from agent.ledger.frames import with_sources
 from agent.publishing.probe import sample
 from agent.sending.admission import by_folder
 

@@ -24,8 +24,9 @@ from agent.core.spend_guard import Limits
 from agent.host.clock import utc_now
 from agent.ledger import jobs, related, units
 from agent.ledger.due import due as due_jobs
+from agent.ledger.frames import with_sources
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight, with_sources
+from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerWriter
 from agent.model import Edition, Frame, Job, Kind, Stamp, Unit, basename
 from agent.model.jobs import Terms
@@ -174,7 +175,7 @@ def _notice(ledger: Ledger, *, found: list[Unit]) -> None:
 
 def _settle(ledger: Ledger, *, found: list[Unit]) -> None:
     for unit in found:
-        units.apply(ledger, related.plan(ledger.sql, unit, RULES, ()))
+        units.apply(ledger, related.plan(ledger.sql, unit, RULES))
 
 
 def _intend(ledger: Ledger, *, count: int) -> list[Job]:

@@ -102,7 +102,7 @@ def _differ(place: Path, prepare: Callable[[Ledger], None], group: Sequence[Unit
             plain = bulk.queue_plain(ledger, group, rules, _name) if way == "together" else set()
             for index, unit in enumerate(group):
                 if index not in plain:
-                    units.apply(ledger, related.plan(ledger.sql, unit, rules, ()), _name)
+                    units.apply(ledger, related.plan(ledger.sql, unit, rules), _name)
             if way == "together":
                 queued = plain
             dumps.append(_dump(ledger))

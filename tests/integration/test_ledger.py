@@ -13,10 +13,11 @@ import pytest
 from agent.core.fingerprints import fingerprint_of_frames
 from agent.core.states import State
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import due, lookups, migrations, related, units
+from agent.ledger import due, lookups, migrations, traces, units
+from agent.ledger.frames import FRAMES_TOGETHER
 from agent.ledger.recent_frames import MOST_FRAMES, RecentFrames
 from agent.ledger.store import Ledger, connect
-from agent.ledger.units import FRAMES_TOGETHER, Sight, notice
+from agent.ledger.units import Sight, notice
 from agent.ledger.writer import LedgerWriter
 from agent.model import Frame, Kind, Move, Stamp, Unit
 from tests.sending import TERMS, Clock, settle
@@ -135,11 +136,13 @@ def test_files_that_were_sent_as_images_are_found_though_two_frames_share_an_ino
     for frames, expected in (
         ((frame(0, "cam/x.jpg", 7, "aa"), frame(1, "cam/y.jpg", 7, "bb")), [(1, "old/x.jpg", 7)]),
         ((frame(0, "cam/y.jpg", 7, "bb"), frame(1, "cam/x.jpg", 7, "aa")), [(1, "old/x.jpg", 7)]),
-        ((frame(0, "cam/x.jpg", 7, "bb"), frame(1, "cam/y.jpg", 8, "aa")), []),
+        ((frame(0, "cam/x.jpg", 7, "bb"), frame(1, "cam/y.jpg", 8, "aa")), [(1, "old/x.jpg", 7)]),  # a copy, perhaps
+        ((frame(0, "cam/x.jpg", 7, "bb"), frame(1, "cam/y.jpg", 8, "cc")), []),
         ((frame(0, "old/x.jpg", 7, "aa"),), []),
     ):
         unit = Unit("cam", Kind.SEQUENCE, frames, "cc")
-        assert list(related.files_of_other_kind(ledger.sql, unit)) == expected
+        found = traces.images_with(ledger.sql, unit)
+        assert [(trace.job, trace.path, trace.stamp.inode) for trace in found] == expected
 
 
 def test_a_new_ledger_that_another_process_makes_meanwhile_is_no_other_programs(tmp_path: Path) -> None:

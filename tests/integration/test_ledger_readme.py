@@ -33,6 +33,7 @@ INTERNAL_COLUMNS = {
     ("jobs", "lookup"),
     ("jobs", "fetches"),
     ("jobs", "spent_for"),
+    ("jobs", "deleted_at"),
     ("frames", "ctime_ns"),
     ("frames", "inode"),
 }

@@ -7,7 +7,11 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from tests.support import Agent, Playment, command, environ, eventually, frames, image, query, settings, write
+from agent.core.plan import is_before
+from agent.host.clock import utc_now
+from agent.ledger.store import iso
+from agent.service.loop import Service
+from tests.support import Agent, Playment, command, environ, eventually, frames, image, query, rows, settings, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,8 +143,10 @@ def test_submitted_units_that_are_changed(tmp_path: Path) -> None:
             _, held = agent.becomes(path, "submitted", "held")
             assert (held["error_code"], held["reason"]) == ("changed", reason)
         agent.rests()
+        deleted = {path for path in sent if agent.rows(path)[0]["deleted_at"]}
+        assert deleted == {"emptied", "deleted.jpg"}
         for path in sent:
-            assert agent.rows(path)[0] == before[path]
+            assert agent.rows(path)[0] | {"deleted_at": None} == before[path]
         attention = query(agent.settings.ledger_path, "select path, reason from attention order by path")
         assert {row["path"]: row["reason"] for row in attention} == told
 
@@ -254,3 +260,75 @@ def test_changed_while_it_is_being_sent(tmp_path: Path) -> None:
             agent.becomes(path, "submitted")
         agent.rests()
         assert len(playment.jobs) == len(playment.receipts) == 6
+
+
+def test_tidied_after_submission(tmp_path: Path) -> None:
+    with Playment() as playment, Agent(settings(tmp_path, playment.url, **STILLS)) as agent:
+        inbox = agent.inbox
+        for seed, name in enumerate(("split", "culled", "copied", "cam1"), start=1):
+            frames(inbox / name, 4, seed=seed)
+        write(inbox / "IMG_1.jpg", image(1))
+        write(inbox / "stills" / "IMG_1.jpg", image(2))
+        for name in ("split", "culled", "copied", "cam1", "IMG_1.jpg", "stills/IMG_1.jpg"):
+            agent.becomes(name, "submitted")
+        sent = playment.paths()
+
+        for number in (1, 2, 3, 4):
+            part = inbox / "split" / ("train" if number < 4 else "val")
+            part.mkdir(exist_ok=True)
+            (inbox / "split" / f"frame_{number}.jpg").rename(part / f"frame_{number}.jpg")
+        (inbox / "culled" / "frame_2.jpg").unlink()
+        (inbox / "culled").rename(inbox / "culled done")
+        shutil.copytree(inbox / "copied", inbox / "copy")
+        shutil.rmtree(inbox / "cam1")
+        (inbox / "IMG_1.jpg").unlink()
+        (inbox / "stills" / "IMG_1.jpg").unlink()
+        for path, told in (
+            ("split/train", "3 of 3 frames were sent before in split (submitted, job "),
+            ("split/val", "1 of 1 frames were sent before in split (submitted, job "),
+            ("culled done", "3 of 3 frames were sent before in culled (submitted, job "),
+        ):
+            (held,) = agent.becomes(path, "held")
+            assert held["error_code"] == "sent-before"
+            assert held["reason"].startswith(told)
+        agent.becomes("copy", "submitted")
+        agent.rests()
+        assert playment.paths() == sorted([*sent, "copy"])
+
+        # The names of what was deleted, once more.
+        deleted = ("cam1", "IMG_1.jpg", "stills/IMG_1.jpg")
+        eventually(lambda: all(_is_before(agent.rows(path)[0]) for path in deleted))
+        frames(inbox / "cam1", 4, seed=9)
+        write(inbox / "IMG_1.jpg", image(3))
+        write(inbox / "stills" / "IMG_1.jpg", image(4))
+        for path in deleted:
+            agent.becomes(path, "submitted", "submitted")
+        assert playment.paths() == sorted([*sent, "copy", *deleted])
+
+
+def test_folders_that_go_while_the_agent_is_stopped(tmp_path: Path) -> None:
+    with Playment() as playment:
+        chosen = settings(tmp_path, playment.url, SEQUENCE_SETTLE_SECONDS="0.2", SEQUENCE_GAPS="hold", **STILLS)
+        for number in (*range(1, 11), 12):
+            frames(chosen.watch_dir / "top" / "gaps", 1, seed=1, first=number)
+        frames(chosen.watch_dir / "top" / "cam1", 2, seed=2)
+        write(chosen.watch_dir / "stills" / "x" / "a.jpg", image(3))
+        Service(chosen, once=True).run()
+        assert playment.paths() == ["stills/x/a.jpg", "top/cam1"]
+        shutil.rmtree(chosen.watch_dir / "top")
+        shutil.rmtree(chosen.watch_dir / "stills")
+        Service(chosen, once=True).run()
+        (held,) = rows(chosen.ledger_path, "top/gaps")
+        assert (held["state"], held["reason"]) == ("gone", "deleted before it was submitted (gaps)")
+        for path in ("top/cam1", "stills/x/a.jpg"):
+            (row,) = rows(chosen.ledger_path, path)
+            assert row["state"] == "submitted"
+            assert row["deleted_at"]
+        frames(chosen.watch_dir / "top" / "cam1", 2, seed=4)
+        Service(chosen, once=True).run()
+        assert playment.paths() == ["stills/x/a.jpg", "top/cam1", "top/cam1"]
+
+
+def _is_before(row: dict[str, Any]) -> bool:
+    """Tell whether a unit was seen deleted, and what comes now is not one change with that."""
+    return is_before(row["deleted_at"], iso(utc_now()))

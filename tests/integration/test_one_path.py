@@ -64,6 +64,8 @@ SAID = (
     "not TOML at all",
 )
 
+DONE = ("touch", "change", "move", "delete", "add", "split", "cull", "copy", "clear")
+
 files = st.dictionaries(
     st.tuples(st.sampled_from(FOLDERS), st.sampled_from(NAMES)), st.sampled_from(sorted(CONTENTS)), max_size=14
 )
@@ -104,7 +106,7 @@ def decisions(chosen: Settings) -> dict[Key, tuple[str, str | None, tuple[str, .
 @profile(
     max_examples=300 if LONG else 12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(tree=files, rules=said, then=st.lists(st.sampled_from(("touch", "change", "move", "delete", "add")), max_size=4))
+@given(tree=files, rules=said, then=st.lists(st.sampled_from(DONE), max_size=4))
 def test_an_odd_tree_is_the_same_to_all(
     tree: dict[tuple[str, str], str],
     rules: dict[str, str],
@@ -145,17 +147,27 @@ def test_an_odd_tree_is_the_same_to_all(
                 assert there[unit][2] == reference_id
                 assert unit[1] == Kind.IMAGE or _frames(playment, str(reference_id)) == frame_ids
 
-        _disturb(inbox, then)
-        until_quiet()
-        planned = decisions(chosen)
-        Service(chosen, once=True).run()
-        after = newest(chosen)
-        for unit, (action, _, _) in planned.items():
-            expected = {"keep": there.get(unit, (0, ""))[1]}.get(action) or STATES.get(action)
-            assert expected is None or after[unit][1] == expected, f"{unit}: {action}"
-            assert action != "move" or after[unit] == next(row for row in there.values() if row[0] == after[unit][0])
-        for unit, row in after.items():  # what no step is about stays as it was
-            assert unit in planned or row == there[unit]
+        deleted = _disturb(inbox, then)
+        _compare(chosen)
+        # Names are used again, of files that the last run has seen deleted.
+        for number, path in enumerate(deleted):
+            write(path, image(90 + number))
+        _compare(chosen)
+
+
+def _compare(chosen: Settings) -> None:
+    """Have a plan made and carried out, and compare the two."""
+    there = newest(chosen)
+    until_quiet()
+    planned = decisions(chosen)
+    Service(chosen, once=True).run()
+    after = newest(chosen)
+    for unit, (action, _, _) in planned.items():
+        expected = {"keep": there.get(unit, (0, ""))[1]}.get(action) or STATES.get(action)
+        assert expected is None or after[unit][1] == expected, f"{unit}: {action}"
+        assert action != "move" or after[unit] == next(row for row in there.values() if row[0] == after[unit][0])
+    for unit, row in after.items():  # what no step is about stays as it was
+        assert unit in planned or row == there[unit]
 
 
 def _frames(playment: Playment, reference_id: str) -> tuple[str, ...]:
@@ -163,20 +175,39 @@ def _frames(playment: Playment, reference_id: str) -> tuple[str, ...]:
     return receipt.names
 
 
-def _disturb(inbox: Path, then: list[str]) -> None:
-    """Do what people do to files that were sent, to one after the other of those there are."""
+def _disturb(inbox: Path, then: list[str]) -> list[Path]:
+    """Do what people do to files that were sent, to one after the other of those there are; return what was deleted."""
     there = sorted(path for path in inbox.rglob("*.jpg") if not path.is_symlink())
+    deleted: list[Path] = []
     for number, (what, path) in enumerate(zip(then, there, strict=False)):
+        if not path.exists():
+            continue
         match what:
             case "touch":
                 os.utime(path, (1, 1))
             case "change":
                 path.write_bytes(image(50 + number))
-            case "move":
-                folder = inbox / f"moved {number}"
+            case "move" | "split":
+                folder = (path.parent if what == "split" else inbox) / f"moved {number}"
                 folder.mkdir()
                 shutil.move(path, folder / path.name)
             case "delete":
                 path.unlink()
+                deleted.append(path)
             case "add":
                 write(path.with_name(f"added {number}.jpg"), image(70 + number))
+            case _ if path.parent != inbox:
+                _disturb_folder(inbox, what, path, number)
+                deleted += [path] if what == "clear" else []
+    return deleted
+
+
+def _disturb_folder(inbox: Path, what: str, path: Path, number: int) -> None:
+    match what:
+        case "cull":
+            path.unlink()
+            path.parent.rename(inbox / f"culled {number}")
+        case "copy":
+            shutil.copytree(path.parent, inbox / f"copy {number}")
+        case "clear":
+            shutil.rmtree(path.parent)

@@ -71,7 +71,7 @@ def test_where_nothing_is_every_question_has_an_answer() -> None:
         lambda reads: reads.newest(A),
         lambda reads: reads.report(NOW),
         lambda reads: next(reads.sent()),
-        lambda reads: next(reads.files_of_other_kind(UNIT)),
+        lambda reads: next(reads.images_with(UNIT)),
     ],
 )
 def test_what_storage_says_is_raised_as_an_error_of_ours(question: Callable[[Reads], object]) -> None:

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.fingerprints import fingerprint, fingerprint_of_frames, is_at_rest
-from agent.core.plan import IdRules, KnownRow, best_twin, decide, describe_change
+from agent.core.plan import (
+    Before,
+    IdRules,
+    KnownRow,
+    LeftBehind,
+    best_twin,
+    decide,
+    describe_before,
+    describe_change,
+    is_before,
+    may_have_moved,
+)
 from agent.core.states import State
 from agent.model import (
     Entry,
@@ -169,3 +180,121 @@ def test_what_is_at_rest(state: State) -> None:
     assert is_at_rest(state, stamp, stamp) is (state not in (State.SETTLING, State.GONE))
     assert not is_at_rest(state, None, stamp)
     assert not is_at_rest(state, stamp._replace(ctime_ns=9), stamp)
+
+
+EARLY, LATE = "2026-01-01T00:00:00.000Z", "2026-01-01T00:01:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("deleted_at", "noticed_at", "expected"),
+    [
+        (None, EARLY, False),
+        (None, None, False),
+        (EARLY, None, True),
+        (EARLY, LATE, True),
+        (LATE, EARLY, False),
+        (EARLY, "2026-01-01T00:00:01.000Z", False),
+        (EARLY, "2026-01-01T00:00:01.001Z", True),
+    ],
+)
+def test_what_went_and_what_came_within_a_moment_is_one_change(
+    deleted_at: str | None, noticed_at: str | None, expected: bool
+) -> None:
+    assert is_before(deleted_at, noticed_at) is expected
+
+
+def _deleted(state: State, *, number: int = 1, unanswered: int = 0) -> KnownRow:
+    return replace(_known(state, number=number, unanswered=unanswered), deleted_at=EARLY)
+
+
+def _arrival(at: str = LATE) -> KnownRow:
+    return replace(_known(State.SETTLING, None, number=8), since=at)
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.COMPLETED, State.DUPLICATE, State.IGNORED])
+def test_a_name_whose_file_was_seen_deleted_is_a_new_drop(state: State) -> None:
+    queued = decide(_unit(), [_deleted(state), _arrival()], RULES)
+    assert queued == Queue(_unit(), (f"d/p~{NEW[:12]}",), 8)
+    assert decide(_unit(), [_deleted(state)], RULES) == Queue(_unit(), (f"d/p~{NEW[:12]}",), None)
+    assert isinstance(decide(_unit(problem="cut short"), [_deleted(state), _arrival()], RULES), Refuse)
+    # Put in its place at once, it is a change; and so is other content of the later drop.
+    assert isinstance(decide(_unit(), [_deleted(state), _arrival(EARLY)], RULES), Hold)
+    held = decide(_unit(), [_deleted(state), _known(State.SUBMITTED, "c" * 64, number=5)], RULES)
+    assert isinstance(held, Hold)
+    assert (held.error_code, held.row) == ("changed", None)
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.COMPLETED, State.DUPLICATE, State.IGNORED])
+def test_a_change_beside_a_later_drop_that_was_deleted_has_a_row_of_its_own(state: State) -> None:
+    """What was sent never changes, and cannot become `held`: the unit would be read again for ever."""
+    rows = [_known(State.SUBMITTED), replace(_deleted(state, number=2), digest="c" * 64)]
+    action = decide(_unit(), rows, RULES)
+    assert isinstance(action, Hold)
+    assert (action.error_code, action.row) == ("changed", None)
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.COMPLETED, State.DUPLICATE, State.IGNORED])
+def test_a_deleted_file_that_is_put_back_is_known(state: State) -> None:
+    assert decide(_unit(OLD), [_deleted(state), _arrival()], RULES) == Keep(_unit(OLD), 1, (8,))
+
+
+def test_what_was_dismissed_unread_is_over_when_it_is_deleted() -> None:
+    unread = replace(_known(State.IGNORED, None), deleted_at=EARLY)
+    assert isinstance(decide(_unit(), [unread, _arrival()], RULES), Queue)
+    assert isinstance(decide(_unit(), [replace(unread, deleted_at=None), _arrival()], RULES), Keep)
+
+
+def test_what_may_be_on_its_way_is_never_over() -> None:
+    assert isinstance(decide(_unit(), [_deleted(State.SUBMITTING, unanswered=1), _arrival()], RULES), Wait)
+    assert isinstance(decide(_unit(), [_deleted(State.PENDING, unanswered=1), _arrival()], RULES), LookUp)
+
+
+def test_what_was_taken_before_waits_for_a_person_who_is_told_with_which_jobs() -> None:
+    rows = [
+        KnownRow(number, name, Kind.SEQUENCE, state, job_id=job)
+        for number, name, state, job in (
+            (1, "a", State.SUBMITTED, "J1"),
+            (2, "b", State.COMPLETED, "J2"),
+            (3, "c", State.DUPLICATE, None),
+            (4, "d", State.IGNORED, None),
+            (5, "e", State.SUBMITTED, "J5"),
+        )
+    ]
+    unit = _unit(kind=Kind.SEQUENCE, names="pqrst")
+    choice = "'retry' sends it as well, 'dismiss' leaves it"
+    for before, told in (
+        (
+            Before(((rows[0], 3),), 3),
+            "3 of 5 frames were sent before in a (submitted, job J1), and are gone from there",
+        ),
+        (
+            Before(((rows[1], 2), (rows[2], 1)), 3),
+            (
+                "3 of 5 frames were sent before in b (2 of them, completed, job J2) and c (1 of them, duplicate), "
+                "and are gone from there"
+            ),
+        ),
+        (Before(((rows[3], 5),), 5), "5 of 5 frames were dismissed before in d (ignored), and are gone from there"),
+    ):
+        action = decide(unit, [], RULES, before=before)
+        assert isinstance(action, Hold)
+        assert (action.error_code, action.reason) == ("sent-before", f"{told}: {choice}")
+    many = describe_before(unit, Before(tuple((row, 1) for row in rows), 5))
+    assert " and 2 more, and are gone" in many
+    image = describe_before(_unit(), Before(((rows[0], 1),), 1))
+    assert image == f"the same image was sent before as a (submitted, job J1), and is gone from there: {choice}"
+    # What was moved as a whole is no such thing, and what cannot be sent is told as that.
+    moved = _known(State.SUBMITTED, NEW, number=7)
+    sent = Before(((rows[0], 1),), 1)
+    assert isinstance(decide(_unit(), [], RULES, moved_from=moved, before=sent), Move)
+    assert isinstance(decide(_unit(problem="cut short"), [], RULES, before=sent), Refuse)
+
+
+def test_a_unit_is_what_was_moved_where_it_is_the_very_file_or_came_when_that_went() -> None:
+    row = _deleted(State.SUBMITTED)
+    left = LeftBehind(frozenset({1}))
+    assert may_have_moved(row, left, EARLY)
+    assert not may_have_moved(row, left, LATE)
+    assert may_have_moved(row, replace(left, same=frozenset({1})), LATE)
+    assert may_have_moved(replace(row, deleted_at=None), left, LATE)
+    assert not may_have_moved(replace(row, deleted_at=None), LeftBehind(replaced=frozenset({1})), LATE)
