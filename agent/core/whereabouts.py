@@ -22,12 +22,14 @@ class Whereabouts(NamedTuple):
         """Tell whether a start finds the folder of the last one: by its numbers, or in the same place."""
         return before.has_identity_of(self) or self._is_in_place_of(before)
 
-    def is_back(self, home: Whereabouts) -> bool:
+    def is_back(self, home: Whereabouts, *, was_elsewhere: bool) -> bool:
         """Tell whether a folder that came while we looked is the one that was there: itself, or mounted anew.
 
-        One that was made anew on the same device is another one: it was seen that the first one went.
+        Mounted anew it has another device number, or something of another place (`was_elsewhere`) was seen in between.
+        One that was made anew where the first one went is another one.
         """
-        return home.has_identity_of(self) or (self._is_in_place_of(home) and self._device != home._device)
+        mounted_anew = was_elsewhere or self._device != home._device
+        return home.has_identity_of(self) or (self._is_in_place_of(home) and mounted_anew)
 
     def has_identity_of(self, other: Whereabouts) -> bool:
         """Tell whether the numbers are the same, or unknown; an inode of 0 says nothing."""

@@ -158,6 +158,7 @@ class WatchedFolder:
                 self.trouble = f"the watch folder {self._root} is not there or cannot be listed"
                 log.error("%s: nothing in it is taken for deleted; it is taken up when it is back", self.trouble)
                 self._identity = None
+            self._place = mounts.place(self._root)
             return FolderPresence.AWAY
         if identity == self._identity and (self._watcher is None or self._watcher.is_alive()):
             return FolderPresence.SAME

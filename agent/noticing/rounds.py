@@ -69,6 +69,7 @@ class Rounds:
         self._monotonic = monotonic
         self._noticing: Noticing
         self._home = home
+        self._was_elsewhere = not trusted
         self._is_trusted = trusted
         self._told_inodes = not watch.inodes_last
         self._scanned = self._away = False
@@ -118,8 +119,10 @@ class Rounds:
             self._away = presence is FolderPresence.AWAY
             if presence is not FolderPresence.SAME:
                 self._noticing.detector.close()
+                self._was_elsewhere |= self._watch.whereabouts.place != self._home.place
             if presence in (FolderPresence.BACK, FolderPresence.OTHER):
-                self._begin(trusted=self._watch.whereabouts.is_back(self._home))
+                here = self._watch.whereabouts
+                self._begin(trusted=here.is_back(self._home, was_elsewhere=self._was_elsewhere))
             self._sweep_at = now + SWEEP_SECONDS
         if self._away:
             return self._sweep_at
@@ -169,5 +172,5 @@ class Rounds:
             self._ledger.submit(partial(session.inodes_change, here=self._watch.whereabouts))
 
     def _is_home(self, here: Whereabouts) -> None:
-        self._home = here
+        self._home, self._was_elsewhere = here, False
         self._ledger.submit(partial(session.watches, here=here))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -107,6 +107,9 @@ def test_inodes_that_are_others_after_each_mount(tmp_path: Path) -> None:
             assert agent.said().count(INODES_CHANGE) == 1
         assert len(read(tmp_path)) - count <= 3, "a few, until it is known"
     assert len(read(tmp_path)) - count == 0
+    with mounted(far, tmp_path / "inbox", "mounts", "0", str(tmp_path / "read")):
+        checked = command("check", environ=environ(tmp_path, "http://127.0.0.1:9"), cwd=tmp_path)
+    assert checked.stdout.count(INODES_CHANGE) == 1, "it was found by the agent"
 
 
 def test_a_sequence_alone_is_not_read_again_after_a_mount(tmp_path: Path) -> None:
@@ -115,6 +118,52 @@ def test_a_sequence_alone_is_not_read_again_after_a_mount(tmp_path: Path) -> Non
         with watching(tmp_path, "mounts", "0") as agent:
             agent.wait(lambda: agent.states() == [("shot", "pending")])
     assert len(read(tmp_path)) == 30
+
+
+def test_an_empty_mount_point_is_not_taken_for_an_empty_folder(tmp_path: Path) -> None:
+    """However often the agent is started before the mount is there; and the mount has another device number then."""
+    far = tmp_path / "far"
+    write(far / "bad.jpg", b"no image at all, but a text that is long enough")
+    with watching(tmp_path, "mounts", "0") as agent:
+        settled = sorted([*fill(far), ("bad.jpg", "invalid")])
+        agent.wait(lambda: sorted(agent.states()) == settled)
+    for start in range(3):
+        (tmp_path / "notify").unlink()
+        with Watching(tmp_path, **POLLED | {"WATCH_MODE": "poll"}) as agent:
+            agent.wait(agent.told)
+            scanned_at = agent.value("last_scan_at")
+            agent.wait(partial(_has_scanned_since, agent, scanned_at))
+            assert sorted(agent.states()) == settled
+            if start == 2:
+                with mounted(far, tmp_path / "inbox", "mounts", "0", str(tmp_path / "read")):
+                    agent.wait(lambda: "taken up again" in agent.said())
+                    (far / "bad.jpg").unlink()
+                    agent.wait(lambda: sorted(agent.states()) == sorted({**dict(settled), "bad.jpg": "gone"}.items()))
+                    assert agent.stop() == 0
+            else:
+                assert agent.stop() == 0
+
+
+def _has_scanned_since(agent: Watching, at: str) -> bool:
+    return agent.value("last_scan_at") > at
+
+
+def test_a_mount_that_goes_and_comes_with_another_number(tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    with Watching(tmp_path, **POLLED) as agent, ExitStack() as stack:
+        mount = stack.enter_context(ExitStack())
+        mount.enter_context(mounted(far, tmp_path / "inbox", "mounts", "0", str(tmp_path / "read")))
+        agent.wait(lambda: "taken up again" in agent.said())
+        write(far / "bad.jpg", b"no image at all, but a text that is long enough")
+        settled = sorted([*fill(far), ("bad.jpg", "invalid")])
+        agent.wait(lambda: sorted(agent.states()) == settled)
+        mount.close()
+        agent.wait(lambda: "is not mounted any more" in agent.said())
+        (far / "bad.jpg").unlink()
+        stack.enter_context(mounted(far, tmp_path / "inbox", "mounts", "0", str(tmp_path / "read")))
+        agent.wait(lambda: sorted(agent.states()) == sorted({**dict(settled), "bad.jpg": "gone"}.items()))
+        assert agent.stop() == 0
 
 
 def test_the_check_says_that_inodes_do_not_last(tmp_path: Path) -> None:
@@ -159,7 +208,7 @@ def test_times_that_reading_moves(tmp_path: Path, kind: str) -> None:
     """The files are probed before, and fetched after each request: this moves their times, too."""
     far = tmp_path / "far"
     far.mkdir()
-    with mounted(far, tmp_path / "inbox", kind, "0", str(tmp_path / "read")), Playment() as playment:
+    with mounted(far, tmp_path / "inbox", kind, "0", str(tmp_path / "read")), Playment(fetch=True) as playment:
         scanner = Scanner(tmp_path / "inbox", filters_of(settings(tmp_path, playment.url)))
         with FileServer(scanner) as server:
             chosen = settings(tmp_path, playment.url, **POLLED, PUBLISH_TO=server.url, PUBLISH_PROBE="all")
@@ -176,7 +225,7 @@ def test_times_that_reading_moves(tmp_path: Path, kind: str) -> None:
                 eventually(lambda: time.monotonic() > settled_at + 5)
                 assert len(read(tmp_path)) <= count + 7, "what was sent is not read over and over"
     assert playment.paths() == ["0.jpg", "1.jpg", "2.jpg", "shot"]
-    most = {"back": 2, "stay": 4}[kind] + 1  # and the probe
+    most = {"back": 2, "stay": 4}[kind] + 2  # and the probe, and Playment's own
     assert all(read(tmp_path)[:count].count(path) <= most for path in read(tmp_path)), read(tmp_path)
 
 
