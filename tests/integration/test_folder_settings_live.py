@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.folder_rules import NOTHING
+from agent.core.folder_rules import NOTHING, SettingsFile
 from agent.core.names import Filters
 from agent.errors import FolderUnavailable
 from agent.folder.scanner import Scanner
 from agent.folder.settings_files import FolderSettingsFiles
-from agent.model import Edition, Kind
+from agent.model import Edition, Kind, Stamp
 from agent.settings.folder_toml import parse
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, query, settings, write
 
@@ -230,3 +230,33 @@ def test_only_a_plain_small_file_is_read(tmp_path: Path) -> None:
     gone = FolderSettingsFiles(Scanner(tmp_path / "none", Filters.of(("jpg",))), partial(parse, edition=Edition.V0))
     with pytest.raises(FolderUnavailable):
         gone.of("a")
+
+
+class Stirred(Scanner):
+    """Shows the times that it is told to."""
+
+    time = 0
+
+    def stamp(self, path: str) -> Stamp | None:
+        stamp = super().stamp(path)
+        return stamp and stamp._replace(mtime_ns=self.time, ctime_ns=self.time)
+
+
+def test_a_file_whose_times_move_for_a_while_after_reading_is_not_read_over_and_over(tmp_path: Path) -> None:
+    """As on some mounts, where the upload of what is read all the time would never come."""
+    read = []
+
+    def counted(name: str, content: bytes) -> SettingsFile:
+        read.append(content)
+        return parse(name, content, Edition.V0)
+
+    scanner = Stirred(tmp_path, Filters.of(("jpg",)))
+    folders = FolderSettingsFiles(scanner, counted)
+    say(tmp_path, 'tag = "x"')
+    for scanner.time in (1, 2, 1, 1, 3, 1, 1, 3):
+        assert folders.of("").tag == "x"
+    assert len(read) == 3
+    for scanner.time, tag in ((4, "y"), (1, "x")):  # it counts no more what it said before it said something else
+        say(tmp_path, f'tag = "{tag}"')
+        assert folders.of("").tag == tag
+    assert len(read) == 5

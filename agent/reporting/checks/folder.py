@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from agent.core.folder_rules import NAME
 from agent.core.inodes import INODES_CHANGE
 from agent.core.names import Name
-from agent.errors import FolderUnavailable
+from agent.errors import FolderUnavailable, LedgerError
 from agent.folder.inodes import change_at_each_look
 from agent.host import inotify_limits, mounts
+from agent.ledger.reads import Reads
 from agent.model import is_utf8, join, shown
 from agent.reporting.checks import fail, ok, warn
 from agent.service.assembly import folders_of, scanner_of
@@ -93,11 +94,18 @@ def check_folder(settings: Settings, found: Survey) -> Iterator[Check]:
 
 
 def check_inodes(settings: Settings, found: Survey) -> Iterator[Check]:
-    """Say where the inodes of files do not last, as far as a few looks can tell."""
-    with contextlib.suppress(FolderUnavailable):  # which has been said
-        scanner = scanner_of(settings)
-        if found.image is not None and change_at_each_look(scanner, found.image):
+    """Say where the inodes of files do not last, as far as a few looks can tell, or an agent has found."""
+    scanner = scanner_of(settings)
+    with contextlib.suppress(FolderUnavailable, LedgerError):  # what is wrong with either is said by its own check
+        if (found.image is not None and change_at_each_look(scanner, found.image)) or _are_known_to_change(settings):
             yield warn(FOLDER, INODES_CHANGE)
+
+
+def _are_known_to_change(settings: Settings) -> bool:
+    if not settings.ledger_path.exists():
+        return False
+    with Reads.open(settings.ledger_path) as reads:
+        return reads.agent().get("inodes_change") == shown(mounts.place(settings.watch_dir))
 
 
 def check_folder_settings(settings: Settings, found: Survey) -> Iterator[Check]:
