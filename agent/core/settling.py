@@ -106,6 +106,11 @@ class Settling:
         if wait.deadline < wait.queued:
             self._queue(unit, wait, wait.deadline)
 
+    def is_blocked(self, unit: UnitKey, now: float) -> bool:
+        """Tell whether a unit waits that is kept from settling, however quiet it is."""
+        wait = self._waits.get(unit)
+        return wait is not None and wait.blocked_until > now
+
     def forget(self, unit: UnitKey) -> None:
         """Stop waiting for the unit."""
         self._waits.pop(unit, None)

@@ -18,7 +18,7 @@ from agent.core.names import Filters
 from agent.core.plan import IdRules
 from agent.core.quiet_times import QuietTimes
 from agent.errors import LedgerUnreadable
-from agent.folder.changes import Changes
+from agent.folder.changes import MANY_NAMES, Changes
 from agent.folder.scanner import Scanner
 from agent.folder.tree import Tree
 from agent.host.clock import Clocks, utc_now
@@ -82,6 +82,7 @@ class Bench:
         self.asked = 0
         self.ticks = 0.0
         self.slices = math.inf
+        self.open_files: dict[str, bool] = {}
         self.listed: list[str] = []
         self.prepared: list[float] = []
         self.messages: list[Finished | NotWritten] = []
@@ -101,6 +102,7 @@ class Bench:
             book=self.book,
             decider=LedgerDecider(ledger, Verdicts(self.scanner, rules), self.messages.append),
             clocks=Clocks(lambda: time.time() + (0 if self.is_fresh else self.now), self.monotonic, lambda: 0.0),
+            writers=self,
             absence_is_proof=self.absence_is_proof,
             trusted=trusted,
             cover=self.listed.append,
@@ -112,6 +114,12 @@ class Bench:
     def absence_is_proof(self) -> bool:
         self.asked += 1
         return self.there
+
+    def writing_in(self, folder: str) -> dict[str, bool]:
+        return {} if folder else self.open_files
+
+    def writing_beside(self, folder: str) -> str:
+        return ""
 
     def monotonic(self) -> float:
         return self.now + self.ticks
@@ -202,6 +210,22 @@ def test_an_image_settles_by_two_looks_its_quiet_time_apart(bench: Bench) -> Non
     bench.after(1.9)
     assert bench.state("a.jpg") == "settling"
     bench.after(0.1)
+    assert bench.state("a.jpg") == "pending"
+
+
+def test_an_image_whose_writer_is_done_settles_though_no_event_names_it(bench: Bench) -> None:
+    """Found here: of many events in a folder not all names are kept, and the image waited for a minute."""
+    write(bench.inbox / "a.jpg", image(0))
+    bench.open_files["a.jpg"] = True
+    bench.notice("a.jpg")
+    bench.after(5)
+    assert bench.state("a.jpg") == "settling"
+    bench.open_files.clear()
+    others = [f"{number}.jpg" for number in range(MANY_NAMES + 1)]
+    for number, name in enumerate(others, start=1):
+        write(bench.inbox / name, image(number))
+    bench.notice(*others)
+    bench.after(2)
     assert bench.state("a.jpg") == "pending"
 
 
@@ -405,6 +429,22 @@ def test_in_another_folder_of_the_same_name_only_what_was_seen_there_can_be_miss
         other.detector.rescan(other.now)
         other.turn()
         assert (other.state("old.jpg"), other.state("new.jpg")) == ("settling", "gone")
+
+
+def test_in_another_folder_what_was_seen_at_rest_can_be_missed_too(tmp_path: Path, bench: Bench) -> None:
+    for name in ("here.jpg", "away.jpg"):
+        write(bench.inbox / name, b"no image at all, but a text that is long enough: " + name.encode())
+    bench.notice("here.jpg", "away.jpg")
+    bench.after(2)
+    (bench.inbox / "away.jpg").unlink()
+    other = Bench(tmp_path, bench.ledger, trusted=False)
+    with contextlib.closing(other.reads):
+        other.detector.rescan(other.now)
+        other.turn()
+        (other.inbox / "here.jpg").unlink()
+        other.detector.rescan(other.now)
+        other.turn()
+        assert (other.state("away.jpg"), other.state("here.jpg")) == ("invalid", "gone")
 
 
 def test_events_in_folders_that_are_not_entered_are_no_look(bench: Bench) -> None:
