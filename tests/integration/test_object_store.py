@@ -123,6 +123,25 @@ def test_a_large_file_goes_in_parts_and_only_whole(store: Store, tmp_path: Path,
     ours.publish(each, expected=False)  # it is there
 
 
+@pytest.mark.parametrize("size", [100, CHUNK_BYTES + 1])
+def test_times_that_move_while_a_file_is_uploaded_are_no_matter(
+    store: Store, tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """The bytes are those that settled, and a mount may move the times of what is read."""
+    write(tmp_path / "a.jpg", bytes(size))
+    ours = publisher(store.url, tmp_path, prefix)
+    each = frame(ours, tmp_path, "a.jpg")
+    read = os.pread
+
+    def stirs(fd: int, count: int, offset: int) -> bytes:
+        os.utime(fd)
+        return read(fd, count, offset)
+
+    monkeypatch.setattr(os, "pread", stirs)
+    ours.publish(each, expected=False)
+    assert requests.get(ours.address(each.src or ""), timeout=30).content == bytes(size)
+
+
 @pytest.mark.parametrize("size", [100, CHUNK_BYTES, CHUNK_BYTES + 1])
 def test_a_file_that_changed_is_not_uploaded(store: Store, tmp_path: Path, prefix: str, size: int) -> None:
     write(tmp_path / "a.jpg", bytes(size))
