@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from agent.commands import shell
+from agent.core.life import Life, life, silence
 from agent.host.clock import utc_now
 from agent.ledger import spend
 from agent.ledger.reads import Reads
@@ -23,9 +24,6 @@ from agent.reporting.explain import explain as explained
 if TYPE_CHECKING:
     from collections.abc import Mapping
 from agent.terminal import print_json, show_table
-
-SILENT_SECONDS = 90.0
-"""An agent writes a heartbeat every 30 s; after three that did not come it is said so."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -55,15 +53,20 @@ def plan(*, as_json: bool) -> None:
 def status(*, as_json: bool) -> None:
     """Show the jobs by state, the throughput, and what needs attention (then the exit code is 1; blocked: 3).
 
+    An agent that was not stopped and has shown no sign of life for three minutes needs attention too.
+
     Example: playment-agent status
     """
     path = shell.ledger_path()
     with Reads.open(path) as reads:
         report = reads.report(utc_now())
+        alive = life(report.agent, reads.last_start_or_stop(), utc_now())
     blocked = report.agent.get("blocked", "")
     if as_json:
-        print_json(dataclasses.asdict(report))
+        print_json({"life": alive} | dataclasses.asdict(report))
     else:
+        if alive is Life.SILENT:
+            _say_wrapped(f"NO SIGN OF LIFE: {_silent(report.agent, utc_now())}")
         if report.status:
             show_table(("state", "jobs", "frames", "oldest", "newest"), report.status)
         else:
@@ -72,7 +75,7 @@ def status(*, as_json: bool) -> None:
         _say_wrapped(
             f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
         )
-        _say_wrapped(_agent_line(report.agent, utc_now()))
+        _say_wrapped(_agent_line(report.agent, alive, utc_now()))
         if others := int(report.agent.get("other_files") or 0):
             _say_wrapped(f"{others:,} other files are no pictures and get no row: 'explain PATH' says why")
         if limit := spend.notice(report.agent, utc_now()):
@@ -86,7 +89,7 @@ def status(*, as_json: bool) -> None:
                 shell.say(f"… all of them: the view attention in {path}")
     if blocked:
         sys.exit(3)
-    sys.exit(1 if report.attention_jobs else 0)
+    sys.exit(1 if report.attention_jobs or alive is Life.SILENT else 0)
 
 
 @click.command()
@@ -102,16 +105,22 @@ def explain(*, path: str) -> None:
         _say_wrapped(line)
 
 
-def _agent_line(agent: Mapping[str, str], now: datetime) -> str:
-    if not agent.get("started_at"):
+def _agent_line(agent: Mapping[str, str], alive: Life, now: datetime) -> str:
+    if alive is Life.NEVER_RAN:
         return "the agent has not run yet"
-    beat = _seconds_since(agent["heartbeat_at"], now)
+    beat = _ago(silence(agent, now))
     scan = _ago(_seconds_since(agent["last_scan_at"], now)) if agent.get("last_scan_at") else "none yet"
-    silent = "; no sign of life since: is it running?" if beat > SILENT_SECONDS else ""
     paused = "; sending is PAUSED" if agent.get("paused") else ""
     return (
-        f"agent {agent.get('version')}, pid {agent.get('pid')}: last heartbeat {_ago(beat)}, last full scan {scan}, "
-        f"noticing by {agent.get('watch_mode', '?')}{paused}{silent}"
+        f"agent {agent.get('version')}, pid {agent.get('pid')}, {alive}: last heartbeat {beat}, last full scan {scan}, "
+        f"noticing by {agent.get('watch_mode', '?')}{paused}"
+    )
+
+
+def _silent(agent: Mapping[str, str], now: datetime) -> str:
+    return (
+        f"the agent (pid {agent.get('pid')}) was not stopped, and its last heartbeat was {_ago(silence(agent, now))}. "
+        "Nothing is noticed or sent: look at its log, and start it"
     )
 
 

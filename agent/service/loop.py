@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.core.life import HEARTBEAT_SECONDS
 from agent.core.retry import LOOP
 from agent.core.run_once import EndOfRun, RunState, exit_code
 from agent.errors import FolderUnavailable, LedgerUnavailable
@@ -31,7 +32,6 @@ log = logging.getLogger(__package__)
 
 TICK = 1.0
 """Seconds between looks at what other processes have written: they are promised to be obeyed within two."""
-HEARTBEAT_SECONDS = 20.0
 
 
 class Service:
@@ -51,7 +51,7 @@ class Service:
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._inbox_first: Item = None
         self._stopping = False
-        self._fed_at = 0.0
+        self._fed_at = self._beat_at = 0.0
         self._parts: Running
 
     def stop(self) -> None:
@@ -82,7 +82,7 @@ class Service:
                 self._notifier.stopping()
 
     def _loop(self) -> int:
-        beat_at = tick_at = 0.0
+        tick_at = 0.0
         once = EndOfRun(time.monotonic())
         while not self._stopping:
             now = time.monotonic()
@@ -97,9 +97,6 @@ class Service:
             except (LedgerUnavailable, FolderUnavailable, OSError) as error:
                 log.error("%s; going on in %d s", error, LOOP.seconds())  # noqa: TRY400 (a sentence, no defect)
                 next_at = tick_at = now + LOOP.seconds()
-            if now >= beat_at:
-                beat_at = now + HEARTBEAT_SECONDS
-                self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))
             self._feed()
             wait = min(next_at, tick_at) - time.monotonic()
             if wait > 0:
@@ -184,8 +181,11 @@ class Service:
         return None
 
     def _feed(self) -> None:
-        """Feed systemd's watchdog: by finished turns and listed folders, never by a timer."""
+        """Feed the watchdog, and write that we are alive: by finished turns and listed folders, never by a timer."""
         now = time.monotonic()
         if now - self._fed_at >= 1.0:
             self._fed_at = now
             self._notifier.watchdog()
+        if now >= self._beat_at:
+            self._beat_at = now + HEARTBEAT_SECONDS
+            self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))

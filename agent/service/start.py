@@ -6,6 +6,7 @@ import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.errors import FolderUnavailable
@@ -170,8 +171,14 @@ def _writer(settings: Settings, stack: contextlib.ExitStack) -> LedgerWriter:
     ledger.bind(world_of(settings))
     writer = LedgerWriter(ledger)
     stack.callback(writer.close)
-    stack.callback(lambda: writer.submit(lambda ledger: ledger.record(None, "stopped")))
+    stack.push(partial(_record_stop, writer))
     return writer
+
+
+def _record_stop(writer: LedgerWriter, defect: type[BaseException] | None, *_: object) -> None:
+    """Write that we were stopped, which an agent that dies of an error was not."""
+    if defect is None:
+        writer.submit(lambda ledger: ledger.record(None, "stopped"))
 
 
 def _gate(settings: Settings, ledger: LedgerWriter, before: LastRun, clocks: Clocks) -> Gate:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from agent.core.life import Life, life
 from agent.errors import LedgerError, LedgerUnreadable
 from agent.ledger.reads import Reads
 from agent.reporting.checks import fail, ok, warn
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 LEDGER = "ledger"
 LITTLE_SPACE = 200 * 2**20
-ALIVE_SECONDS = 90.0
-"""A heartbeat comes every 30 s at least."""
 
 
 def check_ledger(settings: Settings, wall: float) -> Iterator[Check]:
@@ -84,10 +83,10 @@ def _running(reads: Reads, wall: float) -> Check:
     agent = reads.agent()
     if agent.get("blocked"):
         return warn("agent", f"it is blocked: {agent['blocked']}")
-    if reads.last_start_or_stop() != "started":
+    alive = life(agent, reads.last_start_or_stop(), datetime.fromtimestamp(wall, UTC))
+    if alive in {Life.NEVER_RAN, Life.STOPPED}:
         return ok("agent", "it is not running")
-    age = wall - datetime.fromisoformat(agent["heartbeat_at"]).timestamp()
-    if age > ALIVE_SECONDS:
+    if alive is Life.SILENT:
         return warn("agent", f"it has not stopped cleanly: its last heartbeat was at {agent['heartbeat_at']}. Start it")
     paused = "; sending is paused, and 'resume' starts it" if agent.get("paused") else ""
     return ok("agent", f"it is running (pid {agent.get('pid')}){paused}")
