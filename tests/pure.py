@@ -26,6 +26,7 @@ SINGLE = frozenset(
         "agent.publishing.object_errors",
         "agent.publishing.object_keys",
         "agent.settings",
+        "agent.settings.changes",
         "agent.settings.folder_toml",
         "agent.settings.parsers",
         "agent.settings.settings",

@@ -27,7 +27,7 @@ hundred thousand, and none in a cycle: looking took a fifth of the processor tim
 @click.option("--once", is_flag=True, help="Submit what is there now, then exit.")
 @shell.settled
 def run(*, once: bool) -> None:
-    """Watch the folder and submit what is dropped into it, until SIGTERM or SIGINT.
+    """Watch the folder and submit what is dropped into it, until SIGTERM or SIGINT. SIGHUP reads the settings again.
 
     With --once: scan, wait until what is there has settled, publish, submit, exit. What is still growing after three
     settle times is left, and makes the exit code 1.
@@ -55,9 +55,9 @@ def run(*, once: bool) -> None:
                     description=f"settling {settling:,}" if settling else "submitting",
                 )
 
-            code = _run(Service(settings, once=True, progress=show))
+            code = _run(Service(settings, once=True, progress=show, read=shell.reread()))
     else:
-        code = _run(Service(settings, once=once))
+        code = _run(Service(settings, once=once, read=shell.reread()))
     sys.exit(code)
 
 

@@ -66,6 +66,11 @@ def settings(*, needs_key: bool = True) -> Settings:
     return found
 
 
+def reread() -> Callable[[], Settings]:
+    """Return what reads the same settings again; it raises SettingsError, and sets nothing up."""
+    return functools.partial(load.load, os.environ, Path.cwd(), _env_file(), defaults=DEFAULTS)
+
+
 def ledger_path() -> Path:
     """Return the ledger's path; nothing else needs to be set."""
     return load.load_ledger_path(os.environ, Path.cwd(), _env_file())

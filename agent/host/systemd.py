@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ class Notifier:
             self.watchdog_seconds = int(microseconds) / 1e6
 
     def ready(self) -> None:
-        """Say that the start is over."""
+        """Say that the start, or a reload, is over."""
         self._send("READY=1")
+
+    def reloading(self) -> None:
+        """Say that the settings are read again, which the next `ready` ends."""
+        # In one message: with Type=notify-reload the time tells which reload is meant (systemd.service(5)).
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def status(self, text: str) -> None:
         """Show `text` in `systemctl status`; line breaks become spaces."""

@@ -55,11 +55,10 @@ class Reply:
 
 
 class _Line(NamedTuple):
-    """Where a request goes: the connections to its host, its target in the request's first line, and its headers."""
+    """Where a request goes: the connections to its host, and its target in the request's first line."""
 
     pool: HTTPConnectionPool
     target: str
-    headers: dict[str, str]
 
 
 class _Lines:
@@ -86,18 +85,23 @@ class Transport:
     def __init__(
         self, name: str, base_url: str, headers: Mapping[str, str], *, connect_seconds: float, longest_wait: float
     ) -> None:
-        for header, value in headers.items():
-            if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
-                raise SettingsError(
-                    [f"the value of the header {header} must be printable ASCII without blanks at its ends"]
-                )
-        self._headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        self.carry(headers)
         self._name = name
         self._connect_seconds = connect_seconds
         self._longest_wait = longest_wait
         self._proxies = proxies_for(base_url)
         self._verify = ca_bundle() if urlsplit(base_url).scheme == "https" else True
         self._sessions = PerThread(_Lines)
+
+    def carry(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with every request that begins from now on. Raises `SettingsError` as at the start."""
+        for header, value in headers.items():
+            if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
+                raise SettingsError(
+                    [f"the value of the header {header} must be printable ASCII without blanks at its ends"]
+                )
+        self._headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        self._headers_of_posts = self._headers | {"Content-Type": "application/json"}
 
     def exchange(self, method: str, url: str, body: bytes | None, *, seconds: float, limit: int) -> Reply:
         """Send one request and return the answer, whatever its status; a redirect is an answer too.
@@ -114,7 +118,7 @@ class Transport:
                     method,
                     line.target,
                     body=body,
-                    headers=line.headers,
+                    headers=self._headers if body is None else self._headers_of_posts,
                     timeout=Timeout(connect=self._connect_seconds, read=seconds),
                     retries=False,
                     redirect=False,
@@ -144,11 +148,10 @@ class Transport:
         if posts and url in mine.of_posts:
             return mine.of_posts[url]
         adapter: Any = mine.session.get_adapter(url)  # requests' types tell less than there is
-        headers = self._headers | ({"Content-Type": "application/json"} if posts else {})
-        request = requests.Request("GET", url, headers=headers).prepare()
+        request = requests.Request("GET", url, headers=self._headers).prepare()
         pool = adapter.get_connection_with_tls_context(request, self._verify, proxies=self._proxies)
         adapter.cert_verify(pool, url, self._verify, None)
-        line = _Line(pool, adapter.request_url(request, self._proxies), headers)
+        line = _Line(pool, adapter.request_url(request, self._proxies))
         if posts:
             mine.of_posts[url] = line
         return line

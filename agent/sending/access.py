@@ -79,6 +79,10 @@ class Access:
                 return _later(error)
             return Refused(str(error), code=error.code)
 
+    def knock(self) -> None:
+        """Have the next turn ask at once: what refuses us may have been mended."""
+        self._next_probe = 0.0
+
     def turn(self, pool: Pool) -> float:
         """While blocked, have `pool` check_access slowly; return seconds until the next time.
 

@@ -11,6 +11,7 @@ import logging
 import math
 import random
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from agent.core.retry import LEDGER
 from agent.errors import FileChanged, HeldByFolder, LedgerUnavailable, RemoteError
 from agent.host.clock import ClockSteps
 from agent.host.workers import DEFECT
-from agent.ledger import jobs
+from agent.ledger import jobs, spend
 from agent.sending.access import Access
 from agent.sending.admission import put_off_beyond_limit
 from agent.sending.adoption import IDLE, Adoption
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
+    from agent.core.spend_guard import Limits
     from agent.host.workers import Pools
     from agent.ledger.due import Candidate
     from agent.ledger.reads import Reads
@@ -90,6 +92,17 @@ class Submitter:
         with self._wake:
             self._woken = True
             self._wake.notify()
+
+    def knock(self) -> None:
+        """Where sending is blocked, look now whether it still is."""
+        self._access.knock()
+        self.wake()
+
+    def limit(self, limits: Limits) -> None:
+        """Have these be the spend guard's limits from now on, also for what was put off by those before."""
+        if limits != self._context.limits:
+            self._context = replace(self._context, limits=limits)
+            self._ledger.submit(spend.reconsider).add_done_callback(lambda _done: self.wake())
 
     def in_flight(self) -> int:
         """Return how many jobs are being published, posted, looked up or written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from agent.core.folder_rules import NO_FOLDERS
@@ -27,7 +27,16 @@ from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.settings.folder_toml import parse
-from agent.settings.parts import batch_chooser, batch_namer, filters_of, is_probed, limits_of, terms_of, uploads
+from agent.settings.parts import (
+    batch_chooser,
+    batch_namer,
+    filters_of,
+    how_to_mend_the_key,
+    is_probed,
+    limits_of,
+    terms_of,
+    uploads,
+)
 from agent.targets import playment
 from agent.targets.playment.client import Playment
 from agent.targets.playment.target import PlaymentTarget
@@ -45,6 +54,9 @@ if TYPE_CHECKING:
     from agent.targets.gate import Gate
 
 
+Follow: TypeAlias = "Callable[[Callable[[Settings], object]], object]"
+"""Has what it is handed be called with new settings, while the agent runs."""
+
 TARGET_NAME: Final = playment.NAME
 """What people call who takes the jobs."""
 DEFAULTS: Final = {"PLAYMENT_BASE_URL": playment.BASE_URL}
@@ -61,7 +73,7 @@ def target_of(settings: Settings) -> Target:
     )
     # From a target on loopback, such as a sandbox, results may come from anywhere.
     download = Download(allow_private=is_loopback(urlsplit(settings.playment_base_url).hostname or ""))
-    return PlaymentTarget(client, download.fetch)
+    return PlaymentTarget(client, download.fetch, how_to_mend_the_key(settings))
 
 
 def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
@@ -115,10 +127,11 @@ def sending(
     monotonic: Callable[[], float],
     on_changed: Callable[[str, Kind], None],
     fingerprint: Callable[[str, str | None], bytes | None],
+    follow: Follow,
 ) -> Iterator[Submitter]:
     """Give a submitter that runs, and close what it uses in the end; the submitter itself is the caller's to close.
 
-    `on_changed` is told of a unit whose files changed under way; `fingerprint` is as in Rig.
+    `on_changed` is told of a unit whose files changed under way; `fingerprint` is as in SendingContext.
     """
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(contextlib.closing(target_of(settings)))
@@ -143,8 +156,15 @@ def sending(
         )
         pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
         submitter = Submitter(context, ledger, reads, gate, pools)
+        follow(partial(_obey, target, submitter))
         submitter.start()
         yield submitter
+
+
+def _obey(target: Target, submitter: Submitter, settings: Settings) -> None:
+    target.use_key(settings.playment_api_key.reveal())
+    submitter.knock()
+    submitter.limit(limits_of(settings))
 
 
 @contextlib.contextmanager
@@ -154,12 +174,15 @@ def results_of(
     ledger: LedgerWriter,
     gate: Gate,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    *,
+    follow: Follow = lambda _obey: None,
 ) -> Iterator[ResultsFetcher]:
     """Give what does rounds into `folder`, with connections of its own."""
     with (
         contextlib.closing(target_of(settings)) as target,
         Reads.open(settings.ledger_path) as reads,
     ):
+        follow(lambda new: target.use_key(new.playment_api_key.reveal()))
         results = ResultsFetcher(
             target,
             ledger,
@@ -177,12 +200,12 @@ def results_of(
 
 
 @contextlib.contextmanager
-def collecting(settings: Settings, ledger: LedgerWriter, gate: Gate) -> Iterator[None]:
+def collecting(settings: Settings, ledger: LedgerWriter, gate: Gate, follow: Follow) -> Iterator[None]:
     """Fetch results as long as the block runs, where RESULTS_DIR is set."""
     if settings.results_dir is None:
         yield
         return
-    with results_of(settings, settings.results_dir, ledger, gate) as results:
+    with results_of(settings, settings.results_dir, ledger, gate, follow=follow) as results:
         poller = ResultsPoller(results, settings.results_poll_seconds)
         poller.start()
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.core.life import HEARTBEAT_SECONDS
-from agent.core.retry import LOOP
+from agent.core.retry import ACCESS, LOOP
 from agent.core.run_once import EndOfRun, RunState, exit_code
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.changes import Changes, EventsLost
@@ -19,6 +19,7 @@ from agent.host import systemd
 from agent.host.clock import utc_now
 from agent.ledger.store import iso
 from agent.noticing.messages import Changed, Finished, Item, LedgerChanged, NotWritten
+from agent.service.reload import Reload
 from agent.service.start import Running, started
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ TICK = 1.0
 
 
 class Service:
-    """A running agent. All methods are the loop's thread's, but `stop`; `progress` is told about once a second."""
+    """A running agent. All methods are the loop's thread's, but `stop` and `reload`.
+
+    `progress` is told about once a second; `read` returns the settings that are there now, for a reload.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Service:
         *,
         once: bool = False,
         progress: Callable[[Counts], None] = lambda _standing: None,
+        read: Callable[[], Settings] | None = None,
     ) -> None:
         self._settings = settings
         self._once = once
@@ -50,13 +55,20 @@ class Service:
         self._notifier = systemd.Notifier(os.environ)
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._inbox_first: Item = None
-        self._stopping = False
+        self._reload = Reload(settings, read or (lambda: settings))
+        self._reloading = self._stopping = False
+        self._key_at = 0.0
         self._fed_at = self._beat_at = 0.0
         self._parts: Running
 
     def stop(self) -> None:
         """Have the loop end; may be called from a signal handler or another thread."""
         self._stopping = True
+        self._inbox.put(None)
+
+    def reload(self) -> None:
+        """Have the loop read the settings again; may be called as `stop`."""
+        self._reloading = True
         self._inbox.put(None)
 
     def run(self) -> int:
@@ -67,6 +79,7 @@ class Service:
         with started(
             self._settings,
             self._inbox.put,
+            follow=self._reload.follow,
             once=self._once,
             is_stopping=lambda: self._stopping,
             tell=self._notifier.status,
@@ -85,6 +98,8 @@ class Service:
         tick_at = 0.0
         once = EndOfRun(time.monotonic())
         while not self._stopping:
+            if self._reloading:
+                self._read_settings()
             now = time.monotonic()
             try:
                 next_at = self._turn(now)
@@ -110,13 +125,22 @@ class Service:
         self._take_inbox(first, now)
         return self._parts.rounds.look(now)
 
+    def _read_settings(self) -> None:
+        self._reloading = False
+        self._notifier.reloading()
+        self._reload.reload()
+        self._notifier.ready()
+
     def _tell(self) -> None:
         """Say how it stands, and ask what other processes have written."""
         parts = self._parts
         parts.ledger.submit(parts.others.check)
         stands = parts.reads.standing()
         told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
-        self._notifier.status(f"{told}; {parts.watch.trouble}" if parts.watch.trouble else told)
+        self._notifier.status("; ".join(filter(None, (told, parts.watch.trouble, self._reload.trouble))))
+        if parts.gate.blocked and time.monotonic() >= self._key_at:
+            self._key_at = time.monotonic() + ACCESS.seconds()
+            self._reload.take_key()
         self._progress(stands)
 
     def _take_inbox(self, first: Item, now: float) -> None:

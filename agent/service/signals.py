@@ -1,8 +1,9 @@
-"""What SIGTERM and SIGINT do to a running service."""
+"""What SIGTERM, SIGINT and SIGHUP do to a running service."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,11 @@ log = logging.getLogger(__package__)
 
 
 def obey_signals(service: Service) -> None:
-    """Stop cleanly at the first SIGTERM or SIGINT, at once at the second."""
+    """Stop cleanly at the first SIGTERM or SIGINT, at once at the second; read the settings again at SIGHUP.
+
+    A SIGHUP because our terminal has gone is a stop, and where it is ignored (nohup) it stays so.
+    """
+    on_terminal = _has_terminal()
 
     def stop(number: int, _frame: object) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
@@ -21,5 +26,22 @@ def obey_signals(service: Service) -> None:
         log.info("%s: finishing what is in flight; once more stops at once", signal.Signals(number).name)
         service.stop()
 
+    def hang_up(number: int, frame: object) -> None:
+        if on_terminal and not _has_terminal():
+            stop(number, frame)
+        else:
+            service.reload()
+
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, hang_up)
+
+
+def _has_terminal() -> bool:
+    """Tell whether this process has a controlling terminal (tty(4): opening /dev/tty fails where it has none)."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

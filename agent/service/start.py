@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from agent.ledger.session import LastRun
     from agent.noticing.messages import Item
     from agent.sending.submitter import Submitter
+    from agent.service.assembly import Follow
     from agent.settings.settings import Settings
 
 log = logging.getLogger(__package__)
@@ -84,6 +85,7 @@ def started(
     settings: Settings,
     post: Callable[[Item], None],
     *,
+    follow: Follow,
     once: bool,
     is_stopping: Callable[[], bool],
     tell: Callable[[str], None],
@@ -91,8 +93,8 @@ def started(
 ) -> Iterator[Running]:
     """Take the locks, open the ledger, and start the threads; give the parts until the block ends.
 
-    `post` hands the loop messages, from any thread; `tell` says how the stop goes on; `fed` is called after every
-    folder listed. Raises AlreadyRunning, LedgerError, FolderUnavailable.
+    `post` hands the loop messages, from any thread; `follow` is told who obeys settings that change; `tell` says how
+    the stop goes on; `fed` is called after every folder listed. Raises AlreadyRunning, LedgerError, FolderUnavailable.
     """
     clocks = Clocks()
     scanner = scanner_of(settings)
@@ -116,6 +118,7 @@ def started(
         before = ledger.call(lambda ledger: others.begin(ledger, watch.whereabouts))
         scanner.inodes_last = before.inodes_last
         gate = _gate(settings, ledger, before, clocks)
+        follow(lambda new: gate.limit_rate(new.submit_jobs_per_minute))
 
         def go_on() -> None:
             if is_stopping():
@@ -124,7 +127,7 @@ def started(
         order, doubt = settings.sequence_order, settings.sequence_order_doubt
         readers = stack.enter_context(reading(scanner, settings.sequence_gaps, go_on, order=order, doubt=doubt))
         if not once:
-            stack.enter_context(collecting(settings, ledger, gate))
+            stack.enter_context(collecting(settings, ledger, gate, follow))
         submitter = stack.enter_context(
             sending(
                 settings,
@@ -136,6 +139,7 @@ def started(
                 monotonic=clocks.monotonic,
                 on_changed=lambda path, kind: post(Changed(UnitKey(path, kind))),
                 fingerprint=readers.fingerprint,
+                follow=follow,
             )
         )
         stack.callback(_stop_sending, submitter, tell)

@@ -12,11 +12,12 @@ from agent.core.quiet_times import QuietTimes
 from agent.core.spend_guard import Limits
 from agent.model.jobs import Terms
 from agent.settings import parsers
+from agent.settings.settings import CREDENTIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.settings.settings import Settings
+    from agent.settings.settings import Secret, Settings
 from agent.host.clock import utc_now
 
 BATCH_WORDS = ("day", "folder")
@@ -52,6 +53,24 @@ def rules_of(settings: Settings) -> IdRules:
 def limits_of(settings: Settings) -> Limits:
     """Return the spend guard's limits."""
     return Limits(settings.submit_limit_jobs_per_day, settings.submit_limit_frames_per_day)
+
+
+def is_copied_at_start(key: Secret) -> bool:
+    """Tell whether systemd has handed over the key: its copy stays as it is until a restart."""
+    return CREDENTIAL in key.source
+
+
+def how_to_mend_the_key(settings: Settings) -> str:
+    """Return what a person is to do where the key is refused: it is not taken from everywhere while the agent runs."""
+    source = settings.playment_api_key.source
+    if is_copied_at_start(settings.playment_api_key):
+        return (
+            "Put the right key where the unit's LoadCredential= has it and restart the service: systemd hands over a "
+            "copy at the start"
+        )
+    if source.startswith("PLAYMENT_API_KEY_FILE"):
+        return f"Put the right key into {source}: while sending is blocked it is read again every minute"
+    return "Set the right PLAYMENT_API_KEY: a file of settings is read again every minute, the environment at a start"
 
 
 def uploads(settings: Settings) -> bool:

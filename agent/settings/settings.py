@@ -1,7 +1,4 @@
-"""The settings: a mapping of texts in, one frozen `Settings` out, or one error with every problem. Pure.
-
-`agent/variables.py` lists the variables, `agent/values.py` reads the text of one, `agent/environment.py` brings them.
-"""
+"""The settings: a mapping of texts in, one frozen `Settings` out, or one error with every problem. Pure."""
 
 from __future__ import annotations
 
@@ -39,12 +36,16 @@ AWS_NAMES = (
 
 
 class Secret:
-    """A text that shows itself only to `reveal()`: not to `str`, `repr`, logs, tracebacks, pickle or copies."""
+    """A text that shows itself only to `reveal()`: not to `str`, `repr`, logs, tracebacks, pickle or copies.
 
-    __slots__ = ("_text",)
+    `source` tells where it was read, as a sentence begins.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("_text", "source")
+
+    def __init__(self, text: str, source: str = "") -> None:
         self._text = text
+        self.source = source
 
     def reveal(self) -> str:
         """Return the text itself."""
@@ -250,7 +251,7 @@ def _quoted(text: str) -> str:
 def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: list[str]) -> Secret | None:
     """Return the key from the first place that is set: the variable, the named file, the systemd credential."""
     if key := given.get("PLAYMENT_API_KEY"):
-        return Secret(key)
+        return Secret(key, "PLAYMENT_API_KEY")
     if file := given.get("PLAYMENT_API_KEY_FILE"):
         source = f"PLAYMENT_API_KEY_FILE ({_quoted(file)})"
     elif folder := given.get("CREDENTIALS_DIRECTORY"):
@@ -265,7 +266,7 @@ def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: li
     try:
         key = read_text(file).rstrip("\r\n")
         if key:
-            return Secret(parsers.key(key))
+            return Secret(parsers.key(key), source)
         problems.append(f"{source} is empty: it must hold the API key.")
     except UnicodeDecodeError:
         problems.append(f"{source} is not a text file: it must hold the API key and nothing else.")

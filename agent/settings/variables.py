@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ class Variable:
     """One variable: its name, its default as text, a line of explanation, and the reader of its text.
 
     A `required` one whose default is another's to say (a target's address) is not set where it was not handed one.
+    A `live` one is taken up by a reload, every other one by a restart.
     `show` gives what an error may repeat of the text. `unset` is the value where neither the variable nor a default is
     there; `shown_default` describes a default that depends on other variables.
     """
@@ -30,6 +32,7 @@ class Variable:
     show: Callable[[str], str] = str
     unset: object = None
     shown_default: str = ""
+    live: bool = False
 
     @property
     def field(self) -> str:
@@ -49,8 +52,9 @@ VARIABLES: tuple[Variable, ...] = (
         "The secret API key; or use the next, or a systemd credential named playment_api_key",
         parsers.key,
         show=parsers.hidden,
+        live=True,
     ),
-    Variable("PLAYMENT_API_KEY_FILE", "", "A file that holds the key", parsers.path),
+    Variable("PLAYMENT_API_KEY_FILE", "", "A file that holds the key", parsers.path, live=True),
     Variable("PLAYMENT_PROJECT_ID", "", "The project's id (required)", parsers.path_safe, required=True),
     Variable(
         "PLAYMENT_TAG", "", "The job's tag, for the v0 edition; set exactly one of this and the next", parsers.plain
@@ -173,19 +177,25 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("PUBLISH_WORKERS", "8", "Concurrent uploads and probes", _WORKERS),
     Variable("SUBMIT_WORKERS", "8", "Concurrent posts", _WORKERS),
     Variable(
-        "SUBMIT_JOBS_PER_MINUTE", "", "An upper limit on the rate; empty: none", parsers.number(0.01, 1_000_000, "jobs")
+        "SUBMIT_JOBS_PER_MINUTE",
+        "",
+        "An upper limit on the rate; empty: none",
+        parsers.number(0.01, 1_000_000, "jobs"),
+        live=True,
     ),
     Variable(
         "SUBMIT_LIMIT_JOBS_PER_DAY",
         "",
         "Spend guard: the most jobs on one UTC day, what goes beyond waits for the next; empty: no limit",
         _LIMIT,
+        live=True,
     ),
     Variable(
         "SUBMIT_LIMIT_FRAMES_PER_DAY",
         "",
         "The same in frames (an image is one); a unit with more frames than this waits for a person",
         _LIMIT,
+        live=True,
     ),
     Variable(
         "RESULTS_DIR",
@@ -204,8 +214,14 @@ VARIABLES: tuple[Variable, ...] = (
         parsers.path,
         shown_default="$STATE_DIRECTORY/ledger.db, else ledger.db",
     ),
-    Variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", parsers.choice("DEBUG", "INFO", "WARNING", "ERROR")),
-    Variable("LOG_FORMAT", "text", "text, or json: one object a line", parsers.choice("text", "json")),
+    Variable(
+        "LOG_LEVEL",
+        "INFO",
+        "DEBUG, INFO, WARNING or ERROR",
+        parsers.choice("DEBUG", "INFO", "WARNING", "ERROR"),
+        live=True,
+    ),
+    Variable("LOG_FORMAT", "text", "text, or json: one object a line", parsers.choice("text", "json"), live=True),
 )
 
 _HEAD = """\
@@ -220,7 +236,10 @@ _HEAD = """\
 
 def example(defaults: Mapping[str, str]) -> str:
     """Return the text of `.env.example`: each variable with its explanation and default, as in `settings.parse`."""
-    parts = [_HEAD]
+    live = ", ".join(variable.name for variable in VARIABLES if variable.live)
+    taken = f"Taken up while it runs, by `systemctl reload` or SIGHUP: {live}; all others by a restart."
+    taken = textwrap.fill(taken, 118, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
+    parts = [f"{_HEAD}{taken}\n"]
     for variable in VARIABLES:
         note = f" (default: {variable.shown_default})" if variable.shown_default else ""
         default = defaults.get(variable.name, variable.default)

@@ -93,6 +93,9 @@ class Target(Protocol):
     def check_access(self) -> Project:
         """Ask for the project by a call that makes nothing. Raises AccessRefused where we are not let in."""
 
+    def use_key(self, api_key: str) -> None:
+        """Ask with another key from now on. Raises SettingsError where it cannot be sent."""
+
     def find(self, wanted: Sequence[Lookup], may_go: Callable[[], bool]) -> dict[str, Found] | None:
         """Look for jobs, by as few requests as serve all of them, and return what was found, by reference_id.
 

@@ -28,7 +28,7 @@ class Gate:
         self._tell_hold = tell_hold
         self._clock = clock
         self._changed = threading.Condition()
-        self._per_second = per_minute / 60 if per_minute else math.inf
+        self.limit_rate(per_minute)
         self._next_start = -math.inf
         self._held_until = -math.inf
         self._paused = False
@@ -45,6 +45,10 @@ class Gate:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+
+    def limit_rate(self, per_minute: float | None) -> None:
+        """Have so many starts a minute from now on; None means no limit."""
+        self._per_second = per_minute / 60 if per_minute else math.inf
 
     def pause(self, *, paused: bool) -> None:
         """Shut, or open again, as a person says."""

@@ -36,6 +36,7 @@ ALLOWED = frozenset(
         "operator",
         "re",
         "string",
+        "textwrap",
         "tomllib",
         "types",
         "typing",

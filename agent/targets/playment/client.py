@@ -58,13 +58,15 @@ class Playment:
         self._base_url = base_url.rstrip("/")
         self._post_seconds = post_seconds
         self._read_seconds = read_seconds
-        headers = {"x-api-key": api_key, "User-Agent": f"playment-agent/{__version__}"}
         self._transport = Transport(
-            NAME, self._base_url, headers, connect_seconds=connect_seconds, longest_wait=ASKED.longest
+            NAME, self._base_url, _headers(api_key), connect_seconds=connect_seconds, longest_wait=ASKED.longest
         )
-        in_json = json.dumps(api_key)[1:-1]
-        forms = {api_key, in_json, in_json.replace("/", "\\/")} if len(api_key) >= _SECRET_CHARACTERS else set()
-        self._key_forms = tuple(form.encode() for form in forms)
+        self._key_forms = _forms(api_key)
+
+    def use_key(self, api_key: str) -> None:
+        """Send another key from now on; what comes back may still repeat the one before. Raises `SettingsError`."""
+        self._key_forms |= _forms(api_key)
+        self._transport.carry(_headers(api_key))
 
     def create_job(self, body: Mapping[str, object]) -> str:
         """Create a job and return Playment's `job_id`.
@@ -154,6 +156,18 @@ class Playment:
         for form in self._key_forms:
             body = body.replace(form, b"[the key]")
         return replace(reply, body=body)
+
+
+def _headers(api_key: str) -> dict[str, str]:
+    return {"x-api-key": api_key, "User-Agent": f"playment-agent/{__version__}"}
+
+
+def _forms(api_key: str) -> frozenset[bytes]:
+    """Return what the key may look like in an answer."""
+    if len(api_key) < _SECRET_CHARACTERS:
+        return frozenset()
+    in_json = json.dumps(api_key)[1:-1]
+    return frozenset(form.encode() for form in (api_key, in_json, in_json.replace("/", "\\/")))
 
 
 def _edition_of(body: Mapping[str, object], otherwise: Edition) -> Edition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from agent.errors import TryLater
+from agent.errors import AccessRefused, TryLater
 from agent.targets import Batch, Project
 from agent.targets.playment import NAME, batches, error_table, search
 from agent.targets.playment.body import body
@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 class PlaymentTarget:
     """The project of `client`; see `agent.targets.Target` for what each call promises.
 
-    `fetch` writes what a signed address holds into a file, without the key.
+    `fetch` writes what a signed address holds into a file, without the key; `how_to_mend` says what to do where we are
+    not let in.
     """
 
     name = NAME
     refuses_duplicates = True
     copies_files = True
 
-    def __init__(self, client: Playment, fetch: Callable[[str, BinaryIO], None]) -> None:
+    def __init__(self, client: Playment, fetch: Callable[[str, BinaryIO], None], how_to_mend: str = "") -> None:
         self.client = client
         self._fetch = fetch
+        self._how_to_mend = how_to_mend
 
     def create(self, job: Job) -> str:
         """Create a job."""
@@ -40,8 +42,17 @@ class PlaymentTarget:
 
     def check_access(self) -> Project:
         """Ask for the project's details."""
-        details = self.client.details()
+        try:
+            details = self.client.details()
+        except AccessRefused as error:
+            if type(error) is AccessRefused and self._how_to_mend:
+                raise AccessRefused(f"{error}. {self._how_to_mend}", code=error.code) from None
+            raise
         return Project(details.name, tuple(Batch(batch.id, batch.name, batch.is_default) for batch in details.batches))
+
+    def use_key(self, api_key: str) -> None:
+        """Ask with another key from now on."""
+        self.client.use_key(api_key)
 
     def find(self, wanted: Sequence[Lookup], may_go: Callable[[], bool]) -> dict[str, Found] | None:
         """Look through the batches' lists."""
