@@ -20,6 +20,7 @@ from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok
 from agent.reporting.checks.folder import check_folder, check_folder_settings, check_inodes, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
+from agent.reporting.checks.program import check_program
 from agent.reporting.checks.remote import check_publishing, check_target
 from agent.settings.parts import filters_of
 from agent.terminal import print_json
@@ -58,6 +59,7 @@ def check(*, as_json: bool) -> None:
 
 def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     """Yield each check as soon as it is made, the quick and local ones first."""
+    yield from check_program()
     try:
         settings = shell.settings()
     except SettingsError as error:

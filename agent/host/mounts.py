@@ -27,6 +27,9 @@ _NETWORK_FUSE = re.compile(
     r"mountpoint-s3|rclone|s3fs|seaweedfs|smbnetfs|sshfs"
 )
 
+_HOMES = ("/home", "/root", "/run/user")
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 (nothing is written there)
+
 
 @dataclass(frozen=True, slots=True)
 class FilesystemKind:
@@ -65,6 +68,21 @@ def place_in(mountinfo: str, path: str) -> str:
     """Return the type and the source of the file system that the absolute `path` is on, and its path in there."""
     point, root, name, source = _mount_in(mountinfo, path)
     return f"{name} {source} {os.path.normpath(root + path[len(point.rstrip('/')) :])}"
+
+
+def hidden(path: Path) -> str:
+    """Return which setting of its unit hides `path` from this service, '' where none does."""
+    return hidden_in(_mountinfo(), os.path.realpath(path))
+
+
+def hidden_in(mountinfo: str, path: str) -> str:
+    """Return the same for the absolute `path`: systemd.exec(5) has something else mounted where homes and /tmp are."""
+    point, root, name, _ = _mount_in(mountinfo, path)
+    if root.endswith("/systemd/inaccessible/dir"):
+        return "ProtectHome=yes" if point in _HOMES else f"InaccessiblePaths={point}"
+    if point in _HOMES and name == "tmpfs" and root == "/":
+        return "ProtectHome=tmpfs"
+    return "PrivateTmp=yes" if point in _TEMPORARY and "/systemd-private-" in root else ""
 
 
 def _mountinfo() -> str:

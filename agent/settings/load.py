@@ -114,12 +114,30 @@ def _watch_problem(folder: Path) -> str | None:
     try:
         with os.scandir(folder):
             return None
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError) as error:
+        if setting := mounts.hidden(folder):
+            return _hidden_by(setting, f"BindReadOnlyPaths={folder}")
+        if isinstance(error, PermissionError):
+            return _unlisted(error)
         return "there is no such folder. It must be an existing folder."
     except NotADirectoryError:
         return "this is no folder. It must be an existing folder."
     except OSError as error:
-        return f"it cannot be listed ({error.strerror}). This user must be able to read and enter it."
+        return _unlisted(error)
+
+
+def _unlisted(error: OSError) -> str:
+    return f"it cannot be listed ({error.strerror}). This user must be able to read and enter it."
+
+
+def _hidden_by(setting: str, bind: str) -> str:
+    """Return the end of a sentence about a folder that a setting of systemd's keeps out of the service's sight."""
+    keep, _, value = setting.partition("=")
+    shown = " and ProtectHome=tmpfs" if value == "yes" and keep == "ProtectHome" else ""
+    return (
+        f"{setting} in the service's unit hides it from the service. Give the unit {bind}{shown} in a drop-in "
+        "(systemctl edit), and start it again."
+    )
 
 
 def _ledger_problem(path: Path) -> str | None:
@@ -135,7 +153,9 @@ def _ledger_problem(path: Path) -> str | None:
 
 def _results_problem(folder: Path) -> str | None:
     """Return what is wrong with the place for results, as the end of a sentence."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # not Path.is_dir(), which raises where a folder above may not be entered
+        if setting := mounts.hidden(folder):
+            return _hidden_by(setting, f"BindPaths={folder}")
         return "it is no folder that is there. It must be an existing folder."
     if not os.access(folder, os.W_OK | os.X_OK):
         return "this user may not write there. Give it the right to (under systemd: ReadWritePaths= in a drop-in)."

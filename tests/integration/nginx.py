@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -16,7 +17,10 @@ PROGRAM = "/usr/sbin/nginx"
 
 SNIPPET = """\
 server {
-    listen 80;
+    listen 443 ssl;
+    server_name files.example.com;
+    ssl_certificate /etc/letsencrypt/live/files.example.com/fullchain.pem;
+    ssl_certificate_key /etc/letsencrypt/live/files.example.com/privkey.pem;
     root /srv/inbox;
     # Read only: no listing, no symbolic link out of the folder, no dotfile, no method but GET and HEAD.
     autoindex off;
@@ -53,7 +57,8 @@ def serving(root: Path, place: Path) -> Iterator[str]:
     place.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = SNIPPET.replace("listen 80;", f"listen 127.0.0.1:{port};").replace("/srv/inbox", f'"{root}"')
+        plain = re.sub(r" +ssl_certificate.*\n", "", SNIPPET)
+        server = plain.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};").replace("/srv/inbox", f'"{root}"')
         # The worker must be able to read what the tests write; only root can, and must, say who it is.
         user = "user root;" if os.geteuid() == 0 else ""
         configuration = place / "nginx.conf"

@@ -227,3 +227,35 @@ def test_inotifys_limits_are_the_kernels() -> None:
     assert limits.max_user_instances == int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
     assert limits.max_user_watches > limits.max_user_instances > 0
     assert limits.max_queued_events > 0
+
+
+SERVICE_MOUNTS = (
+    "170 1 0:41 / / ro - overlay overlay rw\n"
+    "185 170 0:46 / /tmp rw - tmpfs tmpfs rw\n"
+    "186 170 0:45 /systemd/inaccessible/dir /home ro - tmpfs tmpfs rw,mode=755\n"
+    "187 170 0:45 /systemd/inaccessible/dir /srv/secret ro - tmpfs tmpfs rw,mode=755\n"
+    "195 185 0:46 /systemd-private-06b97-playment-agent.service-dEbitC/tmp /tmp rw - tmpfs tmpfs rw\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "setting"),
+    [
+        ("/home/alice/inbox", "ProtectHome=yes"),
+        ("/home", "ProtectHome=yes"),
+        ("/srv/secret/inbox", "InaccessiblePaths=/srv/secret"),
+        ("/tmp/inbox", "PrivateTmp=yes"),
+        ("/srv/inbox", ""),
+        ("/homes/inbox", ""),
+    ],
+)
+def test_what_the_units_sandbox_hides_is_known(path: str, setting: str) -> None:
+    assert mounts.hidden_in(SERVICE_MOUNTS, path) == setting
+
+
+def test_homes_of_which_only_parts_are_bound() -> None:
+    bound = "170 1 0:41 / / ro - overlay o rw\n254 170 0:63 / /home rw - tmpfs tmpfs rw\n"
+    bound += "255 254 0:41 /home/alice /home/alice ro - overlay o rw\n"
+    assert mounts.hidden_in(bound, "/home/bob/inbox") == "ProtectHome=tmpfs"
+    assert mounts.hidden_in(bound, "/home/alice/inbox") == ""
+    assert mounts.hidden(Path("/proc/self")) == ""

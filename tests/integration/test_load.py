@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsError
+from agent.host import mounts
 from agent.service.assembly import DEFAULTS
 from agent.settings import load, variables
 
@@ -206,3 +207,19 @@ def test_a_command_that_asks_playment_nothing_needs_no_key(tmp_path: Path) -> No
     with pytest.raises(SettingsError, match="PLAYMENT_API_KEY_FILE"):
         load.load(given, tmp_path, None, defaults=DEFAULTS)
     assert load.load(given, tmp_path, None, needs_key=False, defaults=DEFAULTS).playment_api_key.reveal() == ""
+
+
+def test_a_folder_that_the_services_sandbox_hides_is_told_from_one_that_is_not_there(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ |= {"WATCH_DIR": "/gone/inbox", "RESULTS_DIR": "/gone/results"}
+    watch, results = sorted(problems(environ, tmp_path), reverse=True)
+    assert "there is no such folder" in watch
+    assert "no folder that is there" in results
+    monkeypatch.setattr(mounts, "hidden", lambda _path: "ProtectHome=yes")
+    watch, results = sorted(problems(environ, tmp_path), reverse=True)
+    end = "ProtectHome=yes in the service's unit hides it from the service. Give the unit {} and ProtectHome=tmpfs"
+    assert end.format("BindReadOnlyPaths=/gone/inbox") in watch
+    assert end.format("BindPaths=/gone/results") in results
+    monkeypatch.setattr(mounts, "hidden", lambda _path: "PrivateTmp=yes")
+    assert "Give the unit BindPaths=/gone/results in a drop-in" in "".join(problems(environ, tmp_path))

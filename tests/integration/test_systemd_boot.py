@@ -22,6 +22,7 @@ pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
     pytest.mark.timeout(180),
 ]
+ENV = "/etc/playment-agent/agent.env"
 KEY = "k3y-of-the-credential"
 WHOLE = image(1, size=(64, 48))
 # Uses what the agent needs of the host and of its libraries, so that a directive that takes too much away is seen.
@@ -96,7 +97,7 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
 def set_up(tree: Path, program: str, more: str) -> None:
     """Lay out below `tree` what the unit's head says, with a short watchdog."""
     install(tree, program)
-    for unit in (ROOT / "systemd").iterdir():
+    for unit in (ROOT / "systemd").glob("*.service"):
         (tree / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
         shutil.copy(unit, tree / "etc/systemd/system")
         write(tree / f"etc/systemd/system/{unit.name}.d/test.conf", "[Service]\nWatchdogSec=3\nRestartSec=0.1\n")
@@ -176,6 +177,12 @@ def test_a_service_that_is_fed_outlives_the_watchdog(service: Booted) -> None:
     fed = int(service.show("playment-agent")["WatchdogTimestampMonotonic"])
     service.wait_for("playment-agent", lambda now: int(now["WatchdogTimestampMonotonic"]) > fed + 4_000_000)
     assert main_pid(service) == first
+
+
+def test_an_end_that_nobody_asked_systemd_for_is_followed_by_a_start(service: Booted) -> None:
+    first = main_pid(service)
+    service.run("kill", "-TERM", first)
+    service.wait_for("playment-agent", lambda now: now["MainPID"] not in {"0", first} and now["SubState"] == "running")
 
 
 def test_a_stop_is_clean(service: Booted) -> None:
@@ -297,6 +304,84 @@ def test_the_agent_turns_drops_into_jobs_over_kills_and_stops_cleanly(agent: Boo
     found = agent.show("playment-agent")
     assert (found["ActiveState"], found["Result"], found["ExecMainStatus"]) == ("inactive", "success", "0")
     assert KEY not in agent.journal("playment-agent")
+
+
+def test_a_reload_takes_up_what_can_change_and_names_the_rest(agent: Booted) -> None:
+    env = agent.root / "etc/playment-agent/agent.env"
+    right = env.read_text()
+    agent.run("systemctl", "start", "playment-agent")
+    first = main_pid(agent)
+    for more, said in (
+        ("LOG_LEVEL=DEBUG\nPLAYMENT_TAG=bus\n", "obeyed from now on: LOG_LEVEL"),
+        ("LOG_LEVEL=LOUD\n", "refused, and nothing is changed: LOG_LEVEL is 'LOUD'"),
+    ):
+        env.write_text(right + more)
+        agent.run("systemctl", "reload", "playment-agent")
+        said_by(agent, said)
+        agent.wait_for("playment-agent", lambda now: now["ActiveState"] == "active")
+    agent.wait_for(
+        "playment-agent", lambda now: now["StatusText"].endswith("the new settings are refused, see the log")
+    )
+    assert "obeyed after a restart: PLAYMENT_TAG" in agent.journal("playment-agent")
+    assert "the key is systemd's copy of the start" in agent.journal("playment-agent")
+    assert main_pid(agent) == first
+    env.write_text(right)
+    agent.run("systemctl", "stop", "playment-agent")
+
+
+def said_by(booted: Booted, words: str) -> None:
+    end = time.monotonic() + 20
+    while words not in (said := booted.journal("playment-agent")):
+        assert time.monotonic() < end, said
+        time.sleep(0.1)
+
+
+def check(booted: Booted, *name: str) -> str:
+    """Return what `systemd/check` says, with its exit code in the last line."""
+    shutil.copy(ROOT / "systemd/check", booted.root / "opt/check")
+    said = booted.run("sh", "-c", 'sh /opt/check "$@"; echo "exit $?"', "sh", *name)
+    assert not list((booted.root / "run/systemd/system").glob("*")), "it leaves nothing behind"
+    return said
+
+
+def test_check_runs_as_the_services_user_in_its_units_own_sandbox(agent: Booted) -> None:
+    drop(agent, "a.jpg", 1)
+    said = check(agent)
+    assert said.endswith("exit 0"), said
+    assert "ok    Playment      http://127.0.0.1:8801 takes the key" in said
+    (agent.root / "srv/inbox/cam-1").mkdir(exist_ok=True)
+    assert "ok    watch folder  /srv/inbox/cam-1 can be read" in check(agent, "cam-1")
+
+
+def test_check_says_what_the_sandbox_hides(agent: Booted) -> None:
+    env = agent.root / "etc/playment-agent/agent.env"
+    right = env.read_text()
+    (agent.root / "home/alice/inbox").mkdir(parents=True, exist_ok=True)
+    env.write_text(right.replace("/srv/inbox", "/home/alice/inbox"))
+    said = check(agent)
+    assert "ProtectHome=yes in the service's unit hides it" in said
+    assert said.endswith("exit 2"), said
+    write(
+        agent.root / "etc/systemd/system/playment-agent.service.d/home.conf",
+        "[Service]\nProtectHome=tmpfs\nBindReadOnlyPaths=/home/alice/inbox\n",
+    )
+    agent.run("systemctl", "daemon-reload")
+    assert "ok    watch folder  /home/alice/inbox can be read" in check(agent)
+    (agent.root / "etc/systemd/system/playment-agent.service.d/home.conf").unlink()
+    agent.run("systemctl", "daemon-reload")
+    env.write_text(right)
+
+
+def test_check_says_that_the_services_user_cannot_run_the_program(agent: Booted) -> None:
+    by_hand = ("sh", "-c", f"PLAYMENT_API_KEY={KEY} /opt/playment-agent/bin/playment-agent --env-file {ENV} check")
+    assert agent.run(*by_hand).startswith("ok    program ")
+    (agent.root / "opt/playment-agent").chmod(0o700)
+    assert "FAIL  program       the service's user cannot run it (203/EXEC)" in check(agent)
+    by_root = agent.run(*by_hand, check=False)
+    assert by_root.startswith("FAIL  program "), by_root
+    assert "chmod -R go+rX /opt/playment-agent" in by_root
+    agent.run("chmod", "-R", "go+rX", "/opt/playment-agent")
+    assert agent.run(*by_hand).startswith("ok    program ")
 
 
 def test_the_sandbox_lets_processes_of_its_own_read_long_sequences(agent: Booted) -> None:

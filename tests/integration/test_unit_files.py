@@ -35,9 +35,10 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         "Type=notify",
         "NotifyAccess=main",
         "WatchdogSec=60",
-        "Restart=on-failure",
+        "Restart=always",
         "RestartPreventExitStatus=2 3",
         "TimeoutStopSec=30",
+        "ExecReload=/bin/sh -c 'kill -HUP \"$MAINPID\"'",
         "User=playment-agent",
         "StateDirectoryMode=0700",
         "UMask=0077",
@@ -95,12 +96,29 @@ def test_the_exposure_is_at_most_one_and_a_half(name: str) -> None:
     assert scored.returncode == 0, scored.stdout[-300:] + scored.stderr
 
 
+def test_the_drop_in_for_a_newer_systemd_has_it_send_the_signal() -> None:
+    assert directives("notify-reload.conf") == ["Type=notify-reload", "ExecReload="]
+
+
+def test_the_check_in_the_sandbox_leaves_out_what_a_check_cannot_have() -> None:
+    script = text("check")
+    for line in ("Type=oneshot", "Restart=no", "WatchdogSec=0", "ExecReload="):
+        assert f"\n{line}\n" in script
+    pattern = re.search(r"s/(.*)/(.*)/' ", script)
+    assert pattern is not None
+    expression = pattern[1].replace("\\(", "(").replace("\\)", ")")
+    for name in NAMES:
+        checked = [re.sub(expression, pattern[2], line) for line in directives(name)]
+        assert [line.rpartition(" ")[2] for line in checked if line.startswith("ExecStart=")] == ["check"]
+
+
 @needs_analyze
 @pytest.mark.parametrize("name", NAMES)
 def test_systemd_knows_every_directive(name: str, tmp_path: Path) -> None:
     command = tmp_path / "opt/playment-agent/bin/playment-agent"
-    command.parent.mkdir(parents=True)
-    shutil.copy("/bin/true", command)
+    for program in (command, tmp_path / "bin/sh"):
+        program.parent.mkdir(parents=True)
+        shutil.copy("/bin/true", program)
     units = tmp_path / "etc/systemd/system"
     units.mkdir(parents=True)
     unit = name.replace("@", "@cam-1")
