@@ -8,11 +8,15 @@ import pty
 import signal
 import socket
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.service.reload import Reload
+from agent.settings import load
 from agent.settings.changes import changes
+from agent.settings.parts import how_to_mend_the_key
 from agent.settings.variables import VARIABLES
 from tests.support import KEY, Playment, command, environ, eventually, image, process, query, settings, write
 
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
     from pathlib import Path
+
+    from agent.settings.settings import Settings
 
 LIVE = {"PLAYMENT_API_KEY", "SUBMIT_JOBS_PER_MINUTE", "SUBMIT_LIMIT_JOBS_PER_DAY", "SUBMIT_LIMIT_FRAMES_PER_DAY"}
 LIVE |= {"LOG_LEVEL", "LOG_FORMAT"}
@@ -141,6 +147,46 @@ def test_a_key_that_was_replaced_is_taken_by_a_reload(tmp_path: Path, server: Pl
         running.send_signal(signal.SIGHUP)
         eventually(lambda: "nothing that can change now did" in agent.log())
         eventually(lambda: agent.states() == ["submitted"])
+
+
+def test_a_new_key_alone_is_taken_while_the_key_is_refused(tmp_path: Path) -> None:
+    now = settings(tmp_path, "http://127.0.0.1:9")
+    there = {"PLAYMENT_API_KEY": KEY}
+    obeyed: list[Settings] = []
+    reload = Reload(now, lambda: settings(tmp_path, "http://127.0.0.1:9", **there))
+    reload.follow(obeyed.append)
+    reload.take_key()
+    there |= {"LOG_LEVEL": "ERROR", "SUBMIT_JOBS_PER_MINUTE": "many"}
+    reload.take_key()
+    there |= {"PLAYMENT_API_KEY": "umläut", "SUBMIT_JOBS_PER_MINUTE": "7"}
+    reload.take_key()
+    assert (obeyed, reload.trouble) == ([], "")
+    there["PLAYMENT_API_KEY"] = "another"
+    reload.take_key()
+    reload.take_key()
+    assert [each.playment_api_key.reveal() for each in obeyed] == ["another"]
+    assert replace(obeyed[0], playment_api_key=now.playment_api_key) == now
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"PLAYMENT_API_KEY": "k"}, "a file of settings is read again every minute"),
+        (
+            {"PLAYMENT_API_KEY_FILE": "key"},
+            "into PLAYMENT_API_KEY_FILE ('key'): while sending is blocked it is read again",
+        ),
+        ({"CREDENTIALS_DIRECTORY": "."}, "where the unit's LoadCredential= has it and restart the service"),
+    ],
+)
+def test_what_to_do_about_a_refused_key_goes_by_where_it_was_read(
+    tmp_path: Path, place: dict[str, str], words: str
+) -> None:
+    for name in ("key", "playment_api_key"):
+        (tmp_path / name).write_text(KEY)
+    given = environ(tmp_path, "http://127.0.0.1:9")
+    del given["PLAYMENT_API_KEY"]
+    assert words in how_to_mend_the_key(load.load({**given, **place}, tmp_path, None))
 
 
 def test_systemd_is_told_when_a_reload_begins_and_ends(tmp_path: Path, server: Playment) -> None:
