@@ -384,6 +384,22 @@ def test_check_says_that_the_services_user_cannot_run_the_program(agent: Booted)
     assert agent.run(*by_hand).startswith("ok    program ")
 
 
+def test_who_is_in_the_inboxs_group_may_drop_and_a_umask_of_027_is_enough(agent: Booted) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (made,) = [line for line in readme.splitlines() if line.endswith("install -d -m 2775 -g inbox /srv/inbox")]
+    assert "\ngroupadd --system inbox\nuseradd --system --groups inbox --home-dir" in readme
+    agent.run("sh", "-c", f"groupadd --system inbox && usermod -aG inbox playment-agent && {made}")
+    agent.run("sh", "-c", "useradd alice && usermod -aG inbox alice")
+    agent.run("systemctl", "start", "playment-agent")
+    sent = [line.partition(" ")[2] for line in in_ledger(agent)]
+    Image.new("RGB", (64, 48), (77, 0, 0)).save(agent.root / "opt/new.jpg")
+    agent.run("su", "alice", "-c", "umask 027; mkdir /srv/inbox/cam; cp /opt/new.jpg /srv/inbox/cam/")
+    wait_for_jobs(agent, *sorted([*sent, "cam"]))
+    assert agent.run("stat", "-c", "%U:%G %a", "/srv/inbox/cam/new.jpg") == "alice:inbox 640"
+    assert agent.run("runuser", "-u", "nobody", "--", "cat", "/srv/inbox/cam/new.jpg", check=False).endswith("denied")
+    agent.run("systemctl", "stop", "playment-agent")
+
+
 def test_the_sandbox_lets_processes_of_its_own_read_long_sequences(agent: Booted) -> None:
     def processes() -> list[str]:
         return agent.run(
