@@ -197,9 +197,9 @@ class Agent:
         """Return the states of a path's rows, oldest first."""
         return [row["state"] for row in self.rows(path)]
 
-    def becomes(self, path: str, *states: str) -> list[dict[str, Any]]:
-        """Wait until the rows of a path have these states, and return them."""
-        eventually(lambda: self.states(path) == list(states))
+    def becomes(self, path: str, *states: str, seconds: float = 20.0) -> list[dict[str, Any]]:
+        """Wait until the rows of a path have these states, and return them; fail after `seconds`."""
+        eventually(lambda: self.states(path) == list(states), seconds)
         return self.rows(path)
 
     def rests(self) -> None:

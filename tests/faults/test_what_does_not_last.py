@@ -217,8 +217,8 @@ def test_times_that_reading_moves(tmp_path: Path, kind: str) -> None:
                     write(far / f"{number}.jpg", picture(number))
                 for number in range(1, 5):
                     write(far / "shot" / f"frame_{number}.jpg", picture(100 + number))
-                for path in ("0.jpg", "1.jpg", "2.jpg", "shot"):
-                    agent.becomes(path, "submitted")
+                for path in ("0.jpg", "1.jpg", "2.jpg", "shot"):  # each disturbance doubles a wait
+                    agent.becomes(path, "submitted", seconds=120)
                 agent.rests()
                 settled_at = time.monotonic()
                 count = len(read(tmp_path))

@@ -36,7 +36,8 @@ def test_every_benchmark_still_runs(tmp_path: Path) -> None:
     else:
         assert missing == {"burst": "reference missing: apt-get install watchman"}
     assert all(row["ok"] is None for row in rows)
-    assert all(figure["value"] >= 0 for row in rows for figure in row["figures"] if figure["name"] != "p50")
+    judged = [row for row in rows if row["benchmark"] != "latency"]  # which is beyond what a bare request took
+    assert all(figure["value"] >= 0 for row in judged for figure in row["figures"])
     assert all(row["benchmark"] in run.stdout for row in rows)
     if importlib.util.find_spec("matplotlib"):
         assert "<svg" in (out / "growth.svg").read_text("utf-8")
