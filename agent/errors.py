@@ -11,6 +11,7 @@ The tree::
     │       └── LedgerUnreadable    a question was not answered
     ├── IllegalMove             a state change that `states.py` does not allow: a defect of ours
     ├── FolderUnavailable       a folder cannot be listed now
+    │   └── FileUnreadable      a file cannot be read now
     ├── FileChanged             a file is not the one that was settled
     ├── HeldByFolder            the settings of a job's folder stop it
     ├── Interrupted             the agent stops, or is blocked: what goes on in rounds is to end
@@ -92,6 +93,10 @@ class FolderUnavailable(AgentError):
     def of_job(self) -> TryLater:
         """Return the same for a job whose folder it is."""
         return TryLater(str(self), code="folder", refused=True)
+
+
+class FileUnreadable(FolderUnavailable):
+    """A file cannot be read now, be it for want of rights or of its server: that says nothing about what it holds."""
 
 
 class FileChanged(AgentError):

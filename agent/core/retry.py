@@ -64,6 +64,8 @@ WATCH_FOLDER = Policy("a watch folder that is away", 2.0)
 FOLDER = Policy("a folder that cannot be listed", 5.0)
 READ_AGAIN = Policy("a unit that changed while it was read or before it was sent", 2.0, 2.0, 600.0)
 """The first wait is the unit's own quiet time, where it has one."""
+READING = Policy("a unit that cannot be read", 2.0, 2.0, 600.0)
+"""At every start all are tried at once."""
 UNIT = Policy("a unit whose look came to nothing", 1.0)
 SIGHTS = Policy("what was seen, for what was seen before it to be committed", 0.01)
 PROCESSES = Policy("processes that read frames, where none can be started: so long without work", 60.0)
@@ -88,12 +90,16 @@ POLICIES = (
     WATCH_FOLDER,
     FOLDER,
     READ_AGAIN,
+    READING,
     UNIT,
     SIGHTS,
     PROCESSES,
     ONCE,
     ONCE_SENDING,
 )
+
+TELL_SECONDS = 120.0
+"""What cannot be read, or listed, needs attention once that has lasted for so long."""
 
 OUTAGE_SECONDS = 30.0
 """So long nothing but failures is an outage; shorter trouble is left to each job's back-off. When the first job is

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from agent.core.states import DELETABLE, TOLD, UNSENT, State
+from agent.core.states import DELETABLE, TOLD, UNREADABLE, UNSENT, State
 from agent.ledger import lookups
 from agent.ledger.frames import write_frames
 from agent.ledger.store import iso
@@ -47,13 +47,14 @@ def nameless(_frame: Frame) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A unit as a look shows it, and what it waits for."""
+    """A unit as a look shows it, and what it waits for; `error_code` is UNREADABLE where it could not be read."""
 
     path: str
     kind: Kind
     reason: str
     frame_count: int
     bytes: int
+    error_code: str = ""
 
     @property
     def folder(self) -> str:
@@ -81,21 +82,36 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     for sight, name, row in zip(sights, names, rows, strict=True):
         seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
         if row[0] is None:
-            new.append((*name, *seen.values(), at, at))
+            new.append((*name, *seen.values(), sight.error_code, at, at))
             continue
         job, state, unanswered = row[0], State(row[1]), row[2]
         if state is State.SETTLING:
-            if row[3:6] != tuple(seen.values()):
-                ledger.set(job, **seen)
+            ledger.set(job, **_news(sight, row[3:], at))
         elif state is State.HELD and row[6] in TOLD:
             continue  # it was told, and is until it has been read
         elif state is State.GONE or (state in UNSENT and not unanswered):
-            ledger.move(job, state, State.SETTLING, "seen again, changed", error_code="", reference_id=None, **seen)
+            cleared = {"error_code": sight.error_code, "reference_id": None}
+            ledger.move(job, state, State.SETTLING, "seen again, changed", **cleared, **seen)
     ledger.sql.executemany(
-        "insert into jobs (folder, path, kind, state, reason, frame_count, bytes, first_seen_at, updated_at) "
-        "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?)",
+        "insert into jobs "
+        "(folder, path, kind, state, reason, frame_count, bytes, error_code, first_seen_at, updated_at) "
+        "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?, ?)",
         new,
     )
+
+
+def _news(sight: Sight, known: Sequence[object], at: str) -> dict[str, object]:
+    """Return what a sight tells of a unit that settles beyond what is `known`: reason, frames, bytes, error_code.
+
+    That a unit cannot be read stands as it is, with the time when it began, until it was read or looks different.
+    """
+    seen: dict[str, object] = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
+    was_unreadable = known[3] == UNREADABLE
+    if sight.error_code and not was_unreadable:
+        return {**seen, "error_code": sight.error_code, "updated_at": at}
+    if was_unreadable and not sight.error_code:
+        return {} if [*known[1:3]] == [sight.frame_count, sight.bytes] else {**seen, "error_code": ""}
+    return {} if [*known[:3]] == [*seen.values()] else seen
 
 
 def apply(ledger: Ledger, action: Action, name: Namer = nameless) -> State | None:

@@ -150,7 +150,11 @@ class Detector:
             self._queue.want(folder, now)
 
     def look_at_settling(self, now: float) -> None:
-        """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`)."""
+        """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`).
+
+        What could not be read, and is not told as such any more, is tried at once: that was asked for.
+        """
+        self._intake.hurry(self._rest.reads.unreadable())
         for unit in self._rest.reads.settling():
             if unit not in self._rest.waiting and unit not in self._rest.reading:
                 self.look(unit, now)
@@ -158,6 +162,11 @@ class Detector:
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
         again = self._intake.was_read(outcome.unit)
+        if outcome.unread:
+            self._intake.unread(outcome.unit, outcome.unread, now)
+            self.look(outcome.unit, now)
+            return
+        self._intake.readable(outcome.unit)
         if outcome.changed:
             self.changed(outcome.unit, now)
         elif again or outcome.state is None:

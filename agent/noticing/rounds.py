@@ -81,7 +81,7 @@ class Rounds:
         rest = self._noticing.rest
         return Standing(
             settling=len(rest.waiting),
-            growing=len(rest.waiting.growing(now, GROWING)),
+            growing=self._noticing.intake.growing(now, GROWING),
             unlisted=self._noticing.detector.unavailable,
             busy=not self._scanned or bool(rest.reading) or self._noticing.book.is_behind,
         )

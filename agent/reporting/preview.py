@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import FileChanged
+from agent.errors import FileChanged, FolderUnavailable
 from agent.ledger.reads import Reads
 from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
@@ -74,10 +74,12 @@ class Plans:
         """Read a unit, and note what would be done with it; one that changes meanwhile has not settled."""
         try:
             content = read()
+            left = left_behind(self._scanner, self._reads, content)
         except FileChanged as error:
             self.steps.append(Step("settle", unit.path, unit.kind, 0, str(error)))
+        except FolderUnavailable as error:
+            self.steps.append(Step(ACTIONS[Wait], unit.path, unit.kind, 0, str(error)))
         else:
-            left = left_behind(self._scanner, self._reads, content)
             self.steps.append(_as_step(self._reads.plan(content, self._rules, left)))
 
 
