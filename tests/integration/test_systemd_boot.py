@@ -103,9 +103,10 @@ def set_up(tree: Path, program: str, more: str) -> None:
     etc = tree / "etc/playment-agent"
     write(etc / "agent.env", settings_for("", "/var/lib/playment-agent/ledger.db", more))
     write(etc / "api_key", KEY + "\n", 0o600)
-    write(etc / "cam-1.env", settings_for("/cam-1", "/var/lib/playment-agent/cam-1/ledger.db", more))
+    write(etc / "cam-1.env", settings_for("es/cam-1", "/var/lib/playment-agent/cam-1/ledger.db", more))
     write(etc / "cam-1.api_key", KEY + "\n", 0o600)
-    (tree / "srv/inbox").mkdir(parents=True)
+    for name in ("inbox", "inboxes"):
+        (tree / "srv" / name).mkdir(parents=True)
     for made in (tree, *tree.glob("[eos]*"), *tree.glob("srv/*")):
         made.chmod(0o755)
 
@@ -191,7 +192,7 @@ def test_a_second_agent_on_the_folder_is_refused_though_the_service_is_in_a_sand
 
 
 def test_an_instance_has_its_own_folder_and_state(stand_in: Booted) -> None:
-    (stand_in.root / "srv/inbox/cam-1").mkdir()
+    (stand_in.root / "srv/inboxes/cam-1").mkdir()
     stand_in.run("systemctl", "start", "playment-agent@cam-1")
     stand_in.wait_for("playment-agent@cam-1", lambda now: now["StatusText"].startswith("0 seen"))
     assert stand_in.run("stat", "-c", "%U %a", "/var/lib/playment-agent/cam-1") == "playment-agent 700"
