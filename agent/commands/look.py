@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from agent.commands import shell
+from agent.core.retry import TELL_SECONDS
 from agent.host.clock import utc_now
 from agent.ledger import spend
 from agent.ledger.reads import Reads
@@ -77,6 +78,8 @@ def status(*, as_json: bool) -> None:
             _say_wrapped(f"{others:,} other files are no pictures and get no row: 'explain PATH' says why")
         if limit := spend.notice(report.agent, utc_now()):
             _say_wrapped(f"SPEND LIMIT: {limit}")
+        if unlisted := report.agent.get("unlisted"):
+            _say_wrapped(f"UNREADABLE since {report.agent['unlisted_since']}: {unlisted}")
         if blocked:
             _say_wrapped(f"BLOCKED, nothing is sent: {blocked}")
         if report.attention:
@@ -86,7 +89,7 @@ def status(*, as_json: bool) -> None:
                 shell.say(f"… all of them: the view attention in {path}")
     if blocked:
         sys.exit(3)
-    sys.exit(1 if report.attention_jobs else 0)
+    sys.exit(1 if report.attention_jobs or _is_long_unlisted(report.agent, utc_now()) else 0)
 
 
 @click.command()
@@ -100,6 +103,11 @@ def explain(*, path: str) -> None:
     settings = shell.settings(needs_key=False)
     for line in explained(settings, path, os.getcwd()):
         _say_wrapped(line)
+
+
+def _is_long_unlisted(agent: Mapping[str, str], now: datetime) -> bool:
+    """Tell whether folders could not be listed for so long that a person should know."""
+    return bool(agent.get("unlisted")) and _seconds_since(agent["unlisted_since"], now) >= TELL_SECONDS
 
 
 def _agent_line(agent: Mapping[str, str], now: datetime) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agent import __version__
@@ -54,6 +54,8 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         started_at=at,
         heartbeat_at=at,
         blocked="",
+        unlisted="",
+        unlisted_since="",
     )
     if is_here:
         watches(ledger, here)
@@ -80,6 +82,12 @@ def watches(ledger: Ledger, here: Whereabouts) -> None:
 def inodes_change(ledger: Ledger, here: Whereabouts) -> None:
     """Write that the inodes of the files here do not last: the next run knows from its start."""
     ledger.put(inodes_change=here.place)
+
+
+def unlisted(ledger: Ledger, told: str, seconds: float) -> None:
+    """Write which folders cannot be listed, for so many seconds, or with '' that all can."""
+    since = iso(ledger.now - timedelta(seconds=seconds)) if told else ""
+    ledger.put(unlisted=told, unlisted_since=since)
 
 
 def data_version(ledger: Ledger) -> int:

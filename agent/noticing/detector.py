@@ -18,13 +18,13 @@ from agent.folder.changes import MANY_NAMES
 from agent.model import Kind, UnitKey, is_utf8, join, parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from agent.core.listing_queue import ListingQueue
     from agent.folder.changes import Changes
     from agent.folder.tree import Tree
     from agent.noticing.intake import Intake
-    from agent.noticing.lister import Lister
+    from agent.noticing.lister import Lister, Unlisted
     from agent.noticing.messages import Finished
     from agent.noticing.rest import Rest
 
@@ -63,13 +63,13 @@ class Detector:
 
     @property
     def folders(self) -> int:
-        """How many folders are known."""
-        return len(self._lister.times)
+        """How many folders are known that can be listed."""
+        return len(self._lister.times) - len(self._lister.unavailable.keys() & self._lister.times.keys())
 
     @property
-    def unavailable(self) -> int:
-        """How many folders could not be listed when it was last tried: what is in them is not known."""
-        return len(self._lister.unavailable)
+    def unavailable(self) -> Mapping[str, Unlisted]:
+        """The folders that could not be listed when it was last tried: what is in them is not known."""
+        return self._lister.unavailable
 
     def is_scanning(self, now: float) -> bool:
         """Tell whether folders wait to be listed now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from agent.model import Action, UnitKey
     from agent.reporting.dry import Notes
     from agent.settings.settings import Settings
+
+log = logging.getLogger(__package__)
 
 ACTIONS = {
     Queue: "submit",
@@ -86,7 +88,8 @@ class Plans:
 def preview(settings: Settings) -> list[Step]:
     """Return what would be done about each unit that is not at rest, by path; nothing is sent or written.
 
-    Where there is no ledger yet, none is made. Raises FolderUnavailable.
+    Where there is no ledger yet, none is made. A folder that cannot be listed has a step of its own.
+    Raises FolderUnavailable.
     """
     scanner = scanner_of(settings)
     with Reads.open(settings.ledger_path) if settings.ledger_path.exists() else Reads.of_nothing() as reads:
@@ -98,19 +101,26 @@ def preview(settings: Settings) -> list[Step]:
     waiting, refused = dry.notes.waiting.values(), dry.notes.refused
     unread = [("hold", held), ("settle", waiting), ("refuse", refused)]
     steps = [*plans.steps, *(_unread(action, sight) for action, sights in unread for sight in sights)]
+    steps += [Step(ACTIONS[Wait], folder, Kind.SEQUENCE, 0, why) for folder, why in dry.notes.unlisted.items()]
     return sorted(steps, key=lambda step: (folder_of(step.path, step.kind).split("/"), step.path))
 
 
-def units_now(settings: Settings) -> Iterator[Unit]:
+def units_now(settings: Settings, unlisted: dict[str, str]) -> Iterator[Unit]:
     """Yield every unit in the watch folder, read, settled or not; one that changes while it is read is left out.
 
+    One that cannot be read has no digest. In the end `unlisted` has the folders that cannot be listed, and why.
     Raises FolderUnavailable.
     """
     found: deque[Unit] = deque()
 
-    def take(_unit: UnitKey, read: Callable[[], Unit]) -> None:
-        with contextlib.suppress(FileChanged):
+    def take(unit: UnitKey, read: Callable[[], Unit]) -> None:
+        try:
             found.append(read())
+        except FileChanged:
+            pass
+        except FolderUnavailable as error:
+            log.warning("%s", error)
+            found.append(Unit(unit.path, unit.kind, (), None))
 
     scanner = scanner_of(settings)
     with Reads.of_nothing() as nothing_known:
@@ -118,6 +128,7 @@ def units_now(settings: Settings) -> Iterator[Unit]:
         for _ in dry.turns():
             while found:
                 yield found.popleft()
+    unlisted.update(dry.notes.unlisted)
     yield from (Unit(sight.path, sight.kind, (), None) for sight in dry.notes.refused)
 
 

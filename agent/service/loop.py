@@ -119,7 +119,7 @@ class Service:
         parts.ledger.submit(parts.others.check)
         stands = parts.reads.standing()
         told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
-        self._notifier.status(f"{told}; {parts.watch.trouble}" if parts.watch.trouble else told)
+        self._notifier.status("; ".join(filter(None, (told, parts.watch.trouble, parts.rounds.unlisted))))
         self._progress(stands)
 
     def _take_inbox(self, first: Item, now: float) -> None:
