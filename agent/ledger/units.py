@@ -221,6 +221,7 @@ def _keep(ledger: Ledger, unit: Unit, job: int, obsolete: tuple[int, ...]) -> St
     ledger.sql.execute("update jobs set digest = ? where id = ? and digest is null", (unit.digest, job))
     _is_back(ledger, job)
     write_frames(ledger, job, unit, nameless)
+    lookups.go_on(ledger, job)
     for other in obsolete:
         _withdraw(ledger, other, "the content that was sent is back")
     marks = ", ".join("?" * len(DELETABLE))
