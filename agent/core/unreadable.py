@@ -10,11 +10,34 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.core.retry import READING
+from agent.core.states import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
 
     from agent.model.units import UnitKey
+
+
+class Told(NamedTuple):
+    """What is told of a unit that settles; `error_code` is UNREADABLE where it could not be read."""
+
+    reason: str
+    frame_count: int
+    bytes: int
+    error_code: str
+
+
+def news(seen: Told, known: Told, at: str) -> dict[str, object]:
+    """Return the columns that a look changes, where so much is known of a unit that settles, and it was seen `at`.
+
+    That a unit cannot be read stands as it is, with the time when it began, until it was read or looks different.
+    """
+    if seen.error_code != known.error_code == UNREADABLE:
+        is_same = (seen.frame_count, seen.bytes) == (known.frame_count, known.bytes)
+        return {} if is_same else seen._asdict()
+    if seen.error_code == UNREADABLE != known.error_code:
+        return {**seen._asdict(), "updated_at": at}
+    return {} if seen[:3] == known[:3] else {**seen._asdict(), "error_code": known.error_code}
 
 
 class _Tried(NamedTuple):

@@ -9,7 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from agent.core.states import DELETABLE, TOLD, UNREADABLE, UNSENT, State
+from agent.core.states import DELETABLE, TOLD, UNSENT, State
+from agent.core.unreadable import Told, news
 from agent.ledger import lookups
 from agent.ledger.frames import write_frames
 from agent.ledger.store import iso
@@ -86,7 +87,8 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
             continue
         job, state, unanswered = row[0], State(row[1]), row[2]
         if state is State.SETTLING:
-            ledger.set(job, **_news(sight, row[3:], at))
+            told = Told(sight.reason, sight.frame_count, sight.bytes, sight.error_code)
+            ledger.set(job, **news(told, Told(*row[3:]), at))
         elif state is State.HELD and row[6] in TOLD:
             continue  # it was told, and is until it has been read
         elif state is State.GONE or (state in UNSENT and not unanswered):
@@ -98,20 +100,6 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
         "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?, ?)",
         new,
     )
-
-
-def _news(sight: Sight, known: Sequence[object], at: str) -> dict[str, object]:
-    """Return what a sight tells of a unit that settles beyond what is `known`: reason, frames, bytes, error_code.
-
-    That a unit cannot be read stands as it is, with the time when it began, until it was read or looks different.
-    """
-    seen: dict[str, object] = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
-    was_unreadable = known[3] == UNREADABLE
-    if sight.error_code and not was_unreadable:
-        return {**seen, "error_code": sight.error_code, "updated_at": at}
-    if was_unreadable and not sight.error_code:
-        return {} if [*known[1:3]] == [sight.frame_count, sight.bytes] else {**seen, "error_code": ""}
-    return {} if [*known[:3]] == [*seen.values()] else seen
 
 
 def apply(ledger: Ledger, action: Action, name: Namer = nameless) -> State | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.retry import READING
-from agent.core.unreadable import Unreadable
+from agent.core.states import UNREADABLE
+from agent.core.unreadable import Told, Unreadable, news
 from agent.model import Kind
 from agent.model.units import UnitKey
 
@@ -55,6 +57,28 @@ def test_the_first_look_after_a_try_is_what_later_ones_are_compared_with() -> No
     assert units.until(UNIT) == 10.0 + READING.seconds(2)
     units.see(UNIT, "otherwise")
     assert UNIT not in units
+
+
+WAITS, UNREAD = Told("waits", 1, 10, ""), Told("cannot be read", 1, 10, UNREADABLE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "known", "columns"),
+    [
+        (WAITS, WAITS, {}),
+        (WAITS, WAITS._replace(reason="else"), WAITS._asdict()),
+        (WAITS, WAITS._replace(error_code="http-503"), {}),
+        (WAITS, Told("else", 1, 10, "http-503"), {**WAITS._asdict(), "error_code": "http-503"}),
+        (UNREAD, WAITS, {**UNREAD._asdict(), "updated_at": "now"}),
+        (UNREAD, UNREAD, {}),
+        (UNREAD, UNREAD._replace(reason="another error"), UNREAD._asdict()),
+        (WAITS, UNREAD, {}),
+        (WAITS._replace(bytes=11), UNREAD, WAITS._replace(bytes=11)._asdict()),
+        (WAITS._replace(frame_count=2), UNREAD, WAITS._replace(frame_count=2)._asdict()),
+    ],
+)
+def test_what_a_look_changes(seen: Told, known: Told, columns: dict[str, object]) -> None:
+    assert news(seen, known, "now") == columns
 
 
 def test_those_that_a_person_asks_for_are_tried_at_once_and_others_are_not() -> None:
