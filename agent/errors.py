@@ -4,6 +4,7 @@ The tree::
 
     AgentError                  a sentence for a person; the process's exit code is `exit_code`
     ├── SettingsError           one or more settings are wrong (exit 2)
+    │   └── NotThereYet         a folder or file that they name may come by itself
     ├── AlreadyRunning          another agent holds the ledger or the watch folder (exit 2)
     ├── LedgerError             the ledger cannot be used
     │   ├── LedgerRefused       it belongs to another project, folder, version or place (exit 2)
@@ -50,6 +51,18 @@ class SettingsError(AgentError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class NotThereYet(SettingsError):
+    """All that is wrong is that folders or files are not there, as at a boot before a mount: that may pass by itself.
+
+    `log_level` and `log_format` are the settings by which to say so.
+    """
+
+    def __init__(self, problems: Sequence[str], log_level: str, log_format: str) -> None:
+        self.log_level = log_level
+        self.log_format = log_format
+        super().__init__(problems)
 
 
 class AlreadyRunning(AgentError):

@@ -59,6 +59,7 @@ QUESTION = Policy("a question about results", 1.0, tries=3)
 RESULT = Policy("a result that could not be fetched", None, 2.0, DAY, asked="`RESULTS_POLL_SECONDS`", kept=True)
 LEDGER = Policy("what sending writes to a ledger that cannot be written", 2.0)
 LOCKED_LEDGER = Policy("a ledger that another process is writing to", None, asked="SQLite's own", patience=10.0)
+START = Policy("a start, for a folder or a key file that is not there yet", 2.0)
 LOOP = Policy("the loop, where the ledger or the folder cannot be used", 2.0)
 WATCH_FOLDER = Policy("a watch folder that is away", 2.0)
 FOLDER = Policy("a folder that cannot be listed", 5.0)
@@ -86,6 +87,7 @@ POLICIES = (
     RESULT,
     LEDGER,
     LOCKED_LEDGER,
+    START,
     LOOP,
     WATCH_FOLDER,
     FOLDER,

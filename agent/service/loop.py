@@ -59,6 +59,11 @@ class Service:
         self._stopping = True
         self._inbox.put(None)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stopping
+
     def run(self) -> int:
         """Run until stopped (or, with `once`, until nothing is left to do) and return the exit code.
 

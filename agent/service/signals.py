@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import signal
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from agent.service.loop import Service
+from typing import Protocol
 
 log = logging.getLogger(__package__)
 
 
-def obey_signals(service: Service) -> None:
+class Stoppable(Protocol):
+    """What runs until it is told to stop."""
+
+    def stop(self) -> None:
+        """Have it end; may be called from a signal handler."""
+
+
+def obey_signals(service: Stoppable) -> None:
     """Stop cleanly at the first SIGTERM or SIGINT, at once at the second."""
 
     def stop(number: int, _frame: object) -> None:
