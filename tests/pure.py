@@ -28,6 +28,7 @@ SINGLE = frozenset(
         "agent.settings",
         "agent.settings.folder_toml",
         "agent.settings.parsers",
+        "agent.settings.places",
         "agent.settings.settings",
         "agent.settings.variables",
         "agent.targets",

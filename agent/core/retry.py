@@ -50,6 +50,7 @@ ASKED = Policy(
 )
 """A server's broken clock must not stop all sending for years, nor one of ours that was set back."""
 ACCESS = Policy("whether we are let in again, where the key, project or bucket was refused", 60.0)
+UNSET_CLOCK = Policy("all that is sent, where the clock is not set", 1.0)
 GATHERING = Policy("a job to be looked up, for others that one pass over the lists serves too", 30.0)
 LOOKUP = Policy("a job that no list shows, and that may be there", 10.0, 2.0, 3600.0, kept=True, patience=3600.0)
 """The lists may lag behind a creation. A wait is as long as it has been looked for already."""
@@ -79,6 +80,7 @@ POLICIES = (
     UNREACHABLE_FILE,
     ASKED,
     ACCESS,
+    UNSET_CLOCK,
     GATHERING,
     LOOKUP,
     LISTS,

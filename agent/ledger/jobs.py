@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.retry import JOB, Verdict, verdict
 from agent.core.states import State
+from agent.core.unset_clock import is_unset
 from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
@@ -195,7 +196,8 @@ def _was_read_since(ledger: Ledger, tried: Job) -> bool:
 
 def recover(ledger: Ledger) -> int:
     """Take up what a crash left: every request whose outcome is unknown is sent again with the same reference_id."""
-    clock_set_back(ledger)
+    if not is_unset(ledger.now):
+        clock_set_back(ledger)
     rows = ledger.sql.execute("select id from jobs where state = 'submitting'").fetchall()
     for (job,) in rows:
         reason = "the agent was stopped before the answer came"

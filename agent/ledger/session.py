@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.core.retry import ASKED
+from agent.core.unset_clock import is_unset
 from agent.core.whereabouts import Whereabouts
 from agent.ledger import jobs, spend
 from agent.ledger.store import iso
@@ -64,7 +65,9 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
     recovered = jobs.recover(ledger)
     if recovered:
         log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
-    held = (datetime.fromisoformat(held_until) - ledger.now).total_seconds() if held_until else 0.0
+    # By a clock that is not set it would be held for a day: what was asked for is over when it is.
+    is_held = held_until and not is_unset(ledger.now)
+    held = (datetime.fromisoformat(held_until) - ledger.now).total_seconds() if is_held else 0.0
     return LastRun(
         here if is_here else last,
         is_here,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agent import __version__
 from agent.core.retry import LOOP
 from agent.core.run_once import EndOfRun, RunState, exit_code
+from agent.core.unset_clock import told as no_clock
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
@@ -124,7 +125,9 @@ class Service:
         parts.ledger.submit(parts.others.check)
         stands = parts.reads.standing()
         told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
-        self._notifier.status("; ".join(filter(None, (told, parts.watch.trouble, parts.rounds.unlisted))))
+        self._notifier.status(
+            "; ".join(filter(None, (told, no_clock(utc_now()), parts.watch.trouble, parts.rounds.unlisted)))
+        )
         self._progress(stands)
 
     def _take_inbox(self, first: Item, now: float) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from agent.core.unset_clock import is_unset
 from agent.errors import FolderUnavailable
 from agent.folder.tree import Tree
 from agent.folder.watched_folder import WatchedFolder
@@ -182,6 +183,7 @@ def _gate(settings: Settings, ledger: LedgerWriter, before: LastRun, clocks: Clo
 
     gate = Gate(clocks.monotonic, settings.submit_jobs_per_minute, keep)
     gate.pause(paused=before.paused)
+    gate.wait_for_clock(unset=is_unset(utc_now()))  # the dispatcher has it looked at again
     gate.hold(before.held_for)
     return gate
 
