@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from agent.core.states import DELETABLE, TOLD, UNSENT, State
+from agent.core.states import DELETABLE, SENT, TOLD, UNSENT, State
 from agent.core.unreadable import Told, news
 from agent.ledger import lookups
 from agent.ledger.frames import write_frames
@@ -67,8 +67,8 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     """Write that units were seen and are not settled: each a new row, or its open row back to `settling`.
 
     Rows whose content was sent, refused or dismissed stay as they are: only what a unit settles to can tell whether
-    anything has changed; but beside one whose files were seen deleted, there is a new row. A unit is to be among the
-    sights once.
+    anything has changed; but beside one whose files were seen deleted, there is a new row, and beside one that was sent
+    where other files came and cannot be read. A unit is to be among the sights once.
     """
     at = iso(ledger.now)
     names = [(shown(sight.folder), shown(sight.path), sight.kind) for sight in sights]
@@ -82,7 +82,8 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     new = []
     for sight, name, row in zip(sights, names, rows, strict=True):
         seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
-        if row[0] is None:
+        came_unread = sight.error_code and row[1] in SENT and row[4:6] != (sight.frame_count, sight.bytes)
+        if row[0] is None or came_unread:
             new.append((*name, *seen.values(), sight.error_code, at, at))
             continue
         job, state, unanswered = row[0], State(row[1]), row[2]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.states import State
-from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
+from agent.errors import FileChanged, FolderUnavailable, Interrupted, LedgerUnavailable
 from agent.host.workers import DEFECT
 from agent.ledger import bulk, units
 from agent.ledger.reads import Reads
@@ -70,6 +70,8 @@ class LedgerDecider:
             self._post(Finished(unit, None, changed=True))
         except FolderUnavailable as error:
             self._post(Finished(unit, None, unread=str(error)))
+        except Interrupted:
+            self._post(Finished(unit, None))
         except BaseException:
             self._post(Finished(unit, None))
             raise

@@ -44,7 +44,7 @@ class FileExaminer:
                 f"{shown(path)}: it may not be read ({error.strerror}): give the agent's user the right to"
             ) from error
         except OSError as error:
-            raise FileUnreadable(f"{shown(path)}: it cannot be read now ({error.strerror})") from error
+            raise FileUnreadable(f"{shown(path)}: it cannot be read now ({error.strerror or error})") from error
 
     def _examined(self, path: str, stamp: Stamp, folder: int | None) -> Image:
         try:

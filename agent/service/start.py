@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.unset_clock import is_unset
-from agent.errors import FolderUnavailable
+from agent.errors import Interrupted
 from agent.folder.tree import Tree
 from agent.folder.watched_folder import WatchedFolder
 from agent.host import locks
@@ -119,7 +119,7 @@ def started(
 
         def go_on() -> None:
             if is_stopping():
-                raise FolderUnavailable("not read: the agent is stopping")
+                raise Interrupted("not read: the agent is stopping")
 
         order, doubt = settings.sequence_order, settings.sequence_order_doubt
         readers = stack.enter_context(reading(scanner, settings.sequence_gaps, go_on, order=order, doubt=doubt))

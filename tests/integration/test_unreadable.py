@@ -21,7 +21,7 @@ from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from tests.integration.test_detector import Bench, bench
 from tests.sending import Clock
-from tests.support import Agent, Playment, frames, image, query, rows, settings, write
+from tests.support import Agent, Playment, await_tick, frames, image, query, rows, settings, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +175,33 @@ def test_one_that_is_deleted_while_it_cannot_be_read_is_gone(bench: Bench, share
     (bench.inbox / "a.jpg").unlink()
     bench.after(10)
     assert (bench.state("a.jpg"), rows(bench.path, "a.jpg")[0]["error_code"]) == ("gone", "")
+
+
+def test_what_came_in_the_place_of_something_sent_is_told_where_it_cannot_be_read(bench: Bench, share: Share) -> None:
+    """But not where only the rights of what was sent have changed."""
+    file = write(bench.inbox / "a.jpg", image(1))
+    bench.notice("a.jpg")
+    bench.after(2)
+    bench.send("a.jpg")
+    share.sick = {"open a.jpg": errno.EACCES}
+    await_tick(bench.inbox.with_name("clock"), file.stat().st_ctime_ns)
+    file.chmod(0o600)
+    bench.detector.rescan(bench.now)
+    bench.turn()
+    for _ in range(10):
+        bench.after(2)
+    assert [row["state"] for row in rows(bench.path, "a.jpg")] == ["submitted"]
+    write(file, image(2) + b"longer")
+    bench.notice("a.jpg")
+    for _ in range(10):
+        bench.after(2)
+    told = [(row["state"], row["error_code"]) for row in rows(bench.path, "a.jpg")]
+    assert told == [("submitted", ""), ("settling", "unreadable")]
+    share.sick = {}
+    bench.after(600)
+    bench.after(2)
+    told = [(row["state"], row["error_code"]) for row in rows(bench.path, "a.jpg")]
+    assert told == [("submitted", ""), ("held", "changed")]
 
 
 def test_it_needs_attention_once_that_has_lasted_for_two_minutes(bench: Bench, share: Share) -> None:
