@@ -105,7 +105,7 @@ class FolderUnavailable(AgentError):
 
     def of_job(self) -> TryLater:
         """Return the same for a job whose folder it is."""
-        return TryLater(str(self), code="folder", refused=True)
+        return TryLater(str(self), code="folder", refused=True, is_local=True)
 
 
 class FileUnreadable(FolderUnavailable):
@@ -145,7 +145,8 @@ class TryLater(RemoteError):
 
     `retry_after` is the number of seconds that the remote asked for, or None. `is_outage` tells that the target itself
     is away or unwell, so that no job is to blame. `patience` is for how many seconds a job is tried that fails in this
-    way, None where time alone is no reason to give it up.
+    way, None where time alone is no reason to give it up. `is_local` tells that a file or folder here cannot be read
+    now: no number of tries is one.
     """
 
     def __init__(
@@ -157,11 +158,13 @@ class TryLater(RemoteError):
         refused: bool = False,
         is_outage: bool = False,
         patience: float | None = None,
+        is_local: bool = False,
     ) -> None:
         self.retry_after = retry_after
         self.refused = refused
         self.is_outage = is_outage
         self.patience = patience
+        self.is_local = is_local
         super().__init__(message, code=code)
 
     def of_another(self) -> TryLater:
@@ -173,6 +176,7 @@ class TryLater(RemoteError):
             refused=True,
             is_outage=self.is_outage,
             patience=self.patience,
+            is_local=self.is_local,
         )
 
 

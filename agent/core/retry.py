@@ -42,7 +42,8 @@ class Policy:
 
 
 JOB = Policy("a job whose try failed passingly", 1.0, 2.0, 300.0, jitter=True, kept=True, tries=50)
-"""Only tries during which other jobs went through count: in an outage, nobody's do."""
+"""Only tries during which other jobs went through count: in an outage, nobody's do. Nor do those for which a file could
+not be read."""
 UNREACHABLE_FILE = replace(JOB, what="a job with a file that the target cannot fetch", patience=DAY)
 """A fresh upload can lag, a bucket grant can come late."""
 ASKED = Policy(
@@ -148,7 +149,7 @@ def verdict(error: RemoteError, *, attempts: int, trying_for: float, passed_by: 
     if error.patience is not None and trying_for >= error.patience:
         sentence = f"{reason} (for {error.patience / 3600:g} hours)"
         return Verdict(State.FAILED, sentence, error.code, nothing_made=error.refused)
-    if passed_by >= JOB.tries:
+    if passed_by >= JOB.tries and not error.is_local:
         sentence = f"given up after {attempts} tries while other jobs went through: {reason}"
         return Verdict(State.FAILED, sentence, error.code, nothing_made=error.refused)
     delay = max(backoff(attempts, random), error.retry_after or 0.0)

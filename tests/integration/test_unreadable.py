@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from agent.ledger.migrations import MIGRATIONS
 from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger
 from agent.reading.examiner import FileExaminer
+from agent.reading.processes.child import answer
 from agent.reading.reader import Reader
 from tests.integration.test_detector import Bench, bench
 from tests.sending import Clock
@@ -294,6 +296,16 @@ def test_a_file_of_settings_is_read_again_though_it_looks_as_it_did(bench: Bench
     assert "it cannot be read (Input/output error)" in str(files.of("").problem)
     share.sick = {}
     assert files.of("").problem is None
+
+
+def test_a_process_that_reads_frames_tells_the_same(bench: Bench, share: Share) -> None:
+    frames(bench.inbox / "s", 3, seed=2)
+    listing = bench.scanner.list("s")
+    assert listing is not None
+    share.sick = {"read frame_2.jpg": errno.EREMOTEIO}
+    answered = answer(bench.scanner, FileExaminer(bench.scanner), ("s", [*listing.files]))
+    told = pickle.loads(pickle.dumps(answered))
+    assert (type(told), str(told)) == (FileUnreadable, "s/frame_2.jpg: it cannot be read now (Remote I/O error)")
 
 
 def test_reading_a_sequence_that_cannot_be_read_names_the_frame(bench: Bench, share: Share) -> None:
