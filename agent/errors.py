@@ -4,6 +4,7 @@ The tree::
 
     AgentError                  a sentence for a person; the process's exit code is `exit_code`
     ├── SettingsError           one or more settings are wrong (exit 2)
+    │   └── NotThereYet         a folder or file that they name may come by itself
     ├── AlreadyRunning          another agent holds the ledger or the watch folder (exit 2)
     ├── LedgerError             the ledger cannot be used
     │   ├── LedgerRefused       it belongs to another project, folder, version or place (exit 2)
@@ -11,6 +12,7 @@ The tree::
     │       └── LedgerUnreadable    a question was not answered
     ├── IllegalMove             a state change that `states.py` does not allow: a defect of ours
     ├── FolderUnavailable       a folder cannot be listed now
+    │   └── FileUnreadable      a file cannot be read now
     ├── FileChanged             a file is not the one that was settled
     ├── HeldByFolder            the settings of a job's folder stop it
     ├── Interrupted             the agent stops, or is blocked: what goes on in rounds is to end
@@ -49,6 +51,18 @@ class SettingsError(AgentError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class NotThereYet(SettingsError):
+    """All that is wrong is that folders or files are not there, as at a boot before a mount: that may pass by itself.
+
+    `log_level` and `log_format` are the settings by which to say so.
+    """
+
+    def __init__(self, problems: Sequence[str], log_level: str, log_format: str) -> None:
+        self.log_level = log_level
+        self.log_format = log_format
+        super().__init__(problems)
 
 
 class AlreadyRunning(AgentError):
@@ -91,7 +105,11 @@ class FolderUnavailable(AgentError):
 
     def of_job(self) -> TryLater:
         """Return the same for a job whose folder it is."""
-        return TryLater(str(self), code="folder", refused=True)
+        return TryLater(str(self), code="folder", refused=True, is_local=True)
+
+
+class FileUnreadable(FolderUnavailable):
+    """A file cannot be read now, be it for want of rights or of its server: that says nothing about what it holds."""
 
 
 class FileChanged(AgentError):
@@ -127,7 +145,8 @@ class TryLater(RemoteError):
 
     `retry_after` is the number of seconds that the remote asked for, or None. `is_outage` tells that the target itself
     is away or unwell, so that no job is to blame. `patience` is for how many seconds a job is tried that fails in this
-    way, None where time alone is no reason to give it up.
+    way, None where time alone is no reason to give it up. `is_local` tells that a file or folder here cannot be read
+    now: no number of tries is one.
     """
 
     def __init__(
@@ -139,11 +158,13 @@ class TryLater(RemoteError):
         refused: bool = False,
         is_outage: bool = False,
         patience: float | None = None,
+        is_local: bool = False,
     ) -> None:
         self.retry_after = retry_after
         self.refused = refused
         self.is_outage = is_outage
         self.patience = patience
+        self.is_local = is_local
         super().__init__(message, code=code)
 
     def of_another(self) -> TryLater:
@@ -155,6 +176,7 @@ class TryLater(RemoteError):
             refused=True,
             is_outage=self.is_outage,
             patience=self.patience,
+            is_local=self.is_local,
         )
 
 

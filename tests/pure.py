@@ -29,6 +29,7 @@ SINGLE = frozenset(
         "agent.settings.changes",
         "agent.settings.folder_toml",
         "agent.settings.parsers",
+        "agent.settings.places",
         "agent.settings.settings",
         "agent.settings.variables",
         "agent.targets",

@@ -13,7 +13,9 @@ import click
 from rich.console import Console
 
 from agent.commands import shell
+from agent.core import unset_clock
 from agent.core.life import Life, life, silence
+from agent.core.retry import TELL_SECONDS
 from agent.host.clock import utc_now
 from agent.ledger import spend
 from agent.ledger.reads import Reads
@@ -22,7 +24,7 @@ from agent.reporting import preview
 from agent.reporting.explain import explain as explained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 from agent.terminal import print_json, show_table
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -78,10 +80,8 @@ def status(*, as_json: bool) -> None:
         _say_wrapped(_agent_line(report.agent, alive, utc_now()))
         if others := int(report.agent.get("other_files") or 0):
             _say_wrapped(f"{others:,} other files are no pictures and get no row: 'explain PATH' says why")
-        if limit := spend.notice(report.agent, utc_now()):
-            _say_wrapped(f"SPEND LIMIT: {limit}")
-        if blocked:
-            _say_wrapped(f"BLOCKED, nothing is sent: {blocked}")
+        for line in _troubles(report.agent, utc_now()):
+            _say_wrapped(line)
         if report.attention:
             shell.say(f"\n{report.attention_jobs:,} need attention:")
             show_table(("path", "state", "error_code", "reason"), report.attention)
@@ -89,7 +89,8 @@ def status(*, as_json: bool) -> None:
                 shell.say(f"… all of them: the view attention in {path}")
     if blocked:
         sys.exit(3)
-    sys.exit(1 if report.attention_jobs or alive is Life.SILENT else 0)
+    is_silent = alive is Life.SILENT
+    sys.exit(1 if report.attention_jobs or is_silent or _needs_attention(report.agent, utc_now()) else 0)
 
 
 @click.command()
@@ -103,6 +104,24 @@ def explain(*, path: str) -> None:
     settings = shell.settings(needs_key=False)
     for line in explained(settings, path, os.getcwd()):
         _say_wrapped(line)
+
+
+def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
+    """Yield a line for each thing that keeps all, or much, from being sent."""
+    if limit := spend.notice(agent, now):
+        yield f"SPEND LIMIT: {limit}"
+    if unlisted := agent.get("unlisted"):
+        yield f"UNREADABLE since {agent['unlisted_since']}: {unlisted}"
+    if no_clock := unset_clock.told(now):
+        yield f"NO CLOCK: {no_clock}"
+    if blocked := agent.get("blocked"):
+        yield f"BLOCKED, nothing is sent: {blocked}"
+
+
+def _needs_attention(agent: Mapping[str, str], now: datetime) -> bool:
+    """Tell whether the clock is not set, or folders could not be listed for so long that a person should know."""
+    is_unlisted = bool(agent.get("unlisted")) and _seconds_since(agent["unlisted_since"], now) >= TELL_SECONDS
+    return is_unlisted or unset_clock.is_unset(now)
 
 
 def _agent_line(agent: Mapping[str, str], alive: Life, now: datetime) -> str:

@@ -141,7 +141,8 @@ def dismiss(*, wanted: Wanted) -> None:
 def baseline() -> None:
     """Mark all that is in the folder now as `ignored`: only what comes later is submitted.
 
-    For a first start on an archive. All files are read, so that what is moved later is known again.
+    For a first start on an archive. All files are read, so that what is moved later is known again. Where folders
+    cannot be listed, what is in them is not marked, and the exit code is 1.
 
     Example: playment-agent baseline
     """
@@ -153,13 +154,17 @@ def baseline() -> None:
     ):
         ledger.bind(world_of(settings))
         done = sent = 0
-        for unit in track(units_now(settings), "reading", disable=not sys.stderr.isatty()):
+        unlisted: dict[str, str] = {}
+        for unit in track(units_now(settings, unlisted), "reading", disable=not sys.stderr.isatty()):
             with ledger.transaction():
                 if orders.set_aside(ledger, unit):
                     done += 1
                 else:
                     sent += 1
     shell.say(f"{done:,} units are ignored" + (f"; {sent:,} were sent before and stay as they are" if sent else ""))
+    for reason in unlisted.values():
+        shell.say(f"{reason}: what is in it is not ignored, and would be sent once it can be read")
+    sys.exit(1 if unlisted else 0)
 
 
 @click.command()

@@ -14,6 +14,7 @@ from agent.commands import shell
 from agent.core.states import State
 from agent.service.loop import Service
 from agent.service.signals import obey_signals
+from agent.service.waiting import Waiting
 
 if TYPE_CHECKING:
     from agent.ledger.reports import Counts
@@ -29,13 +30,19 @@ hundred thousand, and none in a cycle: looking took a fifth of the processor tim
 def run(*, once: bool) -> None:
     """Watch the folder and submit what is dropped into it, until SIGTERM or SIGINT. SIGHUP reads the settings again.
 
+    A folder, or a file with the key, that is not there yet is waited for; but not with --once.
+
     With --once: scan, wait until what is there has settled, publish, submit, exit. What is still growing after three
     settle times is left, and makes the exit code 1.
 
     Example: playment-agent run --once
     """
+    gc.freeze()
+    gc.set_threshold(CYCLES_AFTER)
+    if not once:
+        sys.exit(Waiting(shell.settings, shell.reread()).run())
     settings = shell.settings()
-    if once and sys.stderr.isatty():
+    if sys.stderr.isatty():
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -57,12 +64,10 @@ def run(*, once: bool) -> None:
 
             code = _run(Service(settings, once=True, progress=show, read=shell.reread()))
     else:
-        code = _run(Service(settings, once=once, read=shell.reread()))
+        code = _run(Service(settings, once=True, read=shell.reread()))
     sys.exit(code)
 
 
 def _run(service: Service) -> int:
-    gc.freeze()
-    gc.set_threshold(CYCLES_AFTER)
     obey_signals(service)
     return service.run()

@@ -42,7 +42,8 @@ class Policy:
 
 
 JOB = Policy("a job whose try failed passingly", 1.0, 2.0, 300.0, jitter=True, kept=True, tries=50)
-"""Only tries during which other jobs went through count: in an outage, nobody's do."""
+"""Only tries during which other jobs went through count: in an outage, nobody's do. Nor do those for which a file could
+not be read."""
 UNREACHABLE_FILE = replace(JOB, what="a job with a file that the target cannot fetch", patience=DAY)
 """A fresh upload can lag, a bucket grant can come late."""
 ASKED = Policy(
@@ -50,6 +51,7 @@ ASKED = Policy(
 )
 """A server's broken clock must not stop all sending for years, nor one of ours that was set back."""
 ACCESS = Policy("whether we are let in again, where the key, project or bucket was refused", 60.0)
+UNSET_CLOCK = Policy("all that is sent, where the clock is not set", 1.0)
 GATHERING = Policy("a job to be looked up, for others that one pass over the lists serves too", 30.0)
 LOOKUP = Policy("a job that no list shows, and that may be there", 10.0, 2.0, 3600.0, kept=True, patience=3600.0)
 """The lists may lag behind a creation. A wait is as long as it has been looked for already."""
@@ -59,11 +61,14 @@ QUESTION = Policy("a question about results", 1.0, tries=3)
 RESULT = Policy("a result that could not be fetched", None, 2.0, DAY, asked="`RESULTS_POLL_SECONDS`", kept=True)
 LEDGER = Policy("what sending writes to a ledger that cannot be written", 2.0)
 LOCKED_LEDGER = Policy("a ledger that another process is writing to", None, asked="SQLite's own", patience=10.0)
+START = Policy("a start, for a folder or a key file that is not there yet", 2.0)
 LOOP = Policy("the loop, where the ledger or the folder cannot be used", 2.0)
 WATCH_FOLDER = Policy("a watch folder that is away", 2.0)
 FOLDER = Policy("a folder that cannot be listed", 5.0)
 READ_AGAIN = Policy("a unit that changed while it was read or before it was sent", 2.0, 2.0, 600.0)
 """The first wait is the unit's own quiet time, where it has one."""
+READING = Policy("a unit that cannot be read", 2.0, 2.0, 600.0)
+"""At every start all are tried at once."""
 UNIT = Policy("a unit whose look came to nothing", 1.0)
 SIGHTS = Policy("what was seen, for what was seen before it to be committed", 0.01)
 PROCESSES = Policy("processes that read frames, where none can be started: so long without work", 60.0)
@@ -76,6 +81,7 @@ POLICIES = (
     UNREACHABLE_FILE,
     ASKED,
     ACCESS,
+    UNSET_CLOCK,
     GATHERING,
     LOOKUP,
     LISTS,
@@ -84,16 +90,21 @@ POLICIES = (
     RESULT,
     LEDGER,
     LOCKED_LEDGER,
+    START,
     LOOP,
     WATCH_FOLDER,
     FOLDER,
     READ_AGAIN,
+    READING,
     UNIT,
     SIGHTS,
     PROCESSES,
     ONCE,
     ONCE_SENDING,
 )
+
+TELL_SECONDS = 120.0
+"""What cannot be read, or listed, needs attention once that has lasted for so long."""
 
 OUTAGE_SECONDS = 30.0
 """So long nothing but failures is an outage; shorter trouble is left to each job's back-off. When the first job is
@@ -138,7 +149,7 @@ def verdict(error: RemoteError, *, attempts: int, trying_for: float, passed_by: 
     if error.patience is not None and trying_for >= error.patience:
         sentence = f"{reason} (for {error.patience / 3600:g} hours)"
         return Verdict(State.FAILED, sentence, error.code, nothing_made=error.refused)
-    if passed_by >= JOB.tries:
+    if passed_by >= JOB.tries and not error.is_local:
         sentence = f"given up after {attempts} tries while other jobs went through: {reason}"
         return Verdict(State.FAILED, sentence, error.code, nothing_made=error.refused)
     delay = max(backoff(attempts, random), error.retry_after or 0.0)

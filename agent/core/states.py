@@ -83,6 +83,9 @@ TOLD = (ARRIVAL, LEFT_OUT)
 UNREAD = (SETTINGS, *TOLD)
 """Holds that end by themselves, as soon as the reason does: what they hold need not have been read."""
 
+UNREADABLE = "unreadable"
+"""The error_code of what settles and could not be read: it is tried again until it can."""
+
 SENT = frozenset({State.SUBMITTING, State.SUBMITTED, State.COMPLETED, State.DUPLICATE})
 """States in which the target has, or may have, a job: other content at the path is `held`, never sent unasked."""
 

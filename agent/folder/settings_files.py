@@ -51,7 +51,11 @@ class FolderSettingsFiles:
             return None
         known = self._known.get(path)
         if known is None or stamp not in known.stamps:
-            file = self._read(path, stamp)
+            try:
+                file = self._read(path, stamp)
+            except OSError as error:  # not kept: it may pass, though the file looks as it does
+                name = shown(path)
+                return SettingsFile(name, problem=f"{name}: it cannot be read ({error.strerror})")
             if file is None:
                 return None
             before = known.stamps if known is not None and known.file == file else ()
@@ -70,6 +74,4 @@ class FolderSettingsFiles:
                 content = os.read(fd, MOST_BYTES + 1)
         except FileChanged:
             return None
-        except OSError as error:
-            return SettingsFile(name, problem=f"{name}: it cannot be read ({error.strerror})")
         return self._parse(name, content)

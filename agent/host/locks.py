@@ -1,4 +1,9 @@
-"""One agent for each ledger and each watch folder: locks that end with their process. I/O."""
+"""One agent for each ledger, and for each watch folder with all below it: locks that end with their process. I/O.
+
+A watch folder is locked for one alone, and all above it for any number: so whoever watches a folder above or below
+another one's is refused, whichever started first, while neighbours do not disturb each other. Nothing is written
+anywhere. A lock on a folder is known on this machine alone, also where it lies on a network file system.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +11,24 @@ import contextlib
 import fcntl
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from agent.errors import AlreadyRunning, FolderUnavailable, LedgerUnavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_TWICE = "what is dropped there would be sent, and paid for, twice. Give each agent a folder beside the others'."
 
 
 class Lock:
-    """A held `flock`. It dies with its process, so a crash leaves nothing behind that is in the way."""
+    """A held `flock`, with those of the folders above. It dies with its process, so a crash leaves nothing behind."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, above: tuple[int, ...] = ()) -> None:
         self._descriptor: int | None = descriptor
+        self._above = above
 
     def identity(self) -> tuple[int, int] | None:
         """Return the (st_dev, st_ino) that what is locked has now; None where it cannot be told, or is let go of."""
@@ -31,9 +41,10 @@ class Lock:
     def release(self) -> None:
         """Let go of the lock; a second call does nothing."""
         if self._descriptor is not None:
-            # Closing alone would not do while a child that was just forked still has a copy of the descriptor.
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            os.close(self._descriptor)
+            for descriptor in (self._descriptor, *self._above):
+                # Closing alone would not do while a child that was just forked still has a copy of the descriptor.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+                os.close(descriptor)
             self._descriptor = None
 
     def __enter__(self) -> Self:
@@ -65,34 +76,62 @@ def lock_file(path: Path) -> Lock:
 
 
 def lock_folder(path: Path) -> Lock:
-    """Lock the folder itself, so that two agents with two ledgers cannot watch it both; nothing is written into it.
+    """Lock the folder itself, so that no two agents watch it, or one that lies in it; nothing is written into it.
 
     Raises AlreadyRunning, or FolderUnavailable where it cannot be opened or locked.
     """
     try:
         with contextlib.ExitStack() as undo:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = os.open(path, FOLDER)
             undo.callback(os.close, descriptor)
             _flock(descriptor, f"The folder {path}")
+            above = tuple(_lock_above(path, undo))
             undo.pop_all()
     except OSError as error:
         raise FolderUnavailable(f"The folder {path} cannot be locked ({error.strerror}).") from error
-    return Lock(descriptor)
+    return Lock(descriptor, above)
+
+
+def _lock_above(path: Path, undo: contextlib.ExitStack) -> Iterator[int]:
+    """Lock the folders above, but for the root, together with whoever else does; yield their descriptors.
+
+    Raises AlreadyRunning where one of them is watched.
+    """
+    for folder in Path(os.path.realpath(path)).parents[:-1]:
+        descriptor = _shared(folder, f"The folder {path} lies in {folder}")
+        if descriptor is not None:
+            undo.callback(os.close, descriptor)
+            yield descriptor
+
+
+def _shared(folder: Path, what: str) -> int | None:
+    """Lock a folder together with others; None where it may not be opened, or cannot be locked: that is no reason."""
+    with contextlib.suppress(OSError), contextlib.ExitStack() as undo:
+        descriptor = os.open(folder, FOLDER)
+        undo.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"{what}, which {_holder(descriptor)[0]} watches: {_TWICE}") from None
+        undo.pop_all()
+        return descriptor
+    return None
 
 
 def _flock(descriptor: int, what: str) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        pid = _holder(descriptor)
-        who = f"the process with id {pid}" if pid else "another process"
+        who, is_shared = _holder(descriptor)
+        if is_shared:
+            raise AlreadyRunning(f"{what} holds a folder that {who} watches: {_TWICE}") from None
         raise AlreadyRunning(
             f"{what} is in use by {who}. Stop that one first: there is one agent per ledger and per watch folder."
         ) from None
 
 
-def _holder(descriptor: int) -> int | None:
-    """Return the id of the process that holds the flock: from the kernel, else from the file, else None.
+def _holder(descriptor: int) -> tuple[str, bool]:
+    """Return who holds the flock, in words: from the kernel, else from the file; and whether others may hold it, too.
 
     proc(5), /proc/locks: `1: FLOCK ADVISORY WRITE pid major:minor:inode 0 EOF`, the device's numbers in hex. Some file
     systems (btrfs, overlay) have another device there than in `stat`, and no id is shown of another pid namespace.
@@ -103,6 +142,6 @@ def _holder(descriptor: int) -> int | None:
         for line in locks:
             fields = line.split()
             if fields[1] == "FLOCK" and fields[5] == wanted and int(fields[4]) > 0:
-                return int(fields[4])
+                return f"the process with id {fields[4]}", fields[3] == "READ"
     written = b"" if stat.S_ISDIR(status.st_mode) else os.pread(descriptor, 20, 0).strip()
-    return int(written) if written.isdigit() else None
+    return (f"the process with id {int(written)}" if written.isdigit() else "another process"), False

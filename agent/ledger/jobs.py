@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from agent.core.retry import JOB, Verdict, verdict
 from agent.core.states import State
+from agent.core.unset_clock import is_unset
 from agent.ledger import spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
+from agent.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,17 +158,21 @@ def put_off(ledger: Ledger, job: int, decided: Verdict) -> None:
     )
 
 
-def unsettled(ledger: Ledger, job: int, reason: str) -> None:
+def unsettled(ledger: Ledger, tried: Job, reason: str) -> None:
     """Write that a job's files changed before its request left; nothing of this try was sent.
 
-    Nothing is written where that is known already: the job is neither pending nor submitting any more.
+    Nothing is written where that is known already: the job is neither pending nor submitting any more. Where it was
+    read since it was `tried`, and its content is as before, it is sent again.
     """
+    job = tried.id
     state = state_of(ledger, job)
     if state not in (State.PENDING, State.SUBMITTING):
         return
     unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]
     unanswered -= state is State.SUBMITTING
-    if unanswered:
+    if unanswered and _was_read_since(ledger, tried):
+        ledger.move(job, state, State.PENDING, reason, unanswered=unanswered, next_attempt_at=iso(ledger.now))
+    elif unanswered:
         ledger.move(
             job,
             state,
@@ -182,9 +188,16 @@ def unsettled(ledger: Ledger, job: int, reason: str) -> None:
         ledger.move(job, state, State.SETTLING, reason, reason=reason, **cleared)
 
 
+def _was_read_since(ledger: Ledger, tried: Job) -> bool:
+    """Tell whether a job's files were read, and found to hold what they did, since it was taken up to be tried."""
+    rows = ledger.sql.execute("select path, size, mtime_ns, ctime_ns, inode from frames where job = ?", (tried.id,))
+    return {*rows} != {(shown(frame.path), *frame.stamp) for frame in tried.frames}
+
+
 def recover(ledger: Ledger) -> int:
     """Take up what a crash left: every request whose outcome is unknown is sent again with the same reference_id."""
-    clock_set_back(ledger)
+    if not is_unset(ledger.now):
+        clock_set_back(ledger)
     rows = ledger.sql.execute("select id from jobs where state = 'submitting'").fetchall()
     for (job,) in rows:
         reason = "the agent was stopped before the answer came"

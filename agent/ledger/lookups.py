@@ -36,6 +36,19 @@ def may_be_sent(ledger: Ledger, unit: Unit, code: str, row: int | None) -> bool:
     return known is None and iso(changed_at) < ledger.get("started_at")
 
 
+def go_on(ledger: Ledger, job: int) -> None:
+    """Have a job sent again that was to be looked up since its files changed, and that holds what was sent.
+
+    Under the same id it is made once, however the missing answer was. One that was moved has other URLs than those
+    that were sent: it is looked up.
+    """
+    ledger.sql.execute(
+        "update jobs set lookup = null, reason = '', next_attempt_at = ? where id = ? and state = 'pending' "
+        "and lookup = 'changed' and not exists (select 1 from frames where job = jobs.id and src is null)",
+        (iso(ledger.now), job),
+    )
+
+
 def in_use(ledger: Ledger, job: int, *, code: str, reason: str) -> None:
     """Write that the target says the reference_id is in use: the job is to be found in its lists."""
     unanswered = ledger.sql.execute("select unanswered from jobs where id = ?", (job,)).fetchone()[0]

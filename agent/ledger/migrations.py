@@ -219,12 +219,45 @@ def m005_deleted_and_taken_before(connection: sqlite3.Connection) -> None:
     )
 
 
+def m006_unreadable(connection: sqlite3.Connection) -> None:
+    """Have what could not be read tried again, and told where that lasts.
+
+    Such a unit settles, with the error_code `unreadable` and as `updated_at` the time since when. Versions before have
+    called it `invalid`, or `changed` where it had been sent: these rows go on.
+    """
+    unread = "reason like '%it may not be read (%' or reason like '%it cannot be read: %'"
+    _run(
+        connection,
+        f"""
+        create index jobs_unreadable on jobs (updated_at) where error_code = 'unreadable';
+        drop view attention;
+        create view attention as
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where state in ('held', 'invalid', 'failed', 'duplicate')
+            union all
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where +state = 'settling' and error_code = 'unreadable'
+            and updated_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-120 seconds')
+            order by updated_at;
+
+        insert into events (at, job, event, detail)
+            select strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), id, 'settling', 'an error of reading proves nothing'
+            from jobs where (state = 'invalid' or (state = 'held' and error_code = 'changed' and digest is null))
+            and unanswered = 0 and ({unread});
+        update jobs set state = 'settling', reason = 'to be read again: an error of reading proves nothing',
+            error_code = '', reference_id = null, next_attempt_at = null
+            where id in (select job from events where detail = 'an error of reading proves nothing');
+        """,  # noqa: S608 (our words)
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_jobs,
     m002_results_and_spend,
     m003_seen,
     m004_order,
     m005_deleted_and_taken_before,
+    m006_unreadable,
 )
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.core.states import MOVES, SENT, UNREAD, State
+from agent.core.states import MOVES, SENT, UNREAD, UNREADABLE, State
 from agent.ledger import spend
 from agent.ledger.related import known
 from agent.ledger.store import iso
@@ -100,11 +100,15 @@ def is_sent_by_resubmit(target: Target) -> bool:
 def retry(ledger: Ledger, target: Target) -> State | None:
     """Give a refused, held or invalid unit another try; return its new state, None where `retry` does not apply.
 
-    What changed after submission is not sent by this: that is `resubmit`'s.
+    One that could not be read is tried at once. What changed after submission is not sent by this: that is
+    `resubmit`'s.
     """
     if target.state is State.INVALID:
         reason = "to be read again, as asked"
         ledger.move(target.id, target.state, State.SETTLING, "retry", reason=reason, error_code="")
+        return State.SETTLING
+    if target.state is State.SETTLING and target.error_code == UNREADABLE:
+        ledger.set(target.id, reason="to be read again, as asked", error_code="")
         return State.SETTLING
     if is_sent_by_retry(target):
         frozen = {} if target.unanswered else UNFROZEN

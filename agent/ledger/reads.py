@@ -108,6 +108,10 @@ class Reads:
         """Return the units that wait to be settled."""
         return self._ask(seen.settling)
 
+    def unreadable(self) -> set[UnitKey]:
+        """Return the units that wait since they could not be read."""
+        return self._ask(seen.unreadable)
+
     def is_to_be_held(self, sight: Sight) -> bool:
         """Tell whether a unit would be held unread, or is."""
         return self._ask(holds.is_to_be_held, sight)

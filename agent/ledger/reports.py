@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
+from agent.core.retry import TELL_SECONDS
 from agent.core.states import AT_TARGET, ATTENTION, WAITING
 from agent.ledger.store import iso
 
@@ -22,9 +23,13 @@ STATUS = "select * from status"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How it stands: jobs by state, and the sums that a person asks for first."""
+    """How it stands: jobs by state, and the sums that a person asks for first.
+
+    Of those that settle so many are `unreadable`, for long enough to be told.
+    """
 
     jobs: Mapping[str, int]
+    unreadable: int = 0
 
     @property
     def submitted(self) -> int:
@@ -34,12 +39,12 @@ class Counts:
     @property
     def waiting(self) -> int:
         """Jobs that the agent will move on by itself."""
-        return sum(self.jobs.get(state, 0) for state in WAITING)
+        return sum(self.jobs.get(state, 0) for state in WAITING) - self.unreadable
 
     @property
     def attention(self) -> int:
         """Jobs that wait for a person."""
-        return sum(self.jobs.get(state, 0) for state in ATTENTION)
+        return sum(self.jobs.get(state, 0) for state in ATTENTION) + self.unreadable
 
     def __str__(self) -> str:
         return f"{self.submitted:,} submitted, {self.waiting:,} waiting, {self.attention:,} need attention"
@@ -47,7 +52,12 @@ class Counts:
 
 def standing(sql: sqlite3.Connection) -> Counts:
     """Return the jobs by state, from the counts that triggers keep."""
-    return Counts(dict(sql.execute("select state, jobs from counts where jobs > 0")))
+    (unreadable,) = sql.execute(
+        "select count(*) from jobs where +state = 'settling' and error_code = 'unreadable' "
+        "and updated_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)",
+        (f"-{TELL_SECONDS} seconds",),
+    ).fetchone()
+    return Counts(dict(sql.execute("select state, jobs from counts where jobs > 0")), unreadable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,12 @@ def folders(sql: sqlite3.Connection) -> Iterator[str]:
         last = found[-1][0]
 
 
+def unreadable(sql: sqlite3.Connection) -> set[UnitKey]:
+    """Return the units that wait since they could not be read."""
+    found = "select path, kind from jobs where +state = 'settling' and error_code = 'unreadable'"
+    return {UnitKey(path, Kind(kind)) for path, kind in sql.execute(found)}
+
+
 def settling(sql: sqlite3.Connection) -> list[UnitKey]:
     """Return the units that wait to be settled."""
     return [

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.core.retry import ASKED
+from agent.core.unset_clock import is_unset
 from agent.core.whereabouts import Whereabouts
 from agent.ledger import jobs, spend
 from agent.ledger.store import iso
@@ -54,6 +55,8 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         started_at=at,
         heartbeat_at=at,
         blocked="",
+        unlisted="",
+        unlisted_since="",
     )
     if is_here:
         watches(ledger, here)
@@ -62,7 +65,9 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
     recovered = jobs.recover(ledger)
     if recovered:
         log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
-    held = (datetime.fromisoformat(held_until) - ledger.now).total_seconds() if held_until else 0.0
+    # By a clock that is not set it would be held for a day: what was asked for is over when it is.
+    is_held = held_until and not is_unset(ledger.now)
+    held = (datetime.fromisoformat(held_until) - ledger.now).total_seconds() if is_held else 0.0
     return LastRun(
         here if is_here else last,
         is_here,
@@ -80,6 +85,12 @@ def watches(ledger: Ledger, here: Whereabouts) -> None:
 def inodes_change(ledger: Ledger, here: Whereabouts) -> None:
     """Write that the inodes of the files here do not last: the next run knows from its start."""
     ledger.put(inodes_change=here.place)
+
+
+def unlisted(ledger: Ledger, told: str, seconds: float) -> None:
+    """Write which folders cannot be listed, for so many seconds, or with '' that all can."""
+    since = iso(ledger.now - timedelta(seconds=seconds)) if told else ""
+    ledger.put(unlisted=told, unlisted_since=since)
 
 
 def data_version(ledger: Ledger) -> int:

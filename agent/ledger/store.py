@@ -190,6 +190,8 @@ class Ledger:
 
     def set(self, job: int, **columns: object) -> None:
         """Set columns of a job that are no change of state."""
+        if not columns:
+            return
         names = ", ".join(f"{name} = ?" for name in columns)
         self.sql.execute(f"update jobs set {names} where id = ?", (*columns.values(), job))  # noqa: S608 (our names)
 

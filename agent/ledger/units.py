@@ -9,7 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from agent.core.states import DELETABLE, TOLD, UNSENT, State
+from agent.core.states import DELETABLE, SENT, TOLD, UNSENT, State
+from agent.core.unreadable import Told, news
 from agent.ledger import lookups
 from agent.ledger.frames import write_frames
 from agent.ledger.store import iso
@@ -47,13 +48,14 @@ def nameless(_frame: Frame) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A unit as a look shows it, and what it waits for."""
+    """A unit as a look shows it, and what it waits for; `error_code` is UNREADABLE where it could not be read."""
 
     path: str
     kind: Kind
     reason: str
     frame_count: int
     bytes: int
+    error_code: str = ""
 
     @property
     def folder(self) -> str:
@@ -65,8 +67,8 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     """Write that units were seen and are not settled: each a new row, or its open row back to `settling`.
 
     Rows whose content was sent, refused or dismissed stay as they are: only what a unit settles to can tell whether
-    anything has changed; but beside one whose files were seen deleted, there is a new row. A unit is to be among the
-    sights once.
+    anything has changed; but beside one whose files were seen deleted, there is a new row, and beside one that was sent
+    where other files came and cannot be read. A unit is to be among the sights once.
     """
     at = iso(ledger.now)
     names = [(shown(sight.folder), shown(sight.path), sight.kind) for sight in sights]
@@ -80,20 +82,23 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     new = []
     for sight, name, row in zip(sights, names, rows, strict=True):
         seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
-        if row[0] is None:
-            new.append((*name, *seen.values(), at, at))
+        came_unread = sight.error_code and row[1] in SENT and row[4:6] != (sight.frame_count, sight.bytes)
+        if row[0] is None or came_unread:
+            new.append((*name, *seen.values(), sight.error_code, at, at))
             continue
         job, state, unanswered = row[0], State(row[1]), row[2]
         if state is State.SETTLING:
-            if row[3:6] != tuple(seen.values()):
-                ledger.set(job, **seen)
+            told = Told(sight.reason, sight.frame_count, sight.bytes, sight.error_code)
+            ledger.set(job, **news(told, Told(*row[3:]), at))
         elif state is State.HELD and row[6] in TOLD:
             continue  # it was told, and is until it has been read
         elif state is State.GONE or (state in UNSENT and not unanswered):
-            ledger.move(job, state, State.SETTLING, "seen again, changed", error_code="", reference_id=None, **seen)
+            cleared = {"error_code": sight.error_code, "reference_id": None}
+            ledger.move(job, state, State.SETTLING, "seen again, changed", **cleared, **seen)
     ledger.sql.executemany(
-        "insert into jobs (folder, path, kind, state, reason, frame_count, bytes, first_seen_at, updated_at) "
-        "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?)",
+        "insert into jobs "
+        "(folder, path, kind, state, reason, frame_count, bytes, error_code, first_seen_at, updated_at) "
+        "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?, ?)",
         new,
     )
 
@@ -205,6 +210,7 @@ def _keep(ledger: Ledger, unit: Unit, job: int, obsolete: tuple[int, ...]) -> St
     ledger.sql.execute("update jobs set digest = ? where id = ? and digest is null", (unit.digest, job))
     _is_back(ledger, job)
     write_frames(ledger, job, unit, nameless)
+    lookups.go_on(ledger, job)
     for other in obsolete:
         _withdraw(ledger, other, "the content that was sent is back")
     marks = ", ".join("?" * len(DELETABLE))

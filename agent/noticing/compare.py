@@ -185,10 +185,15 @@ class Comparison:
         for unit in [unit for unit in self._rest.waiting if f"{unit.path}/".startswith(f"{folder}/")]:
             self._intake.miss(unit)
 
-    def miss_other_folders(self, there: Collection[str]) -> bool:
-        """Note the units in folders that the ledger knows and that are not there; return whether there were any."""
+    def miss_other_folders(self, there: Collection[str], unknown: Collection[str]) -> bool:
+        """Note the units in folders that the ledger knows and that are not there; return whether there were any.
+
+        What lies in an `unknown` folder may be there.
+        """
         odd = {shown(folder) for folder in there if not is_utf8(folder)}
-        gone = [folder for folder in self._rest.reads.folders() if folder not in there and folder not in odd]
+        hidden = tuple(f"{shown(folder)}/" for folder in unknown)
+        known = (folder for folder in self._rest.reads.folders() if not f"{folder}/".startswith(hidden))
+        gone = [folder for folder in known if folder not in there and folder not in odd]
         return sum(self.miss(folder, set(), Kind.SEQUENCE) for folder in gone) > 0  # all of them, not up to the first
 
 

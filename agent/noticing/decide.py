@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.states import State
-from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
+from agent.errors import FileChanged, FolderUnavailable, Interrupted, LedgerUnavailable
 from agent.host.workers import DEFECT
 from agent.ledger import bulk, units
 from agent.ledger.reads import Reads
@@ -65,9 +65,13 @@ class LedgerDecider:
         """Read a unit's files and have it written."""
         try:
             content = read()
-        except (FileChanged, FolderUnavailable) as error:
+        except FileChanged as error:
             log.info("%s: %s", shown(unit.path), error)
-            self._post(Finished(unit, None, changed=isinstance(error, FileChanged)))
+            self._post(Finished(unit, None, changed=True))
+        except FolderUnavailable as error:
+            self._post(Finished(unit, None, unread=str(error)))
+        except Interrupted:
+            self._post(Finished(unit, None))
         except BaseException:
             self._post(Finished(unit, None))
             raise
@@ -79,6 +83,9 @@ class LedgerDecider:
 def _tell(unit: UnitKey, post: Callable[[Finished], None], written: Future[State | None]) -> None:
     """Tell the loop what came of a unit (in the ledger's thread)."""
     error = written.exception()
-    if error is not None and not isinstance(error, (LedgerUnavailable, FolderUnavailable)):
+    if isinstance(error, FolderUnavailable):  # what it may have been moved from cannot be looked at
+        post(Finished(unit, None, unread=str(error)))
+        return
+    if error is not None and not isinstance(error, LedgerUnavailable):
         log.error(DEFECT, exc_info=error)
     post(Finished(unit, None if error is not None else written.result()))

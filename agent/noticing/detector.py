@@ -18,13 +18,13 @@ from agent.folder.changes import MANY_NAMES
 from agent.model import Kind, UnitKey, is_utf8, join, parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from agent.core.listing_queue import ListingQueue
     from agent.folder.changes import Changes
     from agent.folder.tree import Tree
     from agent.noticing.intake import Intake
-    from agent.noticing.lister import Lister
+    from agent.noticing.lister import Lister, Unlisted
     from agent.noticing.messages import Finished
     from agent.noticing.rest import Rest
 
@@ -63,13 +63,13 @@ class Detector:
 
     @property
     def folders(self) -> int:
-        """How many folders are known."""
-        return len(self._lister.times)
+        """How many folders are known that can be listed."""
+        return len(self._lister.times) - len(self._lister.unavailable.keys() & self._lister.times.keys())
 
     @property
-    def unavailable(self) -> int:
-        """How many folders could not be listed when it was last tried: what is in them is not known."""
-        return len(self._lister.unavailable)
+    def unavailable(self) -> Mapping[str, Unlisted]:
+        """The folders that could not be listed when it was last tried: what is in them is not known."""
+        return self._lister.unavailable
 
     def is_scanning(self, now: float) -> bool:
         """Tell whether folders wait to be listed now."""
@@ -150,7 +150,11 @@ class Detector:
             self._queue.want(folder, now)
 
     def look_at_settling(self, now: float) -> None:
-        """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`)."""
+        """Look at every unit that the ledger holds as settling and that does not wait here (a person's `retry`).
+
+        What could not be read, and is not told as such any more, is tried at once: that was asked for.
+        """
+        self._intake.hurry(self._rest.reads.unreadable())
         for unit in self._rest.reads.settling():
             if unit not in self._rest.waiting and unit not in self._rest.reading:
                 self.look(unit, now)
@@ -158,6 +162,11 @@ class Detector:
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
         again = self._intake.was_read(outcome.unit)
+        if outcome.unread:
+            self._intake.unread(outcome.unit, outcome.unread, now)
+            self.look(outcome.unit, now)
+            return
+        self._intake.readable(outcome.unit)
         if outcome.changed:
             self.changed(outcome.unit, now)
         elif again or outcome.state is None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.core.arrival import WRITER_LOOKS
 from agent.core.folder_rules import NOTHING
 from agent.core.read_again import Restless
-from agent.core.states import ARRIVAL, LEFT_OUT, SETTINGS
+from agent.core.states import ARRIVAL, LEFT_OUT, SETTINGS, UNREADABLE
+from agent.core.unreadable import Unreadable
 from agent.ledger.units import Sight
 from agent.model import Kind
 from agent.reading.processes.pool import CHUNK_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Hashable, Iterable
 
     from agent.core.folder_rules import FolderRules
     from agent.model import Listing, Stamp, Unit, UnitKey
@@ -23,11 +26,21 @@ if TYPE_CHECKING:
     from agent.noticing.rest import Rest
     from agent.reading.start import Readers
 
+log = logging.getLogger(__package__)
+
 PREPARE_SECONDS = 4.0  # two sweeps: the processes that read frames take a tenth of a second to start
 MOST_UNITS = 256
 MOST_FILES = 4096
 """Units and files of each kind that are being read or wait to be written: what is read faster than it is written takes
 memory (2 KiB a file). One sequence is always let in, however long."""
+
+
+class _Delay(NamedTuple):
+    """Until when a unit is left alone at the least, and what it waits for, in words; `code` as in Sight."""
+
+    until: float
+    reason: str
+    code: str = ""
 
 
 class Intake:
@@ -59,6 +72,7 @@ class Intake:
         self._load = {kind: [0, 0] for kind in Kind}  # the units and files of each kind that are being read
         self._long: set[UnitKey] = set()
         self._restless = Restless()
+        self._unreadable = Unreadable()
         self._elsewhere = set(elsewhere)
         self.has_seen = False
         """Whether a look has shown any unit."""
@@ -84,14 +98,14 @@ class Intake:
         waiting = self._rest.waiting
         # A number keeps 160 bytes less than the stamp; whether it is the very file is asked again when it is read.
         look = hash(stamp)
-        until = now + WRITER_LOOKS if self._arriving.is_written(unit, stamp.size) else self._restless.until(unit)
+        delay = self._delay(unit, look, self._image_reason)
+        until = now + WRITER_LOOKS if self._arriving.is_written(unit, stamp.size) else delay.until
         if unit in waiting:
             if not self.has_room(unit.kind):
                 waiting.block(unit, until)
                 return
         else:
-            reason = self._restless.reason(unit) if unit in self._restless else self._image_reason
-            self._book.notice(unit, Sight(unit.path, unit.kind, reason, 1, stamp.size))
+            self._book.notice(unit, Sight(unit.path, unit.kind, delay.reason, 1, stamp.size, delay.code))
             since = self._arriving.quiet_since([("", *stamp)], now)
             if since is not None:
                 waiting.observe(unit, look, quiet=self._image_quiet, now=since)
@@ -112,10 +126,14 @@ class Intake:
         if waits.left:
             self.hold(unit, waits.left, len(listing.files), listing.bytes, code=ARRIVAL)
             return
-        until, reason = waits.until, waits.reason
-        if self._restless.until(unit) > max(now, until):
-            until, reason = self._restless.until(unit), self._restless.reason(unit)
-        self._book.notice(unit, Sight(unit.path, unit.kind, reason, len(listing.files), listing.bytes))
+        until, delay = waits.until, self._delay(unit, waits.look, waits.reason)
+        if delay.code or delay.until > max(now, until):
+            until = max(until, delay.until)
+        else:
+            delay = _Delay(until, waits.reason)
+        self._book.notice(
+            unit, Sight(unit.path, unit.kind, delay.reason, len(listing.files), listing.bytes, delay.code)
+        )
         since = None if unit in waiting else self._arriving.quiet_since(listing.files, now)
         if since is not None:
             waiting.observe(unit, waits.look, quiet=waits.quiet, now=since, blocked_until=until)
@@ -134,6 +152,38 @@ class Intake:
     def changed(self, unit: UnitKey, now: float) -> None:
         """Take note that a unit has changed while it was read or sent: it is not read again at once."""
         self._restless.changed(unit, self._arriving.quiet_of(unit.kind), now)
+
+    def unread(self, unit: UnitKey, reason: str, now: float) -> None:
+        """Take note that a unit could not be read, and why: it waits, and is tried again."""
+        if self._unreadable.failed(unit, reason, now):
+            log.info("%s", self._unreadable.reason(unit))
+
+    def readable(self, unit: UnitKey) -> None:
+        """Take note that a unit could be read."""
+        self._unreadable.forget(unit)
+
+    def hurry(self, told: Collection[UnitKey]) -> None:
+        """Have what could not be read tried now, but for the units that are `told` as such: a person has asked."""
+        for unit in self._unreadable.hurry(told):
+            if unit in self._rest.waiting:
+                self._rest.waiting.block(unit, -math.inf)
+
+    def growing(self, now: float, factor: float) -> int:
+        """Count the units that wait for longer than `factor` of their quiet times, or tries at reading them."""
+        waiting = self._rest.waiting
+        return len(
+            {*waiting.growing(now, factor)} | {unit for unit in self._unreadable.tried(factor) if unit in waiting}
+        )
+
+    def _delay(self, unit: UnitKey, look: Hashable, reason: str) -> _Delay:
+        """Return what keeps a unit that looks so from being read, else `reason`."""
+        self._unreadable.see(unit, look)
+        if unit in self._unreadable:
+            until = max(self._unreadable.until(unit), self._restless.until(unit))
+            return _Delay(until, self._unreadable.reason(unit), UNREADABLE)
+        if unit in self._restless:
+            reason = self._restless.reason(unit)
+        return _Delay(self._restless.until(unit), reason)
 
     def prepare(self, now: float) -> None:
         """Have the readers made ready where a long sequence settles soon."""
@@ -180,6 +230,7 @@ class Intake:
     def _let_go(self, unit: UnitKey) -> None:
         self._rest.waiting.forget(unit)
         self._arriving.forget(unit)
+        self._unreadable.forget(unit)
         self._book.withdraw(unit)
 
     def _read(self, unit: UnitKey, files: int, read: Callable[[], Unit]) -> None:

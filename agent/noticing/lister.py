@@ -5,7 +5,7 @@ A folder of 100,000 images takes a second to list and to compare; what is droppe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.core.retry import FOLDER
 from agent.errors import FolderUnavailable
@@ -29,6 +29,13 @@ HIDDEN_COVERED = 16
 CLEAN_AGE = 2.0
 """A folder's times are trusted where they were this old, in seconds, before it was listed: two changes may share one
 tick of the clock."""
+
+
+class Unlisted(NamedTuple):
+    """A folder that cannot be listed: since when, in the queue's seconds, and why."""
+
+    since: float
+    reason: str
 
 
 class Lister:
@@ -58,7 +65,7 @@ class Lister:
         self._clocks = clocks
         self._cover = cover
         self.times: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
-        self.unavailable: set[str] = set()
+        self.unavailable: dict[str, Unlisted] = {}
         self.others: dict[str, int] = {}
         """How many files of each folder are no pictures, where there are any."""
         self.under_way: str | None = None
@@ -100,12 +107,13 @@ class Lister:
     def scanned(self) -> bool:
         """Take note that all folders were listed: after the first time, find those that went while nobody looked.
 
+        What lies below one that cannot be listed may be there; it is looked for when that can be.
         Returns whether there were any, which are to be written.
         """
-        if self._knows_folders or self.unavailable or "" not in self.times:
+        if self._knows_folders or "" in self.unavailable or "" not in self.times:
             return False
-        self._knows_folders = True
-        return self._comparison.miss_other_folders(self.times)
+        self._knows_folders = not self.unavailable
+        return self._comparison.miss_other_folders(self.times, self.unavailable)
 
     def looks_at(self, unit: UnitKey) -> None:
         """Take note of a look at a unit, which is fresher than the listing that is under way."""
@@ -123,10 +131,11 @@ class Lister:
         except FolderUnavailable as error:
             self._book.cannot_list(folder, error, again=folder in self.unavailable)
             self._queue.hold_back(folder, self._now + FOLDER.seconds())
-            self.unavailable.add(folder)
+            since = self.unavailable[folder].since if folder in self.unavailable else self._now
+            self.unavailable[folder] = Unlisted(since, str(error))
             self._queue.want(folder, self._now)
             return False
-        self.unavailable.discard(folder)
+        self.unavailable.pop(folder, None)
         self.others.pop(folder, None)
         if listing is None:
             self._is_gone(folder)
@@ -158,7 +167,7 @@ class Lister:
         self._comparison.miss_folder(folder)  # first: where it raises, the next sweep finds again that it is gone
         for name in [name for name in self.times if name == folder or name.startswith(f"{folder}/")]:
             del self.times[name]
-            self.unavailable.discard(name)
+            self.unavailable.pop(name, None)
             self.others.pop(name, None)
             self._rest.happens_in(name)
             self._queue.forget(name)

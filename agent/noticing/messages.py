@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A unit was read and written; `state` None: it is to be looked at again, later where it `changed` meanwhile."""
+    """A unit was read and written; `state` None: it is to be looked at again.
+
+    That is done later where it `changed` meanwhile, or could not be read: `unread` says why.
+    """
 
     unit: UnitKey
     state: State | None
     changed: bool = False
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

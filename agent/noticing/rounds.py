@@ -73,6 +73,7 @@ class Rounds:
         self._is_trusted = trusted
         self._told_inodes = not watch.inodes_last
         self._scanned = self._away = False
+        self._told_unlisted = (0.0, "")
         self._rescan_at = self._sweep_at = 0.0
         self._begin(trusted=trusted)
 
@@ -81,10 +82,21 @@ class Rounds:
         rest = self._noticing.rest
         return Standing(
             settling=len(rest.waiting),
-            growing=len(rest.waiting.growing(now, GROWING)),
-            unlisted=self._noticing.detector.unavailable,
+            growing=self._noticing.intake.growing(now, GROWING),
+            unlisted=len(self._noticing.detector.unavailable),
             busy=not self._scanned or bool(rest.reading) or self._noticing.book.is_behind,
         )
+
+    @property
+    def unlisted(self) -> str:
+        """Which folders cannot be listed, as a sentence, '' where all can."""
+        folders = self._noticing.detector.unavailable
+        first = next(iter(folders.values()), None)
+        if first is None:
+            return ""
+        if len(folders) == 1:
+            return f"{first.reason}; what is in it is not known, and goes on by itself"
+        return f"{len(folders):,} folders cannot be listed, what is in them is not known ({first.reason})"
 
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
@@ -139,6 +151,8 @@ class Rounds:
             self._sweep_at = now + max(SWEEP_SECONDS, SWEEP_SHARE * (self._monotonic() - now))
         next_at = self._noticing.detector.turn(now)
         self._settle_in()
+        if to_sweep:
+            self._tell_unlisted(now)
         if not self._scanned and not self._noticing.detector.is_scanning(now):
             self._scanned = True
             if self._noticing.lister.scanned():
@@ -160,6 +174,14 @@ class Rounds:
         self._ledger.submit(lambda ledger: ledger.put(watch_mode=self._watch.mode))
         if trusted:
             self._is_home(self._watch.whereabouts)
+
+    def _tell_unlisted(self, now: float) -> None:
+        """Write which folders cannot be listed, and since when the first of them."""
+        since = min((folder.since for folder in self._noticing.detector.unavailable.values()), default=0.0)
+        told = (since, self.unlisted)
+        if told != self._told_unlisted:
+            self._told_unlisted = told
+            self._ledger.submit(partial(session.unlisted, told=told[1], seconds=now - since))
 
     def _settle_in(self) -> None:
         """Write what was found out about the folder: that it is used, that the inodes of its files do not last."""

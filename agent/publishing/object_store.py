@@ -206,7 +206,8 @@ class ObjectStore:
             # An answer's text holds URLs and pages of debugging: only what is known of it goes on.
             raise self._error(str(error), bucket) from None
         except OSError as error:
-            raise TryLater(f"a file cannot be read now: {error.strerror}", code="file", refused=True) from error
+            sentence = f"a file cannot be read now: {error.strerror}"
+            raise TryLater(sentence, code="file", refused=True, is_local=True) from error
 
     def _error(self, text: str, bucket: str) -> Exception:
         if self._credentials.provide is None and f" {self._endpoint}/" not in text.partition("\n")[0]:

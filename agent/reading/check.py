@@ -6,6 +6,7 @@ each format is a module of `formats`; only what these find doubtful is decoded.
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,9 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
     Not to be known: a hole between good ends, and some zero tails (`formats.zero_tail`; a WebP whose picture ends in a
     flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
 
-    Raises `FileChanged` if the file has another size or was replaced since then; `OSError` if it cannot be read. Where
-    only its times are others, the image says so (`moved`): it was written or touched, or its file system moves the
-    times of what is read.
+    Raises `FileChanged` if the file has another size or was replaced since then; `OSError` if not all of it can be
+    read. Where only its times are others, the image says so (`moved`): it was written or touched, or its file system
+    moves the times of what is read.
     """
     source = Source(fd, stamp.size)
     head = source.peek(16, 0)
@@ -74,6 +75,8 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
     if form and not problem and finding.doubt:
         problem = decode(source, form, finding)
     moved = _moved(stamp, os.fstat(fd), name)
+    if source.read < stamp.size:  # that is not where the file ends
+        raise OSError(errno.EIO, f"only {source.read:,} of {stamp.size:,} bytes came")
     if not stamp.size:
         problem = "empty file: 0 bytes; copy it again"
     taken = finding.taken

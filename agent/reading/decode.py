@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -45,6 +46,8 @@ def problem_of(source: Source, form: str, finding: Finding) -> str | None:
         except Exception as error:  # on hostile bytes Pillow raises nearly anything
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's, not Pillow's own
+            if isinstance(error, MemoryError):
+                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from error
             text = str(error).encode("unicode_escape").decode() or type(error).__name__
             return f"doubtful: {finding.doubt}, and it cannot be decoded ({text}); copy it again"
     return None if flat else cut_short(f"{finding.doubt}, where picture data belongs")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import TYPE_CHECKING
 
-from agent.errors import FileChanged, FolderUnavailable
+from agent.errors import FileChanged, FileUnreadable
 from agent.model import Image, Stamp, basename, is_utf8, join, shown
 from agent.reading.check import decoded, examine
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
     from agent.model import File
     from agent.reading.check import Decode
-
-PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT, errno.ENOTCONN)
-"""What says nothing about the file itself: no descriptor or memory left here, or a server that is away (FUSE, NFS)."""
 
 
 class FileExaminer:
@@ -35,11 +31,22 @@ class FileExaminer:
     def image(self, path: str, stamp: Stamp, folder: int | None = None) -> Image:
         """Examine one file; `folder` is a descriptor of its folder, where one is held.
 
-        Raises FileChanged where it is not the file with this stamp, but for its times (`moved`), FolderUnavailable.
+        Raises FileChanged where it is not the file with this stamp, but for its times (`moved`), FolderUnavailable,
+        and FileUnreadable for every error of reading: whatever it is, only the bytes can prove a file to be broken.
         """
         self._on_file()
         if not is_utf8(path):
             return Image("", problem=f"its name is not UTF-8 ({shown(path)}): rename it")
+        try:
+            return self._examined(path, stamp, folder)
+        except PermissionError as error:
+            raise FileUnreadable(
+                f"{shown(path)}: it may not be read ({error.strerror}): give the agent's user the right to"
+            ) from error
+        except OSError as error:
+            raise FileUnreadable(f"{shown(path)}: it cannot be read now ({error.strerror or error})") from error
+
+    def _examined(self, path: str, stamp: Stamp, folder: int | None) -> Image:
         try:
             fd = self._scanner.descriptor(path, folder)
             try:
@@ -51,12 +58,6 @@ class FileExaminer:
             if kind is None:
                 raise
             return Image("", problem=f"it is {kind}, not a regular file; links are never followed")
-        except PermissionError as error:
-            return Image("", problem=f"it may not be read ({error.strerror}): give the agent's user the right to")
-        except OSError as error:
-            if error.errno in PASSING:
-                raise FolderUnavailable(f"{shown(path)} cannot be read now: {error.strerror}") from error
-            return Image("", problem=f"it cannot be read: {error.strerror}")
 
     def images(self, folder: str, files: Iterable[File]) -> Iterator[tuple[File, Image]]:
         """Examine files of one folder, which is opened once for all of them. Raises as `image` does."""

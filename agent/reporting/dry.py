@@ -39,7 +39,7 @@ CLOCKS = Clocks()
 
 
 class Notes:
-    """A book that is a list: what waits, and what is held. Nothing is written."""
+    """A book that is a list: what waits, what is held, which folders cannot be listed. Nothing is written."""
 
     is_behind = False
 
@@ -47,6 +47,7 @@ class Notes:
         self.waiting: dict[UnitKey, Sight] = {}
         self.held: list[Sight] = []
         self.refused: list[Sight] = []
+        self.unlisted: dict[str, str] = {}
 
     def notice(self, unit: UnitKey, sight: Sight) -> None:
         """Note what a unit waits for."""
@@ -71,8 +72,10 @@ class Notes:
         """Do nothing: what is not there is in no plan."""
 
     def cannot_list(self, folder: str, error: FolderUnavailable, *, again: bool) -> None:  # noqa: ARG002
-        """Give up: a plan of a part would be taken for all of it."""
-        raise error
+        """Note a folder of which nothing is known, and go on; give up where it is all of them."""
+        if not folder:
+            raise error
+        self.unlisted[folder] = str(error)
 
     def put_back(self, message: NotWritten) -> None:
         """Do nothing: nothing is written."""

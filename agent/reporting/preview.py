@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import FileChanged
+from agent.errors import FileChanged, FolderUnavailable
 from agent.ledger.reads import Reads
 from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from agent.model import Action, UnitKey
     from agent.reporting.dry import Notes
     from agent.settings.settings import Settings
+
+log = logging.getLogger(__package__)
 
 ACTIONS = {
     Queue: "submit",
@@ -74,17 +76,20 @@ class Plans:
         """Read a unit, and note what would be done with it; one that changes meanwhile has not settled."""
         try:
             content = read()
+            left = left_behind(self._scanner, self._reads, content)
         except FileChanged as error:
             self.steps.append(Step("settle", unit.path, unit.kind, 0, str(error)))
+        except FolderUnavailable as error:
+            self.steps.append(Step(ACTIONS[Wait], unit.path, unit.kind, 0, str(error)))
         else:
-            left = left_behind(self._scanner, self._reads, content)
             self.steps.append(_as_step(self._reads.plan(content, self._rules, left)))
 
 
 def preview(settings: Settings) -> list[Step]:
     """Return what would be done about each unit that is not at rest, by path; nothing is sent or written.
 
-    Where there is no ledger yet, none is made. Raises FolderUnavailable.
+    Where there is no ledger yet, none is made. A folder that cannot be listed has a step of its own.
+    Raises FolderUnavailable.
     """
     scanner = scanner_of(settings)
     with Reads.open(settings.ledger_path) if settings.ledger_path.exists() else Reads.of_nothing() as reads:
@@ -96,19 +101,26 @@ def preview(settings: Settings) -> list[Step]:
     waiting, refused = dry.notes.waiting.values(), dry.notes.refused
     unread = [("hold", held), ("settle", waiting), ("refuse", refused)]
     steps = [*plans.steps, *(_unread(action, sight) for action, sights in unread for sight in sights)]
+    steps += [Step(ACTIONS[Wait], folder, Kind.SEQUENCE, 0, why) for folder, why in dry.notes.unlisted.items()]
     return sorted(steps, key=lambda step: (folder_of(step.path, step.kind).split("/"), step.path))
 
 
-def units_now(settings: Settings) -> Iterator[Unit]:
+def units_now(settings: Settings, unlisted: dict[str, str]) -> Iterator[Unit]:
     """Yield every unit in the watch folder, read, settled or not; one that changes while it is read is left out.
 
+    One that cannot be read has no digest. In the end `unlisted` has the folders that cannot be listed, and why.
     Raises FolderUnavailable.
     """
     found: deque[Unit] = deque()
 
-    def take(_unit: UnitKey, read: Callable[[], Unit]) -> None:
-        with contextlib.suppress(FileChanged):
+    def take(unit: UnitKey, read: Callable[[], Unit]) -> None:
+        try:
             found.append(read())
+        except FileChanged:
+            pass
+        except FolderUnavailable as error:
+            log.warning("%s", error)
+            found.append(Unit(unit.path, unit.kind, (), None))
 
     scanner = scanner_of(settings)
     with Reads.of_nothing() as nothing_known:
@@ -116,6 +128,7 @@ def units_now(settings: Settings) -> Iterator[Unit]:
         for _ in dry.turns():
             while found:
                 yield found.popleft()
+    unlisted.update(dry.notes.unlisted)
     yield from (Unit(sight.path, sight.kind, (), None) for sight in dry.notes.refused)
 
 

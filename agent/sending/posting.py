@@ -98,7 +98,7 @@ class Posting:
     def unsettle(self, job: Job, reason: str) -> None:
         """Have a job whose files changed looked at again."""
         told = partial(self._context.on_changed, job.path, job.kind)
-        self.write(job.id, partial(jobs.unsettled, job=job.id, reason=reason), told)
+        self.write(job.id, partial(jobs.unsettled, tried=job, reason=reason), told)
 
     def failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
         """Have written what a failed try means for its job, and obey what the error asks of all that is sent."""

@@ -15,7 +15,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.core.retry import LEDGER
+from agent.core.retry import LEDGER, UNSET_CLOCK
+from agent.core.unset_clock import is_unset, told
 from agent.errors import FileChanged, HeldByFolder, LedgerUnavailable, RemoteError
 from agent.host.clock import ClockSteps
 from agent.host.workers import DEFECT
@@ -69,6 +70,7 @@ class Submitter:
         self._access = Access(context.target, context.publisher, gate, context.monotonic, self._tell_blocked)
         self._not_before = -math.inf
         self._clock_steps = ClockSteps(context.now, context.monotonic)
+        self._has_no_clock = False
         chance = random.Random()  # noqa: S311 (jitter and samples, no secrets)
         self._publication = Publication(context, gate, pools.publishing, chance, self._published, recent=ledger.recent)
         self._posting = Posting(
@@ -141,7 +143,7 @@ class Submitter:
         waits = [self._outcomes.again() or IDLE, self._not_before_wait()]
         if self._gate.blocked:
             waits.append(self._access.turn(self._pools.publishing))
-        self._mind_the_clock()
+        waits.append(self._mind_the_clock())
         if self._gate.is_shut:
             self._in_flight.put_back()  # nothing may leave, and nobody knows for how long
             return min(waits)
@@ -169,12 +171,21 @@ class Submitter:
         wait = self._not_before - self._context.monotonic()
         return wait if wait > 0 else IDLE
 
-    def _mind_the_clock(self) -> None:
-        """Take up at once what would else wait for a time that has become far: the clock was set back."""
-        seconds = self._clock_steps.seconds()
-        if seconds:
+    def _mind_the_clock(self) -> float:
+        """Let nothing leave while the clock is not set, and return seconds until it is to be looked at again.
+
+        Take up at once what would else wait for a time that has become far: the clock was set back.
+        """
+        now, seconds = self._context.now(), self._clock_steps.seconds()
+        unset = is_unset(now)
+        if unset is not self._has_no_clock:
+            self._has_no_clock = unset
+            log.warning("%s", told(now) or "the clock is set: sending goes on")
+        self._gate.wait_for_clock(unset=unset)
+        if seconds and not unset:
             log.warning("the clock was set back by %d s: what waits is taken up now", seconds)
             self._ledger.submit(jobs.clock_set_back).add_done_callback(lambda _future: self.wake())
+        return UNSET_CLOCK.seconds() if unset else IDLE
 
     def _published(self, candidate: Candidate, job: Job | None, error: Exception | None) -> None:
         """Take note that a job can be sent, or of what stood in the way."""

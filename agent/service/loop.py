@@ -13,6 +13,7 @@ from agent import __version__
 from agent.core.life import HEARTBEAT_SECONDS
 from agent.core.retry import ACCESS, LOOP
 from agent.core.run_once import EndOfRun, RunState, exit_code
+from agent.core.unset_clock import told as no_clock
 from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
@@ -70,6 +71,11 @@ class Service:
         """Have the loop read the settings again; may be called as `stop`."""
         self._reloading = True
         self._inbox.put(None)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stopping
 
     def run(self) -> int:
         """Run until stopped (or, with `once`, until nothing is left to do) and return the exit code.
@@ -137,7 +143,8 @@ class Service:
         parts.ledger.submit(parts.others.check)
         stands = parts.reads.standing()
         told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
-        self._notifier.status("; ".join(filter(None, (told, parts.watch.trouble, self._reload.trouble))))
+        troubles = (no_clock(utc_now()), parts.watch.trouble, parts.rounds.unlisted, self._reload.trouble)
+        self._notifier.status("; ".join(filter(None, (told, *troubles))))
         if parts.gate.blocked and time.monotonic() >= self._key_at:
             self._key_at = time.monotonic() + ACCESS.seconds()
             self._reload.take_key()

@@ -5,15 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from agent.service.loop import Service
+from typing import Protocol
 
 log = logging.getLogger(__package__)
 
 
-def obey_signals(service: Service) -> None:
+class Obeying(Protocol):
+    """What runs until it is told to stop."""
+
+    def stop(self) -> None:
+        """Have it end; may be called from a signal handler."""
+
+    def reload(self) -> None:
+        """Have the settings read again; may be called from a signal handler."""
+
+
+def obey_signals(service: Obeying) -> None:
     """Stop cleanly at the first SIGTERM or SIGINT, at once at the second; read the settings again at SIGHUP.
 
     A SIGHUP because our terminal has gone is a stop, and where it is ignored (nohup) it stays so.

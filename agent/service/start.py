@@ -9,7 +9,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.errors import FolderUnavailable
+from agent.core.unset_clock import is_unset
+from agent.errors import Interrupted
 from agent.folder.tree import Tree
 from agent.folder.watched_folder import WatchedFolder
 from agent.host import locks
@@ -122,7 +123,7 @@ def started(
 
         def go_on() -> None:
             if is_stopping():
-                raise FolderUnavailable("not read: the agent is stopping")
+                raise Interrupted("not read: the agent is stopping")
 
         order, doubt = settings.sequence_order, settings.sequence_order_doubt
         readers = stack.enter_context(reading(scanner, settings.sequence_gaps, go_on, order=order, doubt=doubt))
@@ -193,6 +194,7 @@ def _gate(settings: Settings, ledger: LedgerWriter, before: LastRun, clocks: Clo
 
     gate = Gate(clocks.monotonic, settings.submit_jobs_per_minute, keep)
     gate.pause(paused=before.paused)
+    gate.wait_for_clock(unset=is_unset(utc_now()))  # the dispatcher has it looked at again
     gate.hold(before.held_for)
     return gate
 

@@ -16,6 +16,7 @@ from dotenv.parser import parse_stream
 
 from agent.errors import SettingsError
 from agent.host import mounts
+from agent.settings.places import Absent
 from agent.settings.settings import Settings, ledger_text, parse, unknown_names
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def load(
 
     Relative paths are taken from `cwd`; `defaults` are as in `settings.parse`. The key is not read where it is not
     needed: with a systemd credential only the service can. Logs a warning where others can read a key in the file.
-    Raises SettingsError with every problem, also those of the places that the settings name.
+    Raises SettingsError with every problem, also those of the places that the settings name; NotThereYet where each is
+    one that time alone may mend.
     """
     file, written, problems = _written(cwd, env_file)
     if file and written.get("PLAYMENT_API_KEY"):
@@ -64,6 +66,8 @@ def load(
             needs_key=needs_key,
         )
     except SettingsError as error:
+        if not problems:
+            raise
         raise SettingsError([*problems, *error.problems]) from None
     if problems:
         raise SettingsError(problems)
@@ -119,7 +123,7 @@ def _watch_problem(folder: Path) -> str | None:
             return _hidden_by(setting, f"BindReadOnlyPaths={folder}")
         if isinstance(error, PermissionError):
             return _unlisted(error)
-        return "there is no such folder. It must be an existing folder."
+        return Absent("there is no such folder. It must be an existing folder.")
     except NotADirectoryError:
         return "this is no folder. It must be an existing folder."
     except OSError as error:
@@ -127,7 +131,7 @@ def _watch_problem(folder: Path) -> str | None:
 
 
 def _unlisted(error: OSError) -> str:
-    return f"it cannot be listed ({error.strerror}). This user must be able to read and enter it."
+    return Absent(f"it cannot be listed ({error.strerror}). This user must be able to read and enter it.")
 
 
 def _hidden_by(setting: str, bind: str) -> str:
@@ -148,15 +152,21 @@ def _ledger_problem(path: Path) -> str | None:
         return (
             f"it lies on a network file system ({kind.name}), where SQLite can lose data. It must be on a local disk."
         )
-    return "it is a folder. It must be a file's path." if path.is_dir() else None
+    return "it is a folder. It must be a file's path." if os.path.isdir(path) else None
 
 
 def _results_problem(folder: Path) -> str | None:
     """Return what is wrong with the place for results, as the end of a sentence."""
-    if not os.path.isdir(folder):  # not Path.is_dir(), which raises where a folder above may not be entered
+    missing = "it is no folder that is there. It must be an existing folder."
+    try:
+        if not stat.S_ISDIR(os.stat(folder).st_mode):
+            return missing
+    except OSError as error:
         if setting := mounts.hidden(folder):
             return _hidden_by(setting, f"BindPaths={folder}")
-        return "it is no folder that is there. It must be an existing folder."
+        if isinstance(error, FileNotFoundError):
+            return Absent(missing)
+        return Absent(f"it cannot be looked at ({error.strerror}). This user must be able to enter it.")
     if not os.access(folder, os.W_OK | os.X_OK):
         return "this user may not write there. Give it the right to (under systemd: ReadWritePaths= in a drop-in)."
     return None

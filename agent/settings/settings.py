@@ -6,9 +6,9 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from agent.errors import SettingsError
 from agent.model import Edition
 from agent.settings import parsers
+from agent.settings.places import Absent, about, overlap, quoted, refused, results_dir
 from agent.settings.variables import VARIABLES
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ def parse(
     anything is; their sentences go on after the variable's name and path. `env_file` is the resolved file that texts
     came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret.
 
-    Raises SettingsError with every problem there is; none of them holds a secret.
+    Raises SettingsError with every problem there is; none of them holds a secret. NotThereYet where each is one that
+    time alone may mend.
     """
     problems: list[str] = []
     found: dict[str, Any] = {}
@@ -162,7 +163,7 @@ def parse(
             try:
                 found[variable.field] = variable.read(text)
             except ValueError as error:
-                problems.append(f"{variable.name} is {_quoted(variable.show(text))}: {error}.")
+                problems.append(f"{variable.name} is {quoted(variable.show(text))}: {error}.")
         elif variable.required:
             problems.append(f"{variable.name} is not set. {variable.explanation}.")
     key_file = found.pop("playment_api_key_file")
@@ -173,48 +174,25 @@ def parse(
     if ledger := ledger_text(given):
         found["ledger_path"] = kept["LEDGER_PATH"] = resolve(ledger)
         if problem := ledger_problem(found["ledger_path"]):
-            problems.append(f"LEDGER_PATH is {_quoted(ledger)}: {problem}")
-    found["results_dir"] = _results_dir(found["results_dir"], resolve, results_problem, problems)
+            problems.append(about(f"LEDGER_PATH is {quoted(ledger)}", problem))
+    found["results_dir"] = results_dir(found["results_dir"], resolve, results_problem, problems)
     if found["watch_dir"]:
         watch_dir = resolve(found["watch_dir"])
         if problem := watch_problem(watch_dir):
-            problems.append(f"WATCH_DIR is {_quoted(found['watch_dir'])}: {problem}")
+            problems.append(about(f"WATCH_DIR is {quoted(found['watch_dir'])}", problem))
         found["watch_dir"] = watch_dir
         problems += [
-            f"{name} lies in the watch folder ({_quoted(str(path))}): it would be served with the images. "
-            f"Put it outside {_quoted(str(watch_dir))}."
+            f"{name} lies in the watch folder ({quoted(str(path))}): it would be served with the images. "
+            f"Put it outside {quoted(str(watch_dir))}."
             for name, path in kept.items()
             if path and path.is_relative_to(watch_dir)
         ]
-        problems += _overlap(watch_dir, found["results_dir"])
+        problems += overlap(watch_dir, found["results_dir"])
     if problems:
-        raise SettingsError(problems)
+        raise refused(problems, found)
     uploads = found["publish_to"].startswith("s3://")
     found["aws"] = {name: Secret(given[name]) for name in AWS_NAMES if uploads and given.get(name)}
     return Settings(**found)
-
-
-def _results_dir(
-    text: str | None,
-    resolve: Callable[[str], Path],
-    results_problem: Callable[[Path], str | None],
-    problems: list[str],
-) -> Path | None:
-    """Return the folder for results, None where it is not set."""
-    if text is None:
-        return None
-    folder = resolve(text)
-    if problem := results_problem(folder):
-        problems.append(f"RESULTS_DIR is {_quoted(text)}: {problem}")
-    return folder
-
-
-def _overlap(watch_dir: Path, results_dir: Path | None) -> list[str]:
-    """Return a problem where the one folder lies in the other: results would be noticed, or images mixed with them."""
-    if results_dir is None or not (results_dir.is_relative_to(watch_dir) or watch_dir.is_relative_to(results_dir)):
-        return []
-    both = f"RESULTS_DIR ({_quoted(str(results_dir))}) and WATCH_DIR ({_quoted(str(watch_dir))}) lie in each other"
-    return [f"{both}: results would be noticed as if they were dropped, and served. Name a folder beside WATCH_DIR."]
 
 
 def ledger_text(given: Mapping[str, str]) -> str:
@@ -243,17 +221,12 @@ def unknown_names(names: Iterable[str]) -> list[str]:
     return problems
 
 
-def _quoted(text: str) -> str:
-    """Return the text as it is shown in a problem: control characters escaped, and not endless."""
-    return repr(text if len(text) <= 200 else text[:200] + "…")
-
-
 def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: list[str]) -> Secret | None:
     """Return the key from the first place that is set: the variable, the named file, the systemd credential."""
     if key := given.get("PLAYMENT_API_KEY"):
         return Secret(key, "PLAYMENT_API_KEY")
     if file := given.get("PLAYMENT_API_KEY_FILE"):
-        source = f"PLAYMENT_API_KEY_FILE ({_quoted(file)})"
+        source = f"PLAYMENT_API_KEY_FILE ({quoted(file)})"
     elif folder := given.get("CREDENTIALS_DIRECTORY"):
         file = f"{folder}/{CREDENTIAL}"
         source = f"The systemd credential {CREDENTIAL}"
@@ -273,7 +246,9 @@ def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: li
     except ValueError as error:
         problems.append(f"{source} does not hold a key: {error}.")
     except OSError as error:
-        problems.append(f"{source} cannot be read ({error.strerror}): it must be a file that this user may read.")
+        # The service's copy of a credential comes with its start or not at all; a file may come with a mount.
+        kind = str if source.startswith("The systemd") else Absent
+        problems.append(kind(f"{source} cannot be read ({error.strerror}): it must be a file that this user may read."))
     return None
 
 

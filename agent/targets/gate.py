@@ -1,4 +1,4 @@
-"""Whether a request may leave now: paused, blocked, held back by Retry-After, stopping, or over the rate."""
+"""Whether a request may leave now: paused, blocked, held back by Retry-After, stopping, over the rate, no clock."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ class Gate:
         self._held_until = -math.inf
         self._paused = False
         self._stopped = False
+        self._has_no_clock = False
         self.blocked = ""
 
     @property
     def is_shut(self) -> bool:
-        """Whether nothing may leave until somebody opens it: stopping, paused or blocked."""
-        return self._stopped or self._paused or bool(self.blocked)
+        """Whether nothing may leave until somebody opens it: stopping, paused, blocked, or the clock is not set."""
+        return self._stopped or self._paused or bool(self.blocked) or self._has_no_clock
 
     def stop(self) -> None:
         """Shut for good."""
@@ -54,6 +55,12 @@ class Gate:
         """Shut, or open again, as a person says."""
         with self._changed:
             self._paused = paused
+            self._changed.notify_all()
+
+    def wait_for_clock(self, *, unset: bool) -> None:
+        """Shut while the clock is not set: what is asked and answered now would carry a day that cannot be."""
+        with self._changed:
+            self._has_no_clock = unset
             self._changed.notify_all()
 
     def block(self, reason: str) -> None:
@@ -92,7 +99,7 @@ class Gate:
 
     def enter_to_read(self) -> bool:
         """Wait while held back; return whether a call that only reads may leave now: a pause does not stop it."""
-        return self._enter(lambda: not self._stopped and not self.blocked)
+        return self._enter(lambda: not (self._stopped or self.blocked or self._has_no_clock))
 
     def _enter(self, is_open: Callable[[], bool]) -> bool:
         with self._changed:

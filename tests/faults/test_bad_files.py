@@ -189,7 +189,7 @@ def test_a_file_that_only_its_owner_may_read(tmp_path: Path) -> None:
             if turn == 1:
                 for unit, word in (("theirs.jpg", "it may not be read"), ("drive", "frame_2.jpg: it may not be read")):
                     (row,) = rows(tmp_path / "ledger.db", unit)
-                    assert row["state"] == "invalid"
+                    assert (row["state"], row["error_code"]) == ("settling", "unreadable")
                     assert word in row["reason"]
                 assert playment.paths() == ["ours.jpg"]
                 (inbox / "theirs.jpg").chmod(0o604)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.watching import Watching, picture
-from tests.support import Playment, command, environ, write
+from tests.support import Playment, command, environ, query, write
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 DAY = 86_400
@@ -102,3 +102,52 @@ def test_what_was_to_be_sent_tomorrow_by_a_wrong_clock(tmp_path: Path) -> None:
         assert command("resume", environ=environ(tmp_path, playment.url), cwd=tmp_path).returncode == 0
         agent.wait(lambda: agent.states() == [("a.jpg", "submitted")], 20)
         assert agent.stop() == 0
+
+
+@pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed (apt-get install faketime)")
+def test_a_board_without_a_battery_decides_no_day_before_its_clock_is_set(tmp_path: Path) -> None:
+    """A batch was called 1972-02-25 for good. What came meanwhile was noticed, and goes when the clock is set."""
+    clock = write(tmp_path / "clock", f"-{20_000 * DAY}\n".encode())
+    results = tmp_path / "results"
+    results.mkdir()
+    changed = {
+        **faked(clock),
+        "SETTLE_SECONDS": "0.2",
+        "PLAYMENT_BATCH": "day",
+        "SUBMIT_LIMIT_JOBS_PER_DAY": "2",
+        "RESULTS_DIR": str(results),
+        "RESULTS_POLL_SECONDS": "0.5",
+    }
+    with Playment() as playment, Watching(tmp_path, **changed, PLAYMENT_BASE_URL=playment.url) as agent:
+        surroundings = environ(tmp_path, playment.url)
+        assert command("resume", environ=surroundings, cwd=tmp_path).returncode == 0
+        write(agent.inbox / "early.jpg", picture(1))
+        agent.wait(lambda: agent.states() == [("early.jpg", "pending")])
+        agent.wait(lambda: "the clock is not set (it says 19" in agent.told())
+        status = command("status", environ={**surroundings, **faked(clock)}, cwd=tmp_path)
+        assert status.returncode == 1
+        assert "NO CLOCK: the clock is not set" in status.stdout
+        since = agent.value("heartbeat_at")
+        agent.wait(lambda: agent.value("heartbeat_at") > since)
+        assert playment.requests == {}, "it was asked of a server by a clock that is not set"
+        set_clock(clock, 0)
+        agent.wait(lambda: agent.states() == [("early.jpg", "submitted")], 20)
+        agent.wait(lambda: "the clock is not set" not in agent.told())
+        assert [row["name"] > "2024" for row in query(agent.ledger, "select name from batches")] == [True]
+        (sent,) = query(agent.ledger, "select submitted_at from jobs")
+        assert sent["submitted_at"] > "2024"
+        assert [row["day"] > "2024" for row in query(agent.ledger, "select day from spend")] == [True]
+        assert agent.said().count("the clock is not set") == 1
+        assert agent.stop() == 0
+
+
+@pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed (apt-get install faketime)")
+def test_a_pass_by_hand_ends_where_the_clock_is_not_set(tmp_path: Path) -> None:
+    clock = write(tmp_path / "clock", f"-{20_000 * DAY}\n".encode())
+    with Playment() as playment:
+        surroundings = {**environ(tmp_path, playment.url), **faked(clock)}
+        write(tmp_path / "inbox" / "a.jpg", picture(1))
+        once = command("run", "--once", environ=surroundings, cwd=tmp_path)
+        assert once.returncode == 1, once.stderr
+        assert "the clock is not set" in once.stderr
+        assert playment.jobs == []

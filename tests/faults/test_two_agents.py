@@ -7,6 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support import Playment, command, environ, eventually, image, process, query, write
 
 if TYPE_CHECKING:
@@ -123,3 +125,22 @@ def test_commands_work_beside_a_running_service_and_are_obeyed(tmp_path: Path) -
             service.terminate()
             assert service.wait(timeout=25) == 0
         assert "Traceback" not in (tmp_path / "agent.log").read_text()
+
+
+@pytest.mark.parametrize("first", ["upper", "lower"])
+def test_of_two_agents_one_inside_the_other_the_second_is_refused(tmp_path: Path, first: str) -> None:
+    """A plain unit's /srv/inbox and another's /srv/inbox/NAME: every image was paid for twice. Who only reads may."""
+    with Playment() as playment:
+        upper = environ(tmp_path, playment.url, IMAGE_FOLDERS="*")
+        lower = {**upper, "WATCH_DIR": str(tmp_path / "inbox" / "cam-1"), "LEDGER_PATH": str(tmp_path / "lower.db")}
+        write(tmp_path / "inbox" / "cam-1" / "a.jpg", image(1))
+        runs, second = (upper, lower) if first == "upper" else (lower, upper)
+        with process("run", environ=runs, cwd=tmp_path) as running:
+            eventually(lambda: playment.jobs)
+            for arguments in (("run",), ("run", "--once"), ("baseline",)):
+                refused = command(*arguments, environ=second, cwd=tmp_path)
+                assert refused.returncode == 2, refused.stderr
+                assert f"the process with id {running.pid} watches" in refused.stderr
+                assert len(refused.stderr.splitlines()) == 1
+            assert command("plan", environ=second, cwd=tmp_path).returncode == 0
+            assert len(playment.jobs) == 1

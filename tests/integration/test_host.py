@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import socket
@@ -57,6 +59,63 @@ def test_a_second_agent_on_the_folder_is_refused_with_the_firsts_pid(tmp_path: P
     with holder("lock_folder", tmp_path) as first, pytest.raises(AlreadyRunning, match=rf"with id {first.pid}\b"):
         locks.lock_folder(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("depth", ["in", "in/a/b/c"])
+def test_an_agent_above_or_below_another_is_refused_whichever_comes_first(tmp_path: Path, depth: str) -> None:
+    upper, lower = tmp_path / "up", tmp_path / "up" / depth
+    lower.mkdir(parents=True)
+    with holder("lock_folder", upper) as first:
+        with pytest.raises(AlreadyRunning, match=rf"lies in {upper}, which the process with id {first.pid} watches"):
+            locks.lock_folder(lower)
+        first.kill()
+        first.wait(10)
+        locks.lock_folder(lower).release()  # the killed one's lock is no obstacle
+    with holder("lock_folder", lower) as first:
+        with pytest.raises(AlreadyRunning, match=rf"holds a folder that the process with id {first.pid} watches"):
+            locks.lock_folder(upper)
+        first.kill()
+        first.wait(10)
+        locks.lock_folder(upper).release()
+
+
+def test_neighbours_do_not_disturb_each_other(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for name in ("a", "b", "b2"):
+        (tmp_path / "inboxes" / name).mkdir(parents=True)
+    with holder("lock_folder", tmp_path / "inboxes" / "a"), locks.lock_folder(tmp_path / "inboxes" / "b") as ours:
+        locks.lock_folder(tmp_path / "inboxes" / "b2").release()
+        ours.release()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_link_is_no_way_round(tmp_path: Path) -> None:
+    (tmp_path / "up" / "in").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "up" / "in")
+    with holder("lock_folder", tmp_path / "up"), pytest.raises(AlreadyRunning, match="lies in"):
+        locks.lock_folder(tmp_path / "link")
+
+
+def test_a_folder_above_that_cannot_be_locked_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network file systems have no locks, and some folders can be passed through and not opened."""
+    (tmp_path / "up" / "in").mkdir(parents=True)
+    before, flock, opened = len(os.listdir("/proc/self/fd")), fcntl.flock, os.open
+
+    def no_lock(descriptor: int, operation: int) -> None:
+        if operation & fcntl.LOCK_SH:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        flock(descriptor, operation)
+
+    def no_right(path: Path, flags: int, mode: int = 0o777) -> int:
+        if path == tmp_path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(fcntl, "flock", no_lock)
+    monkeypatch.setattr(os, "open", no_right)
+    with locks.lock_folder(tmp_path / "up" / "in"):
+        pass
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize(("function", "name"), [("lock_file", "ledger.db.lock"), ("lock_folder", ".")])

@@ -130,7 +130,7 @@ def test_an_odd_tree_is_the_same_to_all(
         assert not chosen.ledger_path.exists()
         set_aside = {
             (shown(unit.path), str(unit.kind)): tuple(shown(frame.frame_id) for frame in unit.frames)
-            for unit in units_now(chosen)
+            for unit in units_now(chosen, {})
         }
         # Below a bad file of settings what is of no kind that is taken is set aside, and told by nobody.
         assert {unit for unit, frames in set_aside.items() if frames or unit in planned} == planned.keys()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.names import Filters
-from agent.errors import FileChanged
+from agent.errors import FileChanged, FileUnreadable
 from agent.folder.inodes import InodeWatch
 from agent.folder.scanner import Scanner
 from agent.model import Kind
@@ -127,7 +127,7 @@ def test_what_could_not_be_read_is_read_again_however_it_looks(mount: Mount, mon
 
     monkeypatch.setattr(mount.scanner, "descriptor", refusing)
     mount.stirred = {"s/frame_1.jpg"}
-    with pytest.raises(FileChanged):
+    with pytest.raises(FileUnreadable, match=r"s/frame_2\.jpg: it may not be read"):
         mount.sequence("s")
     refused.clear()
     mount.stirred = set()

@@ -402,7 +402,7 @@ def test_without_a_folder_the_command_says_so(tmp_path: Path, playment: Annotati
     assert (done.returncode, done.stderr.count("RESULTS_DIR is not set")) == (2, 1)
     inside = command("results", environ={**env, "RESULTS_DIR": str(tmp_path / "inbox")}, cwd=tmp_path)
     assert (inside.returncode, inside.stderr.count("lie in each other")) == (2, 1)
-    missing = command("run", environ={**env, "RESULTS_DIR": str(tmp_path / "none")}, cwd=tmp_path)
+    missing = command("run", "--once", environ={**env, "RESULTS_DIR": str(tmp_path / "none")}, cwd=tmp_path)
     assert (missing.returncode, missing.stderr.count("it must be an existing folder".capitalize())) == (2, 1)
 
 

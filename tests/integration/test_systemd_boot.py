@@ -104,9 +104,10 @@ def set_up(tree: Path, program: str, more: str) -> None:
     etc = tree / "etc/playment-agent"
     write(etc / "agent.env", settings_for("", "/var/lib/playment-agent/ledger.db", more))
     write(etc / "api_key", KEY + "\n", 0o600)
-    write(etc / "cam-1.env", settings_for("/cam-1", "/var/lib/playment-agent/cam-1/ledger.db", more))
+    write(etc / "cam-1.env", settings_for("es/cam-1", "/var/lib/playment-agent/cam-1/ledger.db", more))
     write(etc / "cam-1.api_key", KEY + "\n", 0o600)
-    (tree / "srv/inbox").mkdir(parents=True)
+    for name in ("inbox", "inboxes"):
+        (tree / "srv" / name).mkdir(parents=True)
     for made in (tree, *tree.glob("[eos]*"), *tree.glob("srv/*")):
         made.chmod(0o755)
 
@@ -198,7 +199,7 @@ def test_a_second_agent_on_the_folder_is_refused_though_the_service_is_in_a_sand
 
 
 def test_an_instance_has_its_own_folder_and_state(stand_in: Booted) -> None:
-    (stand_in.root / "srv/inbox/cam-1").mkdir()
+    (stand_in.root / "srv/inboxes/cam-1").mkdir()
     stand_in.run("systemctl", "start", "playment-agent@cam-1")
     stand_in.wait_for("playment-agent@cam-1", lambda now: now["StatusText"].startswith("0 seen"))
     assert stand_in.run("stat", "-c", "%U %a", "/var/lib/playment-agent/cam-1") == "playment-agent 700"
@@ -422,3 +423,34 @@ def test_the_sandbox_lets_processes_of_its_own_read_long_sequences(agent: Booted
     assert sum(int(line.split()[1]) for line in read.splitlines() if line.startswith("rchar")) > 500 * len(WHOLE)
     agent.run("systemctl", "stop", "playment-agent")
     assert not processes()
+
+
+def test_a_folder_inside_the_services_is_refused_though_it_is_in_a_sandbox(agent: Booted) -> None:
+    agent.run("systemctl", "start", "playment-agent")
+    (agent.root / "srv/inbox/inner").mkdir()
+    for path, how in (("/srv/inbox/inner", "lies in /srv/inbox, which"), ("/srv", "holds a folder that")):
+        lock = f"from pathlib import Path; from agent.host import locks; locks.lock_folder(Path({path!r}))"
+        said = agent.run("/opt/playment-agent/bin/python", "-c", lock, check=False)
+        assert f"{how} the process with id {main_pid(agent)} watches" in said
+    (agent.root / "srv/inbox/inner").rmdir()
+    agent.run("systemctl", "stop", "playment-agent")
+
+
+def test_a_folder_that_is_not_there_at_a_boot_is_waited_for(agent: Booted) -> None:
+    """Ready, fed, and said to systemd meanwhile: no restart, and none that is given up."""
+    env = agent.root / "etc/playment-agent/agent.env"
+    right = env.read_text()
+    late = right.replace("/srv/inbox", "/srv/late").replace("/playment-agent/ledger.db", "/playment-agent/late.db")
+    env.write_text(late)
+    started = time.monotonic()
+    agent.run("systemctl", "start", "playment-agent")
+    assert time.monotonic() - started < 10
+    told = "waiting: WATCH_DIR is '/srv/late': there is no such folder."
+    found = agent.wait_for("playment-agent", lambda now: now["StatusText"].startswith(told))
+    fed = int(found["WatchdogTimestampMonotonic"])
+    agent.wait_for("playment-agent", lambda now: int(now["WatchdogTimestampMonotonic"]) > fed + 4_000_000)
+    (agent.root / "srv/late").mkdir(mode=0o755)
+    found = agent.wait_for("playment-agent", lambda now: now["StatusText"].startswith("0 submitted"))
+    assert found["NRestarts"] == "0"
+    agent.run("systemctl", "stop", "playment-agent")
+    env.write_text(right)

@@ -53,7 +53,7 @@ def test_each_instance_has_its_own_settings_key_ledger_and_mount() -> None:
     own = [line for line in directives(NAMES[1]) if "%i" in line]
     assert own == [
         "Description=Turns files dropped into a folder into Playment annotation jobs (%i)",
-        "RequiresMountsFor=/srv/inbox/%i",
+        "RequiresMountsFor=/srv/inboxes/%i",
         "ExecStart=/opt/playment-agent/bin/playment-agent --env-file /etc/playment-agent/%i.env run",
         "LoadCredential=playment_api_key:/etc/playment-agent/%i.api_key",
         "StateDirectory=playment-agent/%i",
@@ -65,7 +65,7 @@ def test_the_two_units_differ_in_nothing_else() -> None:
     one, many = (text(name).partition("[Unit]\n")[2] for name in NAMES)
     for instance, single in [
         (" (%i)\n", "\n"),
-        ("/srv/inbox/%i", "/srv/inbox"),
+        ("/srv/inboxes/%i", "/srv/inbox"),
         ("/%i.env", "/agent.env"),
         ("/%i.api_key", "/api_key"),
         ("playment-agent/%i\n", "playment-agent\n"),

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from agent.core.retry import JOB, Verdict, backoff, verdict
 from agent.core.states import ATTENTION, MOVES, SENT, UNSENT, WAITING, State, check_move
-from agent.errors import AccessRefused, DuplicateReference, IllegalMove, Refused, RemoteError, TryLater
+from agent.errors import (
+    AccessRefused,
+    DuplicateReference,
+    FileUnreadable,
+    FolderUnavailable,
+    IllegalMove,
+    Refused,
+    RemoteError,
+    TryLater,
+)
 
 DAY = 24 * 3600.0
 GIVE_UP_ATTEMPTS = JOB.tries
@@ -81,6 +90,12 @@ def test_a_refusal_is_for_good() -> None:
 def test_a_file_that_cannot_be_fetched_has_a_day(seconds: float, state: State) -> None:
     error = TryLater("no file", code="FS_0007", refused=True, patience=DAY)
     assert _verdict(error, attempts=200, trying_for=seconds).state is state
+
+
+def test_a_job_is_not_given_up_for_a_folder_or_file_here_that_cannot_be_read() -> None:
+    for error in (FolderUnavailable("no"), FileUnreadable("no")):
+        for told in (error.of_job(), error.of_job().of_another()):
+            assert _verdict(told, attempts=900, passed_by=900, trying_for=9 * DAY).state is State.PENDING
 
 
 @pytest.mark.parametrize(

@@ -61,14 +61,15 @@ class Source:
         self.size = size
         self.content_end = 0
         self._hash = hashlib.sha256()
+        self.read = 0
+        """How many bytes the forward read has had."""
         self._buffer: bytes | bytearray = b""
         self._at = self._end = 0
-        self._read = 0
 
     @property
     def position(self) -> int:
         """The offset of the next byte of the forward read."""
-        return self._read - (self._end - self._at)
+        return self.read - (self._end - self._at)
 
     @property
     def chunk(self) -> tuple[bytes | bytearray, int, int]:
@@ -108,9 +109,9 @@ class Source:
 
     def peek(self, count: int, offset: int) -> bytes:
         """Return `count` bytes from `offset`; fewer at the end of the file. For small looks."""
-        if not self._read:
+        if not self.read:
             self._refill()
-        at = offset - self._read + self._end  # where it is in the buffer, which holds the whole of a small file
+        at = offset - self.read + self._end  # where it is in the buffer, which holds the whole of a small file
         if 0 <= at <= self._end - count:
             return bytes(self._buffer[at : at + count])
         return os.pread(self.fd, count, offset) if 0 <= offset < self.size else b""
@@ -138,25 +139,25 @@ class Source:
         return self._hash.hexdigest()
 
     def _refill(self) -> bool:
-        if self._read == self.size:
+        if self.read == self.size:
             return False
         chunk: bytes | memoryview
-        if not self._read:  # nearly all of most files: into memory that need not be cleared first
+        if not self.read:  # nearly all of most files: into memory that need not be cleared first
             chunk = self._buffer = os.pread(self.fd, min(_CHUNK, self.size), 0)
             self._at, self._end = 0, len(chunk)
         else:
             # Before the chunk stands the last byte of the one before, so that a two-byte marker can straddle them.
             buffer = self._buffer if isinstance(self._buffer, bytearray) else bytearray(1 + _CHUNK)
             buffer[0] = self._buffer[self._end - 1]
-            room = memoryview(buffer)[1 : 1 + min(_CHUNK, self.size - self._read)]
-            count = os.preadv(self.fd, [room], self._read)
+            room = memoryview(buffer)[1 : 1 + min(_CHUNK, self.size - self.read)]
+            count = os.preadv(self.fd, [room], self.read)
             self._buffer, chunk = buffer, room[:count]
             self._at, self._end = 1, 1 + count
         self._hash.update(chunk)
         count = len(chunk)
         if count and chunk[-1]:
-            self.content_end = self._read + count
+            self.content_end = self.read + count
         elif content := len(bytes(chunk).rstrip(b"\0")):
-            self.content_end = self._read + content
-        self._read += count
+            self.content_end = self.read + content
+        self.read += count
         return count > 0
