@@ -28,6 +28,8 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
     Example: playment-agent reconcile --json
     """
     settings = shell.settings()
+    if adopt:
+        shell.needs_clock()
     with open_ledger() as ledger, contextlib.closing(target_of(settings)) as target:
         ledger.bind(world_of(settings))
         found = list(differences(ledger, target, adopt=adopt))

@@ -29,6 +29,7 @@ def results() -> None:
     Example: playment-agent results
     """
     settings = shell.settings()
+    shell.needs_clock()
     if settings.results_dir is None:
         raise SettingsError(["RESULTS_DIR is not set: name the folder that the annotations are to be fetched into."])
     columns = (TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from agent.core.unset_clock import told
 from agent.errors import AgentError, LedgerUnreadable
 from agent.host import logs
+from agent.host.clock import utc_now
 from agent.ledger.store import unusable
 from agent.model.text import printable
 from agent.service.assembly import DEFAULTS
@@ -74,6 +76,13 @@ def reread() -> Callable[[], Settings]:
 def ledger_path() -> Path:
     """Return the ledger's path; nothing else needs to be set."""
     return load.load_ledger_path(os.environ, Path.cwd(), _env_file())
+
+
+def needs_clock() -> None:
+    """Raise AgentError where the clock is not set: what is written of jobs now would carry a day that cannot be."""
+    no_clock = told(utc_now())
+    if no_clock:
+        raise AgentError(no_clock)
 
 
 def say(text: str = "") -> None:

@@ -64,15 +64,16 @@ class Unreadable:
         self._units[unit] = _Tried(times, reason, now + READING.seconds(times), None)
         return last is None
 
-    def see(self, unit: UnitKey, look: Hashable) -> None:
-        """Take a look at a unit: one that looks otherwise than right after the last try is as good as new."""
+    def see(self, unit: UnitKey, look: Hashable) -> bool:
+        """Take a look at a unit; return whether it looks otherwise than after the last try, and is as good as new."""
         tried = self._units.get(unit)
-        if tried is None:
-            return
+        if tried is None or tried.look == look:
+            return False
         if tried.look is None:
             self._units[unit] = tried._replace(look=look)
-        elif tried.look != look:
-            self.forget(unit)
+            return False
+        self.forget(unit)
+        return True
 
     def until(self, unit: UnitKey) -> float:
         """Return the time before which the unit is not to be tried."""

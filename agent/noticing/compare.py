@@ -124,7 +124,7 @@ class Comparison:
                 if self._rest.is_moving(unit):
                     at_rest = False  # what waits is looked at when it is due
                     if self._rest.waiting.is_blocked(unit, now) and not self._rest.is_fresher(unit):
-                        self._intake.see_image(unit, stamp, now)  # its writer may be done: events do not name all files
+                        self._intake.see_image(unit, stamp, now)  # no event may have told that what blocks it is over
                 elif row is None or not (is_at_rest(*row, stamp) or self._rest.is_like(row, stamp)):
                     at_rest = False
                     self._intake.see_image(unit, stamp, now)

@@ -17,7 +17,7 @@ from agent.model import Kind
 from agent.reading.processes.pool import CHUNK_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from agent.core.folder_rules import FolderRules
     from agent.model import Listing, Stamp, Unit, UnitKey
@@ -98,7 +98,8 @@ class Intake:
         waiting = self._rest.waiting
         # A number keeps 160 bytes less than the stamp; whether it is the very file is asked again when it is read.
         look = hash(stamp)
-        delay = self._delay(unit, look, self._image_reason)
+        self._unreadable.see(unit, look)
+        delay = self._delay(unit, self._image_reason)
         until = now + WRITER_LOOKS if self._arriving.is_written(unit, stamp.size) else delay.until
         if unit in waiting:
             if not self.has_room(unit.kind):
@@ -122,11 +123,13 @@ class Intake:
         waiting = self._rest.waiting
         if unit in waiting and not self.has_room(unit.kind):
             return
+        if self._unreadable.see(unit, listing.fingerprint):
+            self._arriving.forget(unit)  # how long it waited to be read tells nothing of the pace at which it comes
         waits = self._arriving.look(unit, listing, rules, now + took)
         if waits.left:
             self.hold(unit, waits.left, len(listing.files), listing.bytes, code=ARRIVAL)
             return
-        until, delay = waits.until, self._delay(unit, waits.look, waits.reason)
+        until, delay = waits.until, self._delay(unit, waits.reason)
         if delay.code or delay.until > max(now, until):
             until = max(until, delay.until)
         else:
@@ -175,9 +178,8 @@ class Intake:
             {*waiting.growing(now, factor)} | {unit for unit in self._unreadable.tried(factor) if unit in waiting}
         )
 
-    def _delay(self, unit: UnitKey, look: Hashable, reason: str) -> _Delay:
-        """Return what keeps a unit that looks so from being read, else `reason`."""
-        self._unreadable.see(unit, look)
+    def _delay(self, unit: UnitKey, reason: str) -> _Delay:
+        """Return what keeps a unit from being read, else `reason`."""
         if unit in self._unreadable:
             until = max(self._unreadable.until(unit), self._restless.until(unit))
             return _Delay(until, self._unreadable.reason(unit), UNREADABLE)

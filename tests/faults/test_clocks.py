@@ -150,4 +150,10 @@ def test_a_pass_by_hand_ends_where_the_clock_is_not_set(tmp_path: Path) -> None:
         once = command("run", "--once", environ=surroundings, cwd=tmp_path)
         assert once.returncode == 1, once.stderr
         assert "the clock is not set" in once.stderr
+        (tmp_path / "results").mkdir()
+        for arguments in (("reconcile", "--adopt"), ("results",)):
+            named = {**surroundings, "RESULTS_DIR": str(tmp_path / "results")}
+            refused = command(*arguments, environ=named, cwd=tmp_path)
+            assert (refused.returncode, refused.stderr.count("the clock is not set")) == (1, 1)
+        assert command("reconcile", environ=surroundings, cwd=tmp_path).returncode == 0
         assert playment.jobs == []

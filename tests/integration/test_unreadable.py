@@ -154,6 +154,25 @@ def test_what_somebody_has_seen_to_is_tried_at_once(bench: Bench, share: Share) 
     assert bench.state("a.jpg") == "pending"
 
 
+def test_rights_that_were_given_are_found_by_the_next_scan(bench: Bench, share: Share) -> None:
+    """No event tells of them, and the next try may be ten minutes away."""
+    files = [write(bench.inbox / "a.jpg", image(1)), *frames(bench.inbox / "s", 2, seed=2)]
+    write(bench.inbox / "b.jpg", image(3))
+    share.sick = dict.fromkeys(("open a.jpg", "open b.jpg", "open frame_1.jpg"), errno.EACCES)
+    bench.notice("a.jpg", "b.jpg", "s")
+    for _ in range(450):
+        bench.after(2)
+    share.sick = {}
+    for file in files:
+        await_tick(bench.inbox.with_name("clock"), file.stat().st_ctime_ns)
+        file.chmod(0o640)
+    bench.detector.rescan(bench.now)
+    bench.turn()
+    bench.after(2)
+    bench.after(28)
+    assert [bench.state(path) for path in ("a.jpg", "s", "b.jpg")] == ["pending", "pending", "settling"]
+
+
 def test_retry_has_it_tried_at_once(bench: Bench, share: Share) -> None:
     write(bench.inbox / "a.jpg", image(1))
     write(bench.inbox / "b.jpg", image(2))
