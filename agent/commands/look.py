@@ -14,6 +14,7 @@ from rich.console import Console
 
 from agent.commands import shell
 from agent.host.clock import utc_now
+from agent.host.disk import why_unwritable
 from agent.ledger import spend
 from agent.ledger.reads import Reads
 from agent.model.text import printable
@@ -21,9 +22,13 @@ from agent.reporting import preview
 from agent.reporting.explain import explain as explained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from agent.ledger.reports import Report
 from agent.terminal import print_json, show_table
 
+TROUBLE = "trouble"
 SILENT_SECONDS = 90.0
 """An agent writes a heartbeat every 30 s; after three that did not come it is said so."""
 
@@ -59,7 +64,7 @@ def status(*, as_json: bool) -> None:
     """
     path = shell.ledger_path()
     with Reads.open(path) as reads:
-        report = reads.report(utc_now())
+        report = _with_disk(reads.report(utc_now()), path)
     blocked = report.agent.get("blocked", "")
     if as_json:
         print_json(dataclasses.asdict(report))
@@ -69,16 +74,8 @@ def status(*, as_json: bool) -> None:
         else:
             shell.say("no unit has been seen yet")
         shell.say()
-        _say_wrapped(
-            f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
-        )
-        _say_wrapped(_agent_line(report.agent, utc_now()))
-        if others := int(report.agent.get("other_files") or 0):
-            _say_wrapped(f"{others:,} other files are no pictures and get no row: 'explain PATH' says why")
-        if limit := spend.notice(report.agent, utc_now()):
-            _say_wrapped(f"SPEND LIMIT: {limit}")
-        if blocked:
-            _say_wrapped(f"BLOCKED, nothing is sent: {blocked}")
+        for line in _lines(report, utc_now()):
+            _say_wrapped(line)
         if report.attention:
             shell.say(f"\n{report.attention_jobs:,} need attention:")
             show_table(("path", "state", "error_code", "reason"), report.attention)
@@ -100,6 +97,32 @@ def explain(*, path: str) -> None:
     settings = shell.settings(needs_key=False)
     for line in explained(settings, path, os.getcwd()):
         _say_wrapped(line)
+
+
+def _lines(report: Report, now: datetime) -> Iterator[str]:
+    """Yield what is told below the table, line by line."""
+    agent = report.agent
+    yield f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
+    yield _agent_line(agent, now)
+    if agent.get("sending"):
+        yield f"sent at once: {agent['sending']}"
+    if others := int(agent.get("other_files") or 0):
+        yield f"{others:,} other files are no pictures and get no row: 'explain PATH' says why"
+    if limit := spend.notice(agent, now):
+        yield f"SPEND LIMIT: {limit}"
+    if agent.get("outage"):
+        yield f"OUTAGE: {agent['outage']}"
+    if agent.get("blocked"):
+        yield f"BLOCKED, nothing is sent: {agent['blocked']}"
+
+
+def _with_disk(report: Report, path: Path) -> Report:
+    """Add what a ledger that cannot be written cannot tell."""
+    why = why_unwritable(path)
+    if not why:
+        return report
+    row = {"path": "", "state": TROUBLE, "reason": why, "error_code": "disk", "attempts": 0, "updated_at": ""}
+    return dataclasses.replace(report, attention=[row, *report.attention], attention_jobs=report.attention_jobs + 1)
 
 
 def _agent_line(agent: Mapping[str, str], now: datetime) -> str:

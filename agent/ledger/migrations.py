@@ -219,12 +219,31 @@ def m005_deleted_and_taken_before(connection: sqlite3.Connection) -> None:
     )
 
 
+def m006_breaker_troubles(connection: sqlite3.Connection) -> None:
+    """Have `attention` show what is wrong with the agent's surroundings too, as one row: no job is to blame."""
+    _run(
+        connection,
+        """
+        drop view attention;
+        create view attention as
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where state in ('held', 'invalid', 'failed', 'duplicate')
+            union all
+            select '', 'trouble', trouble.value, 'publishing', 0, since.value
+            from agent as trouble join agent as since on since.key = 'unpublished_since'
+            where trouble.key = 'unpublished' and trouble.value <> ''
+            order by updated_at;
+        """,
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_jobs,
     m002_results_and_spend,
     m003_seen,
     m004_order,
     m005_deleted_and_taken_before,
+    m006_breaker_troubles,
 )
 
 

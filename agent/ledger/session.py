@@ -54,6 +54,8 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         started_at=at,
         heartbeat_at=at,
         blocked="",
+        outage="",
+        unpublished="",
     )
     if is_here:
         watches(ledger, here)

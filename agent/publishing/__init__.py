@@ -50,6 +50,11 @@ class Publisher(Protocol):
         ...
 
 
+def is_outage(code: str) -> bool:
+    """Tell whether a code that the ledger has kept is of an Unpublished."""
+    return code == "probe" or code.startswith("store")
+
+
 def namer(publisher: Publisher) -> Namer:
     """Return what gives a frame its `src` by `publisher`, or None: a refusal is told of when it is to be sent."""
 

@@ -10,9 +10,10 @@ import time
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.core.repeats import Repeats
 from agent.core.retry import LOOP
 from agent.core.run_once import EndOfRun, RunState, exit_code
-from agent.errors import FolderUnavailable, LedgerUnavailable
+from agent.errors import FolderUnavailable, LedgerUnavailable, LedgerUnreadable
 from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
 from agent.host.clock import utc_now
@@ -52,6 +53,7 @@ class Service:
         self._inbox_first: Item = None
         self._stopping = False
         self._fed_at = 0.0
+        self._repeats = Repeats()
         self._parts: Running
 
     def stop(self) -> None:
@@ -95,17 +97,21 @@ class Service:
                     if code is not None:
                         return code
             except (LedgerUnavailable, FolderUnavailable, OSError) as error:
-                log.error("%s; going on in %d s", error, LOOP.seconds())  # noqa: TRY400 (a sentence, no defect)
+                self._tell_trouble(error, now)
                 next_at = tick_at = now + LOOP.seconds()
             if now >= beat_at:
                 beat_at = now + HEARTBEAT_SECONDS
-                self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))
+                self._beat()
             self._feed()
             wait = min(next_at, tick_at) - time.monotonic()
             if wait > 0:
                 with contextlib.suppress(queue.Empty):
                     self._inbox_first = self._inbox.get(timeout=wait)
         return 0
+
+    def _beat(self) -> None:
+        sending = self._parts.gate.flow
+        self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now), sending=sending))
 
     def _turn(self, now: float) -> float:
         """Take in what came, and look; return when to look again."""
@@ -119,8 +125,16 @@ class Service:
         parts.ledger.submit(parts.others.check)
         stands = parts.reads.standing()
         told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
-        self._notifier.status(f"{told}; {parts.watch.trouble}" if parts.watch.trouble else told)
+        troubles = (parts.ledger.trouble, parts.submitter.trouble, parts.watch.trouble)
+        self._notifier.status("; ".join(text for text in (told, *troubles) if text))
         self._progress(stands)
+
+    def _tell_trouble(self, error: Exception, now: float) -> None:
+        """Say what stops the loop for now: once a minute, and not what whoever writes the ledger has said already."""
+        self._notifier.status(str(error))
+        is_said = isinstance(error, LedgerUnavailable) and not isinstance(error, LedgerUnreadable)
+        if not is_said and self._repeats.are_due(str(error), now):
+            log.error("%s; going on in %d s", error, LOOP.seconds())
 
     def _take_inbox(self, first: Item, now: float) -> None:
         """Do what the inbox asks for; events are taken together, so that a burst costs one listing."""

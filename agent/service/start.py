@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from agent.core.flow import Flow
 from agent.errors import FolderUnavailable
 from agent.folder.tree import Tree
 from agent.folder.watched_folder import WatchedFolder
@@ -180,7 +181,7 @@ def _gate(settings: Settings, ledger: LedgerWriter, before: LastRun, clocks: Clo
     def keep(seconds: float) -> None:
         ledger.submit(lambda ledger: ledger.put(held_until=iso(ledger.now + timedelta(seconds=seconds))))
 
-    gate = Gate(clocks.monotonic, settings.submit_jobs_per_minute, keep)
+    gate = Gate(clocks.monotonic, settings.submit_jobs_per_minute, keep, Flow(settings.submit_workers))
     gate.pause(paused=before.paused)
     gate.hold(before.held_for)
     return gate
