@@ -46,6 +46,7 @@ class Breaker:
         self._failed.add((job, len(self._failed)) if sure and len(self._failed) < IN_A_ROW else job)
         if self._is_open:
             if job == self._probe:
+                self._probe = None  # several of its files may fail in one try
                 self._wait(now)
             return False
         lasts = now - self.since >= OUTAGE_SECONDS and len(self._failed) > 1

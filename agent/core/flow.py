@@ -14,21 +14,40 @@ import math
 FIRST = 8
 """How many are under way before any answer; with each round that goes well they double, until a first trouble."""
 SLOWER = 2.0
-SLACK = 0.2
+SLACK = 0.1
 """A round is slow where each of its answers took `SLOWER` times what is usual for such jobs, and `SLACK` seconds."""
-FOLLOWS = 0.05
-"""How far a round that takes longer moves what is usual: a server that has become slower is one day the usual one."""
+FORGOTTEN = 60.0
+"""Usual is the fastest of this many seconds, and of as many before: a server may become slower for good."""
 
 LOWERED = 0.06
 """By which part of itself a pace falls that was refused,"""
-PLATEAU = 15.0
+PLATEAU = 20.0
 """and in how many seconds it is there again."""
 SLOWEST = 0.2
 """Requests a second that are tried at the least."""
 REST = 1.0
-"""Seconds without a request after the first refusal: most limits are counted by the second."""
+"""Seconds without a request after a refusal that no pace foresaw: most limits are counted by the second."""
+SEEKING = 4.0
+"""Seconds in which the pace doubles from what was taken then, until it is refused again: that may have been too few."""
 CREDIT = 0.02
 """Seconds by which a request that left late lets the next one leave early."""
+
+
+class _Fastest:
+    """The fastest of the answers of the last minute or two."""
+
+    def __init__(self) -> None:
+        self._minute = -1
+        self._least = [math.inf, math.inf]
+
+    def of(self, seconds: float, now: float) -> float:
+        """Take note of an answer that took so long, and return how long the fastest one did."""
+        minute = math.floor(now / FORGOTTEN)
+        if minute != self._minute:
+            self._least = [self._least[1] if minute == self._minute + 1 else math.inf, math.inf]
+            self._minute = minute
+        self._least[1] = min(self._least[1], seconds)
+        return min(self._least)
 
 
 class Concurrency:
@@ -38,7 +57,7 @@ class Concurrency:
         self.most = most
         self.limit = min(most, FIRST)
         self._is_rising = True
-        self._usual: dict[int, float] = {}
+        self._usual: dict[int, _Fastest] = {}
         self._lowered_at = -math.inf
         self._answers = 0
         self._slow = 0
@@ -49,7 +68,8 @@ class Concurrency:
         if began < self._lowered_at:
             return
         self._answers += 1
-        self._slow += self._is_slow(now - began, size)
+        usual = self._usual.setdefault(size.bit_length(), _Fastest())  # files count by powers of two
+        self._slow += now - began > SLOWER * usual.of(now - began, now) + SLACK
         self._was_full |= under_way >= self.limit
         if self._answers >= self.limit:
             self._end_of_round(now)
@@ -61,13 +81,6 @@ class Concurrency:
         """
         if began >= self._lowered_at:
             self._lower(now, least)
-
-    def _is_slow(self, seconds: float, size: int) -> bool:
-        """Tell whether an answer took much longer than usual, and learn of it: files count by powers of two."""
-        kind = size.bit_length()
-        usual = self._usual.setdefault(kind, seconds)
-        self._usual[kind] = min(seconds, usual + FOLLOWS / self.limit * max(0.0, seconds - usual))
-        return seconds > SLOWER * usual + SLACK
 
     def _end_of_round(self, now: float) -> None:
         if self._slow == self._answers:
@@ -91,6 +104,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._ceiling = math.inf
+        self._is_sought = False
         self._lowered_at = -math.inf
         self._next_at = -math.inf
         self._second = -1
@@ -100,7 +114,10 @@ class Pace:
         """Return the requests a second that may leave now."""
         if math.isinf(self._ceiling):
             return math.inf
-        part = (now - self._lowered_at) / PLATEAU - 1
+        since = now - self._lowered_at
+        if self._is_sought:
+            return self._ceiling * 2.0 ** min(100.0, max(0.0, since - REST) / SEEKING)
+        part = since / PLATEAU - 1
         return max(SLOWEST, self._ceiling * (1 + LOWERED * part**3))
 
     def wait(self, now: float) -> float:
@@ -116,19 +133,24 @@ class Pace:
         """Take note of a request that was taken."""
         self._count(now)
         self._accepted[1] += 1
+        if self._is_sought and now < self._lowered_at + REST:  # it was under way when another was refused
+            self._ceiling = max(self._ceiling, float(max(self._accepted)))
 
     def refused(self, began: float, now: float) -> None:
         """Take note of a request that was refused, because there were too many: once for all that were under way."""
         if began < self._lowered_at:
             return
         self._count(now)
-        taken = float(max(self._accepted))
-        before = self.rate(now)
-        is_new = math.isinf(before)
+        taken, before = float(max(self._accepted)), self.rate(now)
         # Of a pace that is far too high, as after a burst that was let through, no small step leads down in time.
-        self._ceiling = max(SLOWEST, taken if is_new or taken < before / 2 else before)
+        was_sought, self._is_sought = self._is_sought, taken < before / 2
+        if self._is_sought:
+            before = taken
+        elif was_sought:
+            before = min(before, max(taken, before * (1 - LOWERED)))  # it has grown fast, and may be well beyond
+        self._ceiling = max(SLOWEST, before)
         self._lowered_at = now
-        self._next_at = now + (REST if is_new else 1 / self._ceiling)
+        self._next_at = now + (REST if self._is_sought else 1 / self._ceiling)
 
     def _count(self, now: float) -> None:
         """Have this second, and the one before it, counted."""
