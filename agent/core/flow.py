@@ -116,7 +116,7 @@ class Pace:
             return math.inf
         since = now - self._lowered_at
         if self._is_sought:
-            return self._ceiling * 2.0 ** min(100.0, max(0.0, since - REST) / SEEKING)
+            return self._ceiling * math.exp2(min(100.0, max(0.0, since - REST) / SEEKING))
         part = since / PLATEAU - 1
         return max(SLOWEST, self._ceiling * (1 + LOWERED * part**3))
 

@@ -226,11 +226,11 @@ def outage_over(ledger: Ledger, is_outage: Callable[[str], bool]) -> None:
 
     `is_outage` tells which codes are of an outage. The rows are asked for theirs, since some may be of another run.
     """
-    waiting = "state = 'pending' and lookup is null and error_code <> ''"
+    waiting, at = "state = 'pending' and lookup is null and attempts > 0", iso(ledger.now)
     kept = ledger.sql.execute(f"select distinct error_code from jobs where {waiting}")  # noqa: S608 (our words)
     codes = [code for (code,) in kept if is_outage(code)]
     ledger.sql.execute(
-        f"update jobs set next_attempt_at = coalesce(settled_at, ?) where {waiting} "  # noqa: S608
-        "and error_code in (select value from json_each(?))",
-        (iso(ledger.now), json.dumps(codes)),
+        f"update jobs set next_attempt_at = coalesce(settled_at, ?1) where {waiting} "  # noqa: S608
+        "and (error_code in (select value from json_each(?2)) or (error_code = '' and next_attempt_at <= ?1))",
+        (at, json.dumps(codes)),
     )

@@ -78,6 +78,13 @@ class Probe:
                 raise _later(subject, "is neither http nor https there")
         raise _later(subject, f"was redirected more than {REDIRECTS} times")
 
+    def status(self, url: str) -> int:
+        """Return the status that `url` answers with, whatever it is. Raises Unpublished where nobody does."""
+        try:
+            return self._sessions.mine().status(url)
+        except (OSError, HTTPError, ValueError) as error:
+            raise _later(_stripped(url), f"could not be fetched: {_cause(error)}") from error
+
     def close(self) -> None:
         """Close all connections; no `check` may be running."""
         self._sessions.close()
@@ -106,6 +113,11 @@ class _Session:
             _finish(response)
             # A header's bytes reach us as Latin-1; what no URL may hold is escaped, escapes are left alone.
             return quote(target.encode("latin-1"), safe="!#$%&'()*+,/:;=?@[]~"), None
+
+    def status(self, url: str) -> int:
+        """Return the status of the answer."""
+        with self._get(url) as response:
+            return response.status_code
 
     def _get(self, url: str) -> requests.Response:
         # A callable that adds nothing keeps requests from making a header of a user and password in the URL.

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.breaker import Breaker
-from agent.core.retry import OUTAGE_SECONDS
+from agent.core.retry import BREAKER, OUTAGE_SECONDS
 from agent.ledger.jobs import outage_over
 
 if TYPE_CHECKING:
@@ -91,9 +91,10 @@ class Outage:
                 return
             self._why = str(error)
             self._vain += 1
+            was_open = self._breaker.is_open
             opens = self._breaker.failed(job, self._monotonic(), sure=sure)
-            if opens and not self._is_told:
-                self._tell()
+            if was_open and not self._is_told and self._breaker.is_lasting(self._monotonic(), BREAKER.seconds()):
+                self._tell()  # one that the first probe ends is none
         if opens:
             self._opened()
 

@@ -7,6 +7,7 @@ loudly, and nothing but a job that goes through shows that it has ended.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from agent.ledger import troubles
@@ -77,6 +78,7 @@ class Probing:
             opened=wake,
             closed=self._goes_on,
         )
+        self._lock = threading.Lock()
         self._missing: set[str] = set()
         self._job: int | None = None
 
@@ -135,13 +137,15 @@ class Probing:
         self._missing.add(file)
         if len(self._missing) >= MISSING_FILES and not self._gate.blocked:
             self.store.trip(job)
-            self._block(f"none of {len(self._missing)} files is found where they are published: {error}")
+            self._block(f"none of {MISSING_FILES} files is found where they are published: {error}")
 
     def _block(self, reason: str) -> None:
-        if not self._gate.blocked:
-            log.error("sending is stopped, nothing is lost: %s", reason)
+        with self._lock:
+            if self._gate.blocked:
+                return
             self._gate.block(reason, lets_probes=True)
-            self._tell(reason)
+        log.error("sending is stopped, nothing is lost: %s", reason)
+        self._tell(reason)
 
     def _goes_on(self) -> None:
         if self._gate.lets_probes and not self.is_on:
