@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 
-FIRST = 8
-"""How many are under way before any answer; with each round that goes well they double, until a first trouble."""
+FIRST = 16
+"""How many are under way before any answer; with each round that goes well they are four times as many, until a first
+trouble."""
 SLOWER = 2.0
 SLACK = 0.1
 """A round is slow where each of its answers took `SLOWER` times what is usual for such jobs, and `SLACK` seconds."""
@@ -87,7 +88,7 @@ class Concurrency:
             self._lower(now)
             return
         if self._was_full:
-            self.limit = min(self.most, 2 * self.limit if self._is_rising else self.limit + 1)
+            self.limit = min(self.most, 4 * self.limit if self._is_rising else self.limit + 1)
         self._answers = self._slow = 0
         self._was_full = False
 

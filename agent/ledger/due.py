@@ -23,7 +23,6 @@ COLUMNS = (
     "(select fingerprint from seen where job = id)"
 )
 FRAMES_TOGETHER = 1000
-LOOKS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +67,16 @@ def probe(
 ) -> Candidate | None:
     """Return the due job by which it is seen whether a remote is back, None where none is.
 
-    The newest of those that were not tried yet, as far as a few looks show it; else the one whose last try is longest
-    ago. So jobs that fail for reasons of their own cannot stand before all others for good.
+    Any of those that were not tried yet; else the one whose last try is longest ago. So jobs that fail for reasons of
+    their own cannot stand before all others for good, wherever in the queue they are.
     """
-    due_now = (
-        f"select {COLUMNS} from jobs indexed by jobs_pending "  # noqa: S608
-        "where state = 'pending' and lookup is null and next_attempt_at <= ? order by next_attempt_at"
-    )
-    newest = sql.execute(f"{due_now} desc, id desc limit ?", (iso(now), LOOKS + len(exclude))).fetchall()
-    fresh = (row for row in newest if row[0] not in exclude and not row[8])
-    row = next(fresh, None)
-    if row is None:
-        oldest = sql.execute(f"{due_now}, id limit ?", (iso(now), 1 + len(exclude)))
-        row = next((row for row in oldest if row[0] not in exclude), None)
+    marks = ", ".join("?" * len(exclude))
+    row = sql.execute(
+        f"select {COLUMNS} from jobs where id = (select id from jobs indexed by jobs_pending "  # noqa: S608
+        f"where state = 'pending' and lookup is null and next_attempt_at <= ? and id not in ({marks}) "
+        "order by attempts > 0, iif(attempts = 0, random(), 0), next_attempt_at, id limit 1)",
+        (iso(now), *exclude),
+    ).fetchone()
     return None if row is None else _candidate(sql, row, terms, recent)
 
 

@@ -126,6 +126,20 @@ def failed(ledger: Ledger, job: int, error: RemoteError, *, tries: int, random: 
     put_off(ledger, job, decided, quiet=probes)
 
 
+def not_sent(ledger: Ledger, job: int, *, quiet: bool) -> None:
+    """Write that an intended request did not leave: that was no try, and costs no place. `quiet`: without an event."""
+    if state_of(ledger, job) is not State.SUBMITTING:
+        return
+    attempts, unanswered = ledger.sql.execute(
+        "select attempts - 1, unanswered - 1 from jobs where id = ?", (job,)
+    ).fetchone()
+    columns = {"attempts": attempts, "unanswered": unanswered}
+    if quiet:
+        ledger.move_quietly(job, State.SUBMITTING, State.PENDING, **columns)
+    else:
+        ledger.move(job, State.SUBMITTING, State.PENDING, "not sent yet", **columns)
+
+
 def put_off(ledger: Ledger, job: int, decided: Verdict, *, quiet: bool = False) -> None:
     """Write what a failed try means for its job (see `states.verdict`), be it before or after the request left.
 
@@ -226,11 +240,11 @@ def outage_over(ledger: Ledger, is_outage: Callable[[str], bool]) -> None:
 
     `is_outage` tells which codes are of an outage. The rows are asked for theirs, since some may be of another run.
     """
-    waiting, at = "state = 'pending' and lookup is null and attempts > 0", iso(ledger.now)
+    waiting = "state = 'pending' and lookup is null and error_code <> ''"
     kept = ledger.sql.execute(f"select distinct error_code from jobs where {waiting}")  # noqa: S608 (our words)
     codes = [code for (code,) in kept if is_outage(code)]
     ledger.sql.execute(
-        f"update jobs set next_attempt_at = coalesce(settled_at, ?1) where {waiting} "  # noqa: S608
-        "and (error_code in (select value from json_each(?2)) or (error_code = '' and next_attempt_at <= ?1))",
-        (at, json.dumps(codes)),
+        f"update jobs set next_attempt_at = coalesce(settled_at, ?) where {waiting} "  # noqa: S608
+        "and error_code in (select value from json_each(?))",
+        (iso(ledger.now), json.dumps(codes)),
     )

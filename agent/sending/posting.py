@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.core.retry import Verdict
-from agent.core.states import State
 from agent.errors import AccessRefused, DuplicateReference, FolderUnavailable, OutOfCredit, RemoteError, TryLater
 from agent.host.workers import DEFECT
 from agent.ledger import jobs, lookups
@@ -70,8 +68,7 @@ class Posting:
             self._gate.left()
 
     def _put_back(self, job: Job) -> None:
-        later = Verdict(State.PENDING, "not sent yet", "", nothing_made=True, delay=0.0)
-        self.write(job.id, partial(jobs.put_off, job=job.id, decided=later, quiet=self._probing.is_probe(job.id)))
+        self.write(job.id, partial(jobs.not_sent, job=job.id, quiet=self._probing.is_probe(job.id)))
 
     def _send(self, job: Job) -> None:
         if not self._probing.lets(job.id):

@@ -77,7 +77,7 @@ class Playment:
         encoded = _encoded(body)
         reply = self._sent(path, encoded, self._post_seconds)
         if reply.status == TOO_LARGE:
-            raise too_large(frame_count(body), len(encoded), f"HTTP {reply.status}")
+            raise too_large(frame_count(body), len(encoded), *vendor_error(_decoded(reply)[0]))
         data = _data(reply)
         return answers.created_job(data, body.get("reference_id"))
 

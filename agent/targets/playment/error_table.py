@@ -123,12 +123,15 @@ def is_outage(code: str) -> bool:
     return code in _OUTAGES or code.startswith("http-5")
 
 
-def too_large(frames: int, size: int, words: str) -> Refused:
-    """Return the error for a job whose request the server finds too large; `size` is the body's, in bytes."""
+def too_large(frames: int, size: int, code: str | None, message: str) -> Refused:
+    """Return the error for a job whose request the server finds too large; `size` is the body's, in bytes.
+
+    `code` and `message` are the vendor's, where it says any.
+    """
     return Refused(
         f"too large for the server: {frames:,} frames, {size:,} bytes. Ask for a higher limit there, or on the proxy "
         "in between (nginx: client_max_body_size), and retry it; or split the folder, each part a job of its own "
-        f"({words})",
+        f"({_words(TOO_LARGE, _bounded_code(code), message)})",
         code=f"http-{TOO_LARGE}",
     )
 
