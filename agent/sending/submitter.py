@@ -176,12 +176,12 @@ class Submitter:
         if wait <= 0:
             put_off_beyond_limit(self._context, self._ledger, self._reads)
             candidate = self._publication.probe(self._reads, busy)
-            if candidate is None:
-                return min(max(0.05, self._until_due()), self._adoption.turn(self._reads, idle=not busy))
-            self._probing.begin(candidate.job.id)
-            flying.begin(candidate.job.id)
-            self._publication.begin(candidate)
-        return wait or IDLE
+            if candidate is not None:
+                self._probing.begin(candidate.job.id)
+                flying.begin(candidate.job.id)
+                self._publication.begin(candidate)
+            wait = self._probing.wait(flying.all()) if candidate else max(0.05, self._until_due())
+        return min(wait, self._adoption.turn(self._reads, idle=not busy, is_away=True))
 
     def _until_due(self) -> float:
         """Return in how many seconds the next job is due that is not under way, less than 0 where it is."""
