@@ -18,11 +18,13 @@ The tree::
     ├── Interrupted             the agent stops, or is blocked: what goes on in rounds is to end
     └── RemoteError             the target, or the place where files are published, did not do it
         ├── TryLater            passing: back off and try again
+        │   └── Unpublished     a file cannot be uploaded, or fetched from where it was published
         ├── Refused             permanent, for this job alone
         │   └── DuplicateReference  the reference_id is in use already: the job there may be ours
         │   └── BatchExists         a batch of this name exists
         └── AccessRefused       the key or the project is refused: nothing can be sent
-            └── StoreRefused    the object store refuses its credentials, or the bucket is not there
+            ├── StoreRefused    the object store refuses its credentials, or the bucket is not there
+            └── OutOfCredit     the account has no credit left: no job is taken
 """
 
 from __future__ import annotations
@@ -144,9 +146,9 @@ class TryLater(RemoteError):
     """A passing failure. The outcome of a POST is unknown unless `refused` says that nothing was made.
 
     `retry_after` is the number of seconds that the remote asked for, or None. `is_outage` tells that the target itself
-    is away or unwell, so that no job is to blame. `patience` is for how many seconds a job is tried that fails in this
-    way, None where time alone is no reason to give it up. `is_local` tells that a file or folder here cannot be read
-    now: no number of tries is one.
+    is away or unwell, so that no job is to blame; `is_too_often` that it is asked too often. `patience` is for how many
+    seconds a job is tried that fails in this way, None where time alone is no reason to give it up. `is_local` tells
+    that a file or folder here cannot be read now: no number of tries is one.
     """
 
     def __init__(
@@ -157,12 +159,14 @@ class TryLater(RemoteError):
         retry_after: float | None = None,
         refused: bool = False,
         is_outage: bool = False,
+        is_too_often: bool = False,
         patience: float | None = None,
         is_local: bool = False,
     ) -> None:
         self.retry_after = retry_after
         self.refused = refused
         self.is_outage = is_outage
+        self.is_too_often = is_too_often
         self.patience = patience
         self.is_local = is_local
         super().__init__(message, code=code)
@@ -175,9 +179,21 @@ class TryLater(RemoteError):
             retry_after=self.retry_after,
             refused=True,
             is_outage=self.is_outage,
+            is_too_often=self.is_too_often,
             patience=self.patience,
             is_local=self.is_local,
         )
+
+
+class Unpublished(TryLater):
+    """A file cannot be uploaded, or is not what its URL answers with: the place where files are published may be away.
+
+    `is_missing` tells that the place is there and knows no such file.
+    """
+
+    def __init__(self, message: str, *, code: str, is_missing: bool = False) -> None:
+        self.is_missing = is_missing
+        super().__init__(message, code=code, refused=True)
 
 
 class Refused(RemoteError):
@@ -200,3 +216,7 @@ class AccessRefused(RemoteError):
 
 class StoreRefused(AccessRefused):
     """The object store refuses the credentials, or the bucket is missing: nothing can be published."""
+
+
+class OutOfCredit(AccessRefused):
+    """The account has no credit left: every job is refused until it has."""

@@ -249,12 +249,18 @@ def command(*arguments: str, environ: dict[str, str], cwd: Path) -> subprocess.C
 
 
 @contextlib.contextmanager
-def process(*arguments: str, environ: dict[str, str], cwd: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a command of the agent beside the test, its log in `cwd/agent.log`; killed where it outlives the block."""
+def process(
+    *arguments: str, environ: dict[str, str], cwd: Path, driver: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a command of the agent beside the test, its log in `cwd/agent.log`; killed where it outlives the block.
+
+    `driver` is a script that runs the agent otherwise than it is.
+    """
+    program = ["-m", "agent"] if driver is None else [str(driver)]
     with (
         open(cwd / "agent.log", "a", encoding="utf-8") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "agent", *arguments],
+            [sys.executable, *program, *arguments],
             env={**os.environ, **environ},
             cwd=cwd,
             stdout=subprocess.PIPE,

@@ -17,6 +17,7 @@ from agent.core import unset_clock
 from agent.core.life import Life, life, silence
 from agent.core.retry import TELL_SECONDS
 from agent.host.clock import utc_now
+from agent.host.disk import why_unwritable
 from agent.ledger import spend
 from agent.ledger.reads import Reads
 from agent.model.text import printable
@@ -25,8 +26,12 @@ from agent.reporting.explain import explain as explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from agent.ledger.reports import Report
 from agent.terminal import print_json, show_table
 
+TROUBLE = "trouble"
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -61,7 +66,7 @@ def status(*, as_json: bool) -> None:
     """
     path = shell.ledger_path()
     with Reads.open(path) as reads:
-        report = reads.report(utc_now())
+        report = _with_disk(reads.report(utc_now()), path)
         alive = life(report.agent, reads.last_start_or_stop(), utc_now())
     blocked = report.agent.get("blocked", "")
     if as_json:
@@ -74,13 +79,7 @@ def status(*, as_json: bool) -> None:
         else:
             shell.say("no unit has been seen yet")
         shell.say()
-        _say_wrapped(
-            f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
-        )
-        _say_wrapped(_agent_line(report.agent, alive, utc_now()))
-        if others := int(report.agent.get("other_files") or 0):
-            _say_wrapped(f"{others:,} other files are no pictures and get no row: 'explain PATH' says why")
-        for line in _troubles(report.agent, utc_now()):
+        for line in _lines(report, alive, utc_now()):
             _say_wrapped(line)
         if report.attention:
             shell.say(f"\n{report.attention_jobs:,} need attention:")
@@ -106,6 +105,18 @@ def explain(*, path: str) -> None:
         _say_wrapped(line)
 
 
+def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
+    """Yield what is told below the table, line by line."""
+    agent = report.agent
+    yield f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
+    yield _agent_line(agent, alive, now)
+    if agent.get("sending"):
+        yield f"sent at once: {agent['sending']}"
+    if others := int(agent.get("other_files") or 0):
+        yield f"{others:,} other files are no pictures and get no row: 'explain PATH' says why"
+    yield from _troubles(agent, now)
+
+
 def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
     """Yield a line for each thing that keeps all, or much, from being sent."""
     if limit := spend.notice(agent, now):
@@ -114,8 +125,19 @@ def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
         yield f"UNREADABLE since {agent['unlisted_since']}: {unlisted}"
     if no_clock := unset_clock.told(now):
         yield f"NO CLOCK: {no_clock}"
+    if outage := agent.get("outage"):
+        yield f"OUTAGE: {outage}"
     if blocked := agent.get("blocked"):
         yield f"BLOCKED, nothing is sent: {blocked}"
+
+
+def _with_disk(report: Report, path: Path) -> Report:
+    """Add what a ledger that cannot be written cannot tell."""
+    why = why_unwritable(path)
+    if not why:
+        return report
+    row = {"path": "", "state": TROUBLE, "reason": why, "error_code": "disk", "attempts": 0, "updated_at": ""}
+    return dataclasses.replace(report, attention=[row, *report.attention], attention_jobs=report.attention_jobs + 1)
 
 
 def _needs_attention(agent: Mapping[str, str], now: datetime) -> bool:

@@ -50,6 +50,8 @@ ASKED = Policy(
     "all that is sent, where the server asks for it", None, longest=DAY, asked="as `Retry-After` says", kept=True
 )
 """A server's broken clock must not stop all sending for years, nor one of ours that was set back."""
+BREAKER = Policy("one job, to see whether the target, or the place of the files, is back", 1.0, 2.0, 60.0)
+"""While one of them is away nothing else leaves, whatever waits (`core/breaker.py`)."""
 ACCESS = Policy("whether we are let in again, where the key, project or bucket was refused", 60.0)
 UNSET_CLOCK = Policy("all that is sent, where the clock is not set", 1.0)
 GATHERING = Policy("a job to be looked up, for others that one pass over the lists serves too", 30.0)
@@ -80,6 +82,7 @@ POLICIES = (
     JOB,
     UNREACHABLE_FILE,
     ASKED,
+    BREAKER,
     ACCESS,
     UNSET_CLOCK,
     GATHERING,
@@ -107,8 +110,8 @@ TELL_SECONDS = 120.0
 """What cannot be read, or listed, needs attention once that has lasted for so long."""
 
 OUTAGE_SECONDS = 30.0
-"""So long nothing but failures is an outage; shorter trouble is left to each job's back-off. When the first job is
-accepted after it, all that it has put off is due at once."""
+"""So long nothing but failures of more than one job is an outage, however few wait; what it has put off is due at once
+when it is over, which of shorter trouble is left to each job's back-off."""
 
 
 def backoff(failures: int, random: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.retry import ONCE, ONCE_SENDING
-from agent.core.states import ATTENTION, WAITING
+from agent.core.states import ATTENTION, WAITING, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +43,11 @@ class EndOfRun:
 
     def is_over(self, moment: RunState, now: float) -> bool:
         """Tell whether nothing is left that waiting would move on."""
-        if moment.jobs != self._jobs:
-            self._jobs, self._moved_at = dict(moment.jobs), now
+        stands = dict(moment.jobs)
+        # A job that is tried in vain goes to and fro, and none has moved on.
+        stands[State.PENDING] = stands.get(State.PENDING, 0) + stands.pop(State.SUBMITTING, 0)
+        if stands != self._jobs:
+            self._jobs, self._moved_at = stands, now
         if moment.busy:
             return False
         if moment.blocked:

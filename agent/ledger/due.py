@@ -62,6 +62,24 @@ def due(
     return [_candidate(sql, row, terms, recent) for row in found]
 
 
+def probe(
+    sql: sqlite3.Connection, now: datetime, exclude: Collection[int], terms: Terms, *, recent: RecentFrames
+) -> Candidate | None:
+    """Return the due job by which it is seen whether a remote is back, None where none is.
+
+    Any of those that were not tried yet; else the one whose last try is longest ago. So jobs that fail for reasons of
+    their own cannot stand before all others for good, wherever in the queue they are.
+    """
+    marks = ", ".join("?" * len(exclude))
+    row = sql.execute(
+        f"select {COLUMNS} from jobs where id = (select id from jobs indexed by jobs_pending "  # noqa: S608
+        f"where state = 'pending' and lookup is null and next_attempt_at <= ? and id not in ({marks}) "
+        "order by attempts > 0, iif(attempts = 0, random(), 0), next_attempt_at, id limit 1)",
+        (iso(now), *exclude),
+    ).fetchone()
+    return None if row is None else _candidate(sql, row, terms, recent)
+
+
 def _candidate(sql: sqlite3.Connection, row: Sequence[Any], terms: Terms, recent: RecentFrames) -> Candidate:
     job, reference_id, path, kind, edition, tag, batch_id, weight, attempts, digest, settled_at, seen = row
     frozen = edition is not None

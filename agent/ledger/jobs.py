@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from agent.model import Job
 
 
-def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
+def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits, *, quiet: bool = False) -> list[Job]:
     """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read.
 
-    Those that the spend guard puts off, or holds, are left out.
+    Those that the spend guard puts off, or holds, are left out. `quiet`: no event tells of it.
     """
     at = iso(ledger.now)
     rows = {
@@ -68,7 +68,7 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits) -> list[Job]:
         if not job.is_named:
             sources += [(job.id, frame.position, frame.src) for frame in job.frames]
         intended.append(tried)
-    ledger.move_all(State.PENDING, State.SUBMITTING, moves)
+    ledger.move_all(State.PENDING, State.SUBMITTING, moves, quiet=quiet)
     if sources:
         ledger.sql.execute(
             "update frames set src = value ->> 2 from json_each(?) where job = value ->> 0 and position = value ->> 1",
@@ -112,19 +112,37 @@ def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:
     )
 
 
-def failed(ledger: Ledger, job: int, error: RemoteError, *, tries: int, random: float) -> None:
-    """Write what the `tries`-th try of a job means that ended in `error`; `random` is uniform in [0, 1)."""
+def failed(ledger: Ledger, job: int, error: RemoteError, *, tries: int, random: float, probes: bool = False) -> None:
+    """Write what the `tries`-th try of a job means that ended in `error`; `random` is uniform in [0, 1).
+
+    Of one that only `probes` whether a remote is back no event tells, and it does not put the job off: what waits then
+    is all that is sent.
+    """
     decided = verdict(
         error,
         attempts=tries,
         trying_for=_trying_for(ledger, job),
         passed_by=_passed_by(ledger, job, tries) if tries >= JOB.tries else 0,
-        random=random,
+        random=0.0 if probes else random,
     )
-    put_off(ledger, job, decided)
+    put_off(ledger, job, decided, quiet=probes)
 
 
-def put_off(ledger: Ledger, job: int, decided: Verdict) -> None:
+def not_sent(ledger: Ledger, job: int, *, quiet: bool) -> None:
+    """Write that an intended request did not leave: that was no try, and costs no place. `quiet`: without an event."""
+    if state_of(ledger, job) is not State.SUBMITTING:
+        return
+    attempts, unanswered = ledger.sql.execute(
+        "select attempts - 1, unanswered - 1 from jobs where id = ?", (job,)
+    ).fetchone()
+    columns = {"attempts": attempts, "unanswered": unanswered}
+    if quiet:
+        ledger.move_quietly(job, State.SUBMITTING, State.PENDING, **columns)
+    else:
+        ledger.move(job, State.SUBMITTING, State.PENDING, "not sent yet", **columns)
+
+
+def put_off(ledger: Ledger, job: int, decided: Verdict, *, quiet: bool = False) -> None:
     """Write what a failed try means for its job (see `states.verdict`), be it before or after the request left.
 
     Nothing is written where the job is neither pending nor submitting any more: its files changed meanwhile.
@@ -143,19 +161,19 @@ def put_off(ledger: Ledger, job: int, decided: Verdict) -> None:
     if then is State.FAILED and unanswered:  # a try that was never answered may have worked after all
         then, lookup = State.PENDING, "given-up"
     at = ledger.now + timedelta(seconds=decided.delay or 0.0)
-    ledger.move(
-        job,
-        state,
-        then,
-        f"{decided.error_code}: {decided.reason}",
-        reason=decided.reason,
-        error_code=decided.error_code,
-        attempts=attempts,
-        unanswered=unanswered,
-        lookup=lookup,
-        trying_since=trying_since or iso(ledger.now),
-        next_attempt_at=iso(at) if then is State.PENDING else None,
-    )
+    columns = {
+        "reason": decided.reason,
+        "error_code": decided.error_code,
+        "attempts": attempts,
+        "unanswered": unanswered,
+        "lookup": lookup,
+        "trying_since": trying_since or iso(ledger.now),
+        "next_attempt_at": iso(at) if then is State.PENDING else None,
+    }
+    if quiet and lookup is None and then is State.PENDING:
+        ledger.move_quietly(job, state, then, **columns)
+    else:
+        ledger.move(job, state, then, f"{decided.error_code}: {decided.reason}", **columns)
 
 
 def unsettled(ledger: Ledger, tried: Job, reason: str) -> None:
@@ -231,15 +249,15 @@ def clock_set_back(ledger: Ledger) -> None:
 
 
 def outage_over(ledger: Ledger, is_outage: Callable[[str], bool]) -> None:
-    """Make due what an outage put off; `due` takes it in the order in which it was seen.
+    """Make due what an outage put off, in the order in which it settled, before and among all that never was.
 
     `is_outage` tells which codes are of an outage. The rows are asked for theirs, since some may be of another run.
     """
-    waiting, at = "state = 'pending' and lookup is null and next_attempt_at > ?", iso(ledger.now)
-    kept = ledger.sql.execute(f"select distinct error_code from jobs where {waiting}", (at,))  # noqa: S608 (our words)
+    waiting = "state = 'pending' and lookup is null and error_code <> ''"
+    kept = ledger.sql.execute(f"select distinct error_code from jobs where {waiting}")  # noqa: S608 (our words)
     codes = [code for (code,) in kept if is_outage(code)]
     ledger.sql.execute(
-        f"update jobs set next_attempt_at = ? where {waiting} "  # noqa: S608
+        f"update jobs set next_attempt_at = coalesce(settled_at, ?) where {waiting} "  # noqa: S608
         "and error_code in (select value from json_each(?))",
-        (at, at, json.dumps(codes)),
+        (iso(ledger.now), json.dumps(codes)),
     )

@@ -92,7 +92,8 @@ def not_ours(ledger: Ledger, job: int, reason: str) -> None:
 def not_found(ledger: Ledger, wanted: Lookup) -> State:
     """Write that no list holds the job: asked again for an hour where it may exist, since lists may lag.
 
-    The waiting time between two looks is as long as it has been looked for already, 10 s at least.
+    The waiting time between two looks is as long as it has been looked for already, 10 s at least. That counts from
+    its last try, of which no event may tell: from then on, or from later, its row is as it is.
     """
     if wanted.why == HELD:
         reason = ledger.sql.execute("select reason from jobs where id = ?", (wanted.id,)).fetchone()[0]
@@ -100,15 +101,16 @@ def not_found(ledger: Ledger, wanted: Lookup) -> State:
         return State.HELD
     since = datetime.fromisoformat(
         ledger.sql.execute(
-            "select coalesce(max(at), ?) from events where job = ? and event = 'submitting'",
-            (iso(ledger.now), wanted.id),
+            "select max(updated_at, coalesce("
+            "(select max(at) from events where job = ?1 and event = 'submitting'), '')) from jobs where id = ?1",
+            (wanted.id,),
         ).fetchone()[0]
     )
     may_lag = wanted.attempted or wanted.why == "duplicate"
     age = (ledger.now - since).total_seconds()
     if may_lag and age < LOOKUP.patience:
         at = iso(ledger.now + timedelta(seconds=max(LOOKUP.seconds(), age)))
-        ledger.set(wanted.id, next_attempt_at=at, updated_at=iso(ledger.now))
+        ledger.set(wanted.id, next_attempt_at=at)
         if wanted.why != "given-up":  # the reason says what was answered, which is what a person must know in the end
             ledger.set(wanted.id, reason=f"not in {ledger.target}'s lists yet, which may lag: looking again")
         return State.PENDING

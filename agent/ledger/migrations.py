@@ -230,15 +230,6 @@ def m006_unreadable(connection: sqlite3.Connection) -> None:
         connection,
         f"""
         create index jobs_unreadable on jobs (updated_at) where error_code = 'unreadable';
-        drop view attention;
-        create view attention as
-            select path, state, reason, error_code, attempts, updated_at from jobs
-            where state in ('held', 'invalid', 'failed', 'duplicate')
-            union all
-            select path, state, reason, error_code, attempts, updated_at from jobs
-            where +state = 'settling' and error_code = 'unreadable'
-            and updated_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-120 seconds')
-            order by updated_at;
 
         insert into events (at, job, event, detail)
             select strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), id, 'settling', 'an error of reading proves nothing'
@@ -251,6 +242,31 @@ def m006_unreadable(connection: sqlite3.Connection) -> None:
     )
 
 
+def m007_troubles(connection: sqlite3.Connection) -> None:
+    """Have `attention` show what could not be read for two minutes, and what is wrong with the agent's surroundings.
+
+    The latter as one row without a path: no job is to blame.
+    """
+    _run(
+        connection,
+        """
+        drop view attention;
+        create view attention as
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where state in ('held', 'invalid', 'failed', 'duplicate')
+            union all
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where +state = 'settling' and error_code = 'unreadable'
+            and updated_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-120 seconds')
+            union all
+            select '', 'trouble', trouble.value, 'publishing', 0, since.value
+            from agent as trouble join agent as since on since.key = 'unpublished_since'
+            where trouble.key = 'unpublished' and trouble.value <> ''
+            order by updated_at;
+        """,
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_jobs,
     m002_results_and_spend,
@@ -258,6 +274,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m004_order,
     m005_deleted_and_taken_before,
     m006_unreadable,
+    m007_troubles,
 )
 
 

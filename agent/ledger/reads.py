@@ -161,6 +161,10 @@ class Reads:
         """Return the jobs that are to be sent now."""
         return self._ask(due.due, now, limit, exclude, terms, recent=recent, most_frames=most_frames)
 
+    def probe(self, now: datetime, exclude: Collection[int], terms: Terms, *, recent: RecentFrames) -> Candidate | None:
+        """Return the job by which it is seen whether a remote is back."""
+        return self._ask(due.probe, now, exclude, terms, recent=recent)
+
     def next_due(self, exclude: Collection[int], *, lookup: bool) -> datetime | None:
         """Return when the next job is to be sent, or looked up."""
         return self._ask(due.next_due, exclude, lookup=lookup)

@@ -77,11 +77,16 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int) -> Report:
     return Report(
         status=status(sql),
         attention=_rows(sql, "select * from attention limit ?", limit),
-        attention_jobs=standing(sql).attention,
+        attention_jobs=standing(sql).attention + _troubles(sql),
         agent=agent(sql),
         submitted_last_hour=_submitted_since(sql, now - timedelta(hours=1)),
         submitted_last_day=_submitted_since(sql, now - timedelta(days=1)),
     )
+
+
+def _troubles(sql: sqlite3.Connection) -> int:
+    """Count what needs attention and is no job."""
+    return int(agent(sql).get("unpublished", "") != "")
 
 
 def status(sql: sqlite3.Connection) -> list[dict[str, Any]]:

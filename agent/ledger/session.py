@@ -57,6 +57,8 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         blocked="",
         unlisted="",
         unlisted_since="",
+        outage="",
+        unpublished="",
     )
     if is_here:
         watches(ledger, here)

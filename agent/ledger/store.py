@@ -161,16 +161,22 @@ class Ledger:
 
         Raises IllegalMove.
         """
-        check_move(now, then)
-        at = iso(self.now)
-        self.set(job, state=then, updated_at=at, **columns)
-        self.record(job, then, detail, at)
+        self.move_quietly(job, now, then, **columns)
+        self.record(job, then, detail)
 
-    def move_all(self, now: State, then: State, moves: Sequence[Mapping[str, object]]) -> None:
+    def move_quietly(self, job: int, now: State, then: State, **columns: object) -> None:
+        """Do so without an event: of the tries by which it is seen whether a remote is back, those in vain are no news.
+
+        Raises IllegalMove.
+        """
+        check_move(now, then)
+        self.set(job, state=then, updated_at=iso(self.now), **columns)
+
+    def move_all(self, now: State, then: State, moves: Sequence[Mapping[str, object]], *, quiet: bool = False) -> None:
         """Change the state of many jobs as `move` does, by two statements in all.
 
         Each of `moves` has the job's `id`, the event's `detail`, and the columns to set, the same ones in all of them.
-        Raises IllegalMove.
+        `quiet`: without an event, as `move_quietly`. Raises IllegalMove.
         """
         check_move(now, then)
         if not moves:
@@ -182,6 +188,8 @@ class Ledger:
             f"update jobs set state = ?, updated_at = ?{columns} from json_each(?) where jobs.id = value ->> 'id'",  # noqa: S608 (our names)
             (then, at, values),
         )
+        if quiet:
+            return
         self.sql.execute(
             "insert into events (at, job, event, detail) "
             "select ?, value ->> 'id', ?, value ->> 'detail' from json_each(?)",

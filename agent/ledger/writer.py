@@ -7,12 +7,14 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from agent.core.repeats import Repeats
 from agent.errors import LedgerUnavailable, LedgerUnreadable
 
 if TYPE_CHECKING:
@@ -54,13 +56,18 @@ class LedgerWriter:
 
     A piece of work that raises is undone alone; where the commit itself fails, all of its group have failed. A piece
     may be begun, undone and done again: beside the ledger it does nothing that counts twice.
+
+    `trouble` says why nothing can be written, or is ''; the log is told of it here, for all who wait.
     """
+
+    trouble = ""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._first: deque[Piece] = deque()
         self._others: deque[Piece] = deque()
         self._waiting: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each piece, and one to stop
+        self._repeats = Repeats()
         self._thread = threading.Thread(target=self._run, name="ledger")
         self._thread.start()
 
@@ -115,6 +122,7 @@ class LedgerWriter:
 
         A savepoint around every piece from the start would be two more statements for each (measured: a tenth).
         """
+        before = self._ledger.sql.total_changes
         try:
             try:
                 with self._ledger.transaction():
@@ -123,13 +131,22 @@ class LedgerWriter:
                 with self._ledger.transaction():
                     results = [result for piece in group for result in self._apart(piece)]
         except LedgerUnavailable as error:
-            log.error("%s", error)  # noqa: TRY400 (a sentence, not a defect)
+            self._cannot(str(error))
             results = [(future, None, error) for _, future in group]
+        else:
+            if self.trouble and self._ledger.sql.total_changes != before:
+                log.warning("the ledger can be written again")
+                self.trouble = ""
         for future, value, failure in results:
             if failure is None:
                 future.set_result(value)
             else:
                 future.set_exception(failure)
+
+    def _cannot(self, why: str) -> None:
+        self.trouble = why
+        if self._repeats.are_due(why, time.monotonic()):
+            log.error("%s", why)
 
     def _apart(self, piece: Piece) -> list[Result]:
         """Do a piece of work, or nothing of it where it raises."""

@@ -49,6 +49,18 @@ class Publisher(Protocol):
         """Return if files may be published at all now. Raises RemoteError."""
         ...
 
+    def sample(self) -> tuple[str, int | None]:
+        """Return the `source` of something that is there without any file, once `check_access` has returned.
+
+        With it comes its size in bytes, None where what it answers tells nothing but that somebody does.
+        """
+        ...
+
+
+def is_outage(code: str) -> bool:
+    """Tell whether a code that the ledger has kept is of an Unpublished."""
+    return code == "probe" or code.startswith("store")
+
 
 def namer(publisher: Publisher) -> Namer:
     """Return what gives a frame its `src` by `publisher`, or None: a refusal is told of when it is to be sent."""

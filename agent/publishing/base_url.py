@@ -57,3 +57,7 @@ class BaseUrl:
 
     def check_access(self) -> None:
         """Do nothing: no part of a base URL is ours."""
+
+    def sample(self) -> tuple[str, int | None]:
+        """Return the base URL itself: a server may list the folder, or refuse to, but it answers."""
+        return self._base, None

@@ -10,7 +10,7 @@ import html
 import re
 from typing import Final
 
-from agent.errors import Refused, RemoteError, StoreRefused, TryLater
+from agent.errors import Refused, RemoteError, StoreRefused, Unpublished
 from agent.model.text import bounded
 
 _STATUS: Final = re.compile(r"status code: (\d{3})")
@@ -83,7 +83,7 @@ def classify(text: str, bucket: str) -> RemoteError:
         return Refused(sentence(_PERMANENT[code]), code=named)
     if code in _PASSING or status in {"408", "409", "429"} or status >= "500":
         full = _FULL if status == "507" else "it cannot take the file now; see whether it is full"
-        return TryLater(sentence(_PASSING.get(code or "", full)), code=named, refused=True)
+        return Unpublished(sentence(_PASSING.get(code or "", full)), code=named)
     if status in {"401", "403"} or status < "400":
         return StoreRefused(sentence("it refuses the credentials or the bucket"), code=named)
     return Refused(sentence("it refuses this file"), code=named)
@@ -96,7 +96,7 @@ def _unanswered(text: str, bucket: str) -> RemoteError:
         cause = head.rpartition("provider: ")[2].partition(": ")[2]  # behind the name of the exception
         return StoreRefused(f"no credentials for bucket {bucket}: {cause}", code="store-key")
     cause = bounded(_found(_CAUSE, text) or head)
-    return TryLater(f"the object store of bucket {bucket} cannot be reached: {cause}", code="store", refused=True)
+    return Unpublished(f"the object store of bucket {bucket} cannot be reached: {cause}", code="store")
 
 
 def no_credentials(text: str, bucket: str) -> StoreRefused:

@@ -40,6 +40,7 @@ CHUNK_BYTES = 8 * 2**20
 With obstore's two parts under way, a worker holds some 24 MiB at most.
 """
 CHECK_NAME = "playment-agent-check"
+CHECK_TEXT = b"Written by playment-agent to see whether it may upload here. It may be deleted.\n"
 
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp", "TIFF": "image/tiff", "BMP": "image/bmp"}
 _HINTS = 10_000
@@ -146,10 +147,13 @@ class ObjectStore:
 
     def check_access(self) -> None:
         """Write a small object of our own. Raises RemoteError."""
-        text = b"Written by playment-agent to see whether it may upload here. It may be deleted.\n"
         with self._ours(self._place.bucket):
             key = f"{self._place.prefix}{CHECK_NAME}"
-            obstore.put(self._store(self._place.bucket), key, text, attributes={"Content-Type": "text/plain"})
+            obstore.put(self._store(self._place.bucket), key, CHECK_TEXT, attributes={"Content-Type": "text/plain"})
+
+    def sample(self) -> tuple[str, int | None]:
+        """Return the object that `check_access` has written."""
+        return f"s3://{self._place.bucket}/{self._place.prefix}{CHECK_NAME}", len(CHECK_TEXT)
 
     def _expect(self, folder: str) -> None:
         if len(self._there) >= _HINTS:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
-from agent.errors import TryLater
+from agent.errors import Unpublished
 from agent.http.per_thread import PerThread
 from agent.http.sessions import CHUNK_BYTES, Session, TooLargeError
 from agent.http.urllib3_parts import HTTPError
@@ -24,13 +24,14 @@ REDIRECTS = 3
 SAMPLED = 20
 """How many frames of a sequence are probed besides its first and last."""
 
+MISSING = 404
 _SMALL = 4096
 _CONTENT_RANGE = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
 
 _ADVICE = {
     403: "the server may not read the file, or does not let everyone fetch it: look at the file's mode and the "
     "server's rules",
-    404: "look whether PUBLISH_TO is the URL of WATCH_DIR",
+    MISSING: "look whether PUBLISH_TO is the URL of WATCH_DIR",
     414: "the URL is too long for the server: allow longer request lines there, or use shorter names",
     416: "the file is empty there",
     429: "the server limits how often it is asked",
@@ -58,7 +59,7 @@ class Probe:
         """Fetch `url` and return if it answers with `size` bytes; at most three redirects are followed.
 
         Only the first byte is asked for. A server that sends all of them all the same is believed by its
-        Content-Length, or read to the end where it sends none. Raises TryLater (`probe`, refused) otherwise.
+        Content-Length, or read to the end where it sends none. Raises Unpublished (`probe`) otherwise.
         """
         session = self._sessions.mine()
         subject, at = _stripped(url), url
@@ -69,13 +70,20 @@ class Probe:
             except (OSError, HTTPError, ValueError) as error:
                 raise _later(subject, f"could not be fetched: {_cause(error)}") from error
             if problem:
-                raise _later(subject, problem)
+                raise _later(subject, problem, is_missing=f"answered {MISSING}" in problem)
             if target is None:
                 return
             subject = f"{_stripped(url)} (redirected to {_stripped(at)})"
             if urlsplit(at).scheme not in {"http", "https"}:
                 raise _later(subject, "is neither http nor https there")
         raise _later(subject, f"was redirected more than {REDIRECTS} times")
+
+    def status(self, url: str) -> int:
+        """Return the status that `url` answers with, whatever it is. Raises Unpublished where nobody does."""
+        try:
+            return self._sessions.mine().status(url)
+        except (OSError, HTTPError, ValueError) as error:
+            raise _later(_stripped(url), f"could not be fetched: {_cause(error)}") from error
 
     def close(self) -> None:
         """Close all connections; no `check` may be running."""
@@ -105,6 +113,11 @@ class _Session:
             _finish(response)
             # A header's bytes reach us as Latin-1; what no URL may hold is escaped, escapes are left alone.
             return quote(target.encode("latin-1"), safe="!#$%&'()*+,/:;=?@[]~"), None
+
+    def status(self, url: str) -> int:
+        """Return the status of the answer."""
+        with self._get(url) as response:
+            return response.status_code
 
     def _get(self, url: str) -> requests.Response:
         # A callable that adds nothing keeps requests from making a header of a user and password in the URL.
@@ -213,5 +226,5 @@ def _cause(error: BaseException) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def _later(subject: str, what: str) -> TryLater:
-    return TryLater(f"{subject} {what}", code="probe", refused=True)
+def _later(subject: str, what: str, *, is_missing: bool = False) -> Unpublished:
+    return Unpublished(f"{subject} {what}", code="probe", is_missing=is_missing)

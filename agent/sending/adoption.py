@@ -51,13 +51,15 @@ class Adoption:
         self._gathering_since: float | None = None
         self._not_before = -math.inf
         self._failures = 0
+        self._is_away = False
         self.running = 0
 
-    def turn(self, reads: Reads, *, idle: bool) -> float:
+    def turn(self, reads: Reads, *, idle: bool, is_away: bool = False) -> float:
         """Start a pass if jobs wait for one and none else is being sent, or they have waited for long enough.
 
-        Returns after how many seconds to ask again.
+        Returns after how many seconds to ask again. Where the target `is_away`, as people were told, the log is spared.
         """
+        self._is_away = is_away
         if self.running:
             return IDLE
         wanted = reads.lookups(self._context.now())
@@ -108,7 +110,8 @@ class Adoption:
             self._gate.hold(asked)
         wait = max(asked or 0.0, LISTS.seconds(self._failures))
         self._not_before = self._context.monotonic() + wait
-        log.warning("%s's lists cannot be read, trying again in %d s: %s", self._context.target.name, wait, error)
+        level = logging.DEBUG if self._is_away else logging.WARNING
+        log.log(level, "%s's lists cannot be read, trying again in %d s: %s", self._context.target.name, wait, error)
 
 
 def settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: Mapping[str, Found], target: str) -> None:

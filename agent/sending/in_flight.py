@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from agent.model import Job
 
@@ -62,11 +62,11 @@ class InFlight:
             self._publishing.difference_update(job.id for job in taken)
             return taken
 
-    def put_back(self) -> None:
-        """Let go of the jobs that are ready."""
+    def put_back(self, lets: Callable[[int], bool] = lambda _job: False) -> None:
+        """Let go of the jobs that are ready, but for those that `lets` lets go on."""
         with self._lock:
-            self._publishing.difference_update(job.id for job in self._ready)
-            self._ready.clear()
+            self._publishing.difference_update(job.id for job in self._ready if not lets(job.id))
+            self._ready = deque(job for job in self._ready if lets(job.id))
 
     def end(self, jobs: Iterable[int]) -> None:
         """Take note of jobs that are under way no more."""

@@ -7,14 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.core.retry import Verdict
-from agent.core.states import State
-from agent.errors import AccessRefused, DuplicateReference, FolderUnavailable, RemoteError, TryLater
+from agent.errors import AccessRefused, DuplicateReference, FolderUnavailable, OutOfCredit, RemoteError, TryLater
 from agent.host.workers import DEFECT
 from agent.ledger import jobs, lookups
 from agent.ledger.frames import with_sources
 from agent.ledger.writer import Each
-from agent.sending.outage import Outage
 from agent.sending.unchanged import changed_meanwhile, first_changed
 
 if TYPE_CHECKING:
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from agent.sending.context import SendingContext
     from agent.sending.in_flight import InFlight
     from agent.sending.outcomes import Outcomes
+    from agent.sending.probing import Probing
     from agent.targets.gate import Gate
 
 log = logging.getLogger(__package__)
@@ -43,6 +41,7 @@ class Posting:
         context: SendingContext,
         gate: Gate,
         access: Access,
+        probing: Probing,
         *,
         outcomes: Outcomes,
         in_flight: InFlight,
@@ -52,25 +51,36 @@ class Posting:
         self._context = context
         self._gate = gate
         self._access = access
+        self._probing = probing
         self._outcomes = outcomes
         self._in_flight = in_flight
         self._random = random
         self._on_unsettled = on_unsettled
-        self._outage = Outage()
 
     def post(self, job: Job) -> None:
         """Send one job, and have written what became of it."""
+        if not (self._gate.enter() and self._gate.enter_to_send()):
+            self._put_back(job)
+            return
         try:
-            if not self._gate.enter():
-                later = Verdict(State.PENDING, "not sent yet", "", nothing_made=True, delay=0.0)
-                self.write(job.id, partial(jobs.put_off, job=job.id, decided=later))
-                return
+            self._send(job)
+        finally:
+            self._gate.left()
+
+    def _put_back(self, job: Job) -> None:
+        self.write(job.id, partial(jobs.not_sent, job=job.id, quiet=self._probing.is_probe(job.id)))
+
+    def _send(self, job: Job) -> None:
+        if not self._probing.lets(job.id):
+            self._put_back(job)
+            return
+        try:
             changed = first_changed(self._context, job)
             if changed is not None:
                 self._on_unsettled(job)
                 self.unsettle(job, f"{changed} changed before it was sent")
                 return
-            job_id = self._context.target.create(self._addressed(job))
+            job_id = self._create(job)
         except DuplicateReference as error:
             self.write(job.id, partial(lookups.in_use, job=job.id, code=error.code, reason=str(error)))
         except FolderUnavailable as error:
@@ -82,11 +92,33 @@ class Posting:
             self.failed(job, defect(error), tries=job.attempts)
         else:
             self.write(job.id, Each(jobs.accept_all, (job.id, job_id)))
-            if self._outage.is_over(self._context.monotonic()):
-                self._outcomes.write(partial(jobs.outage_over, is_outage=self._context.target.is_outage))
+            self._probing.target.worked()
             log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
             if changed_meanwhile(self._context, job):
                 self._context.on_changed(job.path, job.kind)
+
+    def _create(self, job: Job) -> str:
+        """Make the request, and have noted how the target answers it."""
+        addressed = self._addressed(job)
+        began = self._context.monotonic()
+        try:
+            job_id = self._context.target.create(addressed)
+        except TryLater as error:
+            if error.is_outage or error.is_too_often:
+                self._gate.pushed_back(began, too_often=error.is_too_often and not error.retry_after)
+            if error.is_outage:
+                self._probing.target_failed(job.id, error)
+            else:
+                self._probing.target.worked()
+            raise
+        except OutOfCredit as error:
+            self._probing.out_of_credit(job.id, error)
+            raise
+        except RemoteError:
+            self._probing.target.worked()
+            raise
+        self._gate.answered(began, len(job.frames))
+        return job_id
 
     def _addressed(self, job: Job) -> Job:
         """Return the job with the URLs that it is sent with: they may be signed, and are not kept."""
@@ -102,16 +134,17 @@ class Posting:
 
     def failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
         """Have written what a failed try means for its job, and obey what the error asks of all that is sent."""
-        if isinstance(error, AccessRefused):
+        if isinstance(error, AccessRefused) and not isinstance(error, OutOfCredit):
             error = self._access.judge(error)
         if isinstance(error, TryLater):
             self._gate.hold(error.retry_after or 0.0)
-            if error.is_outage:
-                self._outage.failed(job.id, self._context.monotonic())
-        level = logging.INFO if isinstance(error, TryLater) else logging.WARNING
+        probes = self._probing.is_probe(job.id) and self._probing.is_on
+        passes = isinstance(error, TryLater | OutOfCredit)
+        level = (logging.DEBUG if probes else logging.INFO) if passes else logging.WARNING
         log.log(level, "%s: %s", job.reference_id, error)
         chance = self._random.random()
-        self.write(job.id, partial(jobs.failed, job=job.id, error=error, tries=tries, random=chance))
+        work = partial(jobs.failed, job=job.id, error=error, tries=tries, random=chance, probes=probes)
+        self.write(job.id, work)
 
     def write(self, job: int, work: Callable[[Ledger], object], then: Callable[[], None] = lambda: None) -> None:
         """Have an outcome written; the job is in flight until it is committed.

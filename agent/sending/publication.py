@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from agent.errors import FolderUnavailable, HeldByFolder, TryLater
+from agent.errors import FolderUnavailable, HeldByFolder, TryLater, Unpublished
 from agent.ledger.frames import with_sources
 from agent.publishing.probe import sample
 from agent.sending.admission import by_folder
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agent.ledger.recent_frames import RecentFrames
     from agent.model import Frame, Job
     from agent.sending.context import SendingContext
+    from agent.sending.probing import Probing
     from agent.targets.gate import Gate
 
 
@@ -47,10 +48,19 @@ class Publication:
     """Publishes with the workers of `pool`. `done` may be told in any thread, also before `begin` returns."""
 
     def __init__(
-        self, context: SendingContext, gate: Gate, pool: Pool, random: Random, done: Done, *, recent: RecentFrames
+        self,
+        context: SendingContext,
+        gate: Gate,
+        probing: Probing,
+        pool: Pool,
+        *,
+        random: Random,
+        done: Done,
+        recent: RecentFrames,
     ) -> None:
         self._context = context
         self._gate = gate
+        self._probing = probing
         self._pool = pool
         self._random = random
         self._recent = recent
@@ -79,6 +89,10 @@ class Publication:
             self._long.update(candidate.job.id for candidate in found if len(candidate.job.frames) > LONG)
         others = busy | {candidate.job.id for candidate in found}
         return found + reads.due(now, room - len(found), others, terms, recent=self._recent, most_frames=LONG)
+
+    def probe(self, reads: Reads, busy: AbstractSet[int]) -> Candidate | None:
+        """Return the job to begin while a remote is away, None where none is due; for one thread alone."""
+        return reads.probe(self._context.now(), busy, self._context.terms, recent=self._recent)
 
     def begin(self, candidate: Candidate) -> None:
         """Give a job its URLs and batch, with the workers; where that needs no network, at once.
@@ -118,7 +132,7 @@ class Publication:
                 if sources != [frame.src for frame in job.frames]:  # named by other settings, or not at all
                     job = replace(job, frames=with_sources(job.frames, sources), is_named=False)
             if batch_name is not None:
-                if not self._gate.enter():
+                if not (self._gate.enter() and self._probing.lets(job.id)):
                     self._done(candidate, None, None)
                     return
                 job = replace(job, batch_id=self._context.batches.resolve(batch_name))
@@ -146,12 +160,17 @@ class Publication:
     def _step(self, work: _Frames) -> None:
         """Publish one frame, and queue up for the next one."""
         frame = work.take()
+        job = work.candidate.job.id
         if frame is not None:
             try:
-                if self._gate.enter():
+                if self._gate.enter() and self._probing.lets(job):
                     self._publish(work.candidate, frame, probed=frame.position in work.probed)
+                    self._probing.published()
                 else:
                     work.end(None)
+            except Unpublished as error:
+                self._probing.not_published(job, frame.path, error)
+                work.end(error)
             except FolderUnavailable as error:
                 work.end(error.of_job())
             except Exception as error:  # noqa: BLE001 - whoever is told knows which are defects

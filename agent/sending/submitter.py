@@ -15,9 +15,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.repeats import Repeats
 from agent.core.retry import LEDGER, UNSET_CLOCK
 from agent.core.unset_clock import is_unset, told
-from agent.errors import FileChanged, HeldByFolder, LedgerUnavailable, RemoteError
+from agent.errors import FileChanged, HeldByFolder, LedgerUnavailable, LedgerUnreadable, RemoteError, TryLater
 from agent.host.clock import ClockSteps
 from agent.host.workers import DEFECT
 from agent.ledger import jobs, spend
@@ -27,6 +28,7 @@ from agent.sending.adoption import IDLE, Adoption
 from agent.sending.in_flight import InFlight
 from agent.sending.outcomes import Outcomes
 from agent.sending.posting import Posting, defect
+from agent.sending.probing import Probing
 from agent.sending.publication import Publication
 
 if TYPE_CHECKING:
@@ -68,15 +70,33 @@ class Submitter:
         self._in_flight = InFlight()
         self._outcomes = Outcomes(ledger, context.monotonic, self.wake)
         self._access = Access(context.target, context.publisher, gate, context.monotonic, self._tell_blocked)
+        self._repeats = Repeats()
         self._not_before = -math.inf
         self._clock_steps = ClockSteps(context.now, context.monotonic)
         self._has_no_clock = False
+        self._probing = Probing(
+            context.target,
+            gate,
+            context.monotonic,
+            write=self._outcomes.write,
+            tell=self._tell_blocked,
+            wake=self.wake,
+        )
         chance = random.Random()  # noqa: S311 (jitter and samples, no secrets)
-        self._publication = Publication(context, gate, pools.publishing, chance, self._published, recent=ledger.recent)
+        self._publication = Publication(
+            context,
+            gate,
+            self._probing,
+            pools.publishing,
+            random=chance,
+            done=self._published,
+            recent=ledger.recent,
+        )
         self._posting = Posting(
             context,
             gate,
             self._access,
+            self._probing,
             outcomes=self._outcomes,
             in_flight=self._in_flight,
             random=chance,
@@ -110,6 +130,11 @@ class Submitter:
         """Return how many jobs are being published, posted, looked up or written."""
         return self._in_flight.publishing + self._in_flight.posting + self._adoption.running
 
+    @property
+    def trouble(self) -> str:
+        """What is away of the target and the place of the files, for a person; '' where both are there."""
+        return "; ".join(text for text in (self._probing.target.told, self._probing.store.told) if text)
+
     def close(self, seconds: float) -> bool:
         """Finish what is in flight, for `seconds` at most; return whether all of it was."""
         self._stopping = True
@@ -128,7 +153,9 @@ class Submitter:
             try:
                 wait = self.turn()
             except LedgerUnavailable as error:
-                log.error("the ledger: %s; trying again in %d s", error, LEDGER.seconds())  # noqa: TRY400 (a sentence, no defect)
+                # What it cannot write is told of by whoever writes it.
+                if isinstance(error, LedgerUnreadable) and self._repeats.are_due(str(error), self._context.monotonic()):
+                    log.error("the ledger: %s; trying again in %d s", error, LEDGER.seconds())  # noqa: TRY400 (a sentence, no defect)
                 wait = LEDGER.seconds()
             except Exception:
                 log.exception(DEFECT)
@@ -141,7 +168,7 @@ class Submitter:
     def turn(self) -> float:
         """Do what can be done now; return after how many seconds to look again unless woken."""
         waits = [self._outcomes.again() or IDLE, self._not_before_wait()]
-        if self._gate.blocked:
+        if self._gate.blocked and not self._gate.lets_probes:
             waits.append(self._access.turn(self._pools.publishing))
         waits.append(self._mind_the_clock())
         if self._gate.is_shut:
@@ -149,6 +176,36 @@ class Submitter:
             return min(waits)
         if self._not_before_wait() < IDLE:
             return min(waits)
+        waits.append(self._probing.turn())
+        waits.append(self._probe() if self._probing.is_on else self._send_all())
+        return min(waits)
+
+    def _probe(self) -> float:
+        """Have one job sent, whose turn it is, to see whether a remote is back; return seconds until the next."""
+        flying = self._in_flight
+        flying.put_back(self._probing.lets)
+        busy = flying.all()
+        wait = self._probing.wait(busy)
+        if flying.ready:
+            return self._claim()
+        if wait <= 0:
+            put_off_beyond_limit(self._context, self._ledger, self._reads)
+            candidate = self._publication.probe(self._reads, busy)
+            if candidate is not None:
+                self._probing.begin(candidate.job.id)
+                flying.begin(candidate.job.id)
+                self._publication.begin(candidate)
+            wait = self._probing.wait(flying.all()) if candidate else max(0.05, self._until_due())
+        return min(wait, self._adoption.turn(self._reads, idle=not busy, is_away=True))
+
+    def _until_due(self) -> float:
+        """Return in how many seconds the next job is due that is not under way, less than 0 where it is."""
+        soonest = self._reads.next_due(self._in_flight.all(), lookup=False)
+        return (soonest - self._context.now()).total_seconds() if soonest else IDLE
+
+    def _send_all(self) -> float:
+        """Have all sent that is due, as far as there is room; return seconds until there may be more."""
+        waits = [IDLE]
         flying = self._in_flight
         room = min(self._limit_publishing - flying.publishing, self._limit_posting - flying.posting)
         if room > min(self._limit_publishing, self._limit_posting) // 2 or (room and not flying.posting):
@@ -158,8 +215,7 @@ class Submitter:
                 self._publication.begin(candidate)
         if flying.ready:
             waits.append(self._claim())
-        soonest = self._reads.next_due(flying.all(), lookup=False)
-        seconds = (soonest - self._context.now()).total_seconds() if soonest else IDLE
+        seconds = self._until_due()
         idle = not flying.publishing and not flying.posting
         waits.append(self._adoption.turn(self._reads, idle=idle and seconds > 0))
         if seconds > 0 or idle:
@@ -201,6 +257,8 @@ class Submitter:
             case FileChanged():
                 self._posting.unsettle(candidate.job, str(error))
             case RemoteError():
+                if isinstance(error, TryLater) and error.is_outage:
+                    self._probing.target_failed(candidate.job.id, error)
                 self._posting.failed(candidate.job, error, tries=tries)
             case LedgerUnavailable():
                 self._not_before = self._context.monotonic() + LEDGER.seconds()
@@ -215,7 +273,9 @@ class Submitter:
         count, wait = self._gate.starts(self._in_flight.ready)
         taken = self._in_flight.take(count)
         if taken:
-            future = self._ledger.submit(partial(jobs.intend, jobs=taken, limits=self._context.limits), first=True)
+            quiet = all(self._probing.is_on and self._probing.is_probe(job.id) for job in taken)
+            work = partial(jobs.intend, jobs=taken, limits=self._context.limits, quiet=quiet)
+            future = self._ledger.submit(work, first=True)
             future.add_done_callback(partial(self._intended, taken))
         return wait if self._in_flight.ready else IDLE
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.core.life import HEARTBEAT_SECONDS
+from agent.core.repeats import Repeats
 from agent.core.retry import ACCESS, LOOP
 from agent.core.run_once import EndOfRun, RunState, exit_code
 from agent.core.unset_clock import told as no_clock
-from agent.errors import FolderUnavailable, LedgerUnavailable
+from agent.errors import FolderUnavailable, LedgerUnavailable, LedgerUnreadable
 from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
 from agent.host.clock import utc_now
@@ -24,7 +25,7 @@ from agent.service.reload import Reload
 from agent.service.start import Running, started
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from agent.ledger.reports import Counts
     from agent.settings.settings import Settings
@@ -60,6 +61,7 @@ class Service:
         self._reloading = self._stopping = False
         self._key_at = 0.0
         self._fed_at = self._beat_at = 0.0
+        self._repeats = Repeats()
         self._parts: Running
 
     def stop(self) -> None:
@@ -116,7 +118,7 @@ class Service:
                     if code is not None:
                         return code
             except (LedgerUnavailable, FolderUnavailable, OSError) as error:
-                log.error("%s; going on in %d s", error, LOOP.seconds())  # noqa: TRY400 (a sentence, no defect)
+                self._tell_trouble(error, now)
                 next_at = tick_at = now + LOOP.seconds()
             self._feed()
             wait = min(next_at, tick_at) - time.monotonic()
@@ -143,12 +145,25 @@ class Service:
         parts.ledger.submit(parts.others.check)
         stands = parts.reads.standing()
         told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
-        troubles = (no_clock(utc_now()), parts.watch.trouble, parts.rounds.unlisted, self._reload.trouble)
-        self._notifier.status("; ".join(filter(None, (told, *troubles))))
+        self._notifier.status("; ".join(filter(None, (told, *self._troubles()))))
         if parts.gate.blocked and time.monotonic() >= self._key_at:
             self._key_at = time.monotonic() + ACCESS.seconds()
             self._reload.take_key()
         self._progress(stands)
+
+    def _troubles(self) -> Iterator[str]:
+        """Yield what is in the way now, each as a part of a sentence; '' for what is not."""
+        parts = self._parts
+        yield no_clock(utc_now())
+        yield from (parts.ledger.trouble, parts.submitter.trouble)
+        yield from (parts.watch.trouble, parts.rounds.unlisted, self._reload.trouble)
+
+    def _tell_trouble(self, error: Exception, now: float) -> None:
+        """Say what stops the loop for now: once a minute, and not what whoever writes the ledger has said already."""
+        self._notifier.status(str(error))
+        is_said = isinstance(error, LedgerUnavailable) and not isinstance(error, LedgerUnreadable)
+        if not is_said and self._repeats.are_due(str(error), now):
+            log.error("%s; going on in %d s", error, LOOP.seconds())
 
     def _take_inbox(self, first: Item, now: float) -> None:
         """Do what the inbox asks for; events are taken together, so that a burst costs one listing."""
@@ -219,4 +234,5 @@ class Service:
             self._notifier.watchdog()
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT_SECONDS
-            self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now)))
+            sending = self._parts.gate.flow
+            self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now), sending=sending))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.flow import Flow
 from agent.core.unset_clock import is_unset
 from agent.errors import Interrupted
 from agent.folder.tree import Tree
@@ -192,7 +193,7 @@ def _gate(settings: Settings, ledger: LedgerWriter, before: LastRun, clocks: Clo
     def keep(seconds: float) -> None:
         ledger.submit(lambda ledger: ledger.put(held_until=iso(ledger.now + timedelta(seconds=seconds))))
 
-    gate = Gate(clocks.monotonic, settings.submit_jobs_per_minute, keep)
+    gate = Gate(clocks.monotonic, settings.submit_jobs_per_minute, keep, Flow(settings.submit_workers))
     gate.pause(paused=before.paused)
     gate.wait_for_clock(unset=is_unset(utc_now()))  # the dispatcher has it looked at again
     gate.hold(before.held_for)

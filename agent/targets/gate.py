@@ -6,6 +6,8 @@ import math
 import threading
 from typing import TYPE_CHECKING
 
+from agent.core.flow import Flow
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,6 +19,7 @@ class Gate:
     """Shared by everything that sends. `clock` gives monotonic seconds; `per_minute` None means no limit.
 
     `tell_hold` is told of a wait that the server has asked for, in seconds, so that it can be kept over a restart.
+    `flow` finds how many jobs may be sent at once, and how fast.
     """
 
     def __init__(
@@ -24,7 +27,9 @@ class Gate:
         clock: Callable[[], float],
         per_minute: float | None = None,
         tell_hold: Callable[[float], None] = lambda _seconds: None,
+        flow: Flow | None = None,
     ) -> None:
+        self._flow = Flow() if flow is None else flow
         self._tell_hold = tell_hold
         self._clock = clock
         self._changed = threading.Condition()
@@ -35,11 +40,27 @@ class Gate:
         self._stopped = False
         self._has_no_clock = False
         self.blocked = ""
+        self.lets_probes = False
 
     @property
     def is_shut(self) -> bool:
-        """Whether nothing may leave until somebody opens it: stopping, paused, blocked, or the clock is not set."""
-        return self._stopped or self._paused or bool(self.blocked) or self._has_no_clock
+        """Whether nothing may leave until somebody opens it: stopping, paused, blocked, or the clock is not set.
+
+        What is blocked for all but probes is open.
+        """
+        return self._stopped or self._paused or self._is_barred
+
+    @property
+    def _is_barred(self) -> bool:
+        return self._has_no_clock or (bool(self.blocked) and not self.lets_probes)
+
+    @property
+    def flow(self) -> str:
+        """How many jobs may be sent at once now, and how many a second where that is limited, for a person."""
+        with self._changed:
+            concurrency, rate = self._flow.concurrency, self._flow.pace.rate(self._clock())
+        most = f"{concurrency.limit} of {concurrency.most}"
+        return most if math.isinf(rate) else f"{most}, {rate:.1f} a second"
 
     def stop(self) -> None:
         """Shut for good."""
@@ -63,10 +84,14 @@ class Gate:
             self._has_no_clock = unset
             self._changed.notify_all()
 
-    def block(self, reason: str) -> None:
-        """Shut because the key or the project is refused; '' opens again."""
+    def block(self, reason: str, *, lets_probes: bool = False) -> None:
+        """Shut because the key or the project is refused; '' opens again.
+
+        `lets_probes`: it stays open, for whoever sends to see by single jobs whether they are taken again.
+        """
         with self._changed:
             self.blocked = reason
+            self.lets_probes = lets_probes
             self._changed.notify_all()
 
     def hold(self, seconds: float) -> None:
@@ -99,7 +124,38 @@ class Gate:
 
     def enter_to_read(self) -> bool:
         """Wait while held back; return whether a call that only reads may leave now: a pause does not stop it."""
-        return self._enter(lambda: not (self._stopped or self.blocked or self._has_no_clock))
+        return self._enter(lambda: not self._stopped and not self._is_barred)
+
+    def enter_to_send(self) -> bool:
+        """Wait for a job's turn among those that are sent; return whether it may leave now: then `left` ends its turn.
+
+        It is let in by how the server has answered, too: how many it takes at once, and how fast.
+        """
+        with self._changed:
+            while not self.is_shut:
+                now = self._clock()
+                wait = max(self.held_for(), self._flow.wait(now))
+                if wait <= 0:
+                    self._flow.begins(now)
+                    return True
+                self._changed.wait(None if math.isinf(wait) else wait)
+            return False
+
+    def left(self) -> None:
+        """End a job's turn: it was sent, or was not after all."""
+        with self._changed:
+            self._flow.ends()
+            self._changed.notify_all()
+
+    def answered(self, began: float, size: int) -> None:
+        """Take note of an answer to a job of `size` files that was sent at `began`, by the clock."""
+        with self._changed:
+            self._flow.answered(began, self._clock(), size)
+
+    def pushed_back(self, began: float, *, too_often: bool) -> None:
+        """Take note of a failure of one; `too_often`: the server asks for fewer, and does not say for how long."""
+        with self._changed:
+            self._flow.pushed_back(began, self._clock(), too_often=too_often)
 
     def _enter(self, is_open: Callable[[], bool]) -> bool:
         with self._changed:

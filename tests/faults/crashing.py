@@ -52,9 +52,9 @@ def move(self: Ledger, job: int, now: Any, then: Any, *more: Any, **columns: Any
     _entered.add(str(then))
 
 
-def move_all(self: Ledger, now: Any, then: Any, moves: Any) -> None:
+def move_all(self: Ledger, now: Any, then: Any, moves: Any, *, quiet: bool = False) -> None:
     """Move as ever, and note the state."""
-    _move_all(self, now, then, moves)
+    _move_all(self, now, then, moves, quiet=quiet)
     if moves:
         _entered.add(str(then))
 

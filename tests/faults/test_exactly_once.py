@@ -228,6 +228,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.ledger = QueuedLedger(self.store)
         self.gate = Gate(self.clock.monotonic)
         self.gate.enter = lambda: not self.gate.is_shut  # type: ignore[method-assign]  # the one thread cannot wait
+        self.gate.enter_to_send = self.gate.enter  # type: ignore[method-assign]
+        self.gate.left = lambda: None  # type: ignore[method-assign]
         client = Playment(BASE, "p1", KEY, Edition.V0)
         client._transport = self.wire  # type: ignore[assignment]  # the same method without a socket
         target = target_of(client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import sqlite3
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.broken_ledger import AGENT, failing, in_namespace, needs_root, query_in, running
+from tests.integration.test_service import Systemd
 from tests.support import (
     Agent,
     Playment,
@@ -64,10 +66,12 @@ def fill(file: Path) -> None:
 
 def test_a_full_disk(tmp_path: Path) -> None:
     needs_root("mount a small disk")
-    with Playment() as playment:
+    systemd = Systemd(tmp_path / "notify")
+    with Playment() as playment, systemd.socket:
         place = tmp_path / "disk"
         place.mkdir()
         surroundings = environ(tmp_path, playment.url, LEDGER_PATH=str(place / "ledger.db"))
+        surroundings["NOTIFY_SOCKET"] = str(systemd.path)
         inbox = tmp_path / "inbox"
         start = in_namespace(f"mount -t tmpfs -o size=16m none '{place}'", *AGENT, "run")
         with running(start, environ=surroundings, cwd=tmp_path) as process:
@@ -85,9 +89,20 @@ def test_a_full_disk(tmp_path: Path) -> None:
                 write(inbox / f"during_{number}.jpg", image(10 + number))
             write(inbox / "drive" / "frame_1.jpg", image(99))
             eventually(lambda: "full" in log_of(tmp_path))
+            status = run(
+                ["nsenter", "-t", str(process.pid), "-m", *AGENT, "status", "--json"],
+                environ=surroundings,
+                cwd=tmp_path,
+            )
+            told = json.loads(status.stdout)
+            assert (status.returncode, told["attention_jobs"]) == (1, 1)
+            assert [row["error_code"] for row in told["attention"]] == ["disk"]
+            assert "is full" in told["attention"][0]["reason"]
             received = {receipt.path for receipt in playment.receipts}
             recorded = {row[0] for row in query_in(process.pid, ledger, "select path from jobs where attempts > 0")}
             assert received <= recorded
+            eventually(lambda: any("cannot be written" in text for text in systemd.messages))
+            assert log_of(tmp_path).count("ERROR") <= 3, "what lasts is said once a minute"
             (inside / "junk").unlink()
             eventually(lambda: submitted() == 42, 40)
             assert process.poll() is None
@@ -113,13 +128,14 @@ def test_a_disk_that_fails_for_a_while(tmp_path: Path, error: str) -> None:
                 asked = playment.requests["create_job"]
                 write(inbox / "during.jpg", image(2))
                 write(inbox / "drive" / "frame_1.jpg", image(3))
-                eventually(lambda: log_of(tmp_path).count("cannot be written") >= 2)
+                eventually(lambda: "cannot be written" in log_of(tmp_path))
                 assert playment.requests["create_job"] == asked
             eventually(lambda: states(ledger) == {"submitted": 3}, 40)
             agent.terminate()
             assert agent.wait(timeout=25) == 0
         assert playment.paths() == ["before.jpg", "drive", "during.jpg"]
     log = log_of(tmp_path)
+    assert log.count("cannot be written") == log.count("can be written again") == 1
     assert "Traceback" not in log
     assert "defect" not in log
     with contextlib.closing(sqlite3.connect(ledger)) as connection:

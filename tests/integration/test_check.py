@@ -31,7 +31,7 @@ from agent.reporting.checks.remote import check_publishing, check_target
 from agent.sandbox import Sandbox
 from agent.settings import load
 from agent.settings.parts import filters_of, world_of
-from tests.fakes import Scripted, failure, sends
+from tests.fakes import Scripted, failure, http, sends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,7 +186,17 @@ def test_without_an_image_publishing_cannot_be_tried(setup: SetUp) -> None:
     code, told = setup.check()
     assert code == 0
     assert "warn  publishing" in told
+    (setup.inbox / "cam").rmdir()
     settings = setup.settings()
+    first, second = check_publishing(settings, None)
+    assert settings.publish_to in first.text, "something is fetched all the same"
+    assert (second.level, "put one there" in second.text) == (Level.WARN, True)
+    with Scripted(sends(http(403, b"no"))) as shut:  # as nginx does for a folder that must not be listed
+        elsewhere = setup.settings(PUBLISH_TO=f"{shut.url}/")
+        first, _ = check_publishing(elsewhere, None)
+    assert (first.level, "403" in first.text) == (Level.OK, True)
+    first, _ = check_publishing(elsewhere, None)
+    assert (first.level, "Connection refused" in first.text) == (Level.FAIL, True)
     assert levels(list(check_publishing(settings, "cam/gone.jpg"))) == [Level.WARN]
 
 

@@ -347,8 +347,11 @@ def test_check_uploads_one_image_and_fetches_it(store: Store, tmp_path: Path, pr
     assert (wrong.level, wrong.exit_code) == (Level.FAIL, 3)
     (half,) = checked(AWS_SECRET_ACCESS_KEY="")
     assert (half.level, half.exit_code) == (Level.FAIL, 2)
-    (nothing,) = checked(None)
+    trial, nothing = checked(None)
+    assert (trial.level, "playment-agent-check can be fetched" in trial.text) == (Level.OK, True)
     assert nothing.level is Level.WARN
+    refused, _ = checked(None, PUBLISH_URLS="public")
+    assert (refused.level, "answered 403" in refused.text) == (Level.FAIL, True)
     session = checked(None, AWS_SESSION_TOKEN="t")
     assert [each.level for each in session] == [Level.FAIL]  # this server knows no sessions
     assert (

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.errors import AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, TryLater
+from agent.errors import (
+    AccessRefused,
+    BatchExists,
+    DuplicateReference,
+    OutOfCredit,
+    Refused,
+    RemoteError,
+    TryLater,
+)
 from agent.model.text import MESSAGE_CHARACTERS, bounded
 from agent.targets.playment.error_table import classify, is_outage, vendor_error
 
@@ -33,7 +41,11 @@ ACCESS = (
         (401, None, AccessRefused, "http-401"),
         (403, "NEW_0001", AccessRefused, "NEW_0001"),
         *((status, None, AccessRefused, f"http-{status}") for status in (300, 301, 302, 303, 304, 307, 308)),
-        *((status, None, Refused, f"http-{status}") for status in (402, 404, 405, 411, 413, 418, 422)),
+        *((status, None, Refused, f"http-{status}") for status in (404, 405, 411, 413, 418, 422)),
+        (402, None, OutOfCredit, "http-402"),
+        (402, "NEW_0001", OutOfCredit, "NEW_0001"),
+        *((400, code, OutOfCredit, code) for code in ("credit_exhausted", "Insufficient_Balance", "billing.blocked")),
+        (402, "FS_0003", Refused, "FS_0003"),
         (404, "FS_0006", Refused, "FS_0006"),
         (422, "FS_0001", DuplicateReference, "FS_0001"),
         *((status, None, TryLater, f"http-{status}") for status in (408, 429, 500, 502, 503, 504, 599)),
@@ -86,6 +98,13 @@ def test_a_kept_code_tells_of_an_outage_as_the_error_did() -> None:
     assert all(map(is_outage, ("connection", "timeout", "bad-reply", "FS_0000", "FS_0008", "api_error", "http-503")))
     others = ("", "FS_0001", "FS_0007", "http-429", "http-408", "http-404", "probe", "store-503", "folder", "defect")
     assert not any(map(is_outage, others))
+
+
+@pytest.mark.parametrize(("status", "too_often"), [(429, True), (503, False), (408, False), (200, False)])
+def test_only_429_asks_for_fewer(status: int, *, too_often: bool) -> None:
+    error = classify(status, None, "", None)
+    assert isinstance(error, TryLater)
+    assert error.is_too_often is too_often
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503, 200])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import Refused, RemoteError, StoreRefused, TryLater
+from agent.errors import Refused, RemoteError, StoreRefused, TryLater, Unpublished
 from agent.publishing.object_errors import classify, no_credentials
 
 TEXT = """Generic S3 error: Error performing PUT https://s3.example/b/a/x.jpg?X-Amz-Signature=sss in 3.2ms - \
@@ -31,14 +31,14 @@ ConnectError("tcp connect error", Os { code: 111, kind: ConnectionRefused, messa
         (400, "ExpiredToken", StoreRefused, "renew"),
         (403, "Unheard", StoreRefused, "refuses the credentials or the bucket"),
         (307, "Unheard", StoreRefused, "refuses the credentials or the bucket"),
-        (400, "BadDigest", TryLater, "damages"),
-        (400, "XAmzContentChecksumMismatch", TryLater, "damages"),
-        (503, "SlowDown", TryLater, "fewer requests"),
-        (500, "InternalError", TryLater, "see whether it is full"),
-        (507, "XMinioStorageFull", TryLater, "full"),
-        (507, "Unheard", TryLater, "full"),
-        (409, "ConditionalRequestConflict", TryLater, "busy"),
-        (429, "Unheard", TryLater, "cannot take the file now"),
+        (400, "BadDigest", Unpublished, "damages"),
+        (400, "XAmzContentChecksumMismatch", Unpublished, "damages"),
+        (503, "SlowDown", Unpublished, "fewer requests"),
+        (500, "InternalError", Unpublished, "see whether it is full"),
+        (507, "XMinioStorageFull", Unpublished, "full"),
+        (507, "Unheard", Unpublished, "full"),
+        (409, "ConditionalRequestConflict", Unpublished, "busy"),
+        (429, "Unheard", Unpublished, "cannot take the file now"),
         (400, "EntityTooLarge", Refused, "of this size"),
         (400, "KeyTooLongError", Refused, "of this length"),
         (400, "InvalidArgument", Refused, "refuses this file"),

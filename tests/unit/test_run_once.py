@@ -50,6 +50,15 @@ def test_a_slow_answer_is_waited_for() -> None:
     assert once.is_over(waiting, 200.0), "but not for ever: it may be held back for hours"
 
 
+def test_tries_in_vain_move_nothing() -> None:
+    once = EndOfRun(0.0)
+    for second in range(0, int(PATIENCE), 10):
+        probed = replace(DONE, jobs={"pending": 1, "submitting": 1}, in_flight=1)
+        assert not once.is_over(probed, float(second))
+        assert not once.is_over(replace(DONE, jobs={"pending": 2}), second + 5.0)
+    assert once.is_over(replace(DONE, jobs={"pending": 2}), PATIENCE + 1.0)
+
+
 @pytest.mark.parametrize(
     ("moment", "code"),
     [

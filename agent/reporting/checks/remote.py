@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AccessRefused, AgentError, FileChanged, Refused, RemoteError, SettingsError, TryLater
 from agent.model import shown
-from agent.publishing.probe import Probe
+from agent.publishing.probe import MISSING, Probe
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
@@ -106,6 +106,7 @@ def check_publishing(settings: Settings, image: str | None) -> Iterator[Check]:
     if publisher.caution:
         yield warn(PUBLISH, publisher.caution)
     if image is None:
+        yield _answers(settings, publisher)
         yield warn(PUBLISH, "the watch folder holds no image to try it with: put one there and run check again")
         return
     try:
@@ -117,6 +118,24 @@ def check_publishing(settings: Settings, image: str | None) -> Iterator[Check]:
         yield warn(PUBLISH, f"{shown(image)} could not serve to try it: {error}. Run check again, or put another there")
     else:
         yield _fetched(settings, publisher, frame)
+
+
+def _answers(settings: Settings, publisher: Publisher) -> Check:
+    """Fetch what is there without an image: of a folder that is served, whether anybody answers at its URL."""
+    if not is_probed(settings):
+        return ok(PUBLISH, "no URL was fetched: the settings say so")
+    source, size = publisher.sample()
+    try:
+        with contextlib.closing(Probe(TARGET_NAME)) as probe:
+            if size is not None:
+                probe.check(publisher.address(source), size)
+                return ok(PUBLISH, f"{source} can be fetched, {size:,} bytes as were uploaded")
+            status = probe.status(source)
+    except RemoteError as error:
+        return fail(PUBLISH, str(error))
+    if status == MISSING or status >= 500:
+        return warn(PUBLISH, f"{source} answered {status}: look whether PUBLISH_TO is the URL of WATCH_DIR")
+    return ok(PUBLISH, f"a server answers at {source} ({status}); whether it serves WATCH_DIR, an image will show")
 
 
 def _fetched(settings: Settings, publisher: Publisher, frame: Frame) -> Check:

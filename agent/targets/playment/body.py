@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from agent.model import Edition, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.model import Job
 
 
@@ -26,3 +28,10 @@ def body(job: Job) -> dict[str, object]:
         sent["batch_id"] = job.batch_id
     sent["priority_weight"] = job.priority_weight
     return sent
+
+
+def frame_count(sent: Mapping[str, object]) -> int:
+    """Return how many files a body names."""
+    data = sent.get("data")
+    video = data.get("video_data") if isinstance(data, dict) else None
+    return len(video["frames"]) if isinstance(video, dict) else 1

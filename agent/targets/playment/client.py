@@ -18,7 +18,8 @@ from agent.http.transport import Reply, Transport, http_date
 from agent.model import Edition
 from agent.targets.playment import NAME, answers
 from agent.targets.playment.answers import JobDetails, JobsPage, ListedBatch, ListedJob, ProjectDetails
-from agent.targets.playment.error_table import classify, vendor_error
+from agent.targets.playment.body import frame_count
+from agent.targets.playment.error_table import TOO_LARGE, classify, too_large, vendor_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,7 +75,12 @@ class Playment:
         The body's own key decides the edition, `work_flow_id` or `tag`: a frozen job keeps its edition when the
         settings change. Raises `DuplicateReference` where the reference_id is in use.
         """
-        data = self._post(f"{self._project(_edition_of(body, self.edition))}/jobs", body, self._post_seconds)
+        path = f"{self._project(_edition_of(body, self.edition))}/jobs"
+        encoded = _encoded(body)
+        reply = self._sent(path, encoded, self._post_seconds)
+        if reply.status == TOO_LARGE:
+            raise too_large(frame_count(body), len(encoded), *vendor_error(_decoded(reply)[0]))
+        data = _data(reply)
         return answers.created_job(data, body.get("reference_id"))
 
     def create_batch(self, name: str, description: str) -> str:
@@ -83,7 +89,7 @@ class Playment:
         noun = "projects" if self.edition is Edition.V1 else "project"
         body = {"project_id": self.project_id, "name": name, "label": name, "description": description}
         path = f"/v1/{noun}/{quote(self.project_id, safe='')}/batch"
-        return answers.created_batch(self._post(path, body, self._read_seconds))
+        return answers.created_batch(_data(self._sent(path, _encoded(body), self._read_seconds)))
 
     def job(self, job_id: str) -> JobDetails:
         """Return one job. Raises `Refused` with code `FS_0006` where there is none."""
@@ -138,11 +144,9 @@ class Playment:
     def _get(self, path: str) -> Mapping[str, object]:
         return _data(self._exchange("GET", path))
 
-    def _post(self, path: str, body: Mapping[str, object], seconds: float) -> Mapping[str, object]:
-        encoded = json.dumps(dict(body), allow_nan=False).encode()
+    def _sent(self, path: str, body: bytes, seconds: float) -> Reply:
         url = self._base_url + path
-        reply = self._transport.exchange("POST", url, encoded, seconds=seconds, limit=_POST_BYTES)
-        return _data(self._without_key(reply))
+        return self._without_key(self._transport.exchange("POST", url, body, seconds=seconds, limit=_POST_BYTES))
 
     def _exchange(self, method: str, path: str) -> Reply:
         url = self._base_url + path
@@ -168,6 +172,10 @@ def _forms(api_key: str) -> frozenset[bytes]:
         return frozenset()
     in_json = json.dumps(api_key)[1:-1]
     return frozenset(form.encode() for form in (api_key, in_json, in_json.replace("/", "\\/")))
+
+
+def _encoded(body: Mapping[str, object]) -> bytes:
+    return json.dumps(dict(body), allow_nan=False).encode()
 
 
 def _edition_of(body: Mapping[str, object], otherwise: Edition) -> Edition:

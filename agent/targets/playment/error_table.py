@@ -6,11 +6,22 @@ Source: the error codes of the vendor's reference pages (`playment.readme.io`, T
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from agent.core.retry import UNREACHABLE_FILE
-from agent.errors import NO_ANSWER, AccessRefused, BatchExists, DuplicateReference, Refused, RemoteError, TryLater
+from agent.errors import (
+    NO_ANSWER,
+    AccessRefused,
+    BatchExists,
+    DuplicateReference,
+    OutOfCredit,
+    Refused,
+    RemoteError,
+    TryLater,
+)
 from agent.model.text import bounded
+from agent.targets.playment import NAME
 
 _CODE_CHARACTERS: Final = 80
 
@@ -49,6 +60,10 @@ _ACCESS: Final = frozenset(
         "resource_error",
     }
 )
+TOO_LARGE: Final = 413
+_NO_CREDIT: Final = 402
+_OF_CREDIT: Final = re.compile(r"credit|balance|billing|payment_required|insufficient_funds", re.IGNORECASE)
+"""How a code may say it: the vendor's pages name none, and say that every failure of theirs has HTTP 400."""
 
 
 def classify(status: int, code: str | None, message: str, retry_after: float | None) -> RemoteError:
@@ -56,7 +71,8 @@ def classify(status: int, code: str | None, message: str, retry_after: float | N
 
     `status` is the HTTP status, `code` and `message` the vendor's where the body had them, `retry_after` in seconds.
     The result's class says what to do: `TryLater`, `DuplicateReference`, `BatchExists`, another `Refused`, or
-    `AccessRefused`. Its code is the vendor's, or `http-<status>`, or `bad-reply` for a 2xx that is not as documented.
+    `AccessRefused`, also `OutOfCredit`. Its code is the vendor's, or `http-<status>`, or `bad-reply` for a 2xx that is
+    not as documented.
     Only the vendor's word `FS_0007` proves that nothing was made; every other `TryLater` leaves that open. It alone is
     given up in time: the bucket's rights and a fresh upload have a day to come through.
     """
@@ -65,7 +81,13 @@ def classify(status: int, code: str | None, message: str, retry_after: float | N
     if status in {408, 429} or status >= 500:
         sentence = "Playment asks for fewer requests" if status == 429 else "Playment has a passing failure"
         code = f"http-{status}"
-        return TryLater(f"{sentence} ({words})", code=code, retry_after=retry_after, is_outage=is_outage(code))
+        return TryLater(
+            f"{sentence} ({words})",
+            code=code,
+            retry_after=retry_after,
+            is_outage=is_outage(code),
+            is_too_often=status == 429,
+        )
     if 300 <= status < 400 or status in {401, 403} or code in _ACCESS:
         return _access_refused(status, code, words)
     if code in _PASSING:
@@ -80,6 +102,14 @@ def classify(status: int, code: str | None, message: str, retry_after: float | N
     if code in _PERMANENT:
         kind = {_DUPLICATE: DuplicateReference, _BATCH_EXISTS: BatchExists}.get(code, Refused)
         return kind(f"{_PERMANENT[code]} ({words})", code=code)
+    return _unknown(status, code, words)
+
+
+def _unknown(status: int, code: str | None, words: str) -> RemoteError:
+    """Return the error for a code that the table does not have."""
+    if status == _NO_CREDIT or (status >= 400 and _OF_CREDIT.search(code or "")):
+        sentence = f"{NAME} takes no job, since the account has no credit left: top it up there"
+        return OutOfCredit(f"{sentence} ({words})", code=code or f"http-{status}")
     if status < 300:
         sentence = f"Playment's answer is not the documented JSON ({words})"
         return TryLater(sentence, code="bad-reply", is_outage=is_outage("bad-reply"))
@@ -91,6 +121,19 @@ def classify(status: int, code: str | None, message: str, retry_after: float | N
 def is_outage(code: str) -> bool:
     """Tell whether a code, which may be one that was kept, is of Playment's own trouble and not of a job's."""
     return code in _OUTAGES or code.startswith("http-5")
+
+
+def too_large(frames: int, size: int, code: str | None, message: str) -> Refused:
+    """Return the error for a job whose request the server finds too large; `size` is the body's, in bytes.
+
+    `code` and `message` are the vendor's, where it says any.
+    """
+    return Refused(
+        f"too large for the server: {frames:,} frames, {size:,} bytes. Ask for a higher limit there, or on the proxy "
+        "in between (nginx: client_max_body_size), and retry it; or split the folder, each part a job of its own "
+        f"({_words(TOO_LARGE, _bounded_code(code), message)})",
+        code=f"http-{TOO_LARGE}",
+    )
 
 
 def _access_refused(status: int, code: str | None, words: str) -> AccessRefused:
