@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from agent import __version__
+from agent.commands.backup import backup
 from agent.commands.check import check
 from agent.commands.demo import demo
 from agent.commands.look import explain, plan, status
@@ -30,5 +31,5 @@ def cli(context: click.Context, env_file: str | None) -> None:
 LOOKING = (plan, status, explain, reconcile, check)
 ORDERS = (retry, resubmit, dismiss, baseline, pause, resume)
 
-for command in (run, *LOOKING, *ORDERS, results, demo, sandbox):
+for command in (run, *LOOKING, *ORDERS, results, backup, demo, sandbox):
     cli.add_command(command)

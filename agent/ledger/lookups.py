@@ -5,6 +5,7 @@ Each function that writes runs inside a transaction of its caller.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -85,14 +86,12 @@ def not_found(ledger: Ledger, wanted: Lookup) -> State:
         reason = ledger.sql.execute("select reason from jobs where id = ?", (wanted.id,)).fetchone()[0]
         ledger.move(wanted.id, State.PENDING, State.HELD, reason, lookup=None, next_attempt_at=None)
         return State.HELD
-    since = datetime.fromisoformat(
-        ledger.sql.execute(
-            "select coalesce(max(at), ?) from events where job = ? and event = 'submitting'",
-            (iso(ledger.now), wanted.id),
-        ).fetchone()[0]
-    )
+    (tried_at,) = ledger.sql.execute(
+        "select max(at) from events where job = ? and event = 'submitting'", (wanted.id,)
+    ).fetchone()
     may_lag = wanted.attempted or wanted.why == "duplicate"
-    age = (ledger.now - since).total_seconds()
+    # An event that is not kept any more was long ago.
+    age = (ledger.now - datetime.fromisoformat(tried_at)).total_seconds() if tried_at else math.inf
     if may_lag and age < LOOKUP.patience:
         at = iso(ledger.now + timedelta(seconds=max(LOOKUP.seconds(), age)))
         ledger.set(wanted.id, next_attempt_at=at, updated_at=iso(ledger.now))

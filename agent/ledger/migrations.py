@@ -234,7 +234,9 @@ def version_of(connection: sqlite3.Connection) -> int:
     Raises LedgerRefused for a ledger that a newer version of this package has made, and for another program's file.
     """
     # In one statement: between two, another process may make the ledger.
-    asked = "select user_version, exists (select 1 from sqlite_master) from pragma_user_version"
+    # What litestream adds to a file as soon as it is there is no program's own.
+    others = "select 1 from sqlite_master where name not glob '_litestream_*'"
+    asked = f"select user_version, exists ({others}) from pragma_user_version"  # noqa: S608 (our words)
     version: int
     version, has_tables = connection.execute(asked).fetchone()
     if version > len(MIGRATIONS):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import sqlite_utils
 from agent.core.retry import LOCKED_LEDGER
 from agent.core.states import State, check_move
 from agent.errors import LedgerRefused, LedgerUnavailable, LedgerUnreadable
+from agent.ledger import files
 from agent.ledger.migrations import migrate, version_of
 from agent.ledger.recent_frames import RecentFrames
 
@@ -28,6 +28,13 @@ WORLD_HINT = {
     "reference_id_template": "REFERENCE_ID",
 }
 
+WAL_BYTES = 4 * 2**20
+"""The WAL's size that is kept: SQLite writes it back into the ledger every 1,000 pages, which is as much."""
+_WITHOUT_TABLES = (
+    "the ledger {0} holds no tables, as what 'cp' takes of a ledger in use: they are in its -wal file. Put "
+    "back a copy that 'playment-agent backup' made; to start with a new ledger, remove this file"
+)
+
 
 def iso(moment: datetime) -> str:
     """Return a UTC time as the ledger writes it: `2026-11-21T22:20:08.123Z`."""
@@ -41,6 +48,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """
     if path.is_dir():
         raise LedgerRefused(f"the ledger {path} is a folder: LEDGER_PATH must name a file")
+    if files.is_header_alone(path):
+        raise LedgerRefused(_WITHOUT_TABLES.format(path))
     with contextlib.ExitStack() as undo:
         try:
             if read_only and not path.exists():
@@ -109,19 +118,20 @@ class Ledger:
     just written, for who reads what is due.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime], target: str = "the target") -> None:
+    def __init__(
+        self, path: Path, clock: Callable[[], datetime], target: str = "the target", *, mode: int | None = None
+    ) -> None:
         self.path = path
         self.target = target
         self.recent = RecentFrames()
         self._clock = clock
-        if not path.exists():  # SQLite's side files take over the mode of the file
-            with contextlib.suppress(FileExistsError, OSError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        files.make(path, mode)
         self.sql = connect(path)
         try:
-            sqlite_utils.Database(self.sql).enable_wal()
             self.sql.execute("pragma synchronous = full")
+            self.sql.execute(f"pragma journal_size_limit = {WAL_BYTES}")
             self.sql.execute("pragma foreign_keys = on")
+            sqlite_utils.Database(self.sql).enable_wal()
             migrate(self.sql)
         except sqlite3.Error as error:
             self.sql.close()
@@ -133,6 +143,14 @@ class Ledger:
     def close(self) -> None:
         """Close the connection."""
         self.sql.close()
+
+    def shrink_wal(self) -> None:
+        """Give back what the WAL has grown by while someone read for long; who still does is not waited for."""
+        if files.wal_bytes(self.path) > WAL_BYTES:
+            (patience,) = self.sql.execute("pragma busy_timeout").fetchone()
+            self.sql.execute("pragma busy_timeout = 0")
+            self.sql.execute("pragma wal_checkpoint(truncate)")
+            self.sql.execute(f"pragma busy_timeout = {patience}")
 
     @property
     def now(self) -> datetime:

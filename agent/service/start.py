@@ -16,6 +16,7 @@ from agent.host.clock import Clocks, utc_now
 from agent.ledger.reads import Reads
 from agent.ledger.session import begin, data_version
 from agent.ledger.store import Ledger, iso
+from agent.ledger.upkeep import Upkeep
 from agent.ledger.writer import LedgerWriter
 from agent.model import UnitKey
 from agent.noticing.decide import LedgerDecider, Verdicts
@@ -165,10 +166,10 @@ def started(
 
 def _writer(settings: Settings, stack: contextlib.ExitStack) -> LedgerWriter:
     """Open the ledger and start the thread that writes to it."""
-    ledger = Ledger(settings.ledger_path, utc_now, TARGET_NAME)
+    ledger = Ledger(settings.ledger_path, utc_now, TARGET_NAME, mode=settings.ledger_mode)
     stack.callback(ledger.close)
     ledger.bind(world_of(settings))
-    writer = LedgerWriter(ledger)
+    writer = LedgerWriter(ledger, Upkeep(settings.ledger_keep_events_days).step)
     stack.callback(writer.close)
     stack.callback(lambda: writer.submit(lambda ledger: ledger.record(None, "stopped")))
     return writer
