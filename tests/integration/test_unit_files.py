@@ -96,11 +96,12 @@ def test_the_exposure_is_at_most_one_and_a_half(name: str) -> None:
 
 
 @needs_analyze
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "playment-agent-backup.service"])
 def test_systemd_knows_every_directive(name: str, tmp_path: Path) -> None:
-    command = tmp_path / "opt/playment-agent/bin/playment-agent"
-    command.parent.mkdir(parents=True)
-    shutil.copy("/bin/true", command)
+    for program in ("opt/playment-agent/bin/playment-agent", "bin/sh", "usr/bin/find"):
+        command = tmp_path / program
+        command.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy("/bin/true", command)
     units = tmp_path / "etc/systemd/system"
     units.mkdir(parents=True)
     unit = name.replace("@", "@cam-1")
@@ -108,5 +109,5 @@ def test_systemd_knows_every_directive(name: str, tmp_path: Path) -> None:
     (units / name).write_text(text(name))
     verified = run(*verify)
     assert (verified.returncode, verified.stderr) == (0, "")
-    (units / name).write_text(text(name).replace("ProtectClock=", "ProtectClok="))
+    (units / name).write_text(text(name).replace("ProtectHome=", "ProtectHom="))
     assert run(*verify).returncode != 0
