@@ -9,6 +9,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerRefused
+from agent.ledger import lean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,6 +226,9 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m003_seen,
     m004_order,
     m005_deleted_and_taken_before,
+    lean.m007_events,
+    lean.m008_frames,
+    lean.m009_jobs,
 )
 
 
@@ -247,20 +251,6 @@ def version_of(connection: sqlite3.Connection) -> int:
     if version == 0 and has_tables:
         raise LedgerRefused("the file is another program's database, not a ledger: name another LEDGER_PATH")
     return version
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the ledger to the newest schema, each step in a transaction of its own. Raises as `version_of` does."""
-    version = version_of(connection)
-    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.execute("begin immediate")
-        try:
-            step(connection)
-            connection.execute(f"pragma user_version = {number}")
-        except BaseException:
-            connection.execute("rollback")
-            raise
-        connection.execute("commit")
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import sqlite_utils
@@ -13,12 +14,12 @@ from agent.core.retry import LOCKED_LEDGER
 from agent.core.states import State, check_move
 from agent.errors import LedgerRefused, LedgerUnavailable, LedgerUnreadable
 from agent.ledger import files
-from agent.ledger.migrations import migrate, version_of
+from agent.ledger.migrations import version_of
 from agent.ledger.recent_frames import RecentFrames
+from agent.ledger.upgrade import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
 WORLD_HINT = {
@@ -28,6 +29,7 @@ WORLD_HINT = {
     "reference_id_template": "REFERENCE_ID",
 }
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WAL_BYTES = 4 * 2**20
 """The WAL's size that is kept: SQLite writes it back into the ledger every 1,000 pages, which is as much."""
 _WITHOUT_TABLES = (
@@ -39,6 +41,11 @@ _WITHOUT_TABLES = (
 def iso(moment: datetime) -> str:
     """Return a UTC time as the ledger writes it: `2026-11-21T22:20:08.123Z`."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return a UTC time as `event_log` holds it: since 1970, cut off as `iso` does."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -115,11 +122,18 @@ class Ledger:
     """A connection that writes. Use it from one thread at a time; `clock` gives the time in UTC.
 
     `target` is what people call who takes the jobs, for the reasons that they read. `recent` holds frames that were
-    just written, for who reads what is due.
+    just written, for who reads what is due. `mode` is that of the file, as `files.make` takes it. `tell` is told what
+    makes the opening last, as by `migrate`.
     """
 
     def __init__(
-        self, path: Path, clock: Callable[[], datetime], target: str = "the target", *, mode: int | None = None
+        self,
+        path: Path,
+        clock: Callable[[], datetime],
+        target: str = "the target",
+        *,
+        mode: int | None = None,
+        tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.path = path
         self.target = target
@@ -132,7 +146,7 @@ class Ledger:
             self.sql.execute(f"pragma journal_size_limit = {WAL_BYTES}")
             self.sql.execute("pragma foreign_keys = on")
             sqlite_utils.Database(self.sql).enable_wal()
-            migrate(self.sql)
+            migrate(self.sql, tell)
         except sqlite3.Error as error:
             self.sql.close()
             raise unusable(f"the ledger {path} cannot be used", error) from error
@@ -180,8 +194,8 @@ class Ledger:
         Raises IllegalMove.
         """
         check_move(now, then)
-        at = iso(self.now)
-        self.set(job, state=then, updated_at=at, **columns)
+        at = self.now
+        self.set(job, state=then, updated_at=iso(at), **columns)
         self.record(job, then, detail, at)
 
     def move_all(self, now: State, then: State, moves: Sequence[Mapping[str, object]]) -> None:
@@ -193,17 +207,17 @@ class Ledger:
         check_move(now, then)
         if not moves:
             return
-        at, values = iso(self.now), json.dumps(moves)
+        at, values = self.now, json.dumps(moves)
         names = [name for name in moves[0] if name not in ("id", "detail")]
         columns = "".join(f", {name} = value ->> '{name}'" for name in names)
         self.sql.execute(
             f"update jobs set state = ?, updated_at = ?{columns} from json_each(?) where jobs.id = value ->> 'id'",  # noqa: S608 (our names)
-            (then, at, values),
+            (then, iso(at), values),
         )
         self.sql.execute(
-            "insert into events (at, job, event, detail) "
+            "insert into event_log (at, job, event, detail) "
             "select ?, value ->> 'id', ?, value ->> 'detail' from json_each(?)",
-            (at, then, values),
+            (milliseconds(at), then, values),
         )
 
     def set(self, job: int, **columns: object) -> None:
@@ -211,10 +225,11 @@ class Ledger:
         names = ", ".join(f"{name} = ?" for name in columns)
         self.sql.execute(f"update jobs set {names} where id = ?", (*columns.values(), job))  # noqa: S608 (our names)
 
-    def record(self, job: int | None, event: str, detail: str = "", at: str | None = None) -> None:
-        """Append an event."""
+    def record(self, job: int | None, event: str, detail: str = "", at: datetime | None = None) -> None:
+        """Append an event; that of a job which was submitted needs no detail: the view shows its job_id."""
         self.sql.execute(
-            "insert into events (at, job, event, detail) values (?, ?, ?, ?)", (at or iso(self.now), job, event, detail)
+            "insert into event_log (at, job, event, detail) values (?, ?, ?, ?)",
+            (milliseconds(at or self.now), job, event, detail),
         )
 
     def get(self, key: str) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerUnavailable
-from agent.ledger.store import iso
+from agent.ledger.store import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,16 +55,17 @@ class Upkeep:
 
     def _delete_events(self, ledger: Ledger, days: int, now: float) -> None:
         """Delete the old ones among the next events; a round ends with the first piece that has none."""
-        before = iso(ledger.now - timedelta(days=days))
-        piece = "select id, at from events where id > ? order by id limit ?"
+        before = milliseconds(ledger.now - timedelta(days=days))
+        piece = "select id, at from event_log where id > ? order by id limit ?"
         rows = ledger.sql.execute(piece, (self._upto, LOOKED_AT_TOGETHER)).fetchall()
         if not any(at < before for _, at in rows):
             self._upto, self._round_at = 0, now + ROUND_SECONDS
             return
         with ledger.transaction():
             ledger.sql.execute(
-                "delete from events as old where id > ? and id <= ? and at < ? and exists (select 1 from events as new "
-                "where new.job is old.job and new.id > old.id and (old.job is not null or new.event = old.event))",
+                "delete from event_log as old where id > ? and id <= ? and at < ? and exists ("
+                "select 1 from event_log as new where new.job is old.job and new.id > old.id "
+                "and (old.job is not null or new.event = old.event))",
                 (self._upto, rows[-1][0], before),
             )
         self._upto = rows[-1][0]
