@@ -135,6 +135,29 @@ def test_the_command_beside_a_running_agent(tmp_path: Path) -> None:
     assert _jobs(tmp_path / "copy.db") == _jobs(tmp_path / "too.db") == 1
 
 
+def test_compact_gives_back_what_is_free_and_only_while_no_agent_runs(tmp_path: Path) -> None:
+    with Playment() as playment, Agent(settings(tmp_path, playment.url)) as agent:
+        given, ledger = environ(tmp_path, playment.url), agent.settings.ledger_path
+        write(agent.inbox / "a.jpg", image(1))
+        agent.becomes("a.jpg", "submitted")
+        refused = command("ledger", "compact", environ=given, cwd=tmp_path)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "is in use by the process" in refused.stderr
+    with contextlib.closing(Ledger(ledger, utc_now)) as opened, opened.transaction():
+        opened.sql.execute("create table large (content blob)")
+        opened.sql.execute("insert into large values (zeroblob(3000000))")
+        opened.sql.execute("drop table large")
+    before = query(ledger, "select * from jobs")
+    done = command("ledger", "compact", environ=given, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{ledger}: 0.1 MiB, was 3.0 MiB\n"
+    assert ledger.stat().st_size < 200_000
+    assert query(ledger, "select * from jobs") == before
+    missing = command("ledger", "compact", environ={**given, "LEDGER_PATH": "none.db"}, cwd=tmp_path)
+    assert "there is no ledger at" in missing.stderr
+    assert not (tmp_path / "none.db.lock").exists()
+
+
 def test_an_older_copy_sends_nothing_twice(tmp_path: Path) -> None:
     with Playment() as playment:
         chosen = settings(tmp_path, playment.url, IMAGE_FOLDERS="stills")
