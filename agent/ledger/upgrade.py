@@ -32,8 +32,9 @@ def migrate(connection: sqlite3.Connection, tell: Callable[[str], None] = lambda
                 _tell(connection, tell, f"bringing the ledger up to date, step {number} of {len(steps)}")
             connection.execute("begin immediate")
             try:
-                step(connection)
-                connection.execute(f"pragma user_version = {number}")
+                if connection.execute("pragma user_version").fetchone()[0] < number:  # else another process took it
+                    step(connection)
+                    connection.execute(f"pragma user_version = {number}")
             except BaseException:
                 connection.execute("rollback")
                 raise
