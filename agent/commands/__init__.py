@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from agent import __version__
+from agent.commands.backup import backup
 from agent.commands.check import check
 from agent.commands.demo import demo
+from agent.commands.ledger import ledger
 from agent.commands.look import explain, plan, status
 from agent.commands.order import baseline, dismiss, pause, resubmit, resume, retry
 from agent.commands.reconcile import reconcile
@@ -30,5 +32,5 @@ def cli(context: click.Context, env_file: str | None) -> None:
 LOOKING = (plan, status, explain, reconcile, check)
 ORDERS = (retry, resubmit, dismiss, baseline, pause, resume)
 
-for command in (run, *LOOKING, *ORDERS, results, demo, sandbox):
+for command in (run, *LOOKING, *ORDERS, results, backup, ledger, demo, sandbox):
     cli.add_command(command)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from agent.model.units import UnitKey
 
 
+MOST_IN_VAIN = 1024
+"""Deadlines that may be kept of units which do not wait any more, beside as many as do."""
+
+
 @dataclass(slots=True)
 class _Wait:
     fingerprint: Hashable
@@ -149,8 +153,7 @@ class Settling:
         deadlines = self._deadlines[kind]
         while deadlines:
             at, unit = deadlines[0]
-            wait = self._waits.get(unit)
-            if wait is not None and wait.queued == at:
+            if self._is_queued(unit, at):
                 return at if at != math.inf else None
             heapq.heappop(deadlines)
         return None
@@ -161,4 +164,13 @@ class Settling:
 
     def _queue(self, unit: UnitKey, wait: _Wait, at: float) -> None:
         wait.queued = at
-        heapq.heappush(self._deadlines[unit.kind], (at, unit))
+        deadlines = self._deadlines[unit.kind]
+        heapq.heappush(deadlines, (at, unit))
+        if len(deadlines) > MOST_IN_VAIN + 2 * len(self._waits):
+            # What was forgotten while it waited for ever (for a marker) would stay for as long as anything does so.
+            deadlines[:] = [(at, unit) for at, unit in deadlines if self._is_queued(unit, at)]
+            heapq.heapify(deadlines)
+
+    def _is_queued(self, unit: UnitKey, at: float) -> bool:
+        wait = self._waits.get(unit)
+        return wait is not None and wait.queued == at

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 MOST_STAMPS = 8
+MOST_FILES = 10_000
+"""Files that are kept; those of folders that are gone are never asked for again."""
 
 
 class _Known(NamedTuple):
@@ -59,6 +61,8 @@ class FolderSettingsFiles:
             if file is None:
                 return None
             before = known.stamps if known is not None and known.file == file else ()
+            if len(self._known) >= MOST_FILES:
+                self._known.clear()
             known = self._known[path] = _Known(file, (*before, stamp)[-MOST_STAMPS:])
         return known.file
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__package__)
 
 
+START_GOES_ON_USEC = 300_000_000
+"""For a commit of all that a large ledger holds, on a slow disk: nothing can be said meanwhile."""
+
+
 class Notifier:
     """Tells systemd how the service is (sd_notify(3)); does nothing without $NOTIFY_SOCKET.
 
@@ -39,9 +43,13 @@ class Notifier:
         # In one message: with Type=notify-reload the time tells which reload is meant (systemd.service(5)).
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
+    def starting(self, text: str) -> None:
+        """Say what makes the start last, and that it goes on (`EXTEND_TIMEOUT_USEC` of sd_notify(3))."""
+        self._send(f"EXTEND_TIMEOUT_USEC={START_GOES_ON_USEC}\nSTATUS={_in_one_line(text)}")
+
     def status(self, text: str) -> None:
         """Show `text` in `systemctl status`; line breaks become spaces."""
-        self._send("STATUS=" + " ".join(text.split()))
+        self._send(f"STATUS={_in_one_line(text)}")
 
     def watchdog(self) -> None:
         """Say that the loop has turned once more."""
@@ -59,3 +67,7 @@ class Notifier:
                 notify.sendto(message.encode(errors="backslashreplace"), self._address)
         except OSError as error:
             log.warning("systemd was not told %r: %s", message, error)
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())

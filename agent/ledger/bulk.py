@@ -12,7 +12,7 @@ from agent.core.plan import KnownRow, decide
 from agent.core.states import State
 from agent.ledger.frames import FRAME_COLUMNS, frame_row
 from agent.ledger.store import iso
-from agent.ledger.traces import DIGITS, IS_INDEXED
+from agent.ledger.traces import BEGINS, DIGITS, IS_INDEXED
 from agent.ledger.units import nameless, settled
 from agent.model import Kind, Queue, shown
 
@@ -49,11 +49,11 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Nam
         "on jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 1 and kind = 'image' "
         "where +state = 'settling' and unanswered = 0 and not exists (select 1 from jobs as other "
         "where other.folder = jobs.folder and other.path = jobs.path and other.kind = 'image' and other.id <> jobs.id) "
-        "and not exists (select 1 from jobs where digest = unit.value ->> 2) "
-        "and not exists (select 1 from frames where inode = nullif(unit.value ->> 3, 0)) "
-        f"and not exists (select 1 from frames where substr(digest, 1, {DIGITS}) = unit.value ->> 5 and {IS_INDEXED}) "
+        f"and not exists (select 1 from jobs where {BEGINS} = unit.value ->> 5 and digest = unit.value ->> 2) "
+        "and not exists (select 1 from frame_rows where inode = nullif(unit.value ->> 3, 0)) "
+        f"and not exists (select 1 from frame_rows where {BEGINS} = unit.value ->> 5 and {IS_INDEXED}) "
         "and not exists (select 1 from seen where first_digest = unit.value ->> 5) "
-        "and not exists (select 1 from frames where job = jobs.id) "
+        "and not exists (select 1 from frame_rows where job = jobs.id) "
         "and not exists (select 1 from jobs where reference_id = unit.value ->> 4) "
         "and not exists (select 1 from jobs "
         "where jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 0 and kind = 'sequence')",
@@ -93,9 +93,9 @@ def _queue(ledger: Ledger, plain: Sequence[tuple[int, Queue]], name: Namer) -> N
         columns = settled(action.unit, State.PENDING, at, reference_id=action.reference_ids[0], reason=reason)
         moves.append({"id": job, "detail": reason, **columns})
     ledger.move_all(State.SETTLING, State.PENDING, moves)
-    frames = [frame_row(job, frame, name(frame)) for job, action in plain for frame in action.unit.frames]
+    frames = [frame_row(job, Kind.IMAGE, frame, name(frame)) for job, action in plain for frame in action.unit.frames]
     values = ", ".join(f"value ->> {place}" for place in range(FRAME_COLUMNS.count(",") + 1))
     ledger.sql.execute(
-        f"insert into frames ({FRAME_COLUMNS}) select {values} from json_each(?)",  # noqa: S608 (our names)
+        f"insert into frame_rows ({FRAME_COLUMNS}) select {values} from json_each(?)",  # noqa: S608 (our names)
         (json.dumps(frames),),
     )

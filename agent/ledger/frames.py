@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.model.jobs import Namer
 
+# The view `frames` reads these rows: of an image, what stands in its job is not written again.
 FRAME_COLUMNS = "job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode"
 FRAME_MARKS = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 FRAMES_TOGETHER = 100
@@ -30,14 +31,14 @@ def write_frames(ledger: Ledger, job: int, unit: Unit, name: Namer) -> list[Fram
     ledger.recent.forget(job)
     frozen = dict(ledger.sql.execute("select path, src from frames where job = ?", (job,)))
     if frozen:
-        ledger.sql.execute("delete from frames where job = ?", (job,))
+        ledger.sql.execute("delete from frame_rows where job = ?", (job,))
     named: list[Frame] = []
     for start in range(0, len(unit.frames), FRAMES_TOGETHER):
         frames = unit.frames[start : start + FRAMES_TOGETHER]
         sources = [frozen.get(frame.path) or name(frame) for frame in frames]
-        rows = [frame_row(job, frame, src) for frame, src in zip(frames, sources, strict=True)]
+        rows = [frame_row(job, unit.kind, frame, src) for frame, src in zip(frames, sources, strict=True)]
         ledger.sql.execute(
-            f"insert into frames ({FRAME_COLUMNS}) values {', '.join([FRAME_MARKS] * len(rows))}",  # noqa: S608 (marks)
+            f"insert into frame_rows ({FRAME_COLUMNS}) values {', '.join([FRAME_MARKS] * len(rows))}",  # noqa: S608 (marks)
             [*chain.from_iterable(rows)],
         )
         if not frozen and len(unit.frames) <= MOST_FRAMES:
@@ -55,7 +56,8 @@ def with_sources(frames: Sequence[Frame], sources: Sequence[str | None]) -> tupl
     return tuple(Frame(*frame[:-1], src) for frame, src in zip(frames, sources, strict=True))
 
 
-def frame_row(job: int, frame: Frame, src: str | None) -> tuple[int | str | None, ...]:
+def frame_row(job: int, kind: Kind, frame: Frame, src: str | None) -> tuple[int | str | None, ...]:
     """Return a frame of a job as FRAME_COLUMNS hold it."""
     position, frame_id, path, (size, mtime_ns, ctime_ns, inode), digest, _ = frame
-    return job, position, shown(frame_id), shown(path), size, mtime_ns, digest or None, src, ctime_ns, inode
+    own = (None, None, None) if kind is Kind.IMAGE else (shown(frame_id), shown(path), digest or None)
+    return job, position, own[0], own[1], size, mtime_ns, own[2], src, ctime_ns, inode

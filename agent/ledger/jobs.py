@@ -27,6 +27,18 @@ if TYPE_CHECKING:
     from agent.model import Job
 
 
+ACCEPTED: dict[str, object] = {
+    "reason": "",
+    "error_code": "",
+    "next_attempt_at": None,
+    "lookup": None,
+    "unanswered": 0,
+    "trying_since": None,
+    "spent_for": None,
+}
+"""What stands in the row of a job that the target has, beside its job_id: nothing of how it came there."""
+
+
 def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits, *, quiet: bool = False) -> list[Job]:
     """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read.
 
@@ -71,7 +83,8 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits, *, quiet: bool =
     ledger.move_all(State.PENDING, State.SUBMITTING, moves, quiet=quiet)
     if sources:
         ledger.sql.execute(
-            "update frames set src = value ->> 2 from json_each(?) where job = value ->> 0 and position = value ->> 1",
+            "update frame_rows set src = value ->> 2 from json_each(?) "
+            "where job = value ->> 0 and position = value ->> 1",
             (json.dumps(sources),),
         )
     return intended
@@ -83,11 +96,11 @@ def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> list[None]
     states = dict(ledger.sql.execute("select id, state from jobs where id in (select value from json_each(?))", (ids,)))
     at = iso(ledger.now)
     expected = [(job, job_id) for job, job_id in answers if states[job] == State.SUBMITTING]
-    columns = {"submitted_at": at, "reason": "", "error_code": "", "next_attempt_at": None, "lookup": None}
+    columns = {"submitted_at": at, **ACCEPTED}
     ledger.move_all(
         State.SUBMITTING,
         State.SUBMITTED,
-        [{"id": job, "detail": job_id, "job_id": job_id, "unanswered": 0, **columns} for job, job_id in expected],
+        [{"id": job, "detail": "", "job_id": job_id, **columns} for job, job_id in expected],
     )
     for job, job_id in answers:
         if states[job] != State.SUBMITTING:
@@ -101,14 +114,10 @@ def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:
         job,
         state_of(ledger, job),
         State.SUBMITTED,
-        detail or job_id,
+        detail,
         job_id=job_id,
         submitted_at=iso(ledger.now),
-        reason=detail,
-        error_code="",
-        next_attempt_at=None,
-        lookup=None,
-        unanswered=0,
+        **{**ACCEPTED, "reason": detail},
     )
 
 

@@ -9,6 +9,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerRefused
+from agent.ledger import lean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,6 +276,9 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m005_deleted_and_taken_before,
     m006_unreadable,
     m007_troubles,
+    lean.m008_events,
+    lean.m009_frames,
+    lean.m010_jobs,
 )
 
 
@@ -284,7 +288,9 @@ def version_of(connection: sqlite3.Connection) -> int:
     Raises LedgerRefused for a ledger that a newer version of this package has made, and for another program's file.
     """
     # In one statement: between two, another process may make the ledger.
-    asked = "select user_version, exists (select 1 from sqlite_master) from pragma_user_version"
+    # What litestream adds to a file as soon as it is there is no program's own.
+    others = "select 1 from sqlite_master where name not glob '_litestream_*'"
+    asked = f"select user_version, exists ({others}) from pragma_user_version"  # noqa: S608 (our words)
     version: int
     version, has_tables = connection.execute(asked).fetchone()
     if version > len(MIGRATIONS):
@@ -295,20 +301,6 @@ def version_of(connection: sqlite3.Connection) -> int:
     if version == 0 and has_tables:
         raise LedgerRefused("the file is another program's database, not a ledger: name another LEDGER_PATH")
     return version
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the ledger to the newest schema, each step in a transaction of its own. Raises as `version_of` does."""
-    version = version_of(connection)
-    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.execute("begin immediate")
-        try:
-            step(connection)
-            connection.execute(f"pragma user_version = {number}")
-        except BaseException:
-            connection.execute("rollback")
-            raise
-        connection.execute("commit")
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from agent.ledger import due, holds, lookups, recorded, related, reports, results, seen, spend, store, traces
-from agent.ledger.migrations import migrate
+from agent.ledger.upgrade import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.plan import Before, KnownRow, LeftBehind, best_twin, decide, may_have_moved, noticed
 from agent.core.states import SENT, State
-from agent.ledger.traces import DELETED_AT
+from agent.ledger.traces import BEGINS, DELETED_AT, DIGITS
 from agent.model import Kind, Stamp, folder_of, shown
 
 if TYPE_CHECKING:
@@ -71,12 +71,16 @@ def same_content(sql: sqlite3.Connection, unit: Unit) -> list[KnownRow]:
     if unit.digest is None:
         return []
     others = rows_where(
-        sql, "digest = ? and kind = ? and path <> ?", (unit.digest, unit.kind, shown(unit.path)), MOST_TWINS
+        sql,
+        f"{BEGINS} = ? and digest = ? and kind = ? and path <> ?",
+        (unit.digest[:DIGITS], unit.digest, unit.kind, shown(unit.path)),
+        MOST_TWINS,
     )
     if len(others) == MOST_TWINS and unit.frames[0].stamp.inode:
         others += rows_where(
             sql,
-            "id in (select job from frames where inode = ? and position = 0) and digest = ? and kind = ? and path <> ?",
+            "id in (select job from frame_rows where inode = ? and position = 0) "
+            "and digest = ? and kind = ? and path <> ?",
             (unit.frames[0].stamp.inode, unit.digest, unit.kind, shown(unit.path)),
         )
     return [row for row in {row.id: row for row in others}.values() if row.state in MOVABLE]

@@ -154,7 +154,7 @@ def damage(sql: sqlite3.Connection) -> str:
 def last_start_or_stop(sql: sqlite3.Connection) -> str:
     """Return which of the two the agent did last, `started` or `stopped`; '' where it has not run yet."""
     row = sql.execute(
-        "select event from events where event in ('started', 'stopped') order by id desc limit 1"
+        "select event from events where job is null and event in ('started', 'stopped') order by id desc limit 1"
     ).fetchone()
     return row[0] if row else ""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import sqlite_utils
@@ -13,12 +13,13 @@ import sqlite_utils
 from agent.core.retry import LOCKED_LEDGER
 from agent.core.states import State, check_move
 from agent.errors import LedgerRefused, LedgerUnavailable, LedgerUnreadable
-from agent.ledger.migrations import migrate, version_of
+from agent.ledger import files
+from agent.ledger.migrations import version_of
 from agent.ledger.recent_frames import RecentFrames
+from agent.ledger.upgrade import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
 WORLD_HINT = {
@@ -28,10 +29,23 @@ WORLD_HINT = {
     "reference_id_template": "REFERENCE_ID",
 }
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WAL_BYTES = 4 * 2**20
+"""The WAL's size that is kept: SQLite writes it back into the ledger every 1,000 pages, which is as much."""
+_WITHOUT_TABLES = (
+    "the ledger {0} holds no tables, as what 'cp' takes of a ledger in use: they are in its -wal file. Put "
+    "back a copy that 'playment-agent backup' made; to start with a new ledger, remove this file"
+)
+
 
 def iso(moment: datetime) -> str:
     """Return a UTC time as the ledger writes it: `2026-11-21T22:20:08.123Z`."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return a UTC time as `event_log` holds it: since 1970, cut off as `iso` does."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -41,6 +55,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """
     if path.is_dir():
         raise LedgerRefused(f"the ledger {path} is a folder: LEDGER_PATH must name a file")
+    if files.is_header_alone(path):
+        raise LedgerRefused(_WITHOUT_TABLES.format(path))
     with contextlib.ExitStack() as undo:
         try:
             if read_only and not path.exists():
@@ -106,23 +122,31 @@ class Ledger:
     """A connection that writes. Use it from one thread at a time; `clock` gives the time in UTC.
 
     `target` is what people call who takes the jobs, for the reasons that they read. `recent` holds frames that were
-    just written, for who reads what is due.
+    just written, for who reads what is due. `mode` is that of the file, as `files.make` takes it. `tell` is told what
+    makes the opening last, as by `migrate`.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime], target: str = "the target") -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], datetime],
+        target: str = "the target",
+        *,
+        mode: int | None = None,
+        tell: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         self.path = path
         self.target = target
         self.recent = RecentFrames()
         self._clock = clock
-        if not path.exists():  # SQLite's side files take over the mode of the file
-            with contextlib.suppress(FileExistsError, OSError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        files.make(path, mode)
         self.sql = connect(path)
         try:
-            sqlite_utils.Database(self.sql).enable_wal()
             self.sql.execute("pragma synchronous = full")
+            self.sql.execute(f"pragma journal_size_limit = {WAL_BYTES}")
             self.sql.execute("pragma foreign_keys = on")
-            migrate(self.sql)
+            sqlite_utils.Database(self.sql).enable_wal()
+            migrate(self.sql, tell)
         except sqlite3.Error as error:
             self.sql.close()
             raise unusable(f"the ledger {path} cannot be used", error) from error
@@ -133,6 +157,14 @@ class Ledger:
     def close(self) -> None:
         """Close the connection."""
         self.sql.close()
+
+    def shrink_wal(self) -> None:
+        """Give back what the WAL has grown by while someone read for long; who still does is not waited for."""
+        if files.wal_bytes(self.path) > WAL_BYTES:
+            (patience,) = self.sql.execute("pragma busy_timeout").fetchone()
+            self.sql.execute("pragma busy_timeout = 0")
+            self.sql.execute("pragma wal_checkpoint(truncate)")
+            self.sql.execute(f"pragma busy_timeout = {patience}")
 
     @property
     def now(self) -> datetime:
@@ -181,19 +213,19 @@ class Ledger:
         check_move(now, then)
         if not moves:
             return
-        at, values = iso(self.now), json.dumps(moves)
+        at, values = self.now, json.dumps(moves)
         names = [name for name in moves[0] if name not in ("id", "detail")]
         columns = "".join(f", {name} = value ->> '{name}'" for name in names)
         self.sql.execute(
             f"update jobs set state = ?, updated_at = ?{columns} from json_each(?) where jobs.id = value ->> 'id'",  # noqa: S608 (our names)
-            (then, at, values),
+            (then, iso(at), values),
         )
         if quiet:
             return
         self.sql.execute(
-            "insert into events (at, job, event, detail) "
+            "insert into event_log (at, job, event, detail) "
             "select ?, value ->> 'id', ?, value ->> 'detail' from json_each(?)",
-            (at, then, values),
+            (milliseconds(at), then, values),
         )
 
     def set(self, job: int, **columns: object) -> None:
@@ -203,10 +235,11 @@ class Ledger:
         names = ", ".join(f"{name} = ?" for name in columns)
         self.sql.execute(f"update jobs set {names} where id = ?", (*columns.values(), job))  # noqa: S608 (our names)
 
-    def record(self, job: int | None, event: str, detail: str = "", at: str | None = None) -> None:
-        """Append an event."""
+    def record(self, job: int | None, event: str, detail: str = "", at: datetime | None = None) -> None:
+        """Append an event; that of a job which was submitted needs no detail: the view shows its job_id."""
         self.sql.execute(
-            "insert into events (at, job, event, detail) values (?, ?, ?, ?)", (at or iso(self.now), job, event, detail)
+            "insert into event_log (at, job, event, detail) values (?, ?, ?, ?)",
+            (milliseconds(at or self.now), job, event, detail),
         )
 
     def get(self, key: str) -> str:

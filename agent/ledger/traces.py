@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DIGITS = 8
 """How many hex digits of a digest the ledger's indexes of frames hold: whoever finds one compares the rest."""
+BEGINS = f"substr(digest, 1, {DIGITS})"
 IS_INDEXED = "position > 0"
 _STATES = ", ".join(f"'{state}'" for state in sorted((*SENT, State.IGNORED)))
 TAKEN = f"(jobs.state in ({_STATES}) or jobs.unanswered > 0)"
@@ -61,7 +62,7 @@ def sequences_with(sql: sqlite3.Connection, unit: Unit) -> list[Holder]:
         found.update(
             job
             for (job,) in sql.execute(
-                "select distinct frames.job from json_each(?1) as digest cross join frames "  # noqa: S608 (our words)
+                "select distinct frames.job from json_each(?1) as digest cross join frame_rows as frames "  # noqa: S608 (our words)
                 f"on substr(frames.digest, 1, {DIGITS}) = digest.value and {IS_INDEXED} "
                 "union all select seen.job from json_each(?1) as digest cross join seen on first_digest = digest.value",
                 (digests,),
@@ -95,7 +96,8 @@ def images_with(sql: sqlite3.Connection, unit: Unit) -> Iterator[Trace]:
         for trace in _traces(
             sql.execute(
                 f"select jobs.id, frames.path, jobs.digest, size, mtime_ns, ctime_ns, inode, {DELETED_AT} "  # noqa: S608
-                "from json_each(?) as digest cross join jobs on jobs.digest = digest.value "
+                f"from json_each(?) as digest cross join jobs on substr(jobs.digest, 1, {DIGITS}) = "
+                f"substr(digest.value, 1, {DIGITS}) and jobs.digest = digest.value "
                 "join frames on frames.job = jobs.id and position = 0 "
                 f"where kind = 'image' and {TAKEN} order by digest.key",
                 (json.dumps([*dict.fromkeys(frame.digest for frame in frames)]),),

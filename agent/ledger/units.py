@@ -84,7 +84,7 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
         seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
         came_unread = sight.error_code and row[1] in SENT and row[4:6] != (sight.frame_count, sight.bytes)
         if row[0] is None or came_unread:
-            new.append((*name, *seen.values(), sight.error_code, at, at))
+            new.append((*name[1:], *seen.values(), sight.error_code, at, at))
             continue
         job, state, unanswered = row[0], State(row[1]), row[2]
         if state is State.SETTLING:
@@ -96,9 +96,8 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
             cleared = {"error_code": sight.error_code, "reference_id": None}
             ledger.move(job, state, State.SETTLING, "seen again, changed", **cleared, **seen)
     ledger.sql.executemany(
-        "insert into jobs "
-        "(folder, path, kind, state, reason, frame_count, bytes, error_code, first_seen_at, updated_at) "
-        "values (?, ?, ?, 'settling', ?, ?, ?, ?, ?, ?)",
+        "insert into jobs (path, kind, state, reason, frame_count, bytes, error_code, first_seen_at, updated_at) "
+        "values (?, ?, 'settling', ?, ?, ?, ?, ?, ?)",
         new,
     )
 
@@ -154,9 +153,8 @@ def write_settled(
     at = iso(ledger.now)
     if row is None:
         row = ledger.sql.execute(
-            "insert into jobs (path, folder, kind, state, first_seen_at, updated_at) "
-            "values (?, ?, ?, 'settling', ?, ?)",
-            (shown(unit.path), shown(unit.folder), unit.kind, at, at),
+            "insert into jobs (path, kind, state, first_seen_at, updated_at) values (?, ?, 'settling', ?, ?)",
+            (shown(unit.path), unit.kind, at, at),
         ).lastrowid
         assert row is not None
     now = state_of(ledger, row)
@@ -241,16 +239,16 @@ def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arriv
     if arrival is not None:
         _withdraw(ledger, arrival, f"moved here from {old}: see job {job}")
     _is_back(ledger, job)
-    columns: dict[str, object] = {"path": shown(unit.path), "folder": shown(unit.folder), "updated_at": iso(ledger.now)}
+    columns: dict[str, object] = {"path": shown(unit.path), "updated_at": iso(ledger.now)}
     if state is State.PENDING and unanswered:
         columns |= {"lookup": "changed", "reason": f"moved while an answer of {ledger.target}'s is missing"}
     elif state in (State.PENDING, State.FAILED, State.HELD):
         free = _free_id(ledger, job, ids)
         columns |= {**UNFROZEN, **({"reference_id": free} if free else {})}
-        ledger.sql.execute("update frames set src = null where job = ?", (job,))
+        ledger.sql.execute("update frame_rows set src = null where job = ?", (job,))
+    write_frames(ledger, job, unit, nameless)  # before the path: only where that is the same, a `src` stays
     ledger.set(job, **columns)
     ledger.record(job, "moved", f"{old} -> {shown(unit.path)}")
-    write_frames(ledger, job, unit, nameless)
     return state
 
 

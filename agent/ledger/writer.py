@@ -55,15 +55,17 @@ class LedgerWriter:
     """The one thread that writes. Work handed in meanwhile is committed together.
 
     A piece of work that raises is undone alone; where the commit itself fails, all of its group have failed. A piece
-    may be begun, undone and done again: beside the ledger it does nothing that counts twice.
+    may be begun, undone and done again: beside the ledger it does nothing that counts twice. Whenever nothing waits,
+    `upkeep` may do a small step.
 
     `trouble` says why nothing can be written, or is ''; the log is told of it here, for all who wait.
     """
 
     trouble = ""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, upkeep: Callable[[Ledger], None] = lambda _ledger: None) -> None:
         self._ledger = ledger
+        self._upkeep = upkeep
         self._first: deque[Piece] = deque()
         self._others: deque[Piece] = deque()
         self._waiting: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each piece, and one to stop
@@ -111,6 +113,8 @@ class LedgerWriter:
                 self._commit(group)
             if piece is None:
                 return
+            if not (self._first or self._others):
+                self._upkeep(self._ledger)
 
     def _next(self) -> Piece | None:
         """Return the next piece, None where there is none: that is what is waited for last."""

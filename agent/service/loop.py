@@ -91,6 +91,7 @@ class Service:
             once=self._once,
             is_stopping=lambda: self._stopping,
             tell=self._notifier.status,
+            starting=self._notifier.starting,
             fed=self._feed,
         ) as self._parts:
             self._notifier.ready()

@@ -19,6 +19,7 @@ from agent.host.clock import Clocks, utc_now
 from agent.ledger.reads import Reads
 from agent.ledger.session import begin, data_version
 from agent.ledger.store import Ledger, iso
+from agent.ledger.upkeep import Upkeep
 from agent.ledger.writer import LedgerWriter
 from agent.model import UnitKey
 from agent.noticing.decide import LedgerDecider, Verdicts
@@ -91,12 +92,14 @@ def started(
     once: bool,
     is_stopping: Callable[[], bool],
     tell: Callable[[str], None],
+    starting: Callable[[str], None],
     fed: Callable[[], None],
 ) -> Iterator[Running]:
     """Take the locks, open the ledger, and start the threads; give the parts until the block ends.
 
     `post` hands the loop messages, from any thread; `follow` is told who obeys settings that change; `tell` says how
-    the stop goes on; `fed` is called after every folder listed. Raises AlreadyRunning, LedgerError, FolderUnavailable.
+    the stop goes on, `starting` what makes the start last; `fed` is called after every folder listed. Raises
+    AlreadyRunning, LedgerError, FolderUnavailable.
     """
     clocks = Clocks()
     scanner = scanner_of(settings)
@@ -115,7 +118,7 @@ def started(
             notice=post,
         )
         stack.callback(watch.close)
-        ledger = _writer(settings, stack)
+        ledger = _writer(settings, stack, starting)
         others = OtherWriters(post)
         before = ledger.call(lambda ledger: others.begin(ledger, watch.whereabouts))
         scanner.inodes_last = before.inodes_last
@@ -170,12 +173,12 @@ def started(
         yield Running(watch, ledger, reads, others, gate, submitter, rounds)
 
 
-def _writer(settings: Settings, stack: contextlib.ExitStack) -> LedgerWriter:
+def _writer(settings: Settings, stack: contextlib.ExitStack, starting: Callable[[str], None]) -> LedgerWriter:
     """Open the ledger and start the thread that writes to it."""
-    ledger = Ledger(settings.ledger_path, utc_now, TARGET_NAME)
+    ledger = Ledger(settings.ledger_path, utc_now, TARGET_NAME, mode=settings.ledger_mode, tell=starting)
     stack.callback(ledger.close)
     ledger.bind(world_of(settings))
-    writer = LedgerWriter(ledger)
+    writer = LedgerWriter(ledger, Upkeep(settings.ledger_keep_events_days).step)
     stack.callback(writer.close)
     stack.push(partial(_record_stop, writer))
     return writer

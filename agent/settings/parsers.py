@@ -127,6 +127,13 @@ def path(text: str) -> str:
     return text
 
 
+def file_mode(text: str) -> int:
+    """Return the mode of a file that its owner may read and write, and nobody run."""
+    if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o711 != 0o600:
+        raise ValueError("it must be an octal mode such as 640, by which the owner reads and writes and nobody runs it")
+    return int(text, 8)
+
+
 def template(*fields: str, one_of: frozenset[str] = frozenset()) -> Callable[[str], str]:
     """Make a reader of templates that use only `fields`, and at least one of `one_of` where that is given."""
     allowed = " ".join(f"{{{field}}}" for field in fields)

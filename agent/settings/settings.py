@@ -111,6 +111,8 @@ class Settings:
     results_poll_seconds: float
     folder_settings: bool
     ledger_path: Path
+    ledger_mode: int | None
+    ledger_keep_events_days: int | None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json"]
     aws: Mapping[str, Secret]
@@ -157,7 +159,7 @@ def parse(
     problems: list[str] = []
     found: dict[str, Any] = {}
     for variable in VARIABLES:
-        text = given.get(variable.name) or defaults.get(variable.name, variable.default)
+        text = variable.text(given, defaults)
         found[variable.field] = variable.unset
         if text:
             try:

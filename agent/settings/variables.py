@@ -21,7 +21,8 @@ class Variable:
     A `required` one whose default is another's to say (a target's address) is not set where it was not handed one.
     A `live` one is taken up by a reload, every other one by a restart.
     `show` gives what an error may repeat of the text. `unset` is the value where neither the variable nor a default is
-    there; `shown_default` describes a default that depends on other variables.
+    there; `shown_default` describes a default that depends on other variables. Where one `may_be_empty`, an empty text
+    does not stand for the default but for `unset`.
     """
 
     name: str
@@ -33,11 +34,18 @@ class Variable:
     unset: object = None
     shown_default: str = ""
     live: bool = False
+    may_be_empty: bool = False
 
     @property
     def field(self) -> str:
         """The name of the field of `Settings`."""
         return self.name.lower()
+
+    def text(self, given: Mapping[str, str], defaults: Mapping[str, str]) -> str:
+        """Return what is given of it, else its default."""
+        if given.get(self.name) or (self.may_be_empty and self.name in given):
+            return given[self.name]
+        return defaults.get(self.name, self.default)
 
 
 _SECONDS = parsers.number(0.1, 86_400, "seconds")
@@ -213,6 +221,20 @@ VARIABLES: tuple[Variable, ...] = (
         "The ledger's file: on a local disk, outside WATCH_DIR",
         parsers.path,
         shown_default="$STATE_DIRECTORY/ledger.db, else ledger.db",
+    ),
+    Variable(
+        "LEDGER_MODE",
+        "",
+        "Who may read the ledger, octal: 640 lets its group",
+        parsers.file_mode,
+        shown_default="600; one that is there keeps its own",
+    ),
+    Variable(
+        "LEDGER_KEEP_EVENTS_DAYS",
+        "400",
+        "Days for which the ledger's events are kept, a job's last one always; empty: for ever",
+        parsers.whole(1, 99_999),
+        may_be_empty=True,
     ),
     Variable(
         "LOG_LEVEL",

@@ -21,7 +21,7 @@ from tests.benchmarks import chart, scans
 from tests.benchmarks.bursts import burst
 from tests.benchmarks.idle import idle
 from tests.benchmarks.latency import latency
-from tests.benchmarks.ledgers import status
+from tests.benchmarks.ledgers import ledger, status
 from tests.benchmarks.measure import Bench, Missing, Row
 from tests.benchmarks.memory import memory
 from tests.benchmarks.posting import example, jobs, jobs0
@@ -44,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "sequences": sequences,
     "publishing": publishing,
     "status": status,
+    "ledger": ledger,
     "memory": memory,
     "growth": scans.growth,
 }

@@ -1,9 +1,10 @@
-"""A large ledger while it is written: what a person waits for `select * from status`, and how many bytes a job takes.
+"""A large ledger: what a person waits for `select * from status` while it is written, its bytes, and its upgrade.
 
 - `status`: 1,000,000 jobs of one frame each. Another process moves jobs through all states by the agent's own
   functions and its ledger thread while the query is run, each time from the call until all rows are there.
-- bytes: 20,000 image jobs with paths of 40 bytes go from `settling` to `submitted` by those functions; the size of the
-  file, once all of the WAL is in it, less that of an empty ledger, for each job.
+- bytes: 20,000 image jobs with paths of 40 bytes go from `settling` to `submitted` by those functions, each with its
+  URL and its events, counted by the spend guard; the size of the file, vacuumed, less that of an empty one, a job.
+- upgrade: a ledger of 1,000,000 jobs as version 0.1.0 left it is opened.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerWriter
 from agent.model import Edition, Frame, Job, Kind, Stamp, Unit, basename
 from agent.model.jobs import Terms
+from tests import older_ledgers
 from tests.benchmarks.measure import Bench, Figure, Row
 
 if TYPE_CHECKING:
@@ -49,27 +51,34 @@ class Do(Protocol):
 LOOKS = 100
 """How often the query is run for one median."""
 TOGETHER = 500
+LIMITS = Limits(10**9, 10**9)
+INODES = 30_000_000
+"""They are as large as on a disk of some age."""
 TERMS = Terms(Edition.V0, "boxes", None, 5)
 RULES = IdRules("{path}~{digest}", "host")
 ROWS = """
     insert into jobs (id, reference_id, path, kind, state, frame_count, bytes, digest, edition, tag, job_id, attempts,
-        first_seen_at, settled_at, submitted_at, updated_at, folder)
+        first_seen_at, settled_at, submitted_at, updated_at)
     with recursive n (i) as (select ?1 union all select i + 1 from n where i < ?2)
     select i, printf('cam/frame_%010d.jpg~0123456789ab', i), printf('cam/frame_%010d.jpg', i), 'image', 'submitted', 1,
-        20000, printf('%064x', i), 'v0', 'boxes', printf('%036d', i), 1, at, at, at, at, 'cam'
+        20000, printf('%064x', i), 'v0', 'boxes', printf('%036d', i), 1, at, at, at, at
     from (select i, strftime('%Y-%m-%dT%H:%M:%fZ', 1700000000 + i / 10.0, 'unixepoch') as at from n)
 """
 FRAMES = """
-    insert into frames (job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode)
-    select id, 0, substr(path, 5), path, 20000, 17 * id, digest, 'https://example.org/' || path, 17 * id, id
-    from jobs where id between ?1 and ?2
+    insert into frame_rows (job, position, size, mtime_ns, src, ctime_ns, inode)
+    select id, 0, 20000, 17 * id, 'https://example.org/' || path, 17 * id, id from jobs where id between ?1 and ?2
 """
 PART = 100_000
 
 
 def status(bench: Bench) -> list[Row]:
-    """Judge the query's time, and the bytes a job."""
-    return [_status(bench), _bytes(bench)]
+    """Judge the query's time."""
+    return [_status(bench)]
+
+
+def ledger(bench: Bench) -> list[Row]:
+    """Judge the bytes a job, and the upgrade."""
+    return [_bytes(bench), _upgrade(bench)]
 
 
 def _status(bench: Bench) -> Row:
@@ -139,7 +148,22 @@ def _bytes(bench: Bench) -> Row:
         each = (_size(ledger) - empty) / count
         sent = ledger.sql.execute("select count(*) from jobs where state = 'submitted'").fetchone()[0]
     assert sent == count
-    return Row("status", f"ledger of {count:,} images", (Figure("", each, "bytes a job", 1500),))
+    return Row("ledger", f"{count:,} images", (Figure("", each, "bytes a job", 850),))
+
+
+def _upgrade(bench: Bench) -> Row:
+    count = bench.size(1_000_000, 1000)
+    with bench.place() as place:
+        older_ledgers.make(place / "ledger.db", count)
+        before = os.path.getsize(place / "ledger.db")
+        started = time.monotonic()
+        with contextlib.closing(Ledger(place / "ledger.db", utc_now)) as opened:
+            seconds = time.monotonic() - started
+            (known,) = opened.sql.execute("select count(*) from jobs").fetchone()
+            grown = _size(opened) / before
+    assert known == count
+    figures = (Figure("", seconds, "s", 60), Figure("vacuumed", 100 * grown, "% of its size"))
+    return Row("ledger", f"upgrade of {count:,} jobs of 0.1.0", figures)
 
 
 def _committed(ledger: Ledger, work: Callable[[Ledger], T]) -> T:
@@ -148,6 +172,7 @@ def _committed(ledger: Ledger, work: Callable[[Ledger], T]) -> T:
 
 
 def _size(ledger: Ledger) -> int:
+    ledger.sql.execute("vacuum")
     ledger.sql.execute("pragma wal_checkpoint(truncate)")
     return os.path.getsize(ledger.path)
 
@@ -165,7 +190,8 @@ def _unit(number: int) -> Unit:
     assert len(path) == 40
     digest = hashlib.sha256(path.encode()).hexdigest()
     at = time.time_ns()
-    return Unit(path, Kind.IMAGE, (Frame(0, basename(path), path, Stamp(20_000, at, at, number), digest),), digest)
+    stamp = Stamp(2_000_000, at, at, INODES + number)
+    return Unit(path, Kind.IMAGE, (Frame(0, basename(path), path, stamp, digest),), digest)
 
 
 def _notice(ledger: Ledger, *, found: list[Unit]) -> None:
@@ -181,8 +207,11 @@ def _settle(ledger: Ledger, *, found: list[Unit]) -> None:
 def _intend(ledger: Ledger, *, count: int) -> list[Job]:
     due = [candidate.job for candidate in due_jobs(ledger.sql, ledger.now, count, (), TERMS, recent=ledger.recent)]
     sources = [[f"https://example.org/inbox/{frame.path}" for frame in job.frames] for job in due]
-    ready = [replace(job, frames=with_sources(job.frames, urls)) for job, urls in zip(due, sources, strict=True)]
-    return jobs.intend(ledger, ready, Limits(None, None))
+    ready = [
+        replace(job, frames=with_sources(job.frames, urls), is_named=False)
+        for job, urls in zip(due, sources, strict=True)
+    ]
+    return jobs.intend(ledger, ready, LIMITS)
 
 
 def _accept(ledger: Ledger, *, sent: list[Job]) -> None:

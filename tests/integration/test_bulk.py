@@ -40,8 +40,8 @@ def _twice(ledger: Ledger) -> None:
     _see(ledger, TWIN)
     units.vanish(ledger, TWIN.path, TWIN.kind)
     ledger.sql.execute(
-        "insert into jobs (path, folder, kind, state, first_seen_at, updated_at) "
-        "select path, folder, kind, 'settling', first_seen_at, updated_at from jobs where state = 'gone'"
+        "insert into jobs (path, kind, state, first_seen_at, updated_at) "
+        "select path, kind, 'settling', first_seen_at, updated_at from jobs where state = 'gone'"
     )
 
 

@@ -258,8 +258,8 @@ def test_a_ledger_is_looked_into(setup: SetUp) -> None:
     ledger = setup.ledger()
     with contextlib.closing(ledger), ledger.transaction():
         ledger.sql.execute(
-            "insert into jobs (path, folder, kind, state, first_seen_at, updated_at) "
-            "values ('a.jpg', '', 'image', 'submitted', '', '')"
+            "insert into jobs (path, kind, state, first_seen_at, updated_at) "
+            "values ('a.jpg', 'image', 'submitted', '', '')"
         )
         ledger.put(heartbeat_at=datetime.now(UTC).isoformat(), pid="77", paused="1")
     told = ledger_checks(setup.settings())

@@ -262,7 +262,7 @@ def test_a_sequence_settles_by_its_listing(bench: Bench) -> None:
     assert rows(bench.path, "s")[0]["frame_count"] == 4
 
 
-@pytest.mark.parametrize("before", ["frames", "seen"])
+@pytest.mark.parametrize("before", ["frame_rows", "seen"])
 def test_a_known_sequence_is_at_rest_after_a_restart(tmp_path: Path, bench: Bench, before: str) -> None:
     """By what the ledger keeps of its look, and in a ledger of before this was kept, by its frames."""
     frames(bench.inbox / "s", 3, seed=1)

@@ -13,7 +13,7 @@ import pytest
 from agent.core.fingerprints import fingerprint_of_frames
 from agent.core.states import State
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import due, lookups, migrations, traces, units
+from agent.ledger import due, lookups, migrations, traces, units, upgrade
 from agent.ledger.frames import FRAMES_TOGETHER
 from agent.ledger.recent_frames import MOST_FRAMES, RecentFrames
 from agent.ledger.store import Ledger, connect
@@ -86,7 +86,7 @@ def test_work_that_fails_is_undone_alone(thread: LedgerWriter, ledger: Ledger) -
         raise ValueError("mine")
 
     def breaks_a_rule(ledger: Ledger) -> None:
-        ledger.sql.execute("insert into frames values (99, 0, 'x', 'x', 1, 1, null, null, 1, 1)")
+        ledger.sql.execute("insert into frame_rows values (99, 0, 'x', 'x', 1, 1, null, null, 1, 1)")
 
     futures: list[Future[None]] = [
         thread.submit(work) for work in (_add, adds_then_fails, breaks_a_rule, lambda ledger: _add(ledger, "c.jpg"))
@@ -149,7 +149,7 @@ def test_a_new_ledger_that_another_process_makes_meanwhile_is_no_other_programs(
     path = tmp_path / "new.db"
     with contextlib.closing(sqlite3.connect(path)) as asks, contextlib.closing(sqlite3.connect(path)) as makes:
         makes.isolation_level = None
-        asks.set_trace_callback(lambda sql: migrations.migrate(makes) if "sqlite_master" in sql else None)
+        asks.set_trace_callback(lambda sql: upgrade.migrate(makes) if "sqlite_master" in sql else None)
         assert migrations.version_of(asks) == len(migrations.MIGRATIONS)
 
 
@@ -199,7 +199,7 @@ def test_a_step_that_fails_leaves_the_ledger_as_it_was(monkeypatch: pytest.Monke
     before = ledger.sql.execute("pragma user_version").fetchone()
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
     with pytest.raises(sqlite3.OperationalError):
-        migrations.migrate(ledger.sql)
+        upgrade.migrate(ledger.sql)
     assert ledger.sql.execute("pragma user_version").fetchone() == before
     assert not ledger.sql.execute("select 1 from sqlite_master where name = 'half'").fetchone()
 
@@ -291,7 +291,7 @@ def _moved(ledger: Ledger) -> None:
 def _settled_elsewhere(ledger: Ledger) -> None:
     """By another process, to the same content: its rows are another process's to name."""
     ledger.sql.execute("update jobs set settled_at = '2027'")
-    ledger.sql.execute("update frames set src = null")
+    ledger.sql.execute("update frame_rows set src = null")
 
 
 def _put_aside(ledger: Ledger) -> None:

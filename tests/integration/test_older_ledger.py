@@ -41,7 +41,10 @@ def _left(place: Path, clock: Clock, files: dict[str, str], *, due_in: float, tr
         **columns,
     }
     with closing(sqlite3.connect(before.path)) as ledger, ledger:
-        ledger.execute("update frames set src = 'http://127.0.0.1:9/' || path where src is null")
+        ledger.execute(
+            "update frame_rows set src = 'http://127.0.0.1:9/' || (select path from jobs where id = job) "
+            "where src is null"
+        )
         for name, code in files.items():
             settings = ", ".join(f"{column} = ?" for column in values)
             ledger.execute(f"update jobs set error_code = ?, {settings} where path = ?", (code, *values.values(), name))

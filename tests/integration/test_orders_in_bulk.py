@@ -46,9 +46,9 @@ def place(tmp_path: Path) -> Path:
         ledger.put(watch_dir=str(inbox))
         for number, (path, kind, state, code, frames) in enumerate(ROWS, start=1):
             ledger.sql.execute(
-                "insert into jobs (id, path, folder, kind, state, error_code, frame_count, reference_id, "
-                "first_seen_at, updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, '2026', '2026')",
-                (number, path, path, kind, state, code, frames, f"{path}~1"),
+                "insert into jobs (id, path, kind, state, error_code, frame_count, reference_id, "
+                "first_seen_at, updated_at) values (?, ?, ?, ?, ?, ?, ?, '2026', '2026')",
+                (number, path, kind, state, code, frames, f"{path}~1"),
             )
     return tmp_path
 
@@ -176,8 +176,8 @@ def test_of_many_the_first_are_told_one_by_one(place: Path, order: Callable[...,
     with contextlib.closing(Ledger(place / "ledger.db", lambda: datetime.now(UTC), TARGET_NAME)) as ledger:
         ledger.sql.execute(
             "with recursive n (i) as (select 100 union all select i + 1 from n where i < 1099) "
-            "insert into jobs (id, path, folder, kind, state, frame_count, first_seen_at, updated_at) "
-            "select i, 'many/' || i || '.jpg', 'many', 'image', 'failed', 1, '2026', '2026' from n"
+            "insert into jobs (id, path, kind, state, frame_count, first_seen_at, updated_at) "
+            "select i, 'many/' || i || '.jpg', 'image', 'failed', 1, '2026', '2026' from n"
         )
     lines = order("retry", "many", "a.jpg").splitlines()
     assert lines[0] == "many/100.jpg: failed -> pending"

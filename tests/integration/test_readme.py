@@ -10,7 +10,7 @@ import pytest
 
 from agent.commands import cli
 from agent.core.states import State
-from agent.ledger.migrations import migrate
+from agent.ledger.upgrade import migrate
 from agent.settings.variables import VARIABLES
 from tests.integration.nginx import SNIPPET
 

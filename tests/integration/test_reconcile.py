@@ -103,8 +103,8 @@ def test_a_job_that_is_not_provably_ours_is_told_and_never_adopted(tmp_path: Pat
 
 def test_a_page_of_jobs_costs_one_call(tmp_path: Path, sent: dict[str, str], playment: Playment) -> None:
     with contextlib.closing(Ledger(tmp_path / "ledger.db", utc_now)) as ledger, ledger.transaction():
-        ledger.sql.execute("delete from frames")
-        ledger.sql.execute("delete from events")
+        ledger.sql.execute("delete from frame_rows")
+        ledger.sql.execute("delete from event_log")
         ledger.sql.execute("delete from jobs")
     before = playment.requests
     code, found = reconciled(sent, tmp_path)

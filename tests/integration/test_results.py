@@ -210,8 +210,8 @@ def test_ten_thousand_open_jobs_cost_at_most_110_calls(tmp_path: Path, playment:
             body = {**template.body, "reference_id": f"{number}.jpg~x"}
             job = playment._state.create_job("p1", template.edition, body, 1, {})
             ledger.sql.execute(
-                "insert into jobs (path, folder, kind, state, reference_id, job_id, digest, frame_count, "
-                "first_seen_at, updated_at) values (?, '', 'image', 'submitted', ?, ?, 'd', 1, '', '')",
+                "insert into jobs (path, kind, state, reference_id, job_id, digest, frame_count, "
+                "first_seen_at, updated_at) values (?, 'image', 'submitted', ?, ?, 'd', 1, '', '')",
                 (f"{number}.jpg", job.reference_id, job.job_id),
             )
     playment.complete(template.job_id, {})
@@ -302,8 +302,8 @@ def test_a_resubmitted_path_keeps_both_results(tmp_path: Path, sent: dict[str, s
         body = {**first.body, "reference_id": "a.jpg~second"}
         second = playment._state.create_job("p1", first.edition, body, 1, {})
         ledger.sql.execute(
-            "insert into jobs (path, folder, kind, state, reference_id, job_id, digest, frame_count, first_seen_at, "
-            "updated_at) values ('a.jpg', '', 'image', 'submitted', ?, ?, 'secondsecond2', 1, '', '')",
+            "insert into jobs (path, kind, state, reference_id, job_id, digest, frame_count, first_seen_at, "
+            "updated_at) values ('a.jpg', 'image', 'submitted', ?, ?, 'secondsecond2', 1, '', '')",
             (second.reference_id, second.job_id),
         )
     playment.complete(second.job_id, {"label": "second"})

@@ -106,7 +106,7 @@ def test_frames_are_sent_by_the_urls_of_the_settings_of_that_time(
         wanted = "http://127.0.0.1:9/" if restarted else base  # the settings of a process stay as they are
         assert sent == [f"{wanted}drive/a%201.jpg", f"{wanted}drive/a%202.jpg"]
         assert [row["src"] for row in query(sending.path, "select src from frames order by position")] == sent
-    assert any(sql.startswith("update frames") for sql in asked) == (wanted != base)
+    assert any(sql.startswith("update frame_rows") for sql in asked) == (wanted != base)
 
 
 @pytest.mark.parametrize("moved", [False, True])

@@ -100,7 +100,8 @@ def set_up(tree: Path, program: str, more: str) -> None:
     for unit in (ROOT / "systemd").glob("*.service"):
         (tree / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
         shutil.copy(unit, tree / "etc/systemd/system")
-        write(tree / f"etc/systemd/system/{unit.name}.d/test.conf", "[Service]\nWatchdogSec=3\nRestartSec=0.1\n")
+        if "backup" not in unit.name:
+            write(tree / f"etc/systemd/system/{unit.name}.d/test.conf", "[Service]\nWatchdogSec=3\nRestartSec=0.1\n")
     etc = tree / "etc/playment-agent"
     write(etc / "agent.env", settings_for("", "/var/lib/playment-agent/ledger.db", more))
     write(etc / "api_key", KEY + "\n", 0o600)
@@ -454,3 +455,19 @@ def test_a_folder_that_is_not_there_at_a_boot_is_waited_for(agent: Booted) -> No
     assert found["NRestarts"] == "0"
     agent.run("systemctl", "stop", "playment-agent")
     env.write_text(right)
+
+
+def test_a_copy_is_made_beside_it_each_night(agent: Booted) -> None:
+    agent.run("systemctl", "start", "playment-agent", "playment-agent-backup.timer", "playment-agent-backup.service")
+    assert "jobs, " in agent.journal("playment-agent-backup.service")
+    (copy,) = agent.run("find", "/var/lib/playment-agent-backup", "-type", "f", "-printf", "%p %u %m\\n").splitlines()
+    path, *mode = copy.split()
+    assert mode == ["playment-agent", "600"]
+    counted = "select count(*) from jobs"
+    assert agent.run("sqlite3", path, counted) == agent.run("sqlite3", "/var/lib/playment-agent/ledger.db", counted)
+    # The same day's is not replaced.
+    assert "is there already" not in agent.journal("playment-agent-backup.service")
+    agent.run("systemctl", "start", "playment-agent-backup.service", check=False)
+    assert "is there already" in agent.journal("playment-agent-backup.service")
+    assert "playment-agent-backup.timer" in agent.run("systemctl", "list-timers", "--no-pager")
+    agent.run("systemctl", "stop", "playment-agent", "playment-agent-backup.timer")

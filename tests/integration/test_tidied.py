@@ -398,7 +398,7 @@ def test_an_inode_number_that_is_used_again_is_no_move(inbox: Inbox) -> None:
     assert sent(inbox) == []
     shutil.copy2(inbox.root / "../card.jpg", inbox.root / "cam2.jpg")
     new = (inbox.root / "cam2.jpg").stat()
-    inbox.ledger.call(lambda ledger: ledger.sql.execute("update frames set inode = ?", (new.st_ino,)))
+    inbox.ledger.call(lambda ledger: ledger.sql.execute("update frame_rows set inode = ?", (new.st_ino,)))
     assert (old.st_size, old.st_mtime_ns) == (new.st_size, new.st_mtime_ns)
     assert sent(inbox) == []
     assert inbox.held("cam2.jpg")[0] == "sent-before"

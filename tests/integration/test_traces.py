@@ -118,8 +118,7 @@ def test_every_question_is_answered_by_indexes(ledger: Ledger) -> None:
 def test_folders_are_told_once_each(ledger: Ledger, count: int) -> None:
     names = [f"f{number:05}" for number in range(count)]
     ledger.sql.executemany(
-        "insert into jobs (path, folder, kind, state, first_seen_at, updated_at) "
-        "values (?, ?, 'image', 'submitted', '', '')",
-        [(f"{folder}/{place}.jpg".lstrip("/"), folder) for folder in ("", *names) for place in range(3)],
+        "insert into jobs (path, kind, state, first_seen_at, updated_at) values (?, 'image', 'submitted', '', '')",
+        [(f"{folder}/{place}.jpg".lstrip("/"),) for folder in ("", *names) for place in range(3)],
     )
     assert list(seen.folders(ledger.sql)) == names

@@ -113,12 +113,12 @@ def test_the_check_in_the_sandbox_leaves_out_what_a_check_cannot_have() -> None:
 
 
 @needs_analyze
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "playment-agent-backup.service"])
 def test_systemd_knows_every_directive(name: str, tmp_path: Path) -> None:
-    command = tmp_path / "opt/playment-agent/bin/playment-agent"
-    for program in (command, tmp_path / "bin/sh"):
-        program.parent.mkdir(parents=True)
-        shutil.copy("/bin/true", program)
+    for program in ("opt/playment-agent/bin/playment-agent", "bin/sh", "usr/bin/find"):
+        command = tmp_path / program
+        command.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy("/bin/true", command)
     units = tmp_path / "etc/systemd/system"
     units.mkdir(parents=True)
     unit = name.replace("@", "@cam-1")
@@ -126,5 +126,5 @@ def test_systemd_knows_every_directive(name: str, tmp_path: Path) -> None:
     (units / name).write_text(text(name))
     verified = run(*verify)
     assert (verified.returncode, verified.stderr) == (0, "")
-    (units / name).write_text(text(name).replace("ProtectClock=", "ProtectClok="))
+    (units / name).write_text(text(name).replace("ProtectHome=", "ProtectHom="))
     assert run(*verify).returncode != 0

@@ -104,6 +104,8 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         results_poll_seconds=300.0,
         folder_settings=False,
         ledger_path=Path("/place/ledger.db"),
+        ledger_mode=None,
+        ledger_keep_events_days=400,
         log_level="INFO",
         log_format="text",
         aws={},
@@ -128,7 +130,8 @@ def test_what_other_programs_set_for_object_stores_is_taken_for_those_alone_and_
 
 
 def test_empty_counts_as_not_set() -> None:
-    assert parse({variable.name: "" for variable in variables.VARIABLES if variable.name not in NEEDED}) == parse()
+    empty = [variable.name for variable in variables.VARIABLES if not variable.may_be_empty]
+    assert parse({name: "" for name in empty if name not in NEEDED}) == parse()
 
 
 def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_what_is_allowed() -> None:
@@ -184,6 +187,10 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
         ("PUBLISH_REGION", "eu-central-1", "eu-central-1"),
         ("SUBMIT_JOBS_PER_MINUTE", "90", 90.0),
         ("LEDGER_PATH", "state/l.db", Path("/place/state/l.db")),
+        ("LEDGER_MODE", "640", 0o640),
+        ("LEDGER_MODE", "0600", 0o600),
+        ("LEDGER_KEEP_EVENTS_DAYS", "30", 30),
+        ("LEDGER_KEEP_EVENTS_DAYS", "", None),
         ("LOG_LEVEL", "debug", "DEBUG"),
         ("LOG_FORMAT", "json", "json"),
     ],
@@ -229,6 +236,13 @@ def test_what_is_allowed_is_taken(name: str, text: str, value: object) -> None:
         ("PLAYMENT_PRIORITY_WEIGHT", "\N{ARABIC-INDIC DIGIT FIVE}"),
         ("WATCH_DIR", "a\0b"),
         ("LEDGER_PATH", "a\0b"),
+        ("LEDGER_KEEP_EVENTS_DAYS", "0"),
+        ("LEDGER_KEEP_EVENTS_DAYS", "for ever"),
+        ("LEDGER_MODE", "o640"),
+        ("LEDGER_MODE", "648"),
+        ("LEDGER_MODE", "440"),
+        ("LEDGER_MODE", "750"),
+        ("LEDGER_MODE", "1640"),
         ("WATCH_RESCAN_SECONDS", "inf"),
         ("WATCH_POLL_SECONDS", "nan"),
         ("SETTLE_SECONDS", "0"),

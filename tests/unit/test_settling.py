@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from agent.core.retry import UNIT
-from agent.core.settling import Settling
+from agent.core.settling import MOST_IN_VAIN, Settling
 from agent.model import Kind
 from agent.model.units import UnitKey
 
@@ -107,6 +107,18 @@ def test_what_is_forgotten_is_not_due() -> None:
     assert (len(settle), list(settle), settle.next_deadline(), settle.due(9.0)) == (0, [], None, [])
     settle.observe(A, 1, quiet=2.0, now=10.0)
     assert settle.due(11.0) == []
+
+
+def test_nothing_stays_of_units_that_were_forgotten_while_others_wait_for_ever() -> None:
+    settle = Settling()
+    settle.observe(B, 1, quiet=2.0, now=0.0, blocked_until=math.inf)
+    for number in range(10 * MOST_IN_VAIN):
+        unit = UnitKey(f"came and went {number}", Kind.SEQUENCE)
+        settle.observe(unit, 1, quiet=2.0, now=float(number), blocked_until=math.inf)
+        settle.forget(unit)
+    assert sum(map(len, settle._deadlines.values())) <= MOST_IN_VAIN + 4
+    settle.block(B, 0.0)
+    assert settle.due(2.0) == [B]
 
 
 def test_growing_is_what_was_first_seen_long_ago_and_still_waits() -> None:
