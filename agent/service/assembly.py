@@ -165,7 +165,7 @@ def results_of(
             ledger,
             reads,
             gate,
-            files=ResultFiles(folder, target.name),
+            files=ResultFiles(folder, target.name, settings.results_mode),
             delay=settings.results_poll_seconds,
             now=utc_now,
             progress=progress,
