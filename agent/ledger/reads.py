@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from agent.ledger import due, holds, lookups, recorded, related, reports, results, seen, spend, store, traces
+from agent.ledger import due, holds, lookups, recorded, related, reports, results, seen, spend, store, traces, world
 from agent.ledger.migrations import migrate
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.ledger.traces import Holder, Trace
     from agent.ledger.units import Sight
+    from agent.ledger.world import Change
     from agent.model import Action, File, Stamp, Unit
     from agent.model.jobs import Lookup, SentJob, Terms
     from agent.model.units import UnitKey
@@ -245,9 +246,13 @@ class Reads:
         """Return what is damaged in the ledger's file, '' where it is whole."""
         return self._ask(reports.damage)
 
-    def other_world(self, world: Mapping[str, str]) -> str | None:
+    def changes(self, settings: Mapping[str, str]) -> list[Change]:
+        """Return in what the ledger is bound to other settings."""
+        return self._ask(world.changes, settings)
+
+    def other_world(self, settings: Mapping[str, str]) -> str | None:
         """Return what stands against using the ledger with these settings, if anything does."""
-        return self._ask(store.other_world, world)
+        return self._ask(world.other_world, settings)
 
     def agent(self) -> dict[str, str]:
         """Return what the agent says of itself, by key."""

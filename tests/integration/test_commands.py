@@ -80,6 +80,9 @@ def test_another_world_is_refused_with_what_to_do(tmp_path: Path, server: Playme
         assert done.returncode == 2, name
         assert name in done.stderr
         assert "LEDGER_PATH" in done.stderr
+        assert (f"'playment-agent rebind {name}' keeps" in done.stderr.replace(", which", "")) is (
+            name != "REFERENCE_ID"
+        )
         assert "Traceback" not in done.stderr
     assert len(server.jobs) == 1
 

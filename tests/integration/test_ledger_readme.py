@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.states import State
-from agent.ledger.store import WORLD_HINT, Ledger, iso
+from agent.ledger.store import Ledger, iso
+from agent.ledger.world import WORLD_HINT
 from tests.layout import PACKAGE, modules
 from tests.sending import Clock
 
