@@ -14,7 +14,7 @@ from rich.console import Console
 
 from agent.commands import shell
 from agent.host.clock import utc_now
-from agent.ledger import spend
+from agent.ledger import past, spend
 from agent.ledger.reads import Reads
 from agent.model.text import printable
 from agent.reporting import preview
@@ -40,6 +40,7 @@ def plan(*, as_json: bool) -> None:
     """
     settings = shell.settings(needs_key=False)
     steps = preview.preview(settings)
+    paused = preview.why_paused(settings)
     if as_json:
         print_json([step.as_dict() for step in steps])
         return
@@ -47,6 +48,8 @@ def plan(*, as_json: bool) -> None:
         show_table(("action", "kind", "frames", "path", "reason"), [step.as_dict() for step in steps])
     else:
         shell.say("nothing to do: everything in the folder is known to the ledger")
+    if paused:
+        shell.say(f"PAUSED, nothing of this is sent: {paused}")
 
 
 @click.command()
@@ -77,6 +80,8 @@ def status(*, as_json: bool) -> None:
             _say_wrapped(f"{others:,} other files are no pictures and get no row: 'explain PATH' says why")
         if limit := spend.notice(report.agent, utc_now()):
             _say_wrapped(f"SPEND LIMIT: {limit}")
+        if paused := past.why_paused(report.agent):
+            _say_wrapped(f"PAUSED, nothing is sent: {paused}")
         if blocked:
             _say_wrapped(f"BLOCKED, nothing is sent: {blocked}")
         if report.attention:
@@ -86,7 +91,7 @@ def status(*, as_json: bool) -> None:
                 shell.say(f"… all of them: the view attention in {path}")
     if blocked:
         sys.exit(3)
-    sys.exit(1 if report.attention_jobs else 0)
+    sys.exit(1 if report.attention_jobs or report.agent.get("paused_why") else 0)
 
 
 @click.command()
@@ -108,7 +113,7 @@ def _agent_line(agent: Mapping[str, str], now: datetime) -> str:
     beat = _seconds_since(agent["heartbeat_at"], now)
     scan = _ago(_seconds_since(agent["last_scan_at"], now)) if agent.get("last_scan_at") else "none yet"
     silent = "; no sign of life since: is it running?" if beat > SILENT_SECONDS else ""
-    paused = "; sending is PAUSED" if agent.get("paused") else ""
+    paused = "; sending is PAUSED" if past.why_paused(agent) else ""
     return (
         f"agent {agent.get('version')}, pid {agent.get('pid')}: last heartbeat {_ago(beat)}, last full scan {scan}, "
         f"noticing by {agent.get('watch_mode', '?')}{paused}{silent}"

@@ -5,7 +5,21 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from agent.ledger import due, holds, lookups, recorded, related, reports, results, seen, spend, store, traces, world
+from agent.ledger import (
+    due,
+    holds,
+    lookups,
+    past,
+    recorded,
+    related,
+    reports,
+    results,
+    seen,
+    spend,
+    store,
+    traces,
+    world,
+)
 from agent.ledger.migrations import migrate
 
 if TYPE_CHECKING:
@@ -13,9 +27,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from agent.core.plan import IdRules, KnownRow, LeftBehind
+    from agent.core.plan import KnownRow, LeftBehind
+    from agent.core.reference_id import IdRules
     from agent.core.spend_guard import Spent
-    from agent.ledger.due import Candidate
+    from agent.ledger.due import Candidate, Waiting
     from agent.ledger.recent_frames import RecentFrames
     from agent.ledger.recorded import Recorded, Sent
     from agent.ledger.reports import Counts, Report
@@ -26,7 +41,7 @@ if TYPE_CHECKING:
     from agent.ledger.units import Sight
     from agent.ledger.world import Change
     from agent.model import Action, File, Stamp, Unit
-    from agent.model.jobs import Lookup, SentJob, Terms
+    from agent.model.jobs import Found, Lookup, SentJob, Terms
     from agent.model.units import UnitKey
 
 P = ParamSpec("P")
@@ -127,6 +142,10 @@ class Reads:
         """Return when a unit that settles was noticed, None where that is not written."""
         return self._ask(related.noticed_at, unit)
 
+    def listed_like(self, unit: Unit) -> list[tuple[Found, str]]:
+        """Return the jobs of a unit's content that the target had before there was this ledger, with their paths."""
+        return self._ask(past.like, unit)
+
     def first_frame(self, job: int) -> tuple[str, Stamp] | None:
         """Return where a job's first file was, and what it looked like."""
         return self._ask(related.first_frame, job)
@@ -157,6 +176,10 @@ class Reads:
     ) -> list[Candidate]:
         """Return the jobs that are to be sent now."""
         return self._ask(due.due, now, limit, exclude, terms, recent=recent, most_frames=most_frames)
+
+    def waiting(self) -> list[Waiting]:
+        """Return the jobs that are to be sent, now or later."""
+        return self._ask(due.waiting)
 
     def next_due(self, exclude: Collection[int], *, lookup: bool) -> datetime | None:
         """Return when the next job is to be sent, or looked up."""

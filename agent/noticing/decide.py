@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from agent.core.states import State
 from agent.errors import FileChanged, FolderUnavailable, LedgerUnavailable
 from agent.host.workers import DEFECT
-from agent.ledger import bulk, units
+from agent.ledger import bulk, past, units
 from agent.ledger.reads import Reads
 from agent.ledger.writer import Each
-from agent.model import shown
+from agent.model import Adopt, shown
 from agent.noticing.messages import Finished
 from agent.noticing.moved import left_behind
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from agent.core.plan import IdRules
+    from agent.core.reference_id import IdRules
     from agent.folder.scanner import Scanner
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
@@ -47,7 +47,12 @@ class Verdicts:
     def _write(self, ledger: Ledger, unit: Unit) -> State | None:
         reads = Reads.within(ledger)
         left = left_behind(self._scanner, reads, unit)
-        return units.apply(ledger, reads.plan(unit, self._rules, left), self._name)
+        action = reads.plan(unit, self._rules, left)
+        state = units.apply(ledger, action, self._name)
+        if isinstance(action, Adopt) and state is State.PENDING:
+            past.take_over(ledger, action.reference_ids)
+            return State.SUBMITTED
+        return state
 
 
 class LedgerDecider:

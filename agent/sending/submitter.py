@@ -24,6 +24,7 @@ from agent.sending.admission import put_off_beyond_limit
 from agent.sending.adoption import IDLE, Adoption
 from agent.sending.in_flight import InFlight
 from agent.sending.outcomes import Outcomes
+from agent.sending.past import Past
 from agent.sending.posting import Posting, defect
 from agent.sending.publication import Publication
 
@@ -79,6 +80,7 @@ class Submitter:
             on_unsettled=self._publication.unsettled,
         )
         self._adoption = Adoption(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
+        self._past = Past(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 
     def start(self) -> None:
@@ -94,6 +96,11 @@ class Submitter:
     def in_flight(self) -> int:
         """Return how many jobs are being published, posted, looked up or written."""
         return self._in_flight.publishing + self._in_flight.posting + self._adoption.running
+
+    @property
+    def is_past_unknown(self) -> bool:
+        """Whether it is still to be asked what the project had before there was the ledger."""
+        return self._past.is_unknown
 
     def close(self, seconds: float) -> bool:
         """Finish what is in flight, for `seconds` at most; return whether all of it was."""
@@ -129,6 +136,7 @@ class Submitter:
         if self._gate.blocked:
             waits.append(self._access.turn(self._pools.publishing))
         self._mind_the_clock()
+        waits.append(self._past.turn(self._reads))
         if self._gate.is_shut:
             self._in_flight.put_back()  # nothing may leave, and nobody knows for how long
             return min(waits)

@@ -27,7 +27,16 @@ from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.settings.folder_toml import parse
-from agent.settings.parts import batch_chooser, batch_namer, filters_of, is_probed, limits_of, terms_of, uploads
+from agent.settings.parts import (
+    batch_chooser,
+    batch_namer,
+    filters_of,
+    is_probed,
+    limits_of,
+    rules_of,
+    terms_of,
+    uploads,
+)
 from agent.targets import playment
 from agent.targets.playment.client import Playment
 from agent.targets.playment.target import PlaymentTarget
@@ -133,6 +142,7 @@ def sending(
             scanner=scanner,
             terms=terms_of(settings),
             limits=limits_of(settings),
+            rules=rules_of(settings),
             batch_name=batch_namer(settings),
             batch_of=batch_chooser(settings),
             folders=folders,

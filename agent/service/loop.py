@@ -16,6 +16,7 @@ from agent.errors import FolderUnavailable, LedgerUnavailable
 from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
 from agent.host.clock import utc_now
+from agent.ledger import past
 from agent.ledger.store import iso
 from agent.noticing.messages import Changed, Finished, Item, LedgerChanged, NotWritten
 from agent.service.start import Running, started
@@ -118,7 +119,9 @@ class Service:
         parts = self._parts
         parts.ledger.submit(parts.others.check)
         stands = parts.reads.standing()
-        told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
+        why_paused = past.why_paused(parts.reads.agent())
+        told = f"{stands}; PAUSED: {why_paused}" if why_paused else str(stands)
+        told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else told
         self._notifier.status(f"{told}; {parts.watch.trouble}" if parts.watch.trouble else told)
         self._progress(stands)
 
@@ -170,7 +173,7 @@ class Service:
             busy=noticing.busy or not self._inbox.empty(),
             in_flight=parts.submitter.in_flight(),
             put_off=parts.reads.put_off(utc_now()),
-            shut=parts.gate.is_shut,
+            shut=parts.gate.is_shut and not parts.submitter.is_past_unknown,
             blocked=bool(parts.gate.blocked),
         )
 

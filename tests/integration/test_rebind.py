@@ -168,7 +168,9 @@ def test_no_other_project_while_the_old_one_may_have_jobs_that_nobody_knows_of(
     tmp_path: Path, playment: Playment, known: dict[str, str]
 ) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as tampered, tampered:
-        tampered.execute("update jobs set state = 'pending', unanswered = 1, next_attempt_at = '2026' where path = 'a.jpg'")
+        tampered.execute(
+            "update jobs set state = 'pending', unanswered = 1, next_attempt_at = '2026' where path = 'a.jpg'"
+        )
         tampered.execute("insert into batches values ('2026-11-28', 'of-p1', '2026')")
     other = {**known, "PLAYMENT_PROJECT_ID": "p2"}
     assert "1 jobs were tried in the old project" in rebound(other, tmp_path, "--yes", code=2)

@@ -8,7 +8,6 @@ import pytest
 from agent.core.fingerprints import fingerprint, fingerprint_of_frames, is_at_rest
 from agent.core.plan import (
     Before,
-    IdRules,
     KnownRow,
     LeftBehind,
     best_twin,
@@ -18,6 +17,7 @@ from agent.core.plan import (
     is_before,
     may_have_moved,
 )
+from agent.core.reference_id import IdRules
 from agent.core.states import State
 from agent.model import (
     Entry,

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerError, LedgerUnreadable
+from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.reporting.checks import fail, ok, warn
 from agent.settings.parts import world_of
@@ -76,6 +77,8 @@ def _content(settings: Settings, reads: Reads, wall: float) -> Iterator[Check]:
         return
     jobs = sum(reads.standing().jobs.values())
     yield ok(LEDGER, f"{path} is whole, and holds {jobs:,} jobs of these settings")
+    if why := past.why_paused(reads.agent()):
+        yield warn(LEDGER, f"sending is paused: {why}")
     yield _running(reads, wall)
 
 
