@@ -15,7 +15,7 @@ from agent.core.adoption import may_be_ours
 from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.states import State
 from agent.ledger import jobs, reports
-from agent.model import Kind, UnitKey
+from agent.model import Kind, UnitKey, parent
 from agent.model.jobs import Found
 
 if TYPE_CHECKING:
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from agent.model import Unit
 
 UNKNOWN, KNOWN = "unknown", "known"
-NEVER_TRIED = (
-    "state in ('pending', 'held') and unanswered = 0 and edition is null and reason not like 'to be sent%, as asked'"
-)
+UNTRIED = "state in ('pending', 'held') and unanswered = 0 and edition is null"
+NEVER_TRIED = f"{UNTRIED} and reason not like 'to be sent%, as asked'"
 COLUMNS = "reference_id, path, digest, job_id, frame_count, tag, batch_id"
 
 
@@ -98,7 +97,7 @@ def not_read(ledger: Ledger, reason: str) -> None:
 
 
 def learn(ledger: Ledger, found: Sequence[Found], reader: IdReader) -> list[str]:
-    """Keep the jobs of which no row is known and whose ids the template can have made; return these ids."""
+    """Keep the jobs whose ids the template can have made, but for those that rows are known to have; return the ids."""
     rows = [
         (job.reference_id, *named, job.job_id, job.frame_count, job.tag, job.batch_id)
         for job in found
@@ -107,7 +106,7 @@ def learn(ledger: Ledger, found: Sequence[Found], reader: IdReader) -> list[str]
     values = ", ".join(f"value ->> {place}" for place in range(COLUMNS.count(",") + 1))
     ledger.sql.execute(
         f"insert or replace into listed ({COLUMNS}) select {values} from json_each(?) "  # noqa: S608 (our names)
-        "where not exists (select 1 from jobs where reference_id = value ->> 0)",
+        f"where not exists (select 1 from jobs where reference_id = value ->> 0 and not ({UNTRIED}))",
         (json.dumps(rows),),
     )
     return [row[0] for row in rows]
@@ -222,8 +221,8 @@ def like(sql: sqlite3.Connection, unit: Unit) -> list[tuple[Found, str]]:
 def _listed(sql: sqlite3.Connection, where: str, *values: str) -> list[tuple[Found, str | None]]:
     rows = sql.execute(
         f"select {COLUMNS} from listed where {where} "  # noqa: S608 (our words)
-        "and not exists (select 1 from jobs where jobs.reference_id = listed.reference_id and state not in "
-        "('settling', 'pending')) order by reference_id",
+        f"and not exists (select 1 from jobs where jobs.reference_id = listed.reference_id and not ({UNTRIED})) "
+        "order by reference_id",
         values,
     )
     return [
@@ -234,3 +233,20 @@ def _listed(sql: sqlite3.Connection, where: str, *values: str) -> list[tuple[Fou
 
 def _is_of(job: Found, unit: Unit, tag: str | None) -> bool:
     return may_be_ours(job, _Content(job.reference_id, unit.kind, len(unit.frames), tag, unit.digest))
+
+
+def content_at(ledger: Ledger, path: str) -> bool:
+    """Tell whether the content of what is, or was, at a path is known."""
+    asked = "select 1 from jobs where folder in (?1, ?2) and path = ?1 and digest is not null"
+    return ledger.sql.execute(asked, (path, parent(path))).fetchone() is not None
+
+
+def knows(ledger: Ledger, digest: str) -> bool:
+    """Tell whether the content is known whose digest begins so."""
+    asked = "select 1 from jobs where digest >= ?1 and digest < ?1 || 'g'"
+    return ledger.sql.execute(asked, (digest,)).fetchone() is not None
+
+
+def left(ledger: Ledger) -> list[tuple[str, str]]:
+    """Return the ids of the listed jobs that no row is known of, ours and the target's."""
+    return ledger.sql.execute("select reference_id, job_id from listed order by reference_id").fetchall()

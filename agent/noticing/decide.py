@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
-    from agent.model import Namer, Unit, UnitKey
+    from agent.model import Action, Namer, Unit, UnitKey
 
 log = logging.getLogger(__package__)
 
@@ -44,10 +44,17 @@ class Verdicts:
             State.PENDING if index in plain else self._write(ledger, content) for index, content in enumerate(contents)
         ]
 
-    def _write(self, ledger: Ledger, unit: Unit) -> State | None:
+    def adopt(self, ledger: Ledger, unit: Unit) -> None:
+        """Take over the job that the target had of a unit before there was this ledger, where it had one."""
+        if isinstance(self._planned(ledger, unit), Adopt):
+            self._write(ledger, unit)
+
+    def _planned(self, ledger: Ledger, unit: Unit) -> Action:
         reads = Reads.within(ledger)
-        left = left_behind(self._scanner, reads, unit)
-        action = reads.plan(unit, self._rules, left)
+        return reads.plan(unit, self._rules, left_behind(self._scanner, reads, unit))
+
+    def _write(self, ledger: Ledger, unit: Unit) -> State | None:
+        action = self._planned(ledger, unit)
         state = units.apply(ledger, action, self._name)
         if isinstance(action, Adopt) and state is State.PENDING:
             past.take_over(ledger, action.reference_ids)
