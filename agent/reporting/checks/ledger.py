@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerError, LedgerUnreadable
-from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.reporting.checks import fail, ok, warn
 from agent.settings.parts import world_of
@@ -77,7 +76,7 @@ def _content(settings: Settings, reads: Reads, wall: float) -> Iterator[Check]:
         return
     jobs = sum(reads.standing().jobs.values())
     yield ok(LEDGER, f"{path} is whole, and holds {jobs:,} jobs of these settings")
-    if why := past.why_paused(reads.agent()):
+    if why := reads.agent().get("paused_why"):
         yield warn(LEDGER, f"sending is paused: {why}")
     yield _running(reads, wall)
 
