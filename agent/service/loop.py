@@ -173,8 +173,10 @@ class Service:
             busy=noticing.busy or not self._inbox.empty(),
             in_flight=parts.submitter.in_flight(),
             put_off=parts.reads.put_off(utc_now()),
-            shut=parts.gate.is_shut and not parts.submitter.is_past_unknown,
+            shut=parts.gate.is_shut,
             blocked=bool(parts.gate.blocked),
+            asking=parts.submitter.is_past_unknown,
+            asks=bool(parts.reads.agent().get("paused_why")),
         )
 
     def _is_over(self, once: EndOfRun, now: float) -> int | None:

@@ -296,6 +296,9 @@ def _states(place: Path) -> list[str]:
 
 def test_run_once_waits_for_the_lists(tmp_path: Path) -> None:
     with Playment(latency=1.0) as playment:
+        order(tmp_path, environ(tmp_path, playment.url), "run", "--once")
+        assert playment.requests["batch_jobs"] == 1
+        lose(tmp_path)
         write(tmp_path / "inbox" / "a.jpg", image(1))
         order(tmp_path, environ(tmp_path, playment.url), "run", "--once")
         assert playment.paths() == ["a.jpg"]
