@@ -75,19 +75,24 @@ class Past:
 
     def _pass(self) -> None:
         self._not_before = self._context.monotonic() + PAST.seconds()
+        is_read = False
         try:
             found = self._look()
-            if self._may_go_on or self._requests > MOST_REQUESTS:
+            is_read = self._may_go_on or self._requests > MOST_REQUESTS
+            if is_read:
                 work = partial(past.finish, rules=self._context.rules, found=found, whole=self._may_go_on)
-                units = self._ledger.submit(partial(_finished, finish=work))
-                units.add_done_callback(self._over)
+                self._ledger.submit(partial(_finished, finish=work)).add_done_callback(self._over)
         except RemoteError as error:
             self._failed(self._access.judge(error) if isinstance(error, AccessRefused) else error)
         except LedgerUnavailable as error:
             log.error("what the lists hold is read again: %s", error)  # noqa: TRY400 (a sentence, no defect)
         finally:
-            self._running = False
-            self._done()
+            if not is_read:
+                self._ended()
+
+    def _ended(self) -> None:
+        self._running = False
+        self._done()
 
     def _look(self) -> bool:
         """Go through the lists; return whether they hold an id that may be ours."""
@@ -127,7 +132,7 @@ class Past:
             self._gate.pause(paused=is_paused)
             for unit in units:
                 self._context.on_changed(*unit)
-            self._done()
+        self._ended()
 
 
 def _finished(ledger: Ledger, finish: Callable[[Ledger], list[UnitKey]]) -> tuple[bool, list[UnitKey]]:

@@ -304,6 +304,17 @@ def test_run_once_waits_for_the_lists(tmp_path: Path) -> None:
         assert playment.paths() == ["a.jpg"]
 
 
+def test_a_pass_that_takes_its_time_is_the_only_one(tmp_path: Path) -> None:
+    with Playment(latency=0.4, page_size=1) as playment:
+        for number in range(3):
+            playment._state.create_job("p1", *_job(f"{number}.jpg~0123456789ab"))
+        with Agent(settings(tmp_path, playment.url)) as agent:
+            eventually(lambda: agent.value("past") == "known")
+            write(agent.inbox / "a.jpg", image(1))
+            agent.becomes("a.jpg", "pending")
+        assert dict(playment.requests) == {"details": 1, "batch_jobs": 3}
+
+
 def test_a_refused_key_blocks_a_new_ledger_too(tmp_path: Path, playment: Listing) -> None:
     write(tmp_path / "inbox" / "a.jpg", image(1))
     env = environ(tmp_path, playment.url)
@@ -360,14 +371,15 @@ def test_two_ledgers_in_one_project_count_each_others_jobs(tmp_path: Path, playm
 
 def test_a_host_in_the_template_tells_the_hosts_apart(tmp_path: Path, playment: Listing) -> None:
     env = environ(tmp_path, playment.url, REFERENCE_ID="{host}/{path}~{digest}")
-    playment._state.create_job("p1", *_other_hosts_job())
+    playment._state.create_job("p1", *_job("another host/a.jpg~0123456789ab"))
     write(tmp_path / "inbox" / "a.jpg", image(1))
     order(tmp_path, env, "run", "--once")
     assert len(playment.jobs) == 2
 
 
-def _other_hosts_job() -> tuple[Any, ...]:
-    body = {"reference_id": "another host/a.jpg~0123456789ab", "tag": "boxes", "data": {"image_url": "http://h/a.jpg"}}
+def _job(reference_id: str) -> tuple[Any, ...]:
+    """Return what the sandbox makes a job of."""
+    body = {"reference_id": reference_id, "tag": "boxes", "data": {"image_url": "http://h/a.jpg"}}
     return (Edition.V0, body, 1, {})
 
 
