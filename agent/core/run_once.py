@@ -48,12 +48,10 @@ class EndOfRun:
         """Tell whether nothing is left that waiting would move on."""
         if moment.jobs != self._jobs:
             self._jobs, self._moved_at = dict(moment.jobs), now
-        if moment.busy:
+        if moment.busy or moment.settling > moment.growing:
             return False
         if moment.blocked:
             return moment.in_flight == 0
-        if moment.settling > moment.growing:
-            return False
         left = sum(moment.jobs.get(state, 0) for state in WAITING) - moment.settling - moment.put_off
         patience = (ONCE_SENDING if moment.in_flight else ONCE).patience
         is_done = not moment.asking and (left <= 0 or moment.shut)
