@@ -81,9 +81,7 @@ def why_paused(kept: Mapping[str, str]) -> str:
 
 def begin(ledger: Ledger) -> None:
     """Take note that an agent starts: with a new ledger nothing is sent before it is known what the project has."""
-    if is_new(
-        dict(ledger.sql.execute("select key, value from agent")), sum(reports.standing(ledger.sql).jobs.values())
-    ):
+    if is_new(reports.agent(ledger.sql), sum(reports.standing(ledger.sql).jobs.values())):
         ledger.put(past=UNKNOWN, paused_why=f"this ledger is new, and {ledger.target}'s lists are looked through first")
 
 
@@ -93,7 +91,8 @@ def not_read(ledger: Ledger, reason: str) -> None:
         why = (
             f"this ledger is new, and {ledger.target}'s lists, which are looked through first, cannot be read: {reason}"
         )
-        ledger.put(paused_why=why)
+        if why != ledger.get("paused_why"):
+            ledger.put(paused_why=why)
 
 
 def learn(ledger: Ledger, found: Sequence[Found], reader: IdReader) -> list[str]:

@@ -120,8 +120,9 @@ class Past:
             self._gate.hold(asked)
         wait = max(asked or 0.0, PAST.seconds(self._failures))
         self._not_before = self._context.monotonic() + wait
-        name = self._context.target.name
-        log.warning("nothing is sent yet: %s's lists cannot be read, trying again in %d s: %s", name, wait, error)
+        level = logging.WARNING if self._failures == 1 else logging.DEBUG  # the status says it all the time
+        told = "nothing is sent yet: %s's lists cannot be read, trying again every %d s at the latest: %s"
+        log.log(level, told, self._context.target.name, PAST.longest, error)
         self._ledger.submit(partial(past.not_read, reason=str(error)))
 
     def _over(self, written: Future[tuple[bool, list[UnitKey]]]) -> None:
