@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from agent.core import frame_order
 from agent.core.folder_rules import NO_FOLDERS
 from agent.core.names import Filters
-from agent.core.plan import IdRules
+from agent.core.reference_id import IdRules
 from agent.core.spend_guard import Limits
 from agent.folder.scanner import Scanner
 from agent.host.workers import Pools
@@ -205,6 +205,7 @@ class Sending:
             scanner=self.scanner,
             terms=options.terms,
             limits=options.limits,
+            rules=options.rules,
             batch_name=options.batch_name,
             batch_of=lambda _path, said: (said or None, None),
             folders=NO_FOLDERS,

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from PIL import Image
 
+from agent.host.clock import utc_now
+from agent.ledger.store import Ledger
 from agent.sandbox import Sandbox
 from agent.service.loop import Service
 from agent.settings import load
@@ -218,6 +220,14 @@ def query(ledger: Path, sql: str, *values: object) -> list[dict[str, Any]]:
 def rows(ledger: Path, path: str) -> list[dict[str, Any]]:
     """Return a ledger's rows of a path, oldest first."""
     return query(ledger, "select * from jobs where path = ? order by id", path)
+
+
+def used_ledger(place: Path) -> Path:
+    """Make the ledger of `environ` in such a way that it is not new: nothing is asked before anything is sent."""
+    path = place / "ledger.db"
+    with contextlib.closing(Ledger(path, utc_now)) as ledger:
+        ledger.put(past="known")
+    return path
 
 
 def children(pid: int) -> list[int]:

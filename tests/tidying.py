@@ -30,7 +30,7 @@ from tests.support import image, query, write
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.core.plan import IdRules
+    from agent.core.reference_id import IdRules
 
 QUIET = 2.0
 NEXT_LOOK = 10.0

@@ -11,6 +11,7 @@ from agent.commands.demo import demo
 from agent.commands.ledger import ledger
 from agent.commands.look import explain, plan, status
 from agent.commands.order import baseline, dismiss, pause, resubmit, resume, retry
+from agent.commands.rebind import rebind_command
 from agent.commands.reconcile import reconcile
 from agent.commands.results import results
 from agent.commands.run import run
@@ -30,7 +31,7 @@ def cli(context: click.Context, env_file: str | None) -> None:
 
 
 LOOKING = (plan, status, explain, reconcile, check)
-ORDERS = (retry, resubmit, dismiss, baseline, pause, resume)
+ORDERS = (retry, resubmit, dismiss, baseline, pause, resume, rebind_command)
 
 for command in (run, *LOOKING, *ORDERS, results, backup, ledger, demo, sandbox):
     cli.add_command(command)

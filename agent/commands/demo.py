@@ -33,12 +33,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the folder with the ledger, the images and the log.")
 @click.option("--s3", is_flag=True, help="Upload the images to an S3 server on this machine.")
-def demo(*, keep: bool, s3: bool) -> None:
+@click.option(
+    "--complete-after",
+    type=click.FloatRange(0, 10),
+    metavar="SECONDS",
+    help="Have the sandbox annotate each job so soon, and bring the results home.",
+)
+def demo(*, keep: bool, s3: bool, complete_after: float | None) -> None:
     """See the whole job in ten seconds: nothing to configure, no key, no network.
 
     A sandbox Playment and the real agent run on this machine, in a temporary folder, while images are dropped into
     it. The exit code is 0 only if every job came to the sandbox once, with its frames in order and the right bytes.
-    With --s3 the images are uploaded to a SeaweedFS on this machine, and fetched by signed URLs.
+    With --s3 the images are uploaded to a SeaweedFS on this machine, and fetched by signed URLs. With --complete-after
+    it goes on until every job's annotations are here.
 
     Example: playment-agent demo --keep
     """
@@ -48,7 +55,7 @@ def demo(*, keep: bool, s3: bool) -> None:
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="playment-demo-")))
     try:
-        clean = _demo(console, folder, keep=keep, s3=s3)
+        clean = _demo(console, Stage(folder, s3=s3, complete_after=complete_after), keep=keep, s3=s3)
     except AgentError as error:
         shell.fail(error)
     finally:
@@ -57,11 +64,11 @@ def demo(*, keep: bool, s3: bool) -> None:
     sys.exit(0 if clean else 1)
 
 
-def _demo(console: Console, folder: Path, *, keep: bool, s3: bool) -> bool:
-    """Play the demo in `folder` and report; return whether all came as it must."""
+def _demo(console: Console, stage: Stage, *, keep: bool, s3: bool) -> bool:
+    """Play the demo and report; return whether all came as it must."""
     if s3:
         console.print(Text("starting an S3 server, which takes some seconds …", "dim"))
-    with Stage(folder, s3=s3) as stage:
+    with stage:
         screen.opening(console, str(stage.inbox), stage.sandbox_url)
         drops, expected = script(stage.inbox, stage.outside)
         with screen.Screen(console) as shown:
@@ -69,10 +76,12 @@ def _demo(console: Console, folder: Path, *, keep: bool, s3: bool) -> bool:
         # What is still on its way when all seems done would be sent twice or wrongly: it counts too.
         stage.close()
     rows = stage.rows()
-    got = receipts(expected, rows, stage.received)
+    got = receipts(expected, rows, stage.received, stage.annotations())
     screen.report(console, stage.status(), rows, got)
     if s3:
-        screen.uploaded(console, stage.sources())
+        screen.listed(console, "Uploaded, among others", stage.sources())
+    if stage.results is not None:
+        screen.listed(console, "Annotations, as files", map(str, stage.annotations() or ()))
     _to_repeat(console, stage, keep=keep)
     return _verdict(console, stage, expected, got, keep=keep)
 

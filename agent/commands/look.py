@@ -18,7 +18,7 @@ from agent.core.life import Life, life, silence
 from agent.core.retry import TELL_SECONDS
 from agent.host.clock import utc_now
 from agent.host.disk import why_unwritable
-from agent.ledger import spend
+from agent.ledger import past, spend
 from agent.ledger.reads import Reads
 from agent.model.text import printable
 from agent.reporting import preview
@@ -45,6 +45,7 @@ def plan(*, as_json: bool) -> None:
     """
     settings = shell.settings(needs_key=False)
     steps = preview.preview(settings)
+    paused = preview.why_paused(settings)
     if as_json:
         print_json([step.as_dict() for step in steps])
         return
@@ -52,6 +53,8 @@ def plan(*, as_json: bool) -> None:
         show_table(("action", "kind", "frames", "path", "reason"), [step.as_dict() for step in steps])
     else:
         shell.say("nothing to do: everything in the folder is known to the ledger")
+    if paused:
+        shell.say(f"PAUSED, nothing of this is sent: {paused}")
 
 
 @click.command()
@@ -125,6 +128,8 @@ def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
         yield f"UNREADABLE since {agent['unlisted_since']}: {unlisted}"
     if no_clock := unset_clock.told(now):
         yield f"NO CLOCK: {no_clock}"
+    if paused := past.why_paused(agent):
+        yield f"PAUSED, nothing is sent: {paused}"
     if outage := agent.get("outage"):
         yield f"OUTAGE: {outage}"
     if blocked := agent.get("blocked"):
@@ -141,9 +146,12 @@ def _with_disk(report: Report, path: Path) -> Report:
 
 
 def _needs_attention(agent: Mapping[str, str], now: datetime) -> bool:
-    """Tell whether the clock is not set, or folders could not be listed for so long that a person should know."""
+    """Tell whether something waits for a person that is in no row of a job.
+
+    That is a clock which is not set, folders that could not be listed for so long, and the start of a new ledger.
+    """
     is_unlisted = bool(agent.get("unlisted")) and _seconds_since(agent["unlisted_since"], now) >= TELL_SECONDS
-    return is_unlisted or unset_clock.is_unset(now)
+    return is_unlisted or unset_clock.is_unset(now) or bool(agent.get("paused_why"))
 
 
 def _agent_line(agent: Mapping[str, str], alive: Life, now: datetime) -> str:
@@ -151,7 +159,7 @@ def _agent_line(agent: Mapping[str, str], alive: Life, now: datetime) -> str:
         return "the agent has not run yet"
     beat = _ago(silence(agent, now))
     scan = _ago(_seconds_since(agent["last_scan_at"], now)) if agent.get("last_scan_at") else "none yet"
-    paused = "; sending is PAUSED" if agent.get("paused") else ""
+    paused = "; sending is PAUSED" if past.why_paused(agent) else ""
     return (
         f"agent {agent.get('version')}, pid {agent.get('pid')}, {alive}: last heartbeat {beat}, last full scan {scan}, "
         f"noticing by {agent.get('watch_mode', '?')}{paused}"

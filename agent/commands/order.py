@@ -18,7 +18,7 @@ from agent.core.states import UNREAD, State
 from agent.errors import LedgerUnavailable
 from agent.host import locks
 from agent.host.clock import utc_now
-from agent.ledger import orders
+from agent.ledger import orders, past
 from agent.ledger.store import Ledger
 from agent.reporting.preview import units_now
 from agent.service.assembly import TARGET_NAME
@@ -161,6 +161,8 @@ def baseline() -> None:
                     done += 1
                 else:
                     sent += 1
+        with ledger.transaction():
+            past.decided(ledger)
     shell.say(f"{done:,} units are ignored" + (f"; {sent:,} were sent before and stay as they are" if sent else ""))
     for reason in unlisted.values():
         shell.say(f"{reason}: what is in it is not ignored, and would be sent once it can be read")
@@ -188,7 +190,7 @@ def resume() -> None:
 
 
 def _pause(*, paused: bool) -> None:
-    with open_ledger() as ledger, ledger.transaction():
+    with open_ledger(create=paused) as ledger, ledger.transaction():
         before = orders.pause(ledger, paused=paused)
     now = "sending is paused; noticing goes on" if paused else "sending goes on"
     shell.say(f"{now} (as before)" if before is paused else now)

@@ -6,13 +6,21 @@ import contextlib
 import sys
 
 import click
+from rich.progress import track
 
 from agent.commands import shell
 from agent.commands.look import as_json
 from agent.commands.order import open_ledger
+from agent.host import locks
+from agent.ledger import past
+from agent.ledger.reads import Reads
+from agent.model.text import printable
+from agent.reporting.first_look import take_over
+from agent.reporting.preview import units_now
 from agent.reporting.reconcile import reconcile as differences
+from agent.reporting.whose import Whose
 from agent.service.assembly import target_of
-from agent.settings.parts import world_of
+from agent.settings.parts import rules_of, world_of
 from agent.terminal import print_json, show_table
 
 
@@ -23,20 +31,38 @@ from agent.terminal import print_json, show_table
 def reconcile(*, adopt: bool, as_json: bool) -> None:
     """Compare the ledger with Playment's lists: missing, extra, other frame count, tag or batch (exit code 1).
 
-    Lists may lag some minutes behind a submission.
+    Lists may lag some minutes behind a submission. Jobs whose ids are not of this folder are counted, no more: other
+    agents may send into the project. With --adopt before the first run all files are read, and every job that is of
+    one of them is taken over, also where it was moved since.
 
     Example: playment-agent reconcile --json
     """
     settings = shell.settings()
     if adopt:
         shell.needs_clock()
-    with open_ledger() as ledger, contextlib.closing(target_of(settings)) as target:
+    with open_ledger(create=adopt) as ledger, contextlib.closing(target_of(settings)) as target:
         ledger.bind(world_of(settings))
-        found = list(differences(ledger, target, adopt=adopt))
+        whose = Whose(settings.watch_dir, ledger, rules_of(settings).reader)
+        reads = Reads.within(ledger)
+        unlisted: dict[str, str] = {}
+        if adopt and past.is_new(reads.agent(), sum(reads.standing().jobs.values())):
+            with locks.lock_file(settings.lock_path), locks.lock_folder(settings.watch_dir):
+                units = track(units_now(settings, unlisted), "reading", disable=not sys.stderr.isatty())
+                found = list(take_over(settings, ledger, target, units, whose))
+        else:
+            found = list(differences(ledger, target, adopt=adopt, is_ours=whose.is_ours))
+        paused = past.why_paused(reads.agent())
     if as_json:
         print_json([difference.as_dict() for difference in found])
     elif found:
         show_table(("what", "path", "reference_id", "here", "there", "adopted"), [each.as_dict() for each in found])
     else:
         shell.say(f"the ledger and {target.name}'s lists agree")
-    sys.exit(1 if any(not difference.adopted for difference in found) else 0)
+    if whose.others:
+        told = f"{whose.others:,} more jobs are in the project: their ids are not of this folder"
+        click.echo(told, err=as_json)
+    for reason in unlisted.values():
+        click.echo(f"{reason}: what is in it was not looked for", err=True)
+    if paused and adopt:
+        click.echo(f"sending is paused: {printable(paused)}", err=as_json)
+    sys.exit(1 if unlisted or any(not difference.adopted for difference in found) else 0)

@@ -28,6 +28,9 @@ _LIKELY = click.FloatRange(0, 1)
 @click.option("--retry-after", type=click.IntRange(0), default=1, metavar="SECONDS", help="What a 429 asks for.")
 @click.option("--try-later", type=_LIKELY, default=0.0, metavar="P", help=f"Answer {TRY_LATER}.")
 @click.option("--not-fetched", type=_LIKELY, default=0.0, metavar="P", help=f"Answer {NOT_FETCHED}.")
+@click.option(
+    "--complete-after", type=click.FloatRange(0), default=None, metavar="SECONDS", help="Have jobs annotated so soon."
+)
 @click.option("--seed", type=int, default=None, metavar="N", help="Repeat a run's ids and faults.")
 @click.option("--fetch/--no-fetch", default=False, help="Read each job's files while it is created.")
 def sandbox(
@@ -42,6 +45,7 @@ def sandbox(
     retry_after: int,
     try_later: float,
     not_fetched: float,
+    complete_after: float | None,
     seed: int | None,
     fetch: bool,
 ) -> None:
@@ -73,6 +77,7 @@ def sandbox(
         faults=faults,
         fetch=fetch,
     )
+    running.complete_after = complete_after
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(running)

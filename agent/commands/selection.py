@@ -63,8 +63,8 @@ def selects(states: frozenset[State]) -> Callable[[F], F]:
         @click.argument("names", nargs=-1, metavar="[PATH or REFERENCE_ID]…")
         @functools.wraps(command)
         def with_wanted(*, names: tuple[str, ...], code: str | None, state: str | None, everything: bool) -> Any:
-            if code == "" or "" in names:
-                raise click.UsageError("an empty CODE or PATH names nothing")
+            if any(not text.strip() for text in (*names, *([] if code is None else [code]))):
+                raise click.UsageError("an empty CODE or PATH names no row: leave it out, or say --all")
             if names and everything:
                 raise click.UsageError("--all means all there are: name no PATH beside it")
             if not (names or everything or code or state):

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.core.reference_id import reference_id
 from agent.core.states import DELETABLE, SENT, State
 from agent.model import (
     Action,
+    Adopt,
     Hold,
     Keep,
     Kind,
@@ -27,6 +27,9 @@ from agent.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from agent.core.reference_id import IdRules
+    from agent.model.jobs import Found
 
 
 NAMES_TOLD = 5
@@ -76,7 +79,8 @@ class LeftBehind:
 
     `gone` are rows of the very same content whose files are not there; of these, the untouched files of `same` are the
     unit's own. Other bytes are in the place of those that are `replaced`. `parts` are rows that some of the unit's
-    frames were part of, `frames` of them in all.
+    frames were part of, `frames` of them in all. `listed` is a job of this content that the target had before there was
+    this ledger, and whose files are not at its path either.
     """
 
     gone: frozenset[int] = frozenset()
@@ -84,6 +88,7 @@ class LeftBehind:
     same: frozenset[int] = frozenset()
     parts: tuple[Part, ...] = ()
     frames: int = 0
+    listed: Found | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +104,7 @@ class _Elsewhere:
     other_kind: KnownRow | None
     moved_from: KnownRow | None
     before: Before | None
-
-
-@dataclass(frozen=True, slots=True)
-class IdRules:
-    """The settings that bear on a plan: the template of reference ids and the name of this host."""
-
-    template: str
-    host: str
-
-    def reference_ids(self, path: str, digest: str) -> tuple[str, ...]:
-        """Return the ids to try in order: a template without a digest has a second one, for other content there."""
-        first = reference_id(self.template, path=path, digest=digest, host=self.host)
-        return (first,) if "{digest}" in self.template else (first, f"{first}~{digest[:12]}")
+    listed: Found | None
 
 
 def decide(
@@ -122,12 +115,14 @@ def decide(
     other_kind: KnownRow | None = None,
     moved_from: KnownRow | None = None,
     before: Before | None = None,
+    listed: Found | None = None,
 ) -> Action:
     """Say what to do about a settled unit.
 
     `rows` are the ledger's rows for this path and kind, oldest first; `other_kind` is a sent or ignored row that
     covers the same files as another kind of unit; `moved_from` is a row of the same content whose old path is gone;
-    `before` tells of rows that have lost what the unit holds.
+    `before` tells of rows that have lost what the unit holds; `listed` is the unit's job at the target, of before there
+    was this ledger.
     """
     live = [row for row in rows if row.state is not State.GONE]
     taken = [row for row in live if _is_settled_matter(row)]
@@ -141,7 +136,7 @@ def decide(
     if there and not _is_refused(there[-1]):
         return _changed(unit, there[-1], live, rules)
     usable = [row for row in live if row in there or _is_open(row)] or [row for row in rows if row not in live]
-    return _fresh(unit, usable[-1] if usable else None, rules, _Elsewhere(other_kind, moved_from, before))
+    return _fresh(unit, usable[-1] if usable else None, rules, _Elsewhere(other_kind, moved_from, before, listed))
 
 
 def noticed(rows: Sequence[KnownRow]) -> str | None:
@@ -170,6 +165,8 @@ def _fresh(unit: Unit, current: KnownRow | None, rules: IdRules, elsewhere: _Els
     action = _taken_elsewhere(unit, ids, row, elsewhere)
     if action is not None:
         return action
+    if elsewhere.listed is not None:
+        return Adopt(unit, (elsewhere.listed.reference_id,), row, elsewhere.listed.job_id)
     if unit.hold is not None:
         code, reason = unit.hold
         return Hold(unit, ids, code, reason, row)

@@ -58,6 +58,7 @@ GATHERING = Policy("a job to be looked up, for others that one pass over the lis
 LOOKUP = Policy("a job that no list shows, and that may be there", 10.0, 2.0, 3600.0, kept=True, patience=3600.0)
 """The lists may lag behind a creation. A wait is as long as it has been looked for already."""
 LISTS = Policy("lists that could not be read", 1.0, 2.0, 300.0)
+PAST = Policy("what a project has, where the ledger is new", 1.0, 2.0, 10.0)
 STORE = Policy("a request to an object store", 0.1, 2.0, 15.0, jitter=True, tries=3, patience=120.0)
 QUESTION = Policy("a question about results", 1.0, tries=3)
 RESULT = Policy("a result that could not be fetched", None, 2.0, DAY, asked="`RESULTS_POLL_SECONDS`", kept=True)
@@ -88,6 +89,7 @@ POLICIES = (
     GATHERING,
     LOOKUP,
     LISTS,
+    PAST,
     STORE,
     QUESTION,
     RESULT,

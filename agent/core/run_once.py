@@ -20,7 +20,8 @@ class RunState:
     """How it stands: jobs by state, units that wait to settle, those of them that still grow after `GROWING` times.
 
     `unlisted` counts folders that cannot be listed; `busy` tells of scanning, reading, or unread messages; `in_flight`
-    counts jobs that are being sent, `put_off` those that wait for another day.
+    counts jobs that are being sent, `put_off` those that wait for another day. `asking` tells that it is not known yet
+    what the project had before a new ledger, `asks` that a person is to say how it goes on.
     """
 
     jobs: Mapping[str, int]
@@ -32,6 +33,8 @@ class RunState:
     shut: bool
     blocked: bool
     put_off: int = 0
+    asking: bool = False
+    asks: bool = False
 
 
 class EndOfRun:
@@ -48,21 +51,20 @@ class EndOfRun:
         stands[State.PENDING] = stands.get(State.PENDING, 0) + stands.pop(State.SUBMITTING, 0)
         if stands != self._jobs:
             self._jobs, self._moved_at = stands, now
-        if moment.busy:
+        if moment.busy or moment.settling > moment.growing:
             return False
         if moment.blocked:
             return moment.in_flight == 0
-        if moment.settling > moment.growing:
-            return False
         left = sum(moment.jobs.get(state, 0) for state in WAITING) - moment.settling - moment.put_off
         patience = (ONCE_SENDING if moment.in_flight else ONCE).patience
-        return left <= 0 or moment.shut or now - self._moved_at > patience
+        is_done = not moment.asking and (left <= 0 or moment.shut)
+        return is_done or now - self._moved_at > patience
 
 
 def exit_code(moment: RunState) -> int:
     """Return 0 where all is well, 1 where something is left or needs attention, 3 where the key is refused."""
     if moment.blocked:
         return 3
-    if moment.unlisted:
+    if moment.unlisted or moment.asks:
         return 1
     return 1 if any(moment.jobs.get(state, 0) for state in WAITING | ATTENTION) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from agent.model import Kind, basename
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from agent.demo.script import Expected
     from agent.sandbox.state import SandboxJob
@@ -25,31 +27,38 @@ class Receipt:
 
 
 def receipts(
-    expected: Sequence[Expected], rows: Sequence[Mapping[str, Any]], received: Sequence[SandboxJob]
+    expected: Sequence[Expected],
+    rows: Sequence[Mapping[str, Any]],
+    received: Sequence[SandboxJob],
+    annotations: Sequence[Path] | None = None,
 ) -> list[Receipt]:
     """Compare what was dropped with the ledger's rows and the sandbox's jobs; one receipt for each job there must be.
 
-    Jobs that nobody asked for, and refused files that are no row of state `invalid`, have receipts too.
+    Jobs that nobody asked for, and refused files that are no row of state `invalid`, have receipts too. Where there are
+    to be `annotations`, each job has a file of them that names it.
     """
+    named = None if annotations is None else {json.loads(file.read_bytes())["job_id"] for file in annotations}
     left = list(received)
     found = []
     for unit in expected:
         mine = [row for row in rows if row["path"] == unit.path]
         jobs = [job for job in left if any(job.reference_id == row["reference_id"] for row in mine)]
         left = [job for job in left if job not in jobs]
-        problem = _problem(unit, mine, jobs)
+        problem = _problem(unit, mine, jobs, "submitted" if named is None else "completed")
+        if not problem and named is not None and not named.issuperset(job.job_id for job in jobs):
+            problem = "its annotations are not here"
         if unit.frames or jobs or problem:
             found.append(Receipt(unit.path, len(jobs), sum(job.frames for job in jobs), problem))
     found += [Receipt(job.reference_id, 1, job.frames, "nothing like it was dropped") for job in left]
     return found
 
 
-def _problem(unit: Expected, rows: Sequence[Mapping[str, Any]], jobs: Sequence[SandboxJob]) -> str:
-    """Return the first difference in words, or ''."""
+def _problem(unit: Expected, rows: Sequence[Mapping[str, Any]], jobs: Sequence[SandboxJob], sent: str) -> str:
+    """Return the first difference in words, or ''; `sent` is the state that a job must be in."""
     if len(rows) != 1:
         return f"the ledger has {len(rows)} rows for it, and must have 1"
     row = rows[0]
-    wanted = "submitted" if unit.frames else "invalid"
+    wanted = sent if unit.frames else "invalid"
     if row["state"] != wanted:
         return f"the ledger says it is {row['state']} ({row['reason'] or 'no reason'}), and it must be {wanted}"
     if len(jobs) != bool(unit.frames):

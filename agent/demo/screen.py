@@ -132,11 +132,11 @@ def report(
     console.print(table)
 
 
-def uploaded(console: Console, sources: Iterable[str]) -> None:
-    """Show where the first files were uploaded to."""
-    _heading(console, "Uploaded, among others")
-    for source in sources:
-        console.print(Text(f" {source}"), soft_wrap=True)
+def listed(console: Console, what: str, addresses: Iterable[str]) -> None:
+    """Show where something is, under the heading `what`."""
+    _heading(console, what)
+    for address in addresses:
+        console.print(Text(f" {printable(address)}"), soft_wrap=True)
 
 
 def _heading(console: Console, text: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.core.names import Filters
-from agent.core.states import WAITING
+from agent.core.states import AT_TARGET, WAITING
 from agent.demo import store
 from agent.demo.files import FileServer
 from agent.errors import AgentError, LedgerUnavailable
@@ -50,17 +50,20 @@ class Stage:
     """The production agent at work on `folder`/inbox, as a context manager; `close` may come early.
 
     The settings come from `folder`/demo.env alone, never from the environment. Log lines go to `folder`/demo.log.
-    With `s3` the files are uploaded to an S3 server on this machine, else served where they lie.
+    With `s3` the files are uploaded to an S3 server on this machine, else served where they lie. Where the sandbox has
+    jobs annotated (`complete_after` so many seconds), their results come into the folder `results`.
     Raises AgentError where the agent, or that server, cannot start.
     """
 
-    def __init__(self, folder: Path, *, s3: bool = False) -> None:
+    def __init__(self, folder: Path, *, s3: bool = False, complete_after: float | None = None) -> None:
         self.inbox = folder / "inbox"
         self.outside = folder / "outside"
         self.ledger = folder / "ledger.db"
         self.env_file = folder / "demo.env"
         self.log = folder / "demo.log"
         self.folder = folder
+        self.results = None if complete_after is None else folder / "results"
+        self._complete_after = complete_after
         self._s3 = s3
         self._stack = contextlib.ExitStack()
         self._failure: Exception | None = None
@@ -73,6 +76,7 @@ class Stage:
             stack.enter_context(_logging_to(self.log))
             # A demo's job ids are no secrets.
             self._sandbox = stack.enter_context(Sandbox(rng=random.Random(), api_key=API_KEY, fetch=True))  # noqa: S311
+            self._sandbox.complete_after = self._complete_after
             settings = self._settings(stack)
             service = Service(settings)
             self._agent = threading.Thread(target=self._run, args=(service,), name="agent")
@@ -117,11 +121,21 @@ class Stage:
                 tell(at, drop)
             look = self._look(at)
             show(look)
-            if not waiting and len(look.jobs) >= units and all(job["state"] not in WAITING for job in look.jobs):
+            if not waiting and len(look.jobs) >= units and all(map(self._is_at_rest, look.jobs)):
                 break
             time.sleep(LOOK_SECONDS)
         if self._failure is not None:
             raise self._failure
+
+    def _is_at_rest(self, job: Mapping[str, Any]) -> bool:
+        """Tell whether nothing more is to become of a job; where results are wanted, they must be here."""
+        if self.results is not None and job["state"] in AT_TARGET:
+            return job["result_path"] is not None
+        return job["state"] not in WAITING
+
+    def annotations(self) -> list[Path] | None:
+        """Return the results that are here, None where there are to be none."""
+        return None if self.results is None else sorted(self.results.rglob("*.json"))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the ledger's jobs as they are now, also after the end."""
@@ -165,6 +179,9 @@ class Stage:
             "SETTLE_SECONDS": "1",
             "SEQUENCE_SETTLE_SECONDS": "2",
         }
+        if self.results is not None:
+            self.results.mkdir()
+            written |= {"RESULTS_DIR": str(self.results), "RESULTS_POLL_SECONDS": "0.5"}
         self.env_file.touch(mode=0o600)
         self.env_file.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in written.items()), "utf-8")
         return load.load({}, self.folder, self.env_file)

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from agent.core.plan import KnownRow, decide
+from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.states import State
 from agent.ledger.frames import FRAME_COLUMNS, frame_row
 from agent.ledger.store import iso
@@ -19,7 +20,7 @@ from agent.model import Kind, Queue, shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.core.plan import IdRules
+    from agent.core.reference_id import IdRules
     from agent.ledger.store import Ledger
     from agent.model import Unit
     from agent.model.jobs import Namer
@@ -29,8 +30,8 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Nam
     """Queue the plain ones among units, and return their indexes; `related.plan` decides about all others.
 
     An image is plain where its only row waits to be settled and is as it was made, no other row has its content (as a
-    whole, or as a frame), its inode, its reference_id or its folder for a sequence, and `plan.decide` says that it is
-    to be sent.
+    whole, or as a frame), its inode, its reference_id or its folder for a sequence, no job of before the ledger has its
+    content, and `plan.decide` says that it is to be sent.
     """
     alone = _alone(units, rules)
     names = {
@@ -54,6 +55,7 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Nam
         f"and not exists (select 1 from frame_rows where {BEGINS} = unit.value ->> 5 and {IS_INDEXED}) "
         "and not exists (select 1 from seen where first_digest = unit.value ->> 5) "
         "and not exists (select 1 from frame_rows where job = jobs.id) "
+        f"and not exists (select 1 from listed where digest = substr(unit.value ->> 2, 1, {DIGEST_DIGITS})) "
         "and not exists (select 1 from jobs where reference_id = unit.value ->> 4) "
         "and not exists (select 1 from jobs "
         "where jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 0 and kind = 'sequence')",

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.ledger.store import iso
 from agent.model import Edition, Frame, Job, Kind, Stamp
@@ -23,6 +23,17 @@ COLUMNS = (
     "(select fingerprint from seen where job = id)"
 )
 FRAMES_TOGETHER = 1000
+
+
+class Waiting(NamedTuple):
+    """A job that is to be sent, or to be looked up first (`is_looked_up`); `frame_ids` are in order."""
+
+    path: str
+    kind: Kind
+    reason: str
+    reference_id: str
+    is_looked_up: bool
+    frame_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,25 @@ def frames_of(sql: sqlite3.Connection, job: int) -> list[Frame]:
             for position, frame_id, path, digest, src, *stamp in json.loads(text)
         ]
     return sorted(frames)  # SQLite promises no order within a piece
+
+
+def waiting(sql: sqlite3.Connection) -> list[Waiting]:
+    """Return the pending jobs, in no order."""
+    return [
+        Waiting(
+            path,
+            Kind(kind),
+            reason,
+            reference_id,
+            bool(looked_up),
+            tuple(frame_id for _, frame_id in sorted(json.loads(frames))),
+        )
+        for path, kind, reason, reference_id, looked_up, frames in sql.execute(
+            "select path, kind, reason, reference_id, lookup is not null, "
+            "(select json_group_array(json_array(position, frame_id)) from frames where job = jobs.id) "
+            "from jobs where state = 'pending'"
+        )
+    ]
 
 
 def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool) -> datetime | None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 
-def m008_events(connection: sqlite3.Connection) -> None:
+def m009_events(connection: sqlite3.Connection) -> None:
     """Keep the times of events as milliseconds, and no job_id in them: that stands in `jobs`."""
     for statement in (
         """
@@ -43,7 +43,7 @@ def m008_events(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def m009_frames(connection: sqlite3.Connection) -> None:
+def m010_frames(connection: sqlite3.Connection) -> None:
     """Keep no copy of what an image's frame has of its job: a row without a path is such a frame.
 
     The view asks `jobs` in its columns, and joins nothing: so it is looked into by the indexes of `frame_rows` wherever
@@ -92,7 +92,7 @@ def m009_frames(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def m010_jobs(connection: sqlite3.Connection) -> None:
+def m011_jobs(connection: sqlite3.Connection) -> None:
     """Tell the folder from the path; keep nothing that only sending asks for once a job is sent; index few digits.
 
     `digest` is found by its first digits, as those of frames are: whoever finds one compares the rest.

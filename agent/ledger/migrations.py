@@ -268,6 +268,28 @@ def m007_troubles(connection: sqlite3.Connection) -> None:
     )
 
 
+def m008_listed(connection: sqlite3.Connection) -> None:
+    """Remember the jobs that the project had when its ledger was new, until they are found to be of a row.
+
+    `listed.path` and `listed.digest` are what the reference_id says of the unit, null where the template holds none.
+    """
+    _run(
+        connection,
+        """
+        create table listed (
+            reference_id text primary key,
+            path text,
+            digest text,
+            job_id text not null,
+            frame_count integer,
+            tag text,
+            batch_id text not null
+        ) strict, without rowid;
+        create index listed_digest on listed (digest) where digest is not null;
+        """,
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_jobs,
     m002_results_and_spend,
@@ -276,9 +298,10 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m005_deleted_and_taken_before,
     m006_unreadable,
     m007_troubles,
-    lean.m008_events,
-    lean.m009_frames,
-    lean.m010_jobs,
+    m008_listed,
+    lean.m009_events,
+    lean.m010_frames,
+    lean.m011_jobs,
 )
 
 

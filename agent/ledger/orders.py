@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.states import MOVES, SENT, UNREAD, UNREADABLE, State
-from agent.ledger import spend
+from agent.ledger import past, spend
 from agent.ledger.related import known
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
@@ -181,8 +181,11 @@ def set_aside(ledger: Ledger, unit: Unit) -> bool:
 
 def pause(ledger: Ledger, *, paused: bool) -> bool:
     """Stop, or start, sending; return whether it was stopped before."""
-    before = bool(ledger.get("paused"))
+    before = past.is_paused(ledger) if not paused else bool(ledger.get("paused"))
     ledger.put(paused="1" if paused else "")
+    if not paused:
+        ledger.put(paused_why="")
+        past.decided(ledger)
     if before != paused:
         ledger.record(None, "paused" if paused else "resumed")
     return before

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from agent.ledger import due, holds, lookups, recorded, related, reports, results, seen, spend, store, traces
+from agent.ledger import due, holds, lookups, past, recorded, related, reports, results, seen, spend, store, traces
 from agent.ledger.upgrade import migrate
+from agent.ledger.world import changes, other_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
-    from agent.core.plan import IdRules, KnownRow, LeftBehind
+    from agent.core.plan import KnownRow, LeftBehind
+    from agent.core.reference_id import IdRules
     from agent.core.spend_guard import Spent
-    from agent.ledger.due import Candidate
+    from agent.ledger.due import Candidate, Waiting
     from agent.ledger.recent_frames import RecentFrames
     from agent.ledger.recorded import Recorded, Sent
     from agent.ledger.reports import Counts, Report
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.ledger.traces import Holder, Trace
     from agent.ledger.units import Sight
+    from agent.ledger.world import Change
     from agent.model import Action, File, Stamp, Unit
-    from agent.model.jobs import Lookup, SentJob, Terms
+    from agent.model.jobs import Found, Lookup, SentJob, Terms
     from agent.model.units import UnitKey
 
 P = ParamSpec("P")
@@ -130,6 +133,10 @@ class Reads:
         """Return when a unit that settles was noticed, None where that is not written."""
         return self._ask(related.noticed_at, unit)
 
+    def listed_like(self, unit: Unit) -> list[tuple[Found, str]]:
+        """Return the jobs of a unit's content that the target had before there was this ledger, with their paths."""
+        return self._ask(past.like, unit)
+
     def first_frame(self, job: int) -> tuple[str, Stamp] | None:
         """Return where a job's first file was, and what it looked like."""
         return self._ask(related.first_frame, job)
@@ -164,6 +171,10 @@ class Reads:
     def probe(self, now: datetime, exclude: Collection[int], terms: Terms, *, recent: RecentFrames) -> Candidate | None:
         """Return the job by which it is seen whether a remote is back."""
         return self._ask(due.probe, now, exclude, terms, recent=recent)
+
+    def waiting(self) -> list[Waiting]:
+        """Return the jobs that are to be sent, now or later."""
+        return self._ask(due.waiting)
 
     def next_due(self, exclude: Collection[int], *, lookup: bool) -> datetime | None:
         """Return when the next job is to be sent, or looked up."""
@@ -253,9 +264,13 @@ class Reads:
         """Return what is damaged in the ledger's file, '' where it is whole."""
         return self._ask(reports.damage)
 
-    def other_world(self, world: Mapping[str, str]) -> str | None:
+    def changes(self, settings: Mapping[str, str]) -> list[Change]:
+        """Return in what the ledger is bound to other settings."""
+        return self._ask(changes, settings)
+
+    def other_world(self, settings: Mapping[str, str]) -> str | None:
         """Return what stands against using the ledger with these settings, if anything does."""
-        return self._ask(store.other_world, world)
+        return self._ask(other_world, settings)
 
     def agent(self) -> dict[str, str]:
         """Return what the agent says of itself, by key."""

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from agent.core.plan import Before, KnownRow, LeftBehind, best_twin, decide, may_have_moved, noticed
 from agent.core.states import SENT, State
+from agent.ledger import past
 from agent.ledger.traces import BEGINS, DELETED_AT, DIGITS
 from agent.model import Kind, Stamp, folder_of, shown
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from agent.core.plan import IdRules
+    from agent.core.reference_id import IdRules
     from agent.model import Action, Unit
 
 MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
@@ -33,7 +34,8 @@ def plan(sql: sqlite3.Connection, unit: Unit, rules: IdRules, left: LeftBehind =
     other_kind = of_other_kind(sql, unit)
     if other_kind is None and before is not None and before.rows[0][0].kind is not unit.kind:
         other_kind = before.rows[0][0]
-    return decide(unit, rows, rules, other_kind=other_kind, moved_from=moved_from, before=before)
+    listed = past.of_this_unit(sql, unit, rules) or left.listed
+    return decide(unit, rows, rules, other_kind=other_kind, moved_from=moved_from, before=before, listed=listed)
 
 
 def _parts(sql: sqlite3.Connection, left: LeftBehind) -> Before | None:

@@ -15,7 +15,7 @@ from agent import __version__
 from agent.core.retry import ASKED
 from agent.core.unset_clock import is_unset
 from agent.core.whereabouts import Whereabouts
-from agent.ledger import jobs, spend
+from agent.ledger import jobs, past, spend
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
 
     Another watch folder than that of the last run is not written down: it is only when something is seen in it.
     """
+    past.begin(ledger)
     last = Whereabouts(ledger.get("watch_dir_identity"), ledger.get("watch_dir_place"))
     is_here = here.is_of_last_time(last)
     held_until = ledger.get("held_until")
@@ -67,6 +68,8 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
     recovered = jobs.recover(ledger)
     if recovered:
         log.warning("%d requests were under way at the last stop: sent again, under the same ids", recovered)
+    if ledger.get("paused"):
+        log.warning("sending is paused: %s", ledger.get("paused_why") or "a person has said so")
     # By a clock that is not set it would be held for a day: what was asked for is over when it is.
     is_held = held_until and not is_unset(ledger.now)
     held = (datetime.fromisoformat(held_until) - ledger.now).total_seconds() if is_held else 0.0
@@ -74,7 +77,7 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         here if is_here else last,
         is_here,
         inodes_last=not here.place or ledger.get("inodes_change") != here.place,
-        paused=bool(ledger.get("paused")),
+        paused=past.is_paused(ledger),
         held_for=min(max(0.0, held), ASKED.longest),
     )
 

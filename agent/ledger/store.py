@@ -17,17 +17,11 @@ from agent.ledger import files
 from agent.ledger.migrations import version_of
 from agent.ledger.recent_frames import RecentFrames
 from agent.ledger.upgrade import migrate
+from agent.ledger.world import other_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-WORLD_HINT = {
-    "project_id": "PLAYMENT_PROJECT_ID",
-    "base_url": "PLAYMENT_BASE_URL",
-    "watch_dir": "WATCH_DIR",
-    "reference_id_template": "REFERENCE_ID",
-}
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WAL_BYTES = 4 * 2**20
@@ -103,19 +97,6 @@ def _is_spoilt(error: Exception) -> bool:
 
 def _no_ledger(path: Path) -> LedgerUnavailable:
     return LedgerUnavailable(f"there is no ledger at {path}: has the agent run yet? LEDGER_PATH names the file")
-
-
-def other_world(sql: sqlite3.Connection, world: Mapping[str, str]) -> str | None:
-    """Return what stands against using a ledger for `world`, as the end of a sentence: that it holds another's jobs."""
-    bound = dict(sql.execute("select key, value from agent"))
-    others = [key for key, value in sorted(world.items()) if bound.get(key, "") not in ("", value)]
-    if not others or not sql.execute("select 1 from jobs limit 1").fetchone():
-        return None
-    told = "; ".join(f"{WORLD_HINT[key]} was {bound[key]!r} and is now {world[key]!r}" for key in others)
-    return (
-        f"belongs to other settings: {told}. Set them back, or name a new LEDGER_PATH to start afresh "
-        "(what is in the folder would be sent again there)"
-    )
 
 
 class Ledger:
@@ -256,7 +237,7 @@ class Ledger:
     def bind(self, world: Mapping[str, str]) -> None:
         """Tie the ledger to a project, base URL, watch folder and template of ids.
 
-        Raises LedgerRefused where it holds jobs of another world: the same files would be sent again there.
+        Raises LedgerRefused where it holds jobs of another world: see `world.rebind`.
         """
         with self.transaction():
             problem = other_world(self.sql, world)

@@ -16,6 +16,7 @@ from agent.ledger.frames import write_frames
 from agent.ledger.store import iso
 from agent.model import (
     Action,
+    Adopt,
     Frame,
     Hold,
     Keep,
@@ -110,7 +111,7 @@ def apply(ledger: Ledger, action: Action, name: Namer = nameless) -> State | Non
     """
     state: State | None = None
     match action:
-        case Queue(unit, ids, row):
+        case Queue(unit, ids, row) | Adopt(unit, ids, row):
             state = write_settled(
                 ledger, row, unit, State.PENDING, reference_ids=ids, reason=unit.warning or "", name=name
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.model.actions import Action, Hold, Keep, LookUp, Move, Queue, Refuse, Wait
+from agent.model.actions import Action, Adopt, Hold, Keep, LookUp, Move, Queue, Refuse, Wait
 from agent.model.jobs import Edition, Job, Lookup, Namer, Terms
 from agent.model.paths import basename, is_utf8, join, parent, shown
 from agent.model.units import (
@@ -27,6 +27,7 @@ from agent.model.units import (
 __all__ = [
     "TOP_BIT",
     "Action",
+    "Adopt",
     "Edition",
     "Entry",
     "File",

@@ -19,6 +19,16 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """Planned: the target has this unit as `job_id`, under its one id, from before there was this ledger."""
+
+    unit: Unit
+    reference_ids: tuple[str, ...]
+    row: int | None
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Planned: wait for a person, who is told `reason`; `row` None makes a row of its own beside a submitted one."""
 
@@ -73,4 +83,4 @@ class Wait:
     row: int
 
 
-Action = Queue | Hold | Refuse | Keep | Move | LookUp | Wait
+Action = Queue | Adopt | Hold | Refuse | Keep | Move | LookUp | Wait

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from agent.core.states import State
 from agent.errors import FileChanged, FolderUnavailable, Interrupted, LedgerUnavailable
 from agent.host.workers import DEFECT
-from agent.ledger import bulk, units
+from agent.ledger import bulk, past, units
 from agent.ledger.reads import Reads
 from agent.ledger.writer import Each
-from agent.model import shown
+from agent.model import Adopt, shown
 from agent.noticing.messages import Finished
 from agent.noticing.moved import left_behind
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from agent.core.plan import IdRules
+    from agent.core.reference_id import IdRules
     from agent.folder.scanner import Scanner
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
-    from agent.model import Namer, Unit, UnitKey
+    from agent.model import Action, Namer, Unit, UnitKey
 
 log = logging.getLogger(__package__)
 
@@ -44,10 +44,22 @@ class Verdicts:
             State.PENDING if index in plain else self._write(ledger, content) for index, content in enumerate(contents)
         ]
 
-    def _write(self, ledger: Ledger, unit: Unit) -> State | None:
+    def adopt(self, ledger: Ledger, unit: Unit) -> None:
+        """Take over the job that the target had of a unit before there was this ledger, where it had one."""
+        if isinstance(self._planned(ledger, unit), Adopt):
+            self._write(ledger, unit)
+
+    def _planned(self, ledger: Ledger, unit: Unit) -> Action:
         reads = Reads.within(ledger)
-        left = left_behind(self._scanner, reads, unit)
-        return units.apply(ledger, reads.plan(unit, self._rules, left), self._name)
+        return reads.plan(unit, self._rules, left_behind(self._scanner, reads, unit))
+
+    def _write(self, ledger: Ledger, unit: Unit) -> State | None:
+        action = self._planned(ledger, unit)
+        state = units.apply(ledger, action, self._name)
+        if isinstance(action, Adopt) and state is State.PENDING:
+            past.take_over(ledger, action.reference_ids)
+            return State.SUBMITTED
+        return state
 
 
 class LedgerDecider:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.ledger.reads import Reads
     from agent.ledger.traces import Holder, Trace
     from agent.model import Stamp, Unit
+    from agent.model.jobs import Found
 
     Look = Callable[[str], tuple[int, int] | None]
     """Gives the size and the time of the file at a path, None where there is none."""
@@ -39,7 +41,21 @@ def left_behind(scanner: Scanner, reads: Reads, unit: Unit) -> LeftBehind:
     left, is_copy = _as_a_whole(scanner, reads, unit)
     if left.gone or left.replaced:
         return left
-    return Parts(scanner, reads, unit, is_copy=is_copy and unit.kind is Kind.IMAGE).left()
+    left = Parts(scanner, reads, unit, is_copy=is_copy and unit.kind is Kind.IMAGE).left()
+    return left if left.parts or is_copy else replace(left, listed=_listed(scanner, reads, unit))
+
+
+def _listed(scanner: Scanner, reads: Reads, unit: Unit) -> Found | None:
+    """Return a job of the unit's content that the target had before there was this ledger, and whose files are away.
+
+    One of the same name first.
+    """
+    for job, path in sorted(reads.listed_like(unit), key=lambda like: basename(like[1]) != basename(unit.path)):
+        listing = scanner.list(path) if unit.kind is Kind.SEQUENCE else None
+        is_there = bool(listing and listing.files) if unit.kind is Kind.SEQUENCE else _now(scanner, path) is not None
+        if not is_there:
+            return job
+    return None
 
 
 def _as_a_whole(scanner: Scanner, reads: Reads, unit: Unit) -> tuple[LeftBehind, bool]:

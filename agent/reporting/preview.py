@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import FileChanged, FolderUnavailable
+from agent.ledger import past
 from agent.ledger.reads import Reads
-from agent.model import Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
+from agent.model import Adopt, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
 from agent.reporting.dry import dry_noticing
 from agent.service.assembly import TARGET_NAME, scanner_of
@@ -18,8 +19,9 @@ from agent.settings.parts import rules_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.core.plan import IdRules
+    from agent.core.reference_id import IdRules
     from agent.folder.scanner import Scanner
+    from agent.ledger.due import Waiting
     from agent.ledger.units import Sight
     from agent.model import Action, UnitKey
     from agent.reporting.dry import Notes
@@ -29,6 +31,7 @@ log = logging.getLogger(__package__)
 
 ACTIONS = {
     Queue: "submit",
+    Adopt: "adopt",
     Hold: "hold",
     Refuse: "refuse",
     Keep: "keep",
@@ -88,8 +91,8 @@ class Plans:
 def preview(settings: Settings) -> list[Step]:
     """Return what would be done about each unit that is not at rest, by path; nothing is sent or written.
 
-    Where there is no ledger yet, none is made. A folder that cannot be listed has a step of its own.
-    Raises FolderUnavailable.
+    What waits in the ledger is among them. Where there is no ledger yet, none is made. A folder that cannot be listed
+    has a step of its own. Raises FolderUnavailable.
     """
     scanner = scanner_of(settings)
     with Reads.open(settings.ledger_path) if settings.ledger_path.exists() else Reads.of_nothing() as reads:
@@ -98,11 +101,22 @@ def preview(settings: Settings) -> list[Step]:
         for _ in dry.turns():
             pass
         held = [sight for sight in dry.notes.held if reads.is_to_be_held(sight)]
+        waits = reads.waiting()
     waiting, refused = dry.notes.waiting.values(), dry.notes.refused
     unread = [("hold", held), ("settle", waiting), ("refuse", refused)]
     steps = [*plans.steps, *(_unread(action, sight) for action, sights in unread for sight in sights)]
     steps += [Step(ACTIONS[Wait], folder, Kind.SEQUENCE, 0, why) for folder, why in dry.notes.unlisted.items()]
+    seen = {(shown(step.path), step.kind) for step in steps}
+    steps += [_to_be_sent(job) for job in waits if (job.path, job.kind) not in seen]
     return sorted(steps, key=lambda step: (folder_of(step.path, step.kind).split("/"), step.path))
+
+
+def why_paused(settings: Settings) -> str:
+    """Return why nothing of a plan is done now, '' where sending is not paused."""
+    if not settings.ledger_path.exists():
+        return ""
+    with Reads.open(settings.ledger_path) as reads:
+        return past.why_paused(reads.agent())
 
 
 def units_now(settings: Settings, unlisted: dict[str, str]) -> Iterator[Unit]:
@@ -148,6 +162,11 @@ def _unread(action: str, sight: Sight) -> Step:
     return Step(action, sight.path, sight.kind, sight.frame_count, sight.reason)
 
 
+def _to_be_sent(job: Waiting) -> Step:
+    action = ACTIONS[LookUp] if job.is_looked_up else ACTIONS[Queue]
+    return Step(action, job.path, job.kind, len(job.frame_ids), job.reason, job.reference_id, job.frame_ids)
+
+
 def _as_step(action: Action) -> Step:
     unit = action.unit
     reason = unit.warning or ""
@@ -159,6 +178,8 @@ def _as_step(action: Action) -> Step:
             reason = text
         case Queue(_, ids, _):
             reference_id = ids[0]
+        case Adopt(_, ids, _, job_id):
+            reason, reference_id = f"{TARGET_NAME} has it as job {job_id}", ids[0]
         case Keep():
             reason = "touched, but its content is known"
         case Move(_, row, _, _):

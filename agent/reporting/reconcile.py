@@ -11,7 +11,7 @@ from agent.ledger import jobs
 from agent.ledger.reads import Reads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from agent.ledger.recorded import Recorded
     from agent.ledger.store import Ledger
@@ -48,29 +48,40 @@ class _Compared:
     adopt: dict[str, str] = field(default_factory=dict)
 
 
-def reconcile(ledger: Ledger, target: Target, *, adopt: bool) -> Iterator[Difference]:
+def reconcile(
+    ledger: Ledger, target: Target, *, adopt: bool, is_ours: Callable[[str], bool] = lambda _id: True
+) -> Iterator[Difference]:
     """Yield every difference, with one pass over all lists; `adopt` takes over into the ledger what is there.
 
     Adopted are jobs that the ledger has not as submitted, other job ids, and other batches; never other frames or
-    tags, which a person must look into. Raises RemoteError, LedgerUnavailable.
+    tags, which a person must look into. A job that is not known here differs only where its id `is_ours`. Raises
+    RemoteError, LedgerUnavailable.
     """
     seen: set[int] = set()
     for batch, some in target.listed():
         with ledger.transaction():
-            differences = list(_compared(ledger, some, batch, target.name, seen, adopt=adopt))
+            differences = list(_compared(ledger, some, batch, target.name, seen, adopt=adopt, is_ours=is_ours))
         yield from differences
     yield from _missing(Reads.within(ledger), seen)
 
 
 def _compared(
-    ledger: Ledger, listed: Iterable[Found], batch: Batch, target: str, seen: set[int], *, adopt: bool
+    ledger: Ledger,
+    listed: Iterable[Found],
+    batch: Batch,
+    target: str,
+    seen: set[int],
+    *,
+    adopt: bool,
+    is_ours: Callable[[str], bool],
 ) -> Iterator[Difference]:
     """Compare listed jobs with their rows."""
     reads = Reads.within(ledger)
     for job in listed:
         row = reads.recorded(job.reference_id)
         if row is None:
-            yield Difference("extra", job.reference_id, "", "", job.job_id)
+            if is_ours(job.reference_id):
+                yield Difference("extra", job.reference_id, "", "", job.job_id)
             continue
         seen.add(row.id)
         found = _compare(row, job, batch)

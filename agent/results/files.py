@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,11 +24,16 @@ OF_THIS_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno
 
 
 class ResultFiles:
-    """The results below `root`, which must be there; `target` is the name of who gives them."""
+    """The results below `root`, which must be there; `target` is the name of who gives them.
 
-    def __init__(self, root: Path, target: str) -> None:
+    `mode` is the rights of the files, and of the folders that are made for them; None leaves both to the umask, and to
+    the default ACL of the folder above.
+    """
+
+    def __init__(self, root: Path, target: str, mode: int | None = None) -> None:
         self._root = root
         self._target = target
+        self._mode = mode
         self._checking = threading.Lock()
 
     @contextlib.contextmanager
@@ -53,10 +59,14 @@ class ResultFiles:
         Its name depends on `name` alone: what a killed process left is overwritten by the next try. Raises OSError.
         """
         temporary = self._temporary(path, name)
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._make(temporary.parent)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()  # its rights are of another time
         try:
-            with open(os.open(temporary, flags, 0o600), "w+b") as file:
+            with open(os.open(temporary, flags, 0o666), "w+b") as file:
+                if self._mode is not None:
+                    os.fchmod(file.fileno(), self._mode)
                 yield file
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -86,6 +96,21 @@ class ResultFiles:
                 json.loads(file.read(), object_pairs_hook=_nothing, parse_float=_nothing, parse_constant=_no_constant)
             except (ValueError, RecursionError) as error:
                 raise Refused(f"what {self._target} gave as the result is not JSON: {error}", code="result") from None
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder below the root, with those above it; who may read the files may enter them."""
+        if folder.is_dir():
+            return
+        if folder == self._root:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+        self._make(folder.parent)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            if self._mode is not None:
+                setgid = folder.stat().st_mode & stat.S_ISGID
+                folder.chmod(setgid | self._mode | (self._mode & 0o444) >> 2)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
     def _temporary(self, path: str, name: str) -> Path:
         return (self._root / path).with_name(f".{name}.part")

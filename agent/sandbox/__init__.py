@@ -72,8 +72,10 @@ class Sandbox:
 
     `port` 0 takes a free one; `latency` is in seconds, for every call; `project_id` None takes any project;
     with `fetch` the files of a job are read while it is created, as in the vendor's usual set-up; ids and faults come
-    from `rng`.
+    from `rng`. A job is annotated `complete_after` so many seconds, None: by `complete` alone.
     """
+
+    complete_after: float | None = None
 
     def __init__(
         self,
@@ -159,6 +161,8 @@ class Sandbox:
             raise Refusal("unauthorized_request", "client-key is invalid. Please contact the administrator")
         if self._project_id is not None and request.named.get("project", self._project_id) != self._project_id:
             raise Refusal("resource_error", "project_id not found")
+        if self.complete_after is not None:
+            self._state.complete_due(self.complete_after)
         return self._calls[call](request)
 
     def _create_job(self, request: Request) -> Answer:

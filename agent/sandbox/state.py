@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -36,6 +38,7 @@ class SandboxJob:
     fetched: dict[str, str]
     status: str = CREATED
     result: dict[str, object] | None = None
+    made_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class SandboxState:
         self._page_size = page_size
         self._projects: dict[str, _Project] = {}
         self._jobs: dict[str, SandboxJob] = {}
+        self._open: deque[SandboxJob] = deque()
         self._lock = threading.RLock()
 
     @property
@@ -135,6 +139,7 @@ class SandboxState:
             batch.jobs.append(job)
             project.jobs[job.job_id] = job
             self._jobs[job.job_id] = job
+            self._open.append(job)
             return job
 
     def job(self, project_id: str, job_id: str) -> SandboxJob:
@@ -152,6 +157,20 @@ class SandboxState:
             job = self._jobs[job_id]
             job.status, job.result = COMPLETED, result
             return job
+
+    def complete_due(self, seconds: float) -> None:
+        """Mark the jobs as annotated that were made so long ago, each with a result that names it and holds nothing."""
+        due = time.monotonic() - seconds
+        with self._lock:
+            while self._open and self._open[0].made_at <= due:
+                job = self._open.popleft()
+                if job.result is None:
+                    named: dict[str, object] = {
+                        "reference_id": job.reference_id,
+                        "job_id": job.job_id,
+                        "annotations": [],
+                    }
+                    self.complete(job.job_id, named)
 
     def result(self, job_id: str) -> dict[str, object] | None:
         """Return a completed job's annotations, or None where there are none."""

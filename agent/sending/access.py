@@ -61,7 +61,7 @@ class Access:
         """
         door = self._store if isinstance(error, StoreRefused) else self._target
         with self._lock:
-            if not self._gate.enter():
+            if not self._gate.enter_to_read():  # a pause stops no look
                 return error
             try:
                 door.check_access()

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.core.folder_rules import FolderRulesSource
+    from agent.core.reference_id import IdRules
     from agent.core.spend_guard import Limits
     from agent.folder.scanner import Scanner
     from agent.model import Kind
@@ -40,6 +41,7 @@ class SendingContext:
     scanner: Scanner
     terms: Terms
     limits: Limits
+    rules: IdRules
     batch_name: Callable[[str], str | None]
     batch_of: Callable[[str, str], tuple[str | None, str | None]]
     folders: FolderRulesSource

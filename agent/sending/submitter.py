@@ -27,6 +27,7 @@ from agent.sending.admission import put_off_beyond_limit
 from agent.sending.adoption import IDLE, Adoption
 from agent.sending.in_flight import InFlight
 from agent.sending.outcomes import Outcomes
+from agent.sending.past import Past
 from agent.sending.posting import Posting, defect
 from agent.sending.probing import Probing
 from agent.sending.publication import Publication
@@ -84,13 +85,7 @@ class Submitter:
         )
         chance = random.Random()  # noqa: S311 (jitter and samples, no secrets)
         self._publication = Publication(
-            context,
-            gate,
-            self._probing,
-            pools.publishing,
-            random=chance,
-            done=self._published,
-            recent=ledger.recent,
+            context, gate, self._probing, pools.publishing, random=chance, done=self._published, recent=ledger.recent
         )
         self._posting = Posting(
             context,
@@ -103,6 +98,7 @@ class Submitter:
             on_unsettled=self._publication.unsettled,
         )
         self._adoption = Adoption(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
+        self._past = Past(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 
     def start(self) -> None:
@@ -134,6 +130,11 @@ class Submitter:
     def trouble(self) -> str:
         """What is away of the target and the place of the files, for a person; '' where both are there."""
         return "; ".join(text for text in (self._probing.target.told, self._probing.store.told) if text)
+
+    @property
+    def is_past_unknown(self) -> bool:
+        """Whether it is still to be asked what the project had before there was the ledger."""
+        return self._past.is_unknown
 
     def close(self, seconds: float) -> bool:
         """Finish what is in flight, for `seconds` at most; return whether all of it was."""
@@ -170,7 +171,7 @@ class Submitter:
         waits = [self._outcomes.again() or IDLE, self._not_before_wait()]
         if self._gate.blocked and not self._gate.lets_probes:
             waits.append(self._access.turn(self._pools.publishing))
-        waits.append(self._mind_the_clock())
+        waits += [self._mind_the_clock(), self._past.turn(self._reads)]
         if self._gate.is_shut:
             self._in_flight.put_back()  # nothing may leave, and nobody knows for how long
             return min(waits)

@@ -19,6 +19,7 @@ from agent.errors import FolderUnavailable, LedgerUnavailable, LedgerUnreadable
 from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
 from agent.host.clock import utc_now
+from agent.ledger import past
 from agent.ledger.store import iso
 from agent.noticing.messages import Changed, Finished, Item, LedgerChanged, NotWritten
 from agent.service.reload import Reload
@@ -155,6 +156,8 @@ class Service:
     def _troubles(self) -> Iterator[str]:
         """Yield what is in the way now, each as a part of a sentence; '' for what is not."""
         parts = self._parts
+        why_paused = past.why_paused(parts.reads.agent())
+        yield f"PAUSED: {why_paused}" if why_paused else ""
         yield no_clock(utc_now())
         yield from (parts.ledger.trouble, parts.submitter.trouble)
         yield from (parts.watch.trouble, parts.rounds.unlisted, self._reload.trouble)
@@ -216,6 +219,8 @@ class Service:
             put_off=parts.reads.put_off(utc_now()),
             shut=parts.gate.is_shut,
             blocked=bool(parts.gate.blocked),
+            asking=parts.submitter.is_past_unknown,
+            asks=bool(parts.reads.agent().get("paused_why")),
         )
 
     def _is_over(self, once: EndOfRun, now: float) -> int | None:

@@ -16,6 +16,7 @@ from agent.folder.tree import Tree
 from agent.folder.watched_folder import WatchedFolder
 from agent.host import locks
 from agent.host.clock import Clocks, utc_now
+from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.ledger.session import begin, data_version
 from agent.ledger.store import Ledger, iso
@@ -67,7 +68,7 @@ class OtherWriters:
         version = data_version(ledger)
         if version != self._version:
             self._version = version
-            self._post(LedgerChanged(bool(ledger.get("paused"))))
+            self._post(LedgerChanged(past.is_paused(ledger)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,13 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def octal(text: str) -> int:
+    """Return the rights of a file, as chmod(1) takes them in octal; whoever writes it must be able to read it, too."""
+    if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o600 != 0o600:
+        raise ValueError("it must be octal rights such as 0640, with which its owner may read and write")
+    return int(text, 8)
+
+
 def number(low: float, high: float, unit: str) -> Callable[[str], float]:
     """Make a reader of plain decimal numbers from `low` to `high`; `unit` is for the error's sentence."""
 

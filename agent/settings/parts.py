@@ -7,8 +7,8 @@ import socket
 from typing import TYPE_CHECKING
 
 from agent.core.names import Filters
-from agent.core.plan import IdRules
 from agent.core.quiet_times import QuietTimes
+from agent.core.reference_id import IdRules
 from agent.core.spend_guard import Limits
 from agent.model.jobs import Terms
 from agent.settings import parsers
@@ -47,7 +47,7 @@ def quiet_of(settings: Settings) -> QuietTimes:
 
 def rules_of(settings: Settings) -> IdRules:
     """Return the rules that the settings ask for."""
-    return IdRules(settings.reference_id, socket.gethostname())
+    return IdRules(settings.reference_id, socket.gethostname(), settings.tag_or_work_flow)
 
 
 def limits_of(settings: Settings) -> Limits:

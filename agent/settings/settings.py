@@ -108,6 +108,7 @@ class Settings:
     submit_limit_jobs_per_day: int | None
     submit_limit_frames_per_day: int | None
     results_dir: Path | None
+    results_mode: int | None
     results_poll_seconds: float
     folder_settings: bool
     ledger_path: Path

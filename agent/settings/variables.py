@@ -211,6 +211,12 @@ VARIABLES: tuple[Variable, ...] = (
         "An existing folder, outside WATCH_DIR: completed annotations are fetched into it; empty: they are not",
         parsers.path,
     ),
+    Variable(
+        "RESULTS_MODE",
+        "",
+        "The rights of these files, in octal, such as 0640 (default: by umask, and by the folder's setgid and ACL)",
+        parsers.octal,
+    ),
     Variable("RESULTS_POLL_SECONDS", "300", "Seconds between two looks for completed annotations", _SECONDS),
     Variable(
         "FOLDER_SETTINGS", "false", "true: obey .playment.toml files in the watch folder", parsers.switch, unset=False

@@ -109,8 +109,11 @@ class Target(Protocol):
         Raises TryLater where it exists and cannot be found yet. Asked once for a name: `sending/batches.py` remembers.
         """
 
-    def listed(self) -> Iterator[tuple[Batch, Sequence[Found]]]:
-        """Yield all jobs of the project, up to a hundred at a time, with the batch in whose list they stand."""
+    def listed(self, may_go: Callable[[], bool] = ...) -> Iterator[tuple[Batch, Sequence[Found]]]:
+        """Yield all jobs of the project, up to a hundred at a time, with the batch in whose list they stand.
+
+        `may_go` is asked before each request; where it says no that is all.
+        """
 
     def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
         """Yield those of the awaited jobs that are completed, request by request: each are written before the next.

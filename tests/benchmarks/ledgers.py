@@ -20,7 +20,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from agent.core.plan import IdRules
+from agent.core.reference_id import IdRules
 from agent.core.spend_guard import Limits
 from agent.host.clock import utc_now
 from agent.ledger import jobs, related, units

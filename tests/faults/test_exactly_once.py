@@ -230,6 +230,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.gate.enter = lambda: not self.gate.is_shut  # type: ignore[method-assign]  # the one thread cannot wait
         self.gate.enter_to_send = self.gate.enter  # type: ignore[method-assign]
         self.gate.left = lambda: None  # type: ignore[method-assign]
+        self.gate.enter_to_read = lambda: not self.gate.blocked  # type: ignore[method-assign]
         client = Playment(BASE, "p1", KEY, Edition.V0)
         client._transport = self.wire  # type: ignore[assignment]  # the same method without a socket
         target = target_of(client)
@@ -242,6 +243,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             scanner=self.scanner,
             terms=TERMS,
             limits=NO_LIMITS,
+            rules=RULES,
             batch_name=lambda path: parent(path).replace("/", "-") or None,
             batch_of=lambda _path, said: (None, said or None),
             folders=NO_FOLDERS,

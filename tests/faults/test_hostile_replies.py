@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import Agent, command, environ, eventually, image, process, query, settings, write
+from tests.support import Agent, command, environ, eventually, image, process, query, settings, used_ledger, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,7 +183,7 @@ def test_no_answer_can_hurt(tmp_path: Path) -> None:
         write(tmp_path / "inbox" / f"{name}.jpg", image(number))
     with hell() as playment:
         surroundings = environ(tmp_path, playment.url, SUBMIT_WORKERS="16", LOG_LEVEL="DEBUG")
-        ledger = tmp_path / "ledger.db"
+        ledger = used_ledger(tmp_path)
         answered = "select path from jobs where attempts > 0 and reason <> ''"
         # They are all of one server: after five in a row it would be asked by one job at a time, for an hour.
         with process("run", environ=surroundings, cwd=tmp_path, driver=UNBROKEN) as running:
@@ -217,6 +217,7 @@ def test_no_answer_can_hurt(tmp_path: Path) -> None:
 
 def test_a_wait_of_thousands_of_years_is_taken_for_a_day(tmp_path: Path) -> None:
     write(tmp_path / "inbox" / "ages.jpg", image(1))
+    used_ledger(tmp_path)
     with hell() as playment:
         with Agent(settings(tmp_path, playment.url)) as agent:
             (row,) = eventually(

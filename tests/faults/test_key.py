@@ -13,7 +13,20 @@ import pytest
 
 from agent.service.loop import Service
 from tests.fakes import Scripted, http
-from tests.support import Agent, Playment, command, environ, eventually, image, process, rows, run, settings, write
+from tests.support import (
+    Agent,
+    Playment,
+    command,
+    environ,
+    eventually,
+    image,
+    process,
+    rows,
+    run,
+    settings,
+    used_ledger,
+    write,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -39,6 +52,7 @@ def test_another_host_never_sees_it(tmp_path: Path, status: int, caplog: pytest.
         for batch in ("", "day"):
             place = tmp_path / f"batch-{batch}"
             place.mkdir()
+            used_ledger(place)
             chosen = settings(place, playment.url, PLAYMENT_API_KEY=SECRET, PLAYMENT_BATCH=batch)
             write(place / "inbox" / "a.jpg", image(1))
             assert Service(chosen, once=True).run() == 3
@@ -82,6 +96,7 @@ def test_it_is_written_nowhere(tmp_path: Path) -> None:
         inbox = tmp_path / "inbox"
         write(inbox / "a.jpg", image(1))
         write(inbox / "drive" / "frame_1.jpg", image(2))
+        used_ledger(tmp_path)
         os.umask(before := os.umask(0))
         os.umask(0)
         try:

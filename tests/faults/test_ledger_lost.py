@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from agent.core.plan import IdRules
+from agent.core.reference_id import IdRules
 from agent.model import Edition
 from agent.model.jobs import Terms
 from tests.sending import START, Clock, Sending, Server, refusal

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent.sandbox.server import Answer
-from tests.support import Playment, command, environ, image, query, write
+from tests.support import Playment, command, environ, image, query, used_ledger, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +81,7 @@ def test_escapes_of_names_and_messages_reach_no_terminal(tmp_path: Path) -> None
     with Rude() as playment:
         surroundings = environ(tmp_path, playment.url)
         inbox = tmp_path / "inbox"
+        used_ledger(tmp_path)
         write(inbox / f"{EVIL}.jpg", image(1))
         write(inbox / f"text{EVIL}.jpg", b"no image at all, but a text")
         write(inbox / f"drive{EVIL}" / f"frame{EVIL}_1.jpg", image(2))

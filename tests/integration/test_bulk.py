@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.core.plan import IdRules
+from agent.core.reference_id import IdRules
 from agent.core.states import State
 from agent.ledger import bulk, related, units
 from agent.ledger.store import Ledger

@@ -114,7 +114,7 @@ def test_all_is_right_and_nothing_is_made(setup: SetUp) -> None:
         assert text in told, text
     assert sorted(setup.folder.rglob("*")) == before
     assert setup.sandbox.jobs == []
-    assert set(setup.sandbox.requests) == {"details"}
+    assert set(setup.sandbox.requests) == {"details", "batch_jobs"}
 
 
 def test_json_has_the_same(setup: SetUp) -> None:
@@ -158,7 +158,7 @@ def test_a_batch_that_the_project_does_not_have(setup: SetUp) -> None:
     code, told = setup.check(PLAYMENT_BATCH=batch)
     assert code == 1
     assert f"no batch {batch}" in told
-    assert set(setup.sandbox.requests) == {"details"}
+    assert set(setup.sandbox.requests) == {"details", "batch_jobs"}
 
 
 def test_a_clock_that_is_wrong_is_told(setup: SetUp) -> None:

@@ -80,6 +80,9 @@ def test_another_world_is_refused_with_what_to_do(tmp_path: Path, server: Playme
         assert done.returncode == 2, name
         assert name in done.stderr
         assert "LEDGER_PATH" in done.stderr
+        assert (f"'playment-agent rebind {name}' keeps" in done.stderr.replace(", which", "")) is (
+            name != "REFERENCE_ID"
+        )
         assert "Traceback" not in done.stderr
     assert len(server.jobs) == 1
 
@@ -134,7 +137,7 @@ def test_a_second_agent_is_refused_with_the_first_ones_pid(tmp_path: Path, serve
 
 def test_commands_that_read_make_no_ledger(tmp_path: Path) -> None:
     settings = environ(tmp_path, "http://127.0.0.1:9")
-    for arguments in (["status"], ["explain", "a.jpg"], ["retry", "a.jpg"], ["pause"]):
+    for arguments in (["status"], ["explain", "a.jpg"], ["plan"], ["retry", "a.jpg"], ["resume"], ["reconcile"]):
         done = command(*arguments, environ=settings, cwd=tmp_path)
         assert "Traceback" not in done.stderr
         assert not (tmp_path / "ledger.db").exists(), arguments

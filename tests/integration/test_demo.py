@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection
+from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,10 +27,10 @@ from agent.demo.stage import Stage
 from agent.folder.scanner import Scanner
 from agent.model import Edition, Kind
 from agent.sandbox.state import SandboxJob
+from tests.support import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "agent", "demo"]
 
@@ -113,6 +115,31 @@ def test_the_same_through_an_object_store_whatever_is_set(tmp_path: Path) -> Non
     assert re.search(r"^ s3://inbox/demo/[0-9a-f]{12}/street\.jpg$", run.stdout, re.MULTILINE)
     assert "X-Amz" not in run.stdout
     assert not list(tmp_path.glob("playment-demo-*"))
+
+
+def test_the_results_come_home_where_they_are_to(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [*COMMAND, "--keep", "--complete-after", "0.5"],
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "All as it must be: 4 jobs sent, each once; 2 files refused." in run.stdout
+    folder = re.search(r"The folder (\S+) is left", run.stdout)
+    assert folder
+    results = Path(folder[1]) / "results"
+    assert sorted(path.name for path in results.iterdir()) == [
+        "bridge.png.json",
+        "drive.json",
+        "night.json",
+        "street.jpg.json",
+    ]
+    assert all(f" {path}\n" in run.stdout for path in results.iterdir())
+    assert json.loads((results / "drive.json").read_bytes())["reference_id"].startswith("drive~")
 
 
 def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -222,6 +249,14 @@ def test_what_is_as_it_must_be_has_no_problem() -> None:
 def test_what_differs_is_told(rows: list[dict[str, object]], jobs: list[SandboxJob], problem: str) -> None:
     told = "; ".join(receipt.problem for receipt in receipts(EXPECTED, rows, jobs))
     assert problem.replace("it has", "the sandbox has") in told
+
+
+def test_annotations_that_are_missing_are_told(tmp_path: Path) -> None:
+    done = [row(IMAGE, state="completed"), row(FRAMES, state="completed"), ROWS[2]]
+    of_the_image = write(tmp_path / "a.json", json.dumps({"job_id": "id of a.jpg"}).encode())
+    found = receipts(EXPECTED, done, JOBS, [of_the_image])
+    assert [receipt.problem for receipt in found] == ["", "its annotations are not here"]
+    assert "it is submitted" in receipts(EXPECTED, ROWS, JOBS, [of_the_image])[0].problem
 
 
 def test_an_error_of_the_agents_start_is_told_and_all_is_closed(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from agent.core.listing_queue import LULL
 from agent.core.names import Filters
-from agent.core.plan import IdRules
 from agent.core.quiet_times import QuietTimes
+from agent.core.reference_id import IdRules
 from agent.errors import LedgerUnreadable
 from agent.folder.changes import MANY_NAMES, Changes
 from agent.folder.scanner import Scanner

@@ -208,6 +208,17 @@ def test_what_names_nothing_is_refused(place: Path, order: Callable[..., str], a
     assert states(place) == {}
 
 
+@pytest.mark.parametrize("command", ["retry", "resubmit", "dismiss"])
+@pytest.mark.parametrize("empty", [["--code", ""], ["--code", " "], ["--code="], [""], ["a.jpg", ""]])
+def test_what_is_empty_is_refused_with_a_sentence(
+    place: Path, order: Callable[..., str], command: str, empty: list[str]
+) -> None:
+    told = order(command, *empty, code=2)
+    assert told.startswith(f"Usage: cli {command} [OPTIONS] [PATH or REFERENCE_ID]…\n")
+    assert told.endswith("Error: an empty CODE or PATH names no row: leave it out, or say --all\n")
+    assert states(place) == {}
+
+
 def test_a_ledger_without_a_watch_folder_knows_names_as_given(place: Path, order: Callable[..., str]) -> None:
     with contextlib.closing(Ledger(place / "ledger.db", lambda: datetime.now(UTC), TARGET_NAME)) as ledger:
         ledger.put(watch_dir="")

@@ -9,6 +9,7 @@ import random
 import signal
 import sqlite3
 import stat
+import struct
 import threading
 import time
 from dataclasses import replace
@@ -28,7 +29,7 @@ from agent.targets.gate import Gate
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, process, query, settings, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from agent.results.fetcher import ResultsFetcher, Round
@@ -147,7 +148,9 @@ def test_the_command_fetches_what_is_completed_and_mirrors_the_watch_folder(
         f"{path}.json": {"label": "car", "path": path} for path in ("a.jpg", "stills/ü 1.jpg", "cam/drive")
     }
     found = tmp_path / "results/stills/ü 1.jpg.json"
-    assert stat.S_IMODE(found.stat().st_mode) == 0o600
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(found.stat().st_mode) == 0o666 & ~umask
     rows = query(tmp_path / "ledger.db", "select state, path, result_path, completed_at, reason from jobs")
     for row in rows:
         assert (row["state"], row["result_path"], row["reason"]) == ("completed", f"{row['path']}.json", "")
@@ -159,6 +162,84 @@ def test_the_command_fetches_what_is_completed_and_mirrors_the_watch_folder(
     again = command("results", environ=sent, cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "0 jobs were completed since, 0 results are fetched\n")
     assert not playment.requests - before
+
+
+def rights(place: Path) -> dict[str, tuple[str, int]]:
+    """Return the rights and the group of all that was made below the folder for results."""
+    made = sorted((place / "results").rglob("*"))
+    return {
+        str(path.relative_to(place / "results")): (f"{stat.S_IMODE(path.stat().st_mode):o}", path.stat().st_gid)
+        for path in made
+    }
+
+
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], int]]:
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("mask", "mode", "file", "folder"),
+    [
+        (0o022, None, "644", "2755"),
+        (0o027, None, "640", "2750"),
+        (0o077, None, "600", "2700"),
+        (0o077, 0o640, "640", "2750"),
+        (0o022, 0o600, "600", "2700"),
+        (0o000, 0o664, "664", "2775"),
+    ],
+)
+def test_who_may_read_the_results(
+    tmp_path: Path, umask: Callable[[int], int], mask: int, mode: int | None, file: str, folder: str
+) -> None:
+    root = tmp_path / "results"
+    root.mkdir()
+    group = os.getgid() if os.getuid() else 2345
+    os.chown(root, -1, group)
+    root.chmod(0o2775)
+    umask(mask)
+    kept = ResultFiles(root, "Playment", mode)
+    left = root / "cam" / "front" / ".job-1.part"
+    for again in range(2):
+        with kept.temporary("cam/front/a.json", "job-1") as written:
+            written.write(b"{}")
+            kept.place("cam/front/a.json", "job-1", written)
+        assert rights(tmp_path) == {
+            "cam": (folder, group),
+            "cam/front": (folder, group),
+            "cam/front/a.json": (file, group),
+        }, again
+        write(left, b"of a process that was killed").chmod(0o400)  # its rights are not those of the next file
+
+
+def test_a_default_acl_of_the_folder_is_kept(tmp_path: Path, umask: Callable[[int], int]) -> None:
+    root = tmp_path / "results"
+    root.mkdir()
+    # acl(5) as the kernel keeps it: version 2, then (tag, rights, id) of the owner, user 2345, group, mask, others.
+    nobody = 0xFFFFFFFF
+    entries = ((0x01, 7, nobody), (0x02, 5, 2345), (0x04, 5, nobody), (0x10, 5, nobody), (0x20, 0, nobody))
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(root, "system.posix_acl_default", acl)
+    except OSError as error:
+        pytest.skip(f"no ACL on this file system: {error}")
+    umask(0o077)
+    kept = ResultFiles(root, "Playment")
+    with kept.temporary("cam/a.json", "job-1") as written:
+        kept.place("cam/a.json", "job-1", written)
+    assert os.getxattr(root / "cam", "system.posix_acl_default") == acl
+    given = os.getxattr(root / "cam/a.json", "system.posix_acl_access")
+    assert struct.pack("<HHI", 0x02, 5, 2345) in given
+    assert struct.pack("<HHI", 0x10, 4, nobody) in given, "the mask lets the user read"
+
+
+def test_a_folder_for_results_that_went_is_not_made_anew(tmp_path: Path) -> None:
+    kept = ResultFiles(tmp_path / "gone", "Playment")
+    with pytest.raises(FileNotFoundError), kept.temporary("cam/a.json", "job-1"):
+        pass
+    assert not (tmp_path / "gone").exists()
 
 
 def test_only_completed_jobs_are_fetched(tmp_path: Path, sent: dict[str, str], playment: Annotating) -> None:

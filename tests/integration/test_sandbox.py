@@ -241,6 +241,23 @@ def test_one_job_and_its_result(sandbox: Sandbox) -> None:
         sandbox.complete(FLOW, {})
 
 
+def test_jobs_are_annotated_some_time_after_they_are_made(sandbox: Sandbox) -> None:
+    first = made(create(sandbox, reference_id="r1"))["job_id"]
+    assert made(get(sandbox, f"/v0/projects/p/jobs/{first}"))["status"] == "created"
+    sandbox.complete_after = 3600.0
+    assert made(get(sandbox, f"/v0/projects/p/jobs/{first}"))["status"] == "created"
+    sandbox.complete(first, {"boxes": []})
+    second = made(create(sandbox, reference_id="r2"))["job_id"]
+    sandbox.complete_after = 0.0
+    done = made(get(sandbox, f"/v0/projects/p/jobs/{second}"))
+    assert done["status"] == "completed"
+    result = {job.job_id: job.result for job in sandbox.jobs}
+    assert result[first] == {"boxes": []}, "it was annotated already"
+    assert result[second] == {"reference_id": "r2", "job_id": second, "annotations": []}
+    signed = get(sandbox, f"/v1/attachments?url={quote(done['result'], safe='')}").headers["Location"]
+    assert requests.get(signed, timeout=10).json() == result[second]
+
+
 # ---------------------------------------------------------------- key and project
 
 

@@ -8,7 +8,6 @@ import pytest
 from agent.core.fingerprints import fingerprint, fingerprint_of_frames, is_at_rest
 from agent.core.plan import (
     Before,
-    IdRules,
     KnownRow,
     LeftBehind,
     best_twin,
@@ -18,8 +17,10 @@ from agent.core.plan import (
     is_before,
     may_have_moved,
 )
+from agent.core.reference_id import IdRules
 from agent.core.states import State
 from agent.model import (
+    Adopt,
     Entry,
     Frame,
     Hold,
@@ -34,6 +35,7 @@ from agent.model import (
     Wait,
     quick_fingerprint,
 )
+from agent.model.jobs import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +55,18 @@ def _known(state: State, digest: str | None = OLD, *, number: int = 1, unanswere
 
 def test_what_is_new_is_queued_under_its_path_and_digest() -> None:
     assert decide(_unit(), [], RULES) == Queue(_unit(), (f"d/p~{NEW[:12]}",), None)
+
+
+def test_what_the_target_had_before_the_ledger_is_taken_over() -> None:
+    listed = Found("J1", f"old/p~{NEW[:12]}", 1, "boxes", "b")
+    settling = _known(State.SETTLING, None, number=7)
+    taken = Adopt(_unit(), (listed.reference_id,), 7, "J1")
+    assert decide(_unit(), [settling], RULES, listed=listed) == taken
+    doubtful = replace(_unit(), hold=("order", "two cameras"))
+    assert decide(doubtful, [settling], RULES, listed=listed) == replace(taken, unit=doubtful)
+    assert isinstance(decide(_unit(problem="cut short"), [settling], RULES, listed=listed), Refuse)
+    assert isinstance(decide(_unit(), [settling], RULES, listed=listed, moved_from=_known(State.IGNORED, NEW)), Move)
+    assert isinstance(decide(_unit(), [_known(State.IGNORED, NEW)], RULES, listed=listed), Keep)
 
 
 def test_a_template_without_a_digest_has_a_second_id() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.plan import IdRules
+from agent.core.reference_id import IdRules
 from tests.reading import at, names_of, one_by_one, read
 
 if TYPE_CHECKING:

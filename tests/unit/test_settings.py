@@ -101,6 +101,7 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         submit_limit_jobs_per_day=None,
         submit_limit_frames_per_day=None,
         results_dir=None,
+        results_mode=None,
         results_poll_seconds=300.0,
         folder_settings=False,
         ledger_path=Path("/place/ledger.db"),
@@ -370,6 +371,17 @@ def test_the_ledger_goes_to_systemds_first_state_directory_unless_it_is_named() 
     assert parse(state).ledger_path == Path("/var/lib/a/ledger.db")
     assert parse({**state, "LEDGER_PATH": "/x/l.db"}).ledger_path == Path("/x/l.db")
     assert parse({"LEDGER_PATH": "/x/l.db"}).lock_path == Path("/x/l.db.lock")
+
+
+@pytest.mark.parametrize(("text", "mode"), [("0640", 0o640), ("664", 0o664), ("0600", 0o600), ("666", 0o666)])
+def test_the_rights_of_results_are_octal(text: str, mode: int) -> None:
+    assert parse({"RESULTS_MODE": text}).results_mode == mode
+
+
+@pytest.mark.parametrize("text", ["640 ", "0o640", "rw-r-----", "1640", "0400", "0240", "648", "64", "00640", "-640"])
+def test_rights_that_nobody_can_mean_are_refused(text: str) -> None:
+    (problem,) = problems({"RESULTS_MODE": text})
+    assert problem.startswith(f"RESULTS_MODE is {text!r}: it must be octal rights such as 0640")
 
 
 @pytest.mark.parametrize("folder", ["/srv/inbox", "/srv/inbox/results", "/srv", "/"])

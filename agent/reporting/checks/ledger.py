@@ -75,6 +75,8 @@ def _content(settings: Settings, reads: Reads, wall: float) -> Iterator[Check]:
         return
     jobs = sum(reads.standing().jobs.values())
     yield ok(LEDGER, f"{path} is whole, and holds {jobs:,} jobs of these settings")
+    if why := reads.agent().get("paused_why"):
+        yield warn(LEDGER, f"sending is paused: {why}")
     yield _running(reads, wall)
 
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import count
 from typing import TYPE_CHECKING
 
-from agent.errors import AccessRefused, AgentError, FileChanged, Refused, RemoteError, SettingsError, TryLater
+from agent.errors import (
+    AccessRefused,
+    AgentError,
+    FileChanged,
+    LedgerError,
+    Refused,
+    RemoteError,
+    SettingsError,
+    TryLater,
+)
+from agent.ledger import past
+from agent.ledger.reads import Reads
 from agent.model import shown
 from agent.publishing.probe import MISSING, Probe
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
 from agent.service.assembly import TARGET_NAME, publisher_of, scanner_of, target_of
-from agent.settings.parts import BATCH_WORDS, is_probed
+from agent.settings.parts import BATCH_WORDS, is_probed, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +36,9 @@ if TYPE_CHECKING:
     from agent.settings.settings import Settings
     from agent.targets import Project, Target
 
-TARGET, BATCH, CLOCK, PUBLISH = TARGET_NAME, "batch", "clock", "publishing"
+TARGET, BATCH, CLOCK, LEDGER, PUBLISH = TARGET_NAME, "batch", "clock", "ledger", "publishing"
 SKEW_SECONDS = 60.0
+MOST_PAGES = 20
 
 
 def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Check]:
@@ -51,7 +64,35 @@ def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Chec
             name = project.name or settings.playment_project_id
             yield ok(TARGET, f"{settings.playment_base_url} takes the key; the project is {name!r}")
             yield _batch(settings, project)
+            yield from _past(settings, target)
         yield _clock(target, wall)
+
+
+def _past(settings: Settings, target: Target) -> Iterator[Check]:
+    """Say where the ledger is new and the project is not: its first pages of jobs tell."""
+    if not _is_new(settings):
+        return
+    reader, asked = rules_of(settings).reader, count(1)
+    try:
+        ids = (job.reference_id for _, some in target.listed(lambda: next(asked) <= MOST_PAGES) for job in some)
+        ours = next(filter(reader.read, ids), None)
+    except RemoteError as error:
+        yield warn(LEDGER, f"it is new, and whether the project has jobs of it already cannot be told: {error}")
+    else:
+        if ours is not None:
+            yield warn(
+                LEDGER,
+                f"it is new, and the project has jobs with ids of REFERENCE_ID already, such as {ours!r}: the first "
+                "run sends nothing until a person has said 'resume'. Is LEDGER_PATH right?",
+            )
+
+
+def _is_new(settings: Settings) -> bool:
+    if not settings.ledger_path.exists() or not settings.ledger_path.stat().st_size:
+        return True
+    with contextlib.suppress(LedgerError), Reads.open(settings.ledger_path) as reads:
+        return past.is_new(reads.agent(), sum(reads.standing().jobs.values()))
+    return False  # what is wrong with it is said by its own check
 
 
 def _batch(settings: Settings, project: Project) -> Check:

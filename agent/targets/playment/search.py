@@ -76,11 +76,13 @@ def _look_in(
     return True
 
 
-def listed(playment: Playment, batches: Iterable[Batch]) -> Iterator[tuple[Batch, list[Found]]]:
-    """Yield the jobs of the batches' lists, a hundred at a time. Raises RemoteError."""
+def listed(
+    playment: Playment, batches: Iterable[Batch], may_go: Callable[[], bool]
+) -> Iterator[tuple[Batch, list[Found]]]:
+    """Yield the jobs of the batches' lists, a hundred at a time, as long as `may_go` says so. Raises RemoteError."""
     for batch in batches:
         jobs = playment.iter_batch_jobs(batch.id)
-        while some := [_found(job, batch.id) for job in islice(jobs, AT_ONCE)]:
+        while may_go() and (some := [_found(job, batch.id) for job in islice(jobs, AT_ONCE)]):
             yield batch, some
 
 

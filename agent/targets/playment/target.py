@@ -62,9 +62,9 @@ class PlaymentTarget:
         """Make or find a batch."""
         return batches.made_or_found(self.client, name)
 
-    def listed(self) -> Iterator[tuple[Batch, Sequence[Found]]]:
+    def listed(self, may_go: Callable[[], bool] = lambda: True) -> Iterator[tuple[Batch, Sequence[Found]]]:
         """Go through every batch's list."""
-        return search.listed(self.client, self.check_access().batches)
+        return search.listed(self.client, self.check_access().batches if may_go() else (), may_go)
 
     def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
         """Ask how the jobs stand, by their batches' lists or one by one."""
