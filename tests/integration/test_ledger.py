@@ -13,7 +13,7 @@ import pytest
 from agent.core.fingerprints import fingerprint_of_frames
 from agent.core.states import State
 from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import due, lookups, migrations, traces, units, upgrade
+from agent.ledger import due, lookups, migrations, steps, traces, units, upgrade
 from agent.ledger.frames import FRAMES_TOGETHER
 from agent.ledger.recent_frames import MOST_FRAMES, RecentFrames
 from agent.ledger.store import Ledger, connect
@@ -217,7 +217,7 @@ def test_a_new_version_reads_sequences_again_that_were_not_sent(tmp_path: Path) 
         "sent": ("sequence", "submitted", 0, ""),
     }
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old:
-        for step in (migrations.m001_jobs, migrations.m002_results_and_spend, migrations.m003_seen):
+        for step in (steps.m001_jobs, steps.m002_results_and_spend, steps.m003_seen):
             step(old)
         for number, (name, row) in enumerate(rows.items(), 1):
             old.execute(
