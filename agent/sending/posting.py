@@ -111,8 +111,7 @@ class Posting:
             else:
                 self._probing.target.worked()
             raise
-        except OutOfCredit as error:
-            self._probing.out_of_credit(job.id, error)
+        except OutOfCredit:
             raise
         except RemoteError:
             self._probing.target.worked()
@@ -134,7 +133,9 @@ class Posting:
 
     def failed(self, job: Job, error: RemoteError, *, tries: int) -> None:
         """Have written what a failed try means for its job, and obey what the error asks of all that is sent."""
-        if isinstance(error, AccessRefused) and not isinstance(error, OutOfCredit):
+        if isinstance(error, OutOfCredit):
+            self._probing.out_of_credit(job.id, error)
+        elif isinstance(error, AccessRefused):
             error = self._access.judge(error)
         if isinstance(error, TryLater):
             self._gate.hold(error.retry_after or 0.0)

@@ -183,7 +183,7 @@ VARIABLES: tuple[Variable, ...] = (
         parsers.choice("all", "sample", "off"),
     ),
     Variable("PUBLISH_WORKERS", "8", "Concurrent uploads and probes", _WORKERS),
-    Variable("SUBMIT_WORKERS", "8", "Concurrent posts", _WORKERS),
+    Variable("SUBMIT_WORKERS", "8", "Concurrent posts at most; fewer where the server asks or is slow", _WORKERS),
     Variable(
         "SUBMIT_JOBS_PER_MINUTE",
         "",

@@ -338,3 +338,24 @@ def test_a_413_says_how_large_it_was(tmp_path: Path) -> None:
         assert row["error_code"] == "http-413"
         assert "too large for the server: 7 frames, " in row["reason"]
         assert " bytes. Ask for a higher limit" in row["reason"]
+
+
+def test_an_empty_account_is_seen_by_batches_too(tmp_path: Path, server: Server, clock: Clock) -> None:
+    call = server._call
+    asked: Counter[str] = Counter()
+
+    def no_credit(name: str, request: Request) -> Answer:
+        asked[name] += 1
+        return refusal(402, "credit") if name == "create_batch" else call(name, request)
+
+    server._call = no_credit  # type: ignore[method-assign, assignment]
+    with Sending(tmp_path, server.url, clock, batch_name=lambda _path: "today") as sending:
+        sending.drop_many(50)
+        eventually(lambda: sending.gate.blocked)
+        began = clock.monotonic()
+        sending.passes_until(lambda: clock.monotonic() - began > 600.0, step=10.0)
+        assert asked["create_batch"] <= 24
+        assert sending.states() == {"pending": 50}
+        server._call = call  # type: ignore[method-assign]
+        sending.passes_until(lambda: sending.states() == {"submitted": 50}, step=10.0)
+        assert not sending.gate.blocked
