@@ -38,7 +38,7 @@ def test_nothing_is_kept_of_pictures_that_came_and_went(tmp_path: Path) -> None:
     assert (min(used[2:]) - min(used[:2])) / 2000 <= 80
 
 
-@pytest.mark.skipif(not LONG, reason="a million pictures: python -m tests.soak short_lived")
+@pytest.mark.skipif(not LONG, reason="a million pictures: TMPDIR=/dev/shm python -m tests.soak short_lived")
 @pytest.mark.timeout(4 * 3600)
 def test_a_million_pictures_that_come_and_go_leave_a_flat_line(tmp_path: Path) -> None:
     used = _used(tmp_path, 1_000_000, 50_000)
