@@ -9,8 +9,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -22,9 +23,6 @@ from agent.ledger.units import Sight, notice
 from agent.model import Kind
 from agent.service.loop import Service
 from tests.support import Agent, Playment, command, environ, eventually, image, process, query, settings, write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LITESTREAM = (
     "create table _litestream_seq (id integer primary key, seq integer)",
@@ -253,18 +251,19 @@ def test_a_first_start_that_was_killed_is_taken_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_a_group_may_read_it(tmp_path: Path) -> None:
-    with Playment() as playment:
-        given = settings(tmp_path, playment.url, LEDGER_MODE="640")
-        shown = _reachable(tmp_path)
-        with Agent(given):
+def test_a_group_may_read_it() -> None:
+    # Not pytest's folder: each session takes away the rights of others to enter that.
+    with tempfile.TemporaryDirectory() as folder, Playment() as playment:
+        place = Path(folder)
+        place.chmod(0o755)
+        with Agent(settings(place, playment.url, LEDGER_MODE="640")):
             for end in ("", "-wal", "-shm"):
-                file = tmp_path / f"ledger.db{end}"
+                file = place / f"ledger.db{end}"
                 assert file.stat().st_mode & 0o777 == 0o640
                 os.chown(file, 0, GROUP)
-            assert _as_reader(shown, "mode=ro") == "0"
-        assert _as_reader(shown, "mode=ro").startswith("OperationalError")  # nobody keeps the WAL open any more
-        assert _as_reader(shown, "immutable=1") == "0"
+            assert _as_reader(place / "ledger.db", "mode=ro") == "0"
+        assert _as_reader(place / "ledger.db", "mode=ro").startswith("OperationalError")  # no WAL is there any more
+        assert _as_reader(place / "ledger.db", "immutable=1") == "0"
 
 
 GROUP = 54321
@@ -275,14 +274,6 @@ try:
 except sqlite3.Error as error:
     print(type(error).__name__, error)
 """
-
-
-def _reachable(place: Path) -> Path:
-    """Let everybody reach the place, and nobody write there."""
-    place.chmod(0o755)
-    for folder in place.parents[: len(place.parents) - 2]:
-        folder.chmod(folder.stat().st_mode | 0o011)
-    return place / "ledger.db"
 
 
 def _as_reader(path: Path, how: str) -> str:
