@@ -198,12 +198,19 @@ class Service:
                 parts.rounds.not_written(item)
             case Changed(unit):
                 parts.rounds.changed(unit, now)
-            case LedgerChanged(paused):
-                parts.gate.pause(paused=paused)
+            case LedgerChanged():
+                self._heed_pause()
                 parts.rounds.ledger_changed(now)
                 parts.submitter.wake()
             case None:
                 pass
+
+    def _heed_pause(self) -> None:
+        """Shut or open the gate as the ledger says: asked again, since the ledger's thread may do so meanwhile."""
+        said = None
+        while said != (now := bool(past.why_paused(self._parts.reads.agent()))):
+            said = now
+            self._parts.gate.pause(paused=now)
 
     # The end of `run --once`
 
