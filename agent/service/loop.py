@@ -226,7 +226,7 @@ class Service:
             put_off=parts.reads.put_off(utc_now()),
             shut=parts.gate.is_shut,
             blocked=bool(parts.gate.blocked),
-            asking=parts.submitter.is_past_unknown,
+            asking=parts.submitter.is_past_unknown and not no_clock(utc_now()),
             asks=bool(parts.reads.agent().get("paused_why")),
         )
 

@@ -24,9 +24,10 @@ from agent.targets import Batch, Project
 from tests.support import Agent, eventually, query, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from agent.model import Job
+    from agent.model.jobs import Found
 
 FOLDER = 500
 AT_ONCE = 4
@@ -53,6 +54,14 @@ class MakesJobs:
     def check_access(self) -> Project:
         """Let everybody in."""
         return Project("p1", (Batch("b", "default", is_default=True),))
+
+    def listed(self, may_go: Callable[[], bool]) -> Iterator[tuple[Batch, Sequence[Found]]]:
+        """Show no job."""
+        yield from ()
+
+    def is_outage(self, code: str) -> bool:
+        """Say that it has no trouble."""
+        return False
 
     def close(self) -> None:
         """Do nothing: there are no connections."""

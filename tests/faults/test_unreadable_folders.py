@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.watching import Watching, picture
-from tests.support import Agent, Playment, environ, eventually, query, run, settings, write
+from tests.support import Agent, Playment, environ, eventually, query, run, settings, used_ledger, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,7 @@ def powerless(*arguments: str, place: Path, url: str = "http://127.0.0.1:9") -> 
 def test_it_is_told_and_changes_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     fill(tmp_path / "inbox")
+    used_ledger(tmp_path)
     with Watching(tmp_path, prefix=POWERLESS, WATCH_MODE="auto") as agent:
         agent.wait(lambda: agent.counts() == {"pending": (2, 4)})
         told = "the folder shut cannot be opened: Permission denied"

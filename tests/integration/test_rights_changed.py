@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.ledger import jobs
+from agent.ledger import jobs, units
 from agent.ledger.store import iso
+from agent.model import Move
 from agent.sandbox import Faults
 from tests.sending import Clock, Sending, Server, image_unit, sequence_unit
 from tests.support import await_tick
@@ -82,9 +84,11 @@ def test_what_was_moved_is_looked_up_as_before(tmp_path: Path, clock: Clock, ser
     """Its URLs are others than those that were sent."""
     with Sending(tmp_path, server.url, clock) as sending:
         tried(sending, server, clock, "a.jpg", BREAKS["not made"])
+        job = sending.row("a.jpg")["id"]
         (sending.inbox / "a.jpg").rename(sending.inbox / "b.jpg")
-        moved = "update jobs set path = 'b.jpg', lookup = 'changed'"
-        sending.ledger.call(lambda ledger: ledger.sql.execute(moved))
+        moved = Move(unit_of(sending, "b.jpg"), job, ())
+        sending.ledger.call(partial(units.apply, action=moved))
+        assert sending.row("b.jpg")["lookup"] == "changed"
         sending._settle([unit_of(sending, "b.jpg")])
         assert sending.row("b.jpg")["lookup"] == "changed"
 

@@ -97,8 +97,8 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
 def set_up(tree: Path, program: str, more: str) -> None:
     """Lay out below `tree` what the unit's head says, with a short watchdog."""
     install(tree, program)
-    for unit in (ROOT / "systemd").glob("*.service"):
-        (tree / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
+    (tree / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
+    for unit in (unit for suffix in ("service", "timer") for unit in (ROOT / "systemd").glob(f"*.{suffix}")):
         shutil.copy(unit, tree / "etc/systemd/system")
         if "backup" not in unit.name:
             write(tree / f"etc/systemd/system/{unit.name}.d/test.conf", "[Service]\nWatchdogSec=3\nRestartSec=0.1\n")
@@ -351,8 +351,8 @@ def test_check_runs_as_the_services_user_in_its_units_own_sandbox(agent: Booted)
     said = check(agent)
     assert said.endswith("exit 0"), said
     assert "ok    Playment      http://127.0.0.1:8801 takes the key" in said
-    (agent.root / "srv/inbox/cam-1").mkdir(exist_ok=True)
-    assert "ok    watch folder  /srv/inbox/cam-1 can be read" in check(agent, "cam-1")
+    (agent.root / "srv/inboxes/cam-1").mkdir(parents=True, exist_ok=True)
+    assert "ok    watch folder  /srv/inboxes/cam-1 can be read" in check(agent, "cam-1")
 
 
 def test_check_says_what_the_sandbox_hides(agent: Booted) -> None:
