@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import pty
 import random
 import sqlite3
 import subprocess
@@ -256,6 +257,27 @@ def run(command: Sequence[str], *, environ: dict[str, str], cwd: Path | str) -> 
 def command(*arguments: str, environ: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the agent to its end."""
     return run([sys.executable, "-m", "agent", *arguments], environ=environ, cwd=cwd)
+
+
+def on_terminal(*arguments: str, answer: str, environ: dict[str, str], cwd: Path) -> tuple[int, str]:
+    """Run a command of the agent on a terminal, where `answer` is typed; return its exit code and what is shown."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "agent", *arguments],
+        env={**os.environ, **environ},
+        cwd=cwd,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.STDOUT,
+    ) as asked:
+        os.close(theirs)
+        os.write(ours, answer.encode())
+        told = b""
+        with contextlib.suppress(OSError):  # the terminal's other side is closed
+            while piece := os.read(ours, 1000):
+                told += piece
+    os.close(ours)
+    return asked.returncode, told.decode()
 
 
 @contextlib.contextmanager

@@ -69,10 +69,10 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def octal(text: str) -> int:
-    """Return the rights of a file, as chmod(1) takes them in octal; whoever writes it must be able to read it, too."""
-    if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o600 != 0o600:
-        raise ValueError("it must be octal rights such as 0640, with which its owner may read and write")
+def file_mode(text: str) -> int:
+    """Return the rights of a file, in octal as chmod(1) takes them: its owner reads and writes it, nobody runs it."""
+    if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o711 != 0o600:
+        raise ValueError("it must be octal rights such as 0640: its owner reads and writes it, nobody runs it")
     return int(text, 8)
 
 
@@ -132,13 +132,6 @@ def path(text: str) -> str:
     if "\0" in text:
         raise ValueError("it must be a path: no name can hold a null character")
     return text
-
-
-def file_mode(text: str) -> int:
-    """Return the mode of a file that its owner may read and write, and nobody run."""
-    if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o711 != 0o600:
-        raise ValueError("it must be an octal mode such as 640, by which the owner reads and writes and nobody runs it")
-    return int(text, 8)
 
 
 def template(*fields: str, one_of: frozenset[str] = frozenset()) -> Callable[[str], str]:

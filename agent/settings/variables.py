@@ -215,7 +215,7 @@ VARIABLES: tuple[Variable, ...] = (
         "RESULTS_MODE",
         "",
         "The rights of these files, in octal, such as 0640 (default: by umask, and by the folder's setgid and ACL)",
-        parsers.octal,
+        parsers.file_mode,
     ),
     Variable("RESULTS_POLL_SECONDS", "300", "Seconds between two looks for completed annotations", _SECONDS),
     Variable(

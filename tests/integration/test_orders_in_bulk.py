@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from agent.commands import cli
 from agent.ledger.store import Ledger
 from agent.service.assembly import TARGET_NAME
-from tests.support import command, environ, query
+from tests.support import command, environ, on_terminal, query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,25 +229,10 @@ def test_a_ledger_without_a_watch_folder_knows_names_as_given(place: Path, order
 
 @pytest.mark.parametrize(("answer", "sent"), [("y\n", True), ("n\n", False), ("\n", False)])
 def test_a_terminal_is_asked_before_it_costs_money(place: Path, answer: str, sent: bool) -> None:
-    settings = {**os.environ, **environ(place, "http://127.0.0.1:9")}
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "agent", "retry", "cam1", "a.jpg"],
-        env=settings,
-        cwd=place,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=subprocess.STDOUT,
-    ) as asked:
-        os.close(theirs)
-        os.write(ours, answer.encode())
-        told = b""
-        with contextlib.suppress(OSError):  # the terminal's other side is closed
-            while piece := os.read(ours, 1000):
-                told += piece
-    os.close(ours)
-    assert b"3 jobs (51 frames) will be sent and paid for. Go on? [y/N]" in told
-    assert asked.returncode == (0 if sent else 1)
+    settings = environ(place, "http://127.0.0.1:9")
+    ended, told = on_terminal("retry", "cam1", "a.jpg", answer=answer, environ=settings, cwd=place)
+    assert "3 jobs (51 frames) will be sent and paid for. Go on? [y/N]" in told
+    assert ended == (0 if sent else 1)
     assert states(place) == ({"a.jpg": "pending", "cam1/sub": "pending", "cam1/sub/deep": "pending"} if sent else {})
 
 

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import shutil
 import sqlite3
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import Agent, Playment, command, environ, eventually, frames, image, process, query, settings, write
+from tests.support import (
+    Agent,
+    Playment,
+    command,
+    environ,
+    eventually,
+    frames,
+    image,
+    on_terminal,
+    process,
+    query,
+    settings,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,23 +213,9 @@ def test_it_is_refused_while_an_agent_runs_and_needs_a_ledger(tmp_path: Path, pl
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1)])
 def test_a_terminal_is_asked(tmp_path: Path, known: dict[str, str], answer: str, code: int) -> None:
     (tmp_path / "inbox").rename(tmp_path / "moved")
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "agent", "rebind", "WATCH_DIR"],
-        env={**os.environ, **known, "WATCH_DIR": str(tmp_path / "moved")},
-        cwd=tmp_path,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=subprocess.STDOUT,
-    ) as asked:
-        os.close(theirs)
-        os.write(ours, answer.encode())
-        told = b""
-        with contextlib.suppress(OSError):  # the terminal's other side is closed
-            while piece := os.read(ours, 1000):
-                told += piece
-    os.close(ours)
-    assert asked.returncode == code
-    assert b"All 10 rows are kept. Go on? [y/N]" in told
+    now = {**known, "WATCH_DIR": str(tmp_path / "moved")}
+    ended, told = on_terminal("rebind", "WATCH_DIR", answer=answer, environ=now, cwd=tmp_path)
+    assert ended == code
+    assert "All 10 rows are kept. Go on? [y/N]" in told
     bound = query(tmp_path / "ledger.db", "select value from agent where key = 'watch_dir'")[0]["value"]
     assert bound == str(tmp_path / ("moved" if code == 0 else "inbox"))
