@@ -37,10 +37,9 @@ def put(inbox: Path, path: str, *numbers: int) -> None:
         write(inbox / (path if path.endswith(".bmp") else f"{path}/f{number}.bmp"), bmp(number))
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
+def lay_out(place: Path) -> None:
     """Lay out what was there when 0.1.0 stopped; inodes and times are others than it has seen."""
-    inbox = tmp_path / "inbox"
+    inbox = place / "inbox"
     put(inbox, "archive", 1, 2)
     put(inbox, "old.bmp", 3)
     put(inbox, "a.bmp", 10)
@@ -52,6 +51,11 @@ def place(tmp_path: Path) -> Path:
     put(inbox, "moved here", 50, 51)
     put(inbox, "gaps", *(number for number in range(60, 73) if number != 71))
     write(inbox / "empty.bmp", b"")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    lay_out(tmp_path)
     return tmp_path
 
 
