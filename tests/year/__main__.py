@@ -69,7 +69,13 @@ def main() -> int:
     out.print(f"seed {chosen.seed}: {sum(months)} days", soft_wrap=True)
     log = Console(stderr=True, highlight=False)
     with tempfile.TemporaryDirectory(prefix="playment-year-") as folder, small_disk(Path(folder) / "disk"):
-        life = Life(Path(folder), Path(folder) / "disk", months, chosen.seed, lambda month: log.print(told(month)))
+        life = Life(
+            Path(folder),
+            Path(folder) / "disk",
+            months,
+            chosen.seed,
+            lambda month: log.print(told(month), soft_wrap=True),
+        )
         try:
             year = life.live()
         except Ended as ended:

@@ -30,6 +30,7 @@ class Trouble(enum.StrEnum):
     FULL_DISK = "the ledger's disk is full"
     CLOCK_BACK = "the clock is set back by some hours"
     CLOCK_AHEAD = "the clock is two days ahead"
+    STARTED_EARLY = "a restart, while the watch folder is not there yet"
     KEY_EXPIRED = "the key is refused; then there is a new one, and a restart"
     KEY_REFUSED = "the key is refused, and then let in again"
     UNREADABLE_SHARE = "the watch folder may not be read"
@@ -47,7 +48,7 @@ class Trouble(enum.StrEnum):
 
 
 OUTAGES: Final = frozenset({Trouble.ERRORS, Trouble.REFUSED, Trouble.SILENCE})
-RESTARTS: Final = frozenset({Trouble.RESTART, Trouble.KEY_EXPIRED})
+RESTARTS: Final = frozenset({Trouble.RESTART, Trouble.STARTED_EARLY, Trouble.KEY_EXPIRED})
 
 LANES: Final = (
     {
@@ -60,6 +61,7 @@ LANES: Final = (
     {
         Trouble.RESTART: (1, 0),
         Trouble.KILL: (2, 0),
+        Trouble.STARTED_EARLY: (1, 0),
         Trouble.FULL_DISK: (1, 1),
         Trouble.CLOCK_BACK: (1, 1),
         Trouble.CLOCK_AHEAD: (1, 1),

@@ -96,8 +96,8 @@ def flat(months: Sequence[Month]) -> Iterator[str]:
             yield f"{each.what}: {figures} ({allowed:.4g} allowed)"
 
 
-def bounded(wal_mib: Iterable[float]) -> Iterator[str]:
-    """Yield how large the WAL was where it had to be small."""
-    for size in wal_mib:
+def bounded(wal_mib: Mapping[str, float]) -> Iterator[str]:
+    """Yield how large the WAL was where it had to be small: {when: MiB}."""
+    for when, size in wal_mib.items():
         if size > WAL_MIB:
-            yield f"the WAL has {size:.1f} MiB ({WAL_MIB:g} allowed)"
+            yield f"the WAL has {size:.1f} MiB {when} ({WAL_MIB:g} allowed)"

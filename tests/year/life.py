@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -65,13 +66,13 @@ class Life:
         self.rng = random.Random(seed)
         self.disk = disk
         self.day = 0
-        self.wal_after_reader: list[float] = []
+        self.month = 1
+        self.wal_mib: dict[str, float] = {}
         self.key_file = place / "key"
         self.server = TroubledPlayment()
         self._place = place
         self._months = months
         self._begins = schedule(months, self.rng)
-        self._month = 0
         self._lasting: list[tuple[int, contextlib.ExitStack]] = []
         self._happened: Counter[Trouble] = Counter()
         self._clock = place / "clock"
@@ -98,8 +99,8 @@ class Life:
         """Lay out what 0.1.0 has left: its ledger and the files that it knew."""
         lay_out(self._place)
         restore(self._place, self.server.url)
-        (self._place / "ledger.db").rename(self._place / "old.db")
-        (self.disk / "ledger.db").write_bytes((self._place / "old.db").read_bytes())
+        shutil.move(self._place / "ledger.db", self.disk / "ledger.db")
+        (self.disk / "ledger.db").chmod(0o600)
         self.key_file.write_text(KEY)
         self.key_file.chmod(0o600)
         self.set_clock(0)
@@ -140,10 +141,6 @@ class Life:
         self.goes_on(FIRST_JOB_SECONDS, until=lambda: len(self.server.receipts) > before)
         self.goes_on(self.rng.uniform(0, 0.1))
 
-    def has_large_burst(self) -> bool:
-        """Tell whether it is a month with a burst of images: one of each quarter."""
-        return len(self._months) > 1 and self._month % 3 == 1
-
     # The days
 
     def _live_month(self, days: int) -> None:
@@ -155,8 +152,9 @@ class Life:
         self.goes_on(EVEN_SECONDS, until=lambda: not self._unpaid() and not self.agent.ask(OPEN))
         month = self._measured(drops, paid)
         self._year.months.append(month)
+        self.wal_mib[f"at the end of month {self.month}"] = month.wal_mib
         self._tell(month)
-        self._month += 1
+        self.month += 1
 
     def _live_day(self, begins: Sequence[Begin]) -> None:
         self._end_what_is_over()
@@ -233,7 +231,8 @@ class Life:
             *judging.exactly_once(self.people.drops, self.server.paid()),
             *judging.all_ended(rows),
             *judging.all_known(rows, jobs),
-            *judging.bounded([*self.wal_after_reader, *(month.wal_mib for month in self._year.months)]),
+            *judging.bounded(self.wal_mib),
             *judging.flat(self._year.months),
             *([] if whole["integrity_check"] == "ok" else [f"the ledger is spoilt: {whole['integrity_check']}"]),
+            *(f"a defect: {line}" for line in self.agent.defects()),
         ]

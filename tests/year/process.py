@@ -48,6 +48,17 @@ class AgentProcess:
 
     def start(self) -> None:
         """Start it, and wait until it has written that it runs: from then on it obeys signals."""
+        self.spawn()
+        self._await_run()
+
+    def _await_run(self) -> None:
+        try:
+            eventually(self._runs, START_SECONDS)
+        except AssertionError:
+            raise Ended(f"it does not start:\n{self.said()}") from None
+
+    def spawn(self) -> None:
+        """Start it, whatever becomes of it."""
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
                 [*POWERLESS, sys.executable, "-m", "agent", "run"],
@@ -55,10 +66,17 @@ class AgentProcess:
                 cwd=self._place,
                 stderr=log,
             )
-        try:
-            eventually(self._runs, START_SECONDS)
-        except AssertionError:
-            raise Ended(f"it does not start:\n{self.said()}") from None
+
+    def may_give_up(self, seconds: float) -> None:
+        """Let it live for so long, or end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
+    def start_unless_it_runs(self) -> None:
+        """Do what a person does, or systemd: start what has ended; wait until it runs."""
+        if self._process.poll() is not None:
+            self.spawn()
+        self._await_run()
 
     def _runs(self) -> bool:
         self.tend()
@@ -116,6 +134,11 @@ class AgentProcess:
             lines = log.read().count(b"\n")
             self._lines_read_to = log.tell()
         return lines
+
+    def defects(self) -> list[str]:
+        """Return the lines of its log that tell of a defect of ours."""
+        with open(self._log, encoding="utf-8", errors="replace") as log:
+            return [line.rstrip() for line in log if "Traceback" in line or "defect" in line]
 
     def said(self) -> str:
         """Return the end of its log."""

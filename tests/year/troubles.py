@@ -14,6 +14,7 @@ from tests.year.server import BUSY, LOSES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from tests.year.life import Life
 
@@ -22,10 +23,23 @@ DAY = 24 * HOUR
 LET_IN_SECONDS = 90.0
 MINUTE = 60.0
 AWAY_SECONDS = 1.0
+TIMEOUT_SECONDS = 125.0
+"""Longer than the agent waits for the answer to a request."""
 HASTE_SECONDS = 0.6
 """Somebody who renames or deletes an image does it within this time, before it has settled or while it is sent."""
 SMALL_BURST = 40
 LARGE_BURST = 1000
+"""In one month of each quarter."""
+PATIENT_MONTH = 9
+"""In it requests are not answered for so long that they time out."""
+
+
+@contextlib.contextmanager
+def _silence(life: Life) -> Iterator[None]:
+    with life.server.silent():
+        yield
+        if life.month == PATIENT_MONTH:
+            life.goes_on(TIMEOUT_SECONDS)
 
 
 @contextlib.contextmanager
@@ -71,7 +85,7 @@ def _unreadable_share(life: Life) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reader(life: Life) -> Iterator[None]:
-    large = life.has_large_burst()
+    large = life.month % 3 == 2
     uri = f"{life.agent.ledger.as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as reading:
         reading.execute("begin")
@@ -81,7 +95,7 @@ def _reader(life: Life) -> Iterator[None]:
         yield
     if large:
         life.goes_on(MINUTE)
-        life.wal_after_reader.append(life.agent.wal_mib())
+        life.wal_mib[f"a minute after the reader of month {life.month}"] = life.agent.wal_mib()
 
 
 def _once(work: Callable[[Life], object]) -> Callable[[Life], AbstractContextManager[object]]:
@@ -95,12 +109,25 @@ def _once(work: Callable[[Life], object]) -> Callable[[Life], AbstractContextMan
     return trouble
 
 
+@contextlib.contextmanager
+def _elsewhere(inbox: Path) -> Iterator[None]:
+    away = inbox.with_name("away")
+    inbox.rename(away)
+    yield
+    away.rename(inbox)
+
+
 def _share_away(life: Life) -> None:
-    inbox = life.people.inbox
-    elsewhere = inbox.with_name("away")
-    inbox.rename(elsewhere)
-    life.goes_on(AWAY_SECONDS)
-    elsewhere.rename(inbox)
+    with _elsewhere(life.people.inbox):
+        life.goes_on(AWAY_SECONDS)
+
+
+def _started_early(life: Life) -> None:
+    life.agent.stop()
+    with _elsewhere(life.people.inbox):
+        life.agent.spawn()
+        life.agent.may_give_up(AWAY_SECONDS)
+    life.agent.start_unless_it_runs()
 
 
 def _restart(life: Life) -> None:
@@ -159,11 +186,12 @@ def _unreadable(life: Life) -> Iterator[None]:
 MADE: Final[Mapping[Trouble, Callable[[Life], AbstractContextManager[object]]]] = {
     Trouble.ERRORS: lambda life: life.server.errors(),
     Trouble.REFUSED: lambda life: life.server.refusing(),
-    Trouble.SILENCE: lambda life: life.server.silent(),
+    Trouble.SILENCE: _silence,
     Trouble.LOST_REPLIES: lambda life: life.server.faulty(LOSES),
     Trouble.BUSY: lambda life: life.server.faulty(BUSY),
     Trouble.RESTART: _once(_restart),
     Trouble.KILL: _once(_kill),
+    Trouble.STARTED_EARLY: _once(_started_early),
     Trouble.FULL_DISK: _full_disk,
     Trouble.CLOCK_BACK: partial(_clock, -5 * HOUR),
     Trouble.CLOCK_AHEAD: partial(_clock, 2 * DAY),
