@@ -36,7 +36,7 @@ DAY_SECONDS = 1.3
 FIRST_JOB_SECONDS = 0.8
 EVEN_SECONDS = 20.0
 """So long a month's end is waited for, that all of it is paid for."""
-END_SECONDS = 240.0
+END_SECONDS = 150.0
 OPEN = "select path, state, reason from jobs where state in ('settling', 'pending', 'submitting')"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import shutil
 from collections import Counter
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 IMAGES = 7
 """A day; and one sequence."""
+UNUSED = 10
+"""For so many days a name is not used again: that its file is gone must have been seen, and a folder that could not be
+listed is looked at again after 5 s, which are as many days here."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class People:
         self._pictures = 0
         self._names = {"IMG": 3 * kept * IMAGES, "drive": 3 * kept, "burst": 10_000}
         self._next = dict.fromkeys(self._names, 0)
+        self._freed: dict[str, int] = {}
 
     def begin(self, day: int, paid: Counter[str]) -> None:
         """Begin a day: delete what is old and was paid for."""
@@ -123,6 +128,7 @@ class People:
     def rename(self, drop: Drop) -> None:
         """Rename an image."""
         before, drop.path = drop.path, self._name("IMG", ".jpg")
+        self._freed[before] = self._day
         (self.inbox / before).rename(self.inbox / drop.path)
 
     def discard(self, drop: Drop) -> None:
@@ -162,6 +168,7 @@ class People:
 
     def _delete(self, drop: Drop) -> None:
         self._lying.remove(drop)
+        self._freed[drop.path] = self._day
         path = self.inbox / drop.path
         if path.is_dir():
             shutil.rmtree(path)
@@ -173,13 +180,15 @@ class People:
         return picture(self._pictures)
 
     def _name(self, kind: str, end: str) -> str:
-        """Return the next name of a kind that is free."""
-        for _ in range(self._names[kind]):
-            self._next[kind] = (self._next[kind] + 1) % self._names[kind]
-            name = f"{kind}_{self._next[kind]:04d}{end}"
-            if not (self.inbox / name).exists():
-                return name
-        raise AssertionError(f"no name is free: {self._names[kind]} {kind} lie there")
+        """Return the next name of a kind that is free, and has been for long enough; where none is, a new one."""
+        count, after = self._names[kind], self._next[kind]
+        for number in itertools.chain(range(after, count), range(after), (count,)):
+            name = f"{kind}_{number:04d}{end}"
+            if not (self.inbox / name).exists() and self._day - self._freed.get(name, -UNUSED) >= UNUSED:
+                break
+        self._names[kind] = max(count, number + 1)
+        self._next[kind] = number + 1
+        return name
 
 
 def _short(content: bytes) -> str:
