@@ -73,14 +73,18 @@ class AgentProcess:
             self._process.wait(seconds)
 
     def start_unless_it_runs(self) -> None:
-        """Do what a person does, or systemd: start what has ended; wait until it runs."""
+        """Do what a person does, or systemd: start what gives up; wait until it runs."""
+        eventually(lambda: self._process.poll() is not None or self._says_so(), START_SECONDS)
         if self._process.poll() is not None:
             self.spawn()
         self._await_run()
 
+    def _says_so(self) -> bool:
+        return self.value("pid") == str(self._process.pid)
+
     def _runs(self) -> bool:
         self.tend()
-        return self.value("pid") == str(self._process.pid)
+        return self._says_so()
 
     def stop(self) -> None:
         """Stop it as systemd does."""
