@@ -99,10 +99,11 @@ def test_a_job_that_the_ledger_does_not_know_is_told() -> None:
 
 @pytest.mark.parametrize("grown", [{"rss_mib": 60.0}, {"open_files": 40}, {"bytes_a_job": 1900.0}, {"log_lines": 5000}])
 def test_what_grew_is_told(grown: dict[str, float]) -> None:
-    year = [MONTH] * 12
+    year, larger = [MONTH] * 12, [replace(MONTH, **grown)] * 2  # type: ignore[arg-type]
     assert [*judging.flat(year)] == []
-    assert len([*judging.flat([*year[:-1], replace(MONTH, **grown)])]) == 1  # type: ignore[arg-type]
-    assert [*judging.flat([replace(MONTH, **grown), *year[1:]])] == []  # type: ignore[arg-type]
+    assert len([*judging.flat([*year[:-2], *larger])]) == 1
+    assert [*judging.flat([*larger, *year[2:]])] == []
+    assert [*judging.flat([*larger, *year[2:-2], *larger][:11])] == [], "less than a year tells nothing"
 
 
 def test_a_large_wal_is_told() -> None:
