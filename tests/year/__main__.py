@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak year", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="to live it again")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="copy the agent's log and ledger there")
     parser.add_argument("--months", type=int, default=12, choices=range(13), help="fewer of them; 0: a short one")
     return parser.parse_args()
 
@@ -81,6 +83,9 @@ def main() -> int:
         except Ended as ended:
             out.print(f"day {life.day}: {ended}", soft_wrap=True, markup=False)
             return 1
+        finally:
+            if chosen.keep:
+                shutil.copytree(folder, chosen.keep, dirs_exist_ok=True)
     out.print(table(year))
     for problem in year.problems:
         out.print(f"WRONG: {problem}", soft_wrap=True, markup=False)
