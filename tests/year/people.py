@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 IMAGES = 7
 """A day; and one sequence."""
 UNUSED = 10
-"""For so many days a name is not used again: that its file is gone must have been seen, and a folder that could not be
-listed is looked at again after 5 s, which are as many days here."""
+"""For so many days a name is not used again, and what was renamed is left alone: it must have been seen, and a folder
+that could not be listed is looked at again after 5 s, which are as many days here."""
 
 
 @dataclass(slots=True)
@@ -36,6 +36,8 @@ class Drop:
     most: int = 1
     is_itself: bool = True
     """Whether its bytes are still there."""
+    renamed: int = -1000
+    """The day on which it was, where it was."""
 
 
 class People:
@@ -128,7 +130,7 @@ class People:
     def rename(self, drop: Drop) -> None:
         """Rename an image."""
         before, drop.path = drop.path, self._name("IMG", ".jpg")
-        self._freed[before] = self._day
+        self._freed[before] = drop.renamed = self._day
         (self.inbox / before).rename(self.inbox / drop.path)
 
     def discard(self, drop: Drop) -> None:
@@ -146,6 +148,7 @@ class People:
             if drop.path.startswith("IMG")
             and 0 < self._day - drop.day < self._kept
             and drop.is_itself
+            and self._day - drop.renamed >= UNUSED
             and paid[drop.digest] == self._wanted[drop.digest] == 1
         ]
         return self._rng.choice(found) if found else None
