@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from agent.core.states import DELETABLE, SENT, TOLD, UNSENT, State
+from agent.core.states import DELETABLE, MOVES, SENT, TOLD, UNSENT, State
 from agent.core.unreadable import Told, news
 from agent.ledger import lookups
 from agent.ledger.frames import write_frames
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.model.jobs import Namer
 
+SEEN_AGAIN = (State.GONE, State.INVALID, State.HELD)
+"""States in which a unit may be when it has settled: it came back while it was read, or that it was seen could not be
+written, since the disk was full."""
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
 """What an intent writes, taken back: the next intent freezes the settings of its own time."""
 
@@ -159,9 +162,6 @@ def write_settled(
         ).lastrowid
         assert row is not None
     now = state_of(ledger, row)
-    if now is State.GONE:  # it came back while it was being read
-        ledger.move(row, now, State.SETTLING, "seen again")
-        now = State.SETTLING
     chosen = _free_id(ledger, row, reference_ids)
     if reference_ids and chosen is None:
         state, error_code = State.DUPLICATE, "reference-id"
@@ -172,6 +172,9 @@ def write_settled(
     columns = settled(unit, state, at, reference_id=chosen, reason=reason, error_code=error_code)
     if state is State.PENDING:
         columns["lookup"] = lookup
+    if now in SEEN_AGAIN and state not in MOVES[now]:
+        ledger.move(row, now, State.SETTLING, "seen again")
+        now = State.SETTLING
     ledger.move(row, now, state, reason, **columns)
     named = write_frames(ledger, row, unit, name)
     if state is State.PENDING and named and all(frame.src for frame in named):
