@@ -93,7 +93,7 @@ def _reader(life: Life) -> Iterator[None]:
         for _ in range(LARGE_BURST if large else SMALL_BURST):
             life.people.image("burst")
         yield
-    if large:
+    if life.month % 6 == 5:
         life.goes_on(MINUTE)
         life.wal_mib[f"a minute after the reader of month {life.month}"] = life.agent.wal_mib()
 
