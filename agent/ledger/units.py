@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.model.jobs import Namer
 
-SEEN_AGAIN = (State.GONE, State.INVALID, State.HELD)
+CAME_BACK = (State.GONE, State.INVALID, State.HELD)
 """States in which a unit may be when it has settled: it came back while it was read, or that it was seen could not be
 written, since the disk was full."""
 UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priority_weight", "trying_since", "lookup"))
@@ -172,7 +172,7 @@ def write_settled(
     columns = settled(unit, state, at, reference_id=chosen, reason=reason, error_code=error_code)
     if state is State.PENDING:
         columns["lookup"] = lookup
-    if now in SEEN_AGAIN and state not in MOVES[now]:
+    if now in CAME_BACK and state not in MOVES[now]:
         ledger.move(row, now, State.SETTLING, "seen again")
         now = State.SETTLING
     ledger.move(row, now, state, reason, **columns)
