@@ -120,8 +120,9 @@ class Probing:
 
     def out_of_credit(self, job: int, error: OutOfCredit) -> None:
         """Block sending until a job goes through."""
-        self.target.trip(job)
+        # In this order: a job that goes through meanwhile must find what it is to open, or nothing ever would.
         self._block(str(error))
+        self.target.trip(job)
 
     def published(self) -> None:
         """Take note of a file that could be published."""
@@ -136,8 +137,8 @@ class Probing:
             return
         self._missing.add(file)
         if len(self._missing) >= MISSING_FILES and not self._gate.blocked:
-            self.store.trip(job)
             self._block(f"none of {MISSING_FILES} files is found where they are published: {error}")
+            self.store.trip(job)
 
     def _block(self, reason: str) -> None:
         with self._lock:
