@@ -157,7 +157,9 @@ def is_change(target: Target) -> bool:
 
 def dismiss(ledger: Ledger, target: Target) -> bool:
     """Mark a unit as needing no job; False where it was sent already, or is being sent."""
-    if target.unanswered or State.IGNORED not in MOVES[target.state]:
+    # Of a duplicate no answer is waited for: the lists were looked through, and nothing else becomes of it by itself.
+    is_open = target.unanswered and target.state is not State.DUPLICATE
+    if is_open or State.IGNORED not in MOVES[target.state]:
         return target.state is State.IGNORED
     reason = "dismissed"
     ledger.move(target.id, target.state, State.IGNORED, reason, reason=reason, next_attempt_at=None)

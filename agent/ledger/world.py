@@ -84,9 +84,9 @@ def rebind(ledger: Ledger, world: Mapping[str, str], changed: Sequence[Change]) 
 def _leave_project(ledger: Ledger) -> None:
     """Have what was not sent yet sent by the settings of its time, not by those that an earlier try has frozen."""
     (open_jobs,) = ledger.sql.execute(
-        "select count(*) from jobs where unanswered > 0 or state = ? "
+        "select count(*) from jobs where (unanswered > 0 and state not in (?, ?)) or state = ? "
         "or (state = ? and lookup is not null and lookup <> 'held')",
-        (State.SUBMITTING, State.PENDING),
+        (State.DUPLICATE, State.IGNORED, State.SUBMITTING, State.PENDING),
     ).fetchone()
     if open_jobs:
         raise LedgerRefused(

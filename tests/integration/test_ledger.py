@@ -12,15 +12,15 @@ import pytest
 
 from agent.core.fingerprints import fingerprint_of_frames
 from agent.core.states import State
-from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable
-from agent.ledger import due, lookups, migrations, steps, traces, units, upgrade
+from agent.errors import IllegalMove, LedgerRefused, LedgerUnavailable, TryLater
+from agent.ledger import due, jobs, lookups, migrations, orders, steps, traces, units, upgrade, world
 from agent.ledger.frames import FRAMES_TOGETHER
 from agent.ledger.recent_frames import MOST_FRAMES, RecentFrames
 from agent.ledger.store import Ledger, connect
 from agent.ledger.units import Sight, notice
 from agent.ledger.writer import LedgerWriter
 from agent.model import Frame, Kind, Move, Stamp, Unit
-from tests.sending import TERMS, Clock, settle
+from tests.sending import NO_LIMITS, TERMS, Clock, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -351,3 +351,21 @@ def test_what_is_asked_at_every_turn_sorts_and_scans_nothing(ledger: Ledger) -> 
     for plan, index in zip(plans, wanted, strict=True):
         assert index in plan, plan
     assert not [plan for plan in plans[:4] if "TEMP B-TREE" in plan]
+
+
+def test_a_duplicate_of_which_a_try_was_not_answered_can_be_dismissed_and_stops_no_rebind(ledger: Ledger) -> None:
+    with ledger.transaction():
+        ledger.put(**WORLD)
+        settle(ledger, _folder(1), name=_named)
+        jobs.intend(ledger, [_due(ledger, ledger.recent).job], NO_LIMITS)
+        jobs.failed(ledger, 1, TryLater("no answer", code="timeout"), tries=1, random=0.0)
+        jobs.intend(ledger, [_due(ledger, ledger.recent).job], NO_LIMITS)
+        lookups.in_use(ledger, 1, code="FS_0001", reason="in use")
+        lookups.not_ours(ledger, 1, "it has other frames")
+        other = {**WORLD, "project_id": "p2"}
+        for state in ("duplicate", "ignored"):
+            (row,) = orders.named(ledger, "s")
+            assert row.state == state
+            world.rebind(ledger, other, world.changes(ledger.sql, other))
+            ledger.put(**WORLD)
+            assert orders.dismiss(ledger, row)
