@@ -36,7 +36,8 @@ class _Blocked:
             wake=self._wake,
         )
 
-    def _write(self, _work: Callable[[Ledger], object], then: Callable[[], None]) -> None:
+    def _write(self, work: Callable[[Ledger], object], then: Callable[[], None]) -> None:
+        del work  # there is no ledger to write it into
         then()
 
     def _wake(self) -> None:
