@@ -22,6 +22,12 @@ MOVABLE = (*SENT, State.PENDING, State.FAILED, State.IGNORED, State.HELD)
 MOST_TWINS = 64
 NOTHING_LEFT = LeftBehind()
 
+NOTICED_AT = (
+    "iif(state = 'settling', min(updated_at, coalesce((select max(at) from events where events.job = jobs.id "
+    "and event = 'settling'), first_seen_at)), updated_at)"
+)
+"""When a unit that settles was noticed: `updated_at` tells since when it cannot be read, where it cannot."""
+
 
 def plan(sql: sqlite3.Connection, unit: Unit, rules: IdRules, left: LeftBehind = NOTHING_LEFT) -> Action:
     """Decide about a settled unit from what the ledger knows, and from what is not at its old place any more."""
@@ -113,7 +119,7 @@ def rows_where(
 ) -> list[KnownRow]:
     """Return rows of `jobs` as planning needs them, oldest first, and at most so many (-1: all)."""
     rows = sql.execute(
-        f"select id, path, kind, state, digest, unanswered, updated_at, {DELETED_AT}, job_id "  # noqa: S608 (our words)
+        f"select id, path, kind, state, digest, unanswered, {NOTICED_AT}, {DELETED_AT}, job_id "  # noqa: S608 (our words)
         f"from jobs where {where} order by id limit ?",
         (*values, most),
     ).fetchall()
