@@ -26,11 +26,18 @@ IS_INDEXED = "position > 0"
 _STATES = ", ".join(f"'{state}'" for state in sorted((*SENT, State.IGNORED)))
 TAKEN = f"(jobs.state in ({_STATES}) or jobs.unanswered > 0)"
 """What was sent, may have been, or is to be left alone."""
+STARTED_AT = "(select value from agent where key = 'started_at')"
+WAITS_SINCE = "(select min(updated_at) from jobs as waits where waits.state = 'settling')"
 DELETED_AT = (
-    "case when deleted_at < (select value from agent where key = 'started_at') "
+    f"case when deleted_at < iif({WAITS_SINCE} < {STARTED_AT}, "
+    f"strftime('%Y-%m-%dT%H:%M:%fZ', {WAITS_SINCE}, '-1 day'), {STARTED_AT}) "
     "then '0001-01-01T00:00:00.000Z' else deleted_at end"
 )
-"""When files were seen deleted: what an earlier run saw is no one change with anything that this one sees."""
+"""When files were seen deleted: what an earlier run saw is no one change with anything that this one sees.
+
+But it may be with what an earlier run has noticed and this one reads at last; `updated_at` tells since when that could
+not be read, a while after it came.
+"""
 ASKED_TOGETHER = 1000
 MOST_SEQUENCES = 64
 """Sequences that are compared frame by frame, the newest ones: thousands may hold the same black frame."""
