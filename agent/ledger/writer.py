@@ -27,6 +27,8 @@ log = logging.getLogger(__package__)
 
 T = TypeVar("T")
 R = TypeVar("R")
+BUSY_SECONDS = 15.0
+"""How long what keeps the ledger small waits at the most for a moment without work."""
 GROUP = 64
 """How many pieces of work one transaction takes at most: a commit costs milliseconds on a real disk, and what comes
 meanwhile waits for all of them."""
@@ -56,7 +58,7 @@ class LedgerWriter:
 
     A piece of work that raises is undone alone; where the commit itself fails, all of its group have failed. A piece
     may be begun, undone and done again: beside the ledger it does nothing that counts twice. Whenever nothing waits,
-    `upkeep` may do a small step.
+    and every BUSY_SECONDS where there is always something, `upkeep` may do a small step.
 
     `trouble` says why nothing can be written, or is ''; the log is told of it here, for all who wait.
     """
@@ -66,6 +68,7 @@ class LedgerWriter:
     def __init__(self, ledger: Ledger, upkeep: Callable[[Ledger], None] = lambda _ledger: None) -> None:
         self._ledger = ledger
         self._upkeep = upkeep
+        self._upkeep_by = time.monotonic() + BUSY_SECONDS
         self._first: deque[Piece] = deque()
         self._others: deque[Piece] = deque()
         self._waiting: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each piece, and one to stop
@@ -113,7 +116,9 @@ class LedgerWriter:
                 self._commit(group)
             if piece is None:
                 return
-            if not (self._first or self._others):
+            now = time.monotonic()
+            if not (self._first or self._others) or now >= self._upkeep_by:
+                self._upkeep_by = now + BUSY_SECONDS
                 self._upkeep(self._ledger)
 
     def _next(self) -> Piece | None:

@@ -6,6 +6,8 @@ import contextlib
 import os
 import re
 import sqlite3
+import threading
+from concurrent.futures import wait
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -14,11 +16,12 @@ import pytest
 
 from agent.host.clock import utc_now
 from agent.ledger import upkeep
+from agent.ledger import writer as writing
 from agent.ledger.files import wal_of
 from agent.ledger.store import WAL_BYTES, Ledger
 from agent.ledger.units import Sight, notice
 from agent.ledger.upkeep import Upkeep
-from agent.ledger.writer import LedgerWriter
+from agent.ledger.writer import GROUP, LedgerWriter
 from agent.model import Kind
 from tests.layout import modules
 from tests.sending import Clock
@@ -78,6 +81,26 @@ def test_a_busy_ledger_keeps_the_wal_small_by_its_writes_alone(ledger: Ledger) -
         for number in range(3):
             writer.call(partial(_put, number=number))
         assert wal_of(ledger.path).stat().st_size <= WAL_BYTES
+
+
+def test_what_never_has_nothing_to_do_is_kept_small_too(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "BUSY_SECONDS", 0.0)
+    kept: list[bool] = []
+    with contextlib.closing(LedgerWriter(ledger, lambda _ledger: kept.append(True))) as writer:
+        begun, release = threading.Event(), threading.Event()
+
+        def hold(_ledger: Ledger) -> None:
+            begun.set()
+            release.wait(20)
+
+        writer.submit(hold)
+        begun.wait(20)
+        others = [writer.submit(partial(_put, number=number)) for number in range(3 * GROUP)]
+        release.set()
+        others[0].result()
+        eventually(lambda: kept)
+        wait(others)
+    assert len(kept) >= 3, "after each group, though more waited"
 
 
 def test_a_step_comes_once_a_second_and_trouble_is_told_once_a_minute(
