@@ -261,12 +261,13 @@ def outage_over(ledger: Ledger, is_outage: Callable[[str], bool]) -> None:
     """Make due what an outage put off, in the order in which it settled, before and among all that never was.
 
     `is_outage` tells which codes are of an outage. The rows are asked for theirs, since some may be of another run.
+    For how long they were tried counts anew: in the outage no answer could have been of the job itself.
     """
     waiting = "state = 'pending' and lookup is null and error_code <> ''"
     kept = ledger.sql.execute(f"select distinct error_code from jobs where {waiting}")  # noqa: S608 (our words)
     codes = [code for (code,) in kept if is_outage(code)]
     ledger.sql.execute(
-        f"update jobs set next_attempt_at = coalesce(settled_at, ?) where {waiting} "  # noqa: S608
+        f"update jobs set next_attempt_at = coalesce(settled_at, ?), trying_since = null where {waiting} "  # noqa: S608
         "and error_code in (select value from json_each(?))",
         (iso(ledger.now), json.dumps(codes)),
     )

@@ -369,3 +369,18 @@ def test_a_duplicate_of_which_a_try_was_not_answered_can_be_dismissed_and_stops_
             world.rebind(ledger, other, world.changes(ledger.sql, other))
             ledger.put(**WORLD)
             assert orders.dismiss(ledger, row)
+
+
+def test_a_day_of_outage_is_no_day_in_which_a_file_could_not_be_fetched(tmp_path: Path) -> None:
+    clock = Clock()
+    with contextlib.closing(Ledger(tmp_path / "ledger.db", clock.now)) as ledger, ledger.transaction():
+        settle(ledger, _folder(1), name=_named)
+        for error in (
+            TryLater("away", code="http-503", refused=True, is_outage=True),
+            TryLater("no file", code="FS_0007", refused=True, patience=24 * 3600.0),
+        ):
+            jobs.intend(ledger, [_due(ledger, ledger.recent).job], NO_LIMITS)
+            jobs.failed(ledger, 1, error, tries=1, random=0.0)
+            clock.advance(25 * 3600.0)
+            jobs.outage_over(ledger, "http-503".__eq__)
+        assert units.state_of(ledger, 1) == "pending"
