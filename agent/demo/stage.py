@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agent.sandbox.state import SandboxJob
     from agent.settings.settings import Settings
 
-START_SECONDS = 8.0
+START_SECONDS = 30.0
 PLAY_SECONDS = 20.0
 """After which the demo ends whatever is missing: it is promised to be over within 30 s."""
 LOOK_SECONDS = 0.08

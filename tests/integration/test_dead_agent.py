@@ -13,7 +13,7 @@ import pytest
 
 from agent.ledger.reads import Reads
 from agent.service.loop import Service
-from tests.support import Playment, command, environ, eventually, process, query, settings
+from tests.support import Playment, command, environ, eventually, process, query, settings, used_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +43,7 @@ def ages(place: Path, minutes: float) -> None:
 
 def test_a_dead_agent_is_said_first_and_a_stopped_one_is_fine(tmp_path: Path, server: Playment) -> None:
     surroundings = environ(tmp_path, server.url)
+    used_ledger(tmp_path)
     ended_by(signal.SIGKILL, tmp_path, surroundings, minutes=2.5)
     assert command("status", environ=surroundings, cwd=tmp_path).returncode == 0, "it may be starting again"
     ages(tmp_path, 3.5)

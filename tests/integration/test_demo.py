@@ -148,7 +148,10 @@ def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
             COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as running:
             assert running.stdout
-            assert any("submitted" in line for line in running.stdout)
+            said: list[str] = []
+            while not any("submitted" in line for line in said[-1:]):
+                said.append(running.stdout.readline())
+                assert said[-1], (said, running.stderr and running.stderr.read())
             running.send_signal(number)
             _, errors = running.communicate(timeout=40)
         assert running.returncode == 128 + number
