@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from agent.commands import shell
-from agent.errors import LedgerUnavailable
 from agent.host import locks
 from agent.host.clock import utc_now
 from agent.ledger.compact import compact as compacted
+from agent.ledger.store import no_ledger
+from agent.settings.settings import lock_of
 
 
 @click.group()
@@ -27,7 +28,7 @@ def compact() -> None:
     """
     path = shell.ledger_path()
     if not path.exists():
-        raise LedgerUnavailable(f"there is no ledger at {path}: has the agent run yet? LEDGER_PATH names the file")
-    with locks.lock_file(path.with_name(f"{path.name}.lock")):
+        raise no_ledger(path)
+    with locks.lock_file(lock_of(path)):
         before, after = compacted(path, utc_now)
     shell.say(f"{path}: {after / 2**20:,.1f} MiB, was {before / 2**20:,.1f} MiB")

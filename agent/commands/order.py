@@ -15,11 +15,10 @@ from rich.progress import track
 from agent.commands import shell
 from agent.commands.selection import Wanted, choose, end, may_cost, say_each, selects, told
 from agent.core.states import UNREAD, State
-from agent.errors import LedgerUnavailable
 from agent.host import locks
 from agent.host.clock import utc_now
 from agent.ledger import orders, past
-from agent.ledger.store import Ledger
+from agent.ledger.store import Ledger, no_ledger
 from agent.reporting.preview import units_now
 from agent.service.assembly import TARGET_NAME
 from agent.settings.parts import world_of
@@ -35,7 +34,7 @@ def open_ledger(*, create: bool = False) -> Iterator[Ledger]:
     """Open the ledger to write; without `create` it must be there."""
     path = shell.ledger_path()
     if not create and not path.exists():
-        raise LedgerUnavailable(f"there is no ledger at {path}: has the agent run yet? LEDGER_PATH names the file")
+        raise no_ledger(path)
     ledger = Ledger(path, utc_now, TARGET_NAME)
     try:
         yield ledger

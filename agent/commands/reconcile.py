@@ -45,7 +45,7 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
         whose = Whose(settings.watch_dir, ledger, rules_of(settings).reader)
         reads = Reads.within(ledger)
         unlisted: dict[str, str] = {}
-        if adopt and past.is_new(reads.agent(), sum(reads.standing().jobs.values())):
+        if adopt and reads.has_no_past():
             with locks.lock_file(settings.lock_path), locks.lock_folder(settings.watch_dir):
                 units = track(units_now(settings, unlisted), "reading", disable=not sys.stderr.isatty())
                 found = list(take_over(settings, ledger, target, units, whose))

@@ -56,6 +56,11 @@ def is_new(kept: Mapping[str, str], jobs: int) -> bool:
     return not jobs and not kept.get("started_at") and kept.get("past") != KNOWN
 
 
+def has_none(sql: sqlite3.Connection) -> bool:
+    """Tell whether a ledger has no past: see `is_new`."""
+    return is_new(reports.agent(sql), sum(reports.standing(sql).jobs.values()))
+
+
 def is_unknown(kept: Mapping[str, str]) -> bool:
     """Tell by what the agent says of itself whether it is still to be asked what the project had before the ledger."""
     return kept.get("past") == UNKNOWN
@@ -82,7 +87,7 @@ def why_paused(kept: Mapping[str, str]) -> str:
 
 def begin(ledger: Ledger) -> None:
     """Take note that an agent starts: with a new ledger nothing is sent before it is known what the project has."""
-    if is_new(reports.agent(ledger.sql), sum(reports.standing(ledger.sql).jobs.values())):
+    if has_none(ledger.sql):
         ledger.put(past=UNKNOWN, paused_why=f"this ledger is new, and {ledger.target}'s lists are looked through first")
 
 

@@ -133,6 +133,10 @@ class Reads:
         """Return when a unit that settles was noticed, None where that is not written."""
         return self._ask(related.noticed_at, unit)
 
+    def has_no_past(self) -> bool:
+        """Tell whether no agent has run with the ledger, nor has a person used it."""
+        return self._ask(past.has_none)
+
     def listed_like(self, unit: Unit) -> list[tuple[Found, str]]:
         """Return the jobs of a unit's content that the target had before there was this ledger, with their paths."""
         return self._ask(past.like, unit)

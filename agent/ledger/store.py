@@ -54,7 +54,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     with contextlib.ExitStack() as undo:
         try:
             if read_only and not path.exists():
-                raise _no_ledger(path)
+                raise no_ledger(path)
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
                 uri=True,
@@ -66,7 +66,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             version = version_of(connection)
             if read_only:
                 if version == 0:
-                    raise _no_ledger(path)
+                    raise no_ledger(path)
                 connection.execute("pragma query_only = on")
         except (sqlite3.Error, OSError) as error:
             raise unusable(f"the ledger {path} cannot be opened", error) from error
@@ -95,7 +95,8 @@ def _is_spoilt(error: Exception) -> bool:
     return type(error) is sqlite3.DatabaseError
 
 
-def _no_ledger(path: Path) -> LedgerUnavailable:
+def no_ledger(path: Path) -> LedgerUnavailable:
+    """Return the error for a ledger that is not there, and is not to be made."""
     return LedgerUnavailable(f"there is no ledger at {path}: has the agent run yet? LEDGER_PATH names the file")
 
 
@@ -216,11 +217,11 @@ class Ledger:
         names = ", ".join(f"{name} = ?" for name in columns)
         self.sql.execute(f"update jobs set {names} where id = ?", (*columns.values(), job))  # noqa: S608 (our names)
 
-    def record(self, job: int | None, event: str, detail: str = "", at: datetime | None = None) -> None:
+    def record(self, job: int | None, event: str, detail: str = "") -> None:
         """Append an event; that of a job which was submitted needs no detail: the view shows its job_id."""
         self.sql.execute(
             "insert into event_log (at, job, event, detail) values (?, ?, ?, ?)",
-            (milliseconds(at or self.now), job, event, detail),
+            (milliseconds(self.now), job, event, detail),
         )
 
     def get(self, key: str) -> str:

@@ -65,12 +65,12 @@ class Probe:
         subject, at = _stripped(url), url
         for _ in range(REDIRECTS + 1):
             try:
-                target, problem = session.ask(at, size)
+                target, status, problem = session.ask(at, size)
                 at = urljoin(at, target or "")
             except (OSError, HTTPError, ValueError) as error:
                 raise _later(subject, f"could not be fetched: {_cause(error)}") from error
             if problem:
-                raise _later(subject, problem, is_missing=f"answered {MISSING}" in problem)
+                raise _later(subject, problem, is_missing=status == MISSING)
             if target is None:
                 return
             subject = f"{_stripped(url)} (redirected to {_stripped(at)})"
@@ -101,18 +101,19 @@ class _Session:
         )
         self._environment: dict[tuple[str, str], tuple[dict[str, str], bool | str]] = {}
 
-    def ask(self, url: str, size: int) -> tuple[str | None, str | None]:
-        """Return where a GET of exactly `url` is redirected to and what is wrong with its answer, each None if nothing.
+    def ask(self, url: str, size: int) -> tuple[str | None, int, str | None]:
+        """Return where a GET of exactly `url` is redirected to, its status, and what is wrong with its answer.
 
-        Nothing of the answer outlives the call: an error that kept it would keep its connection open as well.
+        The first and the last are None if nothing. Nothing of the answer outlives the call: an error that kept it
+        would keep its connection open as well.
         """
         with self._get(url) as response:
             target = response.headers.get("Location") if response.is_redirect else None
             if target is None:
-                return None, _problem(response, size, self._target)
+                return None, response.status_code, _problem(response, size, self._target)
             _finish(response)
             # A header's bytes reach us as Latin-1; what no URL may hold is escaped, escapes are left alone.
-            return quote(target.encode("latin-1"), safe="!#$%&'()*+,/:;=?@[]~"), None
+            return quote(target.encode("latin-1"), safe="!#$%&'()*+,/:;=?@[]~"), response.status_code, None
 
     def status(self, url: str) -> int:
         """Return the status of the answer."""

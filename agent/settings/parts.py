@@ -12,7 +12,7 @@ from agent.core.reference_id import IdRules
 from agent.core.spend_guard import Limits
 from agent.model.jobs import Terms
 from agent.settings import parsers
-from agent.settings.settings import CREDENTIAL
+from agent.settings.settings import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,19 +57,19 @@ def limits_of(settings: Settings) -> Limits:
 
 def is_copied_at_start(key: Secret) -> bool:
     """Tell whether systemd has handed over the key: its copy stays as it is until a restart."""
-    return CREDENTIAL in key.source
+    return key.origin is Origin.CREDENTIAL
 
 
 def how_to_mend_the_key(settings: Settings) -> str:
     """Return what a person is to do where the key is refused: it is not taken from everywhere while the agent runs."""
-    source = settings.playment_api_key.source
-    if is_copied_at_start(settings.playment_api_key):
+    key = settings.playment_api_key
+    if is_copied_at_start(key):
         return (
             "Put the right key where the unit's LoadCredential= has it and restart the service: systemd hands over a "
             "copy at the start"
         )
-    if source.startswith("PLAYMENT_API_KEY_FILE"):
-        return f"Put the right key into {source}: while sending is blocked it is read again every minute"
+    if key.origin is Origin.FILE:
+        return f"Put the right key into {key.source}: while sending is blocked it is read again every minute"
     return "Set the right PLAYMENT_API_KEY: a file of settings is read again every minute, the environment at a start"
 
 

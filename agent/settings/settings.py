@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from agent.model import Edition
@@ -35,17 +36,26 @@ AWS_NAMES = (
 """What other programs set for object stores; a profile's files are looked for in HOME."""
 
 
+class Origin(Enum):
+    """Where a secret comes from."""
+
+    TEXT = auto()
+    FILE = auto()
+    CREDENTIAL = auto()
+
+
 class Secret:
     """A text that shows itself only to `reveal()`: not to `str`, `repr`, logs, tracebacks, pickle or copies.
 
     `source` tells where it was read, as a sentence begins.
     """
 
-    __slots__ = ("_text", "source")
+    __slots__ = ("_text", "origin", "source")
 
-    def __init__(self, text: str, source: str = "") -> None:
+    def __init__(self, text: str, source: str = "", origin: Origin = Origin.TEXT) -> None:
         self._text = text
         self.source = source
+        self.origin = origin
 
     def reveal(self) -> str:
         """Return the text itself."""
@@ -131,7 +141,12 @@ class Settings:
     @property
     def lock_path(self) -> Path:
         """The file beside the ledger that the running agent locks."""
-        return self.ledger_path.with_name(self.ledger_path.name + ".lock")
+        return lock_of(self.ledger_path)
+
+
+def lock_of(ledger: Path) -> Path:
+    """Return the file that is locked for a ledger: never its own, since closing that drops SQLite's locks."""
+    return ledger.with_name(f"{ledger.name}.lock")
 
 
 def parse(
@@ -228,11 +243,13 @@ def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: li
     """Return the key from the first place that is set: the variable, the named file, the systemd credential."""
     if key := given.get("PLAYMENT_API_KEY"):
         return Secret(key, "PLAYMENT_API_KEY")
+    folder = given.get("CREDENTIALS_DIRECTORY")
     if file := given.get("PLAYMENT_API_KEY_FILE"):
-        source = f"PLAYMENT_API_KEY_FILE ({quoted(file)})"
-    elif folder := given.get("CREDENTIALS_DIRECTORY"):
+        is_copy = bool(folder) and file.startswith(f"{folder}/")
+        source, origin = f"PLAYMENT_API_KEY_FILE ({quoted(file)})", Origin.CREDENTIAL if is_copy else Origin.FILE
+    elif folder:
         file = f"{folder}/{CREDENTIAL}"
-        source = f"The systemd credential {CREDENTIAL}"
+        source, origin = f"The systemd credential {CREDENTIAL}", Origin.CREDENTIAL
     else:
         problems.append(
             "PLAYMENT_API_KEY is not set. Put the key there, or the path of a file that holds it in "
@@ -242,7 +259,7 @@ def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: li
     try:
         key = read_text(file).rstrip("\r\n")
         if key:
-            return Secret(parsers.key(key), source)
+            return Secret(parsers.key(key), source, origin)
         problems.append(f"{source} is empty: it must hold the API key.")
     except UnicodeDecodeError:
         problems.append(f"{source} is not a text file: it must hold the API key and nothing else.")
@@ -250,7 +267,7 @@ def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: li
         problems.append(f"{source} does not hold a key: {error}.")
     except OSError as error:
         # The service's copy of a credential comes with its start or not at all; a file may come with a mount.
-        kind = str if source.startswith("The systemd") else Absent
+        kind = str if origin is Origin.CREDENTIAL else Absent
         problems.append(kind(f"{source} cannot be read ({error.strerror}): it must be a file that this user may read."))
     return None
 

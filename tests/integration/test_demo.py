@@ -53,20 +53,20 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
+def played(*options: str, environ: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Play the demo to its end, which must be a good one."""
+    run = subprocess.run(
+        [*COMMAND, *options], env=environ, cwd=cwd, capture_output=True, text=True, check=False, timeout=55
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run
+
+
 def test_the_whole_job_in_a_pipe_whatever_is_set(tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     (here / ".env").write_text("PUBLISH_TO=ftp://nowhere\n")
-    run = subprocess.run(
-        [*COMMAND, "--keep"],
-        env=environment(tmp_path),
-        cwd=here,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    run = played("--keep", environ=environment(tmp_path), cwd=here)
     assert run.stderr == ""
     assert "\x1b" not in run.stdout
     assert "✓ drive: one job, 12 frames in order, every byte equal" in run.stdout
@@ -102,15 +102,8 @@ def test_the_whole_job_in_a_pipe_whatever_is_set(tmp_path: Path) -> None:
 
 def test_the_same_through_an_object_store_whatever_is_set(tmp_path: Path) -> None:
     misleading = {"AWS_ACCESS_KEY_ID": "x", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
-    run = subprocess.run(
-        [*COMMAND, "--s3"],
-        env={**environment(tmp_path), **misleading, "AWS_SKIP_SIGNATURE": "true", "AWS_REGION": "mars"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=55,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    surroundings = {**environment(tmp_path), **misleading, "AWS_SKIP_SIGNATURE": "true", "AWS_REGION": "mars"}
+    run = played("--s3", environ=surroundings, cwd=tmp_path)
     assert "✓ drive: one job, 12 frames in order, every byte equal" in run.stdout
     assert re.search(r"^ s3://inbox/demo/[0-9a-f]{12}/street\.jpg$", run.stdout, re.MULTILINE)
     assert "X-Amz" not in run.stdout
@@ -118,16 +111,7 @@ def test_the_same_through_an_object_store_whatever_is_set(tmp_path: Path) -> Non
 
 
 def test_the_results_come_home_where_they_are_to(tmp_path: Path) -> None:
-    run = subprocess.run(
-        [*COMMAND, "--keep", "--complete-after", "0.5"],
-        env=environment(tmp_path),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    run = played("--keep", "--complete-after", "0.5", environ=environment(tmp_path), cwd=tmp_path)
     assert "All as it must be: 4 jobs sent, each once; 2 files refused." in run.stdout
     folder = re.search(r"The folder (\S+) is left", run.stdout)
     assert folder

@@ -176,6 +176,11 @@ def test_a_new_key_alone_is_taken_while_the_key_is_refused(tmp_path: Path) -> No
             {"PLAYMENT_API_KEY_FILE": "key"},
             "into PLAYMENT_API_KEY_FILE ('key'): while sending is blocked it is read again",
         ),
+        ({"PLAYMENT_API_KEY_FILE": "playment_api_key"}, "while sending is blocked it is read again"),
+        (
+            {"PLAYMENT_API_KEY_FILE": "./key", "CREDENTIALS_DIRECTORY": "."},
+            "where the unit's LoadCredential= has it and restart the service",
+        ),
         ({"CREDENTIALS_DIRECTORY": "."}, "where the unit's LoadCredential= has it and restart the service"),
     ],
 )

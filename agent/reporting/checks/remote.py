@@ -16,7 +16,6 @@ from agent.errors import (
     SettingsError,
     TryLater,
 )
-from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.model import shown
 from agent.publishing.probe import MISSING, Probe
@@ -91,7 +90,7 @@ def _is_new(settings: Settings) -> bool:
     if not settings.ledger_path.exists() or not settings.ledger_path.stat().st_size:
         return True
     with contextlib.suppress(LedgerError), Reads.open(settings.ledger_path) as reads:
-        return past.is_new(reads.agent(), sum(reads.standing().jobs.values()))
+        return reads.has_no_past()
     return False  # what is wrong with it is said by its own check
 
 
