@@ -133,9 +133,11 @@ class Arrival:
             return Waits(look, pace, until, sentence)
         if data_counts and (writing or seen.beside):
             return Waits(look, pace, now + WRITER_LOOKS, _written(writing[0] if writing else seen.beside))
+        reason = quiet.reason if pace == quiet.seconds else _longer(pace, "its files come at such a pace")
         if now - self._frames_since >= pace and self._has_holes(frames):
-            pace = max(2 * quiet.seconds, min(2 * PAUSES * self._longest_pause, LONGEST_PACE))
-        return Waits(look, pace, -math.inf, quiet.reason if pace == quiet.seconds else _paced(pace))
+            pace = max(pace, quiet.with_holes, min(2 * PAUSES * self._longest_pause, LONGEST_PACE))
+            reason = _longer(pace, "its numbering has holes")
+        return Waits(look, pace, -math.inf, reason)
 
     def _expected(
         self, frames: Mapping[str, File], writing: list[str], ways: list[str]
@@ -207,5 +209,5 @@ def _written(name: str) -> str:
     return f"waits for {shown(name)}, which is being written"
 
 
-def _paced(seconds: float) -> str:
-    return f"waits until it has been unchanged for {seconds:.0f} s: its files come at such a pace"
+def _longer(seconds: float, why: str) -> str:
+    return f"waits until it has been unchanged for {seconds:.0f} s: {why}"

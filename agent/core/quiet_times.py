@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 class Quiet:
     """How long a folder must stay unchanged, in seconds, and what it waits for in words.
 
-    `is_blocked`: it cannot settle as it is. `is_proof`: as many frames as are expected are there.
+    `with_holes`: how long, at the least, where its numbering has holes. `is_blocked`: it cannot settle as it is.
+    `is_proof`: as many frames as are expected are there.
     """
 
     seconds: float
     reason: str
+    with_holes: float = 0.0
     is_blocked: bool = False
     is_proof: bool = False
 
@@ -52,7 +54,8 @@ class QuietTimes:
         """Return what a sequence has to wait for at the least.
 
         A ready marker, or the number of frames, replaces the long quiet time, no more: parallel tools send an empty
-        `_READY` long before a large frame (measured).
+        `_READY` long before a large frame (measured), and at times before they have begun with it, which shows as a
+        hole in the numbering alone: then a marker does not make the time shorter.
         """
         seconds, is_proof = self.sequence, False
         if self.marker:
@@ -64,7 +67,7 @@ class QuietTimes:
             if count < self.expected:
                 return Quiet(seconds, f"waits for {self.expected:,} frames, has {count:,}", is_blocked=True)
             seconds, is_proof = self.image, True
-        return Quiet(seconds, _unchanged_for(seconds), is_proof=is_proof)
+        return Quiet(seconds, _unchanged_for(seconds), 2 * self.sequence, is_proof=is_proof)
 
 
 @cache

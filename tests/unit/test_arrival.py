@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXTENSIONS = frozenset({"jpg"})
-QUIET = Quiet(30.0, "waits until it has been unchanged for 30 s")
-MARKED = Quiet(2.0, "waits until it has been unchanged for 2 s")
+QUIET = Quiet(30.0, "waits until it has been unchanged for 30 s", 60.0)
+MARKED = Quiet(2.0, "waits until it has been unchanged for 2 s", 60.0)
 PROVED = Quiet(2.0, "waits until it has been unchanged for 2 s", is_proof=True)
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 12
 UNIT = UnitKey("s", Kind.SEQUENCE)
@@ -133,6 +133,20 @@ def test_a_slow_frame_is_no_pause() -> None:
     assert look(arrival, FolderLook(listing(numbered(1, 2, 3))), 300.0).quiet == QUIET.seconds
     look(arrival, FolderLook(listing(numbered(1, 2, 3)), {"f3.jpg": True}), 301.0)
     assert look(arrival, FolderLook(listing({**numbered(1, 2, 3), "f3.jpg": 20})), 400.0).quiet == QUIET.seconds
+
+
+def test_a_marker_makes_no_time_shorter_while_the_numbering_has_holes() -> None:
+    arrival = Arrival()
+    early = FolderLook(listing(numbered(1, 2, 4)))  # awscli: the marker is there, the third frame not yet begun
+    assert look(arrival, early, 100.0, MARKED).quiet == 2.0
+    waits = look(arrival, early, 102.0, MARKED)
+    assert waits.quiet == 60.0
+    assert waits.reason == "waits until it has been unchanged for 60 s: its numbering has holes"
+    whole = FolderLook(listing(numbered(1, 2, 3, 4)))
+    assert look(arrival, whole, 106.0, MARKED).quiet == 24.0  # four times the pause before it
+    once = Arrival()
+    look(once, whole, 100.0, MARKED)
+    assert look(once, whole, 102.0, MARKED).quiet == 2.0
 
 
 def test_holes_in_the_numbering_make_it_wait_longer() -> None:
