@@ -149,7 +149,8 @@ class Image(NamedTuple):
     `digest` is the sha256 of all bytes in hex, given also where there is a problem; `pixels` is (width, height).
     `warning` is a sentence about something odd that is no reason to refuse (a PNG called `.jpg`). `taken` is when the
     picture was taken, None where its EXIF does not say. `moved` is what the file looked like afterwards, where its
-    times, and nothing else, moved while it was read: then it must not be taken.
+    times, and nothing else, moved while it was read: then it must not be taken. `orientation` is how a browser turns
+    the stored `pixels` before it shows them (EXIF, 1 to 8).
     """
 
     digest: str
@@ -159,6 +160,7 @@ class Image(NamedTuple):
     warning: str | None = None
     taken: Taken | None = None
     moved: Stamp | None = None
+    orientation: int = 1
 
 
 class Frame(NamedTuple):

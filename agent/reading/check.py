@@ -79,8 +79,8 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
         raise OSError(errno.EIO, f"only {source.read:,} of {stamp.size:,} bytes came")
     if not stamp.size:
         problem = "empty file: 0 bytes; copy it again"
-    taken = finding.taken
-    return Image(source.digest(), form, finding.pixels, problem, _mismatch(form, name), taken, moved)
+    warning = "; ".join(filter(None, (_mismatch(form, name), *finding.warnings))) or None
+    return Image(source.digest(), form, finding.pixels, problem, warning, finding.taken, moved, finding.orientation)
 
 
 def _moved(before: Stamp, status: os.stat_result, name: str) -> Stamp | None:

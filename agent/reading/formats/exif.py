@@ -1,4 +1,4 @@
-"""EXIF: when a picture was taken, from the few tags that say so. By CIPA DC-008 (Exif 2.32), 4.6.
+"""EXIF: when a picture was taken and how it is turned, from the few tags that say so. By CIPA DC-008 (Exif 2.32), 4.6.
 
 What cameras write is not to be trusted: each table and value is looked for within the bytes at hand and nowhere else,
 and what makes no sense counts as not said. One pointer is followed, in tables of bounded length, so nothing is endless.
@@ -23,8 +23,8 @@ MOST_BYTES = 65_536
 
 _MOST_TAGS = 512
 _LONGEST = 64
-_TIFF, _ASCII, _LONG = 42, 2, 4
-_EXIF, _TIME, _FRACTION, _OFFSET = 0x8769, 0x9003, 0x9291, 0x9011
+_TIFF, _ASCII, _SHORT, _LONG = 42, 2, 3, 4
+_ORIENTATION, _EXIF, _TIME, _FRACTION, _OFFSET = 0x0112, 0x8769, 0x9003, 0x9291, 0x9011
 _EPOCH = date(1970, 1, 1).toordinal()
 
 # Some write another mark between; blanks and zeros mean that the time is not known.
@@ -39,7 +39,7 @@ class _Order:
         self.short = Struct(sign + "H").unpack_from
         self.head = Struct(sign + "HL").unpack_from
         self.value = Struct(sign + "LL").unpack_from
-        tags = {_EXIF: _LONG, _TIME: _ASCII, _FRACTION: _ASCII, _OFFSET: _ASCII}
+        tags = {_ORIENTATION: _SHORT, _EXIF: _LONG, _TIME: _ASCII, _FRACTION: _ASCII, _OFFSET: _ASCII}
         self.tags = {tag: Struct(sign + "HH").pack(tag, kind) for tag, kind in tags.items()}
 
 
@@ -59,17 +59,19 @@ def taken(part: Part) -> Taken | None:
 
     That is DateTimeOriginal, with SubSecTimeOriginal and OffsetTimeOriginal.
     """
-    buffer, start, end = part
-    byte_order = bytes(buffer[start : start + 2])
-    order = _ORDERS.get(byte_order)
-    if order is None or end - start < 8:
-        return None
-    version, first = order.head(buffer, start + 2)
-    table = _table(part, order, first)
+    order, table = _first(part)
     at = _place(table, order.tags[_EXIF])
-    if version != _TIFF or at < 0:
+    if at < 0:
         return None
-    return taken_at(part, byte_order, order.value(table, at)[1])
+    return taken_at(part, bytes(part.buffer[part.start : part.start + 2]), order.value(table, at)[1])
+
+
+def orientation(part: Part) -> int:
+    """Return how a picture is to be turned to be seen: 1 (not at all) to 8; 1 where it is not said (4.6.4)."""
+    order, table = _first(part)
+    at = _place(table, order.tags[_ORIENTATION])
+    said = order.short(table, at + 4)[0] if at >= 0 else 1
+    return said if 1 <= said <= 8 else 1
 
 
 def taken_at(part: Part, byte_order: bytes, offset: int) -> Taken | None:
@@ -84,7 +86,27 @@ def taken_at(part: Part, byte_order: bytes, offset: int) -> Taken | None:
 
 def taken_in(exif: bytes) -> Taken | None:
     """Return the same by the whole structure; some write a JPEG's mark before it, and b'' says nothing."""
-    return taken(Part(exif, len(MARK) if exif.startswith(MARK) else 0, len(exif)))
+    return taken(_whole(exif))
+
+
+def orientation_in(exif: bytes) -> int:
+    """Return the same as `orientation` by the whole structure."""
+    return orientation(_whole(exif))
+
+
+def _whole(exif: bytes) -> Part:
+    return Part(exif, len(MARK) if exif.startswith(MARK) else 0, len(exif))
+
+
+def _first(part: Part) -> tuple[_Order, bytes]:
+    """Return the byte order, and the entries of the first directory; b'' where there is none."""
+    buffer, start, end = part
+    order = _ORDERS.get(bytes(buffer[start : start + 2]), _ORDERS[b"II"])
+    if end - start < 8:
+        return order, b""
+    version, first = order.head(buffer, start + 2)
+    known = version == _TIFF and bytes(buffer[start : start + 2]) in _ORDERS
+    return order, _table(part, order, first) if known else b""
 
 
 def _table(part: Part, order: _Order, offset: int) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from agent.reading.formats.exif import MARK, Part, taken
+from agent.reading.formats.exif import MARK, Part, orientation, taken
 from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class _Jpeg:
     scans: int = 0
     has_exif: bool = False
     taken: Taken | None = None
+    orientation: int = 1
 
     def hurry(self) -> Finding | None:
         """Do as `step` does, to the start of the first scan, while segments follow upon each other in what was read.
@@ -122,7 +123,8 @@ class _Jpeg:
         """Look in an APP1 segment for when the picture was taken; another such segment holds XMP."""
         if not self.has_exif and buffer[start : start + len(MARK)] == MARK:
             self.has_exif = True
-            self.taken = taken(Part(buffer, start + len(MARK), end))
+            part = Part(buffer, start + len(MARK), end)
+            self.taken, self.orientation = taken(part), orientation(part)
 
     def _frame(self, marker: int, head: bytes | bytearray) -> None:
         self.coding = marker
@@ -152,4 +154,4 @@ class _Jpeg:
         if self.coding in _ORDINARY_SOF and 8 * stored < -(-width // 8) * -(-height // 8):
             problem = f"damaged: {stored:,} bytes of picture data cannot hold {width} x {height} pixels; copy it again"
             return Finding(self.pixels, problem)
-        return Finding(self.pixels, None, self.doubt, taken=self.taken)
+        return Finding(self.pixels, None, self.doubt, taken=self.taken, orientation=self.orientation)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.reading.formats.exif import MOST_BYTES, taken_in
+from agent.reading.formats.exif import MOST_BYTES, orientation_in, taken_in
 from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
 
 if TYPE_CHECKING:
@@ -48,4 +48,4 @@ def check_png(source: Source) -> Finding:
 def _ended(pixels: tuple[int, int] | None, stored: int, exif: bytes) -> Finding:
     if not stored:
         return Finding(pixels, "damaged: the PNG holds no picture data; copy it again")
-    return Finding(pixels, taken=taken_in(exif))
+    return Finding(pixels, taken=taken_in(exif), orientation=orientation_in(exif))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Iterator
 
     from agent.model import Taken
 
@@ -26,7 +27,9 @@ class Finding(NamedTuple):
 
     `pixels` is (width, height) from the header; `problem` a sentence for a person; `doubt` says why the file must
     be decoded before it is believed; `zero_tail` counts the zero bytes at the end of the picture data if they are why;
-    `taken` is when the picture was taken, if its EXIF says so.
+    `taken` is when the picture was taken, if its EXIF says so. `orientation` is how a browser turns it before it is
+    seen (EXIF, 1 to 8): always 1 in formats that browsers do not turn. `warnings` are sentences about what is odd and
+    no reason to refuse.
     """
 
     pixels: tuple[int, int] | None = None
@@ -34,6 +37,8 @@ class Finding(NamedTuple):
     doubt: str | None = None
     zero_tail: int = 0
     taken: Taken | None = None
+    orientation: int = 1
+    warnings: tuple[str, ...] = ()
 
 
 def cut_short(what: str) -> str:
@@ -128,6 +133,29 @@ class Source:
             if error.errno in (errno.EINVAL, errno.ENXIO, errno.EOPNOTSUPP):
                 return False
             raise
+
+    def holes(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the parts of the file between two offsets that the file system calls holes and that read as zeros.
+
+        No proof that they were never written, see `hole_after`; and some file systems call bytes holes that are there.
+        """
+        at = start
+        while at < end:
+            try:
+                begins = os.lseek(self.fd, at, os.SEEK_HOLE)
+                at = os.lseek(self.fd, begins, os.SEEK_DATA) if begins < end else end
+            except OSError as error:
+                if error.errno == errno.ENXIO and begins < end:  # no data behind the hole
+                    at = end
+                elif error.errno in (errno.EINVAL, errno.ENXIO, errno.EOPNOTSUPP):
+                    return
+                else:
+                    raise
+            if begins < min(at, end) and self._reads_as_zeros(begins, min(at, end)):
+                yield begins, min(at, end)
+
+    def _reads_as_zeros(self, start: int, end: int) -> bool:
+        return all(not any(os.pread(self.fd, min(_CHUNK, end - at), at)) for at in range(start, end, _CHUNK))
 
     def drain(self) -> None:
         """Read to the end of the file."""
