@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class Copying:
     """One copy of a folder: `name` of the sources becomes `drive` in `inbox`, at `rate` bytes a second.
 
-    `programs` are those that the tool needs, itself first. Without a rate it is as fast as it goes. What must run
-    beside the tool is entered on `stack`. `place` is a folder for the tool's own files, on the watched folder's file
-    system.
+    Of these the first `brisk` come faster. `programs` are those that the tool needs, itself first. Without a rate it is
+    as fast as it goes. What must run beside the tool is entered on `stack`. `place` is a folder for the tool's own
+    files, on the watched folder's file system.
     """
 
     programs: Sequence[Program]
@@ -33,6 +33,7 @@ class Copying:
     inbox: Path
     place: Path
     rate: float | None
+    brisk: float
     stack: ExitStack
 
     @property
@@ -58,7 +59,7 @@ class Copying:
         """Return the port of a slow link to a port."""
         if self.rate is None:
             return port
-        return self.stack.enter_context(SlowLink(port, self.rate)).port
+        return self.stack.enter_context(SlowLink(port, self.rate, self.brisk)).port
 
     def s3(self) -> str:
         """Return the slow address of the S3 store, as host and port."""

@@ -104,10 +104,17 @@ class Trial:
         return quiet | (marker if self._run is Run.MARKER else {})
 
     def _rate(self) -> float:
-        """The bytes a second at which the large frame takes its time, or ten frames come together once in a while."""
+        """The bytes a second at which the large frame takes its time, or ten frames come together once in a while.
+
+        A tool that gives a small file its bytes at once shows nothing between two waves: only its pace does.
+        """
         if self._run is Run.WAVES:
             return self._sources.size(WAVES) / len(self._names) * 10 / (1.5 * self._pace.quiet)
         return (self._source / LARGE).stat().st_size / self._pace.takes
+
+    def _brisk(self) -> float:
+        """The bytes of two waves: from pauses within the quiet time the agent learns of longer ones."""
+        return self._sources.size(WAVES) / len(self._names) * 20 if self._run is Run.WAVES else 0.0
 
     def _copied(self, rate: float | None) -> tuple[Verdict, str]:
         """Let the tool come to its end, and wait for the job."""
@@ -150,7 +157,9 @@ class Trial:
     def _copying(self, rate: float | None) -> Iterator[subprocess.Popen[bytes]]:
         """Run the tool until the block ends, with all processes that it starts."""
         with ExitStack() as stack:
-            copying = Copying(self._programs, self._sources, self._name, self._inbox, self._place, rate, stack)
+            copying = Copying(
+                self._programs, self._sources, self._name, self._inbox, self._place, rate, self._brisk(), stack
+            )
             command = self._tool.command(copying)
             environ = {"PATH": os.environ["PATH"], "HOME": str(self._place), "LC_ALL": "C.UTF-8", **command.environ}
             log = stack.enter_context(open(self._place / "tool.log", "ab"))
