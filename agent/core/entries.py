@@ -12,7 +12,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from agent.core.image_format import format_of
+from agent.core.foreign_formats import foreign_named
+from agent.core.image_format import EXTENSIONS, extension_of, format_of
 from agent.core.names import temporary
 from agent.model import basename
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from agent.model import Entry
-
-HEAD_BYTES = 16
-"""How much of a file tells whether it begins as an image does."""
 
 CONTROLS = (".aria2", ".aria2__temp")
 """Endings of files that say of the file whose name stands before them that it is not whole (aria2's manual)."""
@@ -111,17 +109,22 @@ def role_of(
     if name != entry.name and name.lower().endswith(tuple(f".{each}" for each in extensions)) and not is_open:
         return Role.DATA  # a picture that somebody has put aside
     if head is not None and any(head):
-        is_picture = format_of(head) is not None or (temporary(name) is not None and not is_there)
+        is_picture = _begins_as_a_frame(name, head, extensions) or (temporary(name) is not None and not is_there)
         return Role.ON_ITS_WAY if is_picture else Role.DATA
     if finals or temporary(name):
         return Role.ON_ITS_WAY
     return Role.DATA if entry.stamp.size or is_open else Role.NOTHING
 
 
+def _begins_as_a_frame(name: str, head: bytes, extensions: frozenset[str]) -> bool:
+    """Tell whether a file begins as those do that are taken; a raw one (DNG) begins as a TIFF, and will be no frame."""
+    form = format_of(head)
+    return form is not None and not extensions.isdisjoint(EXTENSIONS[form]) and not foreign_named(extension_of(name))
+
+
 def needs_head(entry: Entry) -> bool:
     """Tell whether the first bytes of a file bear on what it is."""
-    extension = entry.name.rpartition(".")[2].lower()
-    return entry.stamp.size > 0 and extension not in NO_PICTURES and not entry.name.endswith(CONTROLS)
+    return entry.stamp.size > 0 and extension_of(entry.name) not in NO_PICTURES and not entry.name.endswith(CONTROLS)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.core import left_out
 from agent.core.arrival import Arrival, FolderLook, Waits
-from agent.core.entries import HEAD_BYTES, is_side_file, needs_head
+from agent.core.entries import is_side_file, needs_head
+from agent.core.image_format import HEAD_BYTES
 from agent.errors import FolderUnavailable
 from agent.model import Kind, basename, join
 

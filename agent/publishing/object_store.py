@@ -18,7 +18,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from agent.core.image_format import format_of
+from agent.core.image_format import EXTENSIONS, HEAD_BYTES, format_of
 from agent.core.retry import STORE
 from agent.errors import FileChanged, FolderUnavailable, Refused, TryLater
 from agent.model.hosts import is_loopback
@@ -42,7 +42,7 @@ With obstore's two parts under way, a worker holds some 24 MiB at most.
 CHECK_NAME = "playment-agent-check"
 CHECK_TEXT = b"Written by playment-agent to see whether it may upload here. It may be deleted.\n"
 
-_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp", "TIFF": "image/tiff", "BMP": "image/bmp"}
+_TYPES = {form: f"image/{form.lower()}" for form in EXTENSIONS}
 _HINTS = 10_000
 
 _RETRIES: Final[RetryConfig] = {
@@ -182,7 +182,9 @@ class ObjectStore:
         store = self._store(bucket)
         with self._scanner.open_file(frame.path) as fd:
             chunks = _Chunks(fd, frame)
-            attributes = {"Content-Type": _TYPES.get(format_of(os.pread(fd, 16, 0)) or "", "application/octet-stream")}
+            attributes = {
+                "Content-Type": _TYPES.get(format_of(os.pread(fd, HEAD_BYTES, 0)) or "", "application/octet-stream")
+            }
             if frame.stamp.size > CHUNK_BYTES:
                 obstore.put(store, key, iter(chunks), attributes=attributes, chunk_size=CHUNK_BYTES, max_concurrency=2)
                 return

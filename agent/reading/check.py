@@ -10,10 +10,14 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from agent.core.image_format import format_of
+from agent.core.foreign_formats import RAW_BYTES, foreign_picture, foreign_within, no_picture
+from agent.core.image_format import HEAD_BYTES, extension_of, format_named, format_of
+from agent.core.image_rules import USUAL_RULES, listed
 from agent.errors import FileChanged
 from agent.model import Image, Stamp
+from agent.reading.formats.avif import check_avif
 from agent.reading.formats.bmp import check_bmp
+from agent.reading.formats.gif import check_gif
 from agent.reading.formats.jpeg import check_jpeg
 from agent.reading.formats.png import check_png
 from agent.reading.formats.source import Finding, Source, cut_short
@@ -23,22 +27,15 @@ from agent.reading.formats.webp import check_webp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.core.image_rules import ImageRules
+
     Decode = Callable[[Source, str, Finding], str | None]
 
-_CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff}
-_EXTENSIONS = {
-    **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif", "pjpeg"), "JPEG"), "png": "PNG", "webp": "WebP", "bmp": "BMP",
-    **dict.fromkeys(("tif", "tiff"), "TIFF"),
+_CHECKS = {
+    "JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff, "AVIF": check_avif,
+    "GIF": check_gif,
 }  # fmt: skip
-_FOREIGN = (
-    (b"GIF8", "a GIF"), (b"%!PS", "PostScript"), (b"\xc5\xd0\xd3\xc6", "PostScript"), (b"%PDF", "a PDF"),
-    (b"<svg", "an SVG"), (b"<?xml", "XML"), (b"<!DOC", "a web page"), (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "gzip data"),
-)  # fmt: skip
 _SMALLEST = 26  # bytes: the headers of a BMP of the oldest kind
-
-# Twice Pillow's Image.MAX_IMAGE_PIXELS: where its own error begins.
-_MOST_PIXELS = 178_956_970
 
 
 def decoded(source: Source, form: str, finding: Finding) -> str | None:
@@ -48,13 +45,14 @@ def decoded(source: Source, form: str, finding: Finding) -> str | None:
     return problem_of(source, form, finding)
 
 
-def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image:
+def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded, rules: ImageRules = USUAL_RULES) -> Image:
     """Read the open regular file `fd`, which looked like `stamp` before, once and tell whether it is a whole image.
 
     `name` serves only to compare its extension with the content (a difference is a `warning`); nothing is opened by
     it. `digest` covers all bytes, `pixels` comes from the header, `problem` is None where the image is whole. May be
     called in several threads; memory is half a MiB but for doubtful files, which are decoded one at a time:
-    `decode` gives the problem's sentence, or None.
+    `decode` gives the problem's sentence, or None. A whole picture of a format that `rules` does not send is no problem
+    here: its `format` says so.
 
     Not to be known: a hole between good ends, and some zero tails (`formats.zero_tail`; a WebP whose picture ends in a
     flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
@@ -64,13 +62,12 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
     moves the times of what is read.
     """
     source = Source(fd, stamp.size)
-    head = source.peek(16, 0)
+    head = source.peek(HEAD_BYTES, 0)
     form = format_of(head)
-    finding = _CHECKS[form](source) if form else Finding(problem=_foreign(head, stamp.size))
+    finding = _found(source, form) if form else Finding(problem=_foreign(head, stamp.size, rules))
     source.drain()
-    if finding.pixels and finding.pixels[0] * finding.pixels[1] > _MOST_PIXELS:
-        width, height = finding.pixels
-        finding = Finding(finding.pixels, f"too large: {width} x {height} pixels; at most {_MOST_PIXELS:,} are allowed")
+    if finding.pixels and (too_large := rules.why_too_large(finding.pixels)):
+        finding = Finding(finding.pixels, too_large)
     problem = finding.problem
     if form and not problem and finding.doubt:
         problem = decode(source, form, finding)
@@ -81,6 +78,11 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded) -> Image
         problem = "empty file: 0 bytes; copy it again"
     warning = "; ".join(filter(None, (_mismatch(form, name), *finding.warnings))) or None
     return Image(source.digest(), form, finding.pixels, problem, warning, finding.taken, moved, finding.orientation)
+
+
+def _found(source: Source, form: str) -> Finding:
+    foreign = foreign_within(form, source.peek(RAW_BYTES, 0))
+    return Finding(problem=foreign.sentence) if foreign else _CHECKS[form](source)
 
 
 def _moved(before: Stamp, status: os.stat_result, name: str) -> Stamp | None:
@@ -99,26 +101,24 @@ def changed_while_read(name: str) -> str:
     return f"{name!r} changed while it was read; it is looked at again once it is quiet"
 
 
-def _foreign(head: bytes, size: int) -> str:
+def _foreign(head: bytes, size: int, rules: ImageRules) -> str:
     """Say what a file is that has none of our first bytes."""
     if not any(head):
         return cut_short("it begins with zeros, as where space was reserved and never filled")
-    kind = next((kind for magic, kind in _FOREIGN if head.startswith(magic)), None)
-    if kind is None:
-        kind = "HEIC or AVIF" if head[4:8] == b"ftyp" else "text" if _is_text(head) else None
-    if kind is None and size < _SMALLEST:
+    picture = foreign_picture(head)
+    if picture is not None:
+        return picture.sentence
+    kind, advice = no_picture(head) or ("", "")
+    if not kind and size < _SMALLEST:
         return cut_short(f"only {size} bytes")
     begins = f"it begins like {kind} ({head[:8]!r})" if kind else f"it begins with {head[:8]!r}"
-    return f"not an image: {begins}; allowed are JPEG, PNG, WebP, BMP and TIFF"
-
-
-def _is_text(head: bytes) -> bool:
-    return all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+    allowed = f"allowed are {listed(rules.named)}"
+    return f"not an image: {'; '.join(filter(None, (begins, advice, allowed)))}"
 
 
 def _mismatch(form: str | None, name: str) -> str | None:
-    extension = name.rpartition(".")[2].lower()
-    expected = _EXTENSIONS.get(extension)
+    extension = extension_of(name)
+    expected = format_named(extension)
     if form is None or expected in (None, form):
         return None
     return f"it is a {form} although its name ends in .{extension}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from agent.core.image_rules import USUAL_RULES
 from agent.errors import FileChanged, FileUnreadable
 from agent.model import Image, Stamp, basename, is_utf8, join, shown
 from agent.reading.check import decoded, examine
@@ -12,6 +13,7 @@ from agent.reading.check import decoded, examine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from agent.core.image_rules import ImageRules
     from agent.folder.scanner import Scanner
     from agent.model import File
     from agent.reading.check import Decode
@@ -20,13 +22,20 @@ if TYPE_CHECKING:
 class FileExaminer:
     """Examines files here and now. Safe to use from several threads.
 
-    `on_file` is called before each file that is read; `decode` judges the doubtful ones.
+    `on_file` is called before each file that is read; `decode` judges the doubtful ones; `rules` say what is taken.
     """
 
-    def __init__(self, scanner: Scanner, on_file: Callable[[], None] = lambda: None, decode: Decode = decoded) -> None:
+    def __init__(
+        self,
+        scanner: Scanner,
+        on_file: Callable[[], None] = lambda: None,
+        decode: Decode = decoded,
+        rules: ImageRules = USUAL_RULES,
+    ) -> None:
         self._scanner = scanner
         self._on_file = on_file
         self._decode = decode
+        self._rules = rules
 
     def image(self, path: str, stamp: Stamp, folder: int | None = None) -> Image:
         """Examine one file; `folder` is a descriptor of its folder, where one is held.
@@ -50,7 +59,7 @@ class FileExaminer:
         try:
             fd = self._scanner.descriptor(path, folder)
             try:
-                return examine(fd, basename(path), stamp, self._decode)
+                return examine(fd, basename(path), stamp, self._decode, self._rules)
             finally:
                 os.close(fd)
         except FileChanged:

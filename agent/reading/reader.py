@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from agent.core import frame_order
 from agent.core.equal_frames import EqualFrames
 from agent.core.frame_order import NATURAL, TIME
+from agent.core.image_rules import FORMAT_CODE, USUAL_RULES
 from agent.core.taken_times import FileTimes, Rising, by_time
 from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
 from agent.reading.repeated import RepeatedReading
 
 if TYPE_CHECKING:
+    from agent.core.image_rules import ImageRules
     from agent.model import File, Image, Sequence, Taken
     from agent.reading.examiner import FileExaminer
     from agent.reading.repeated import Examine
@@ -27,7 +29,7 @@ class Reader:
     """Reads units: a single image by `files`, the frames of a folder by `frames` (or as well by `files`).
 
     `gaps` is SEQUENCE_GAPS (`warn`, `hold`, `ignore`), `order` SEQUENCE_ORDER (`natural`, `time`, `bytes`), and `doubt`
-    SEQUENCE_ORDER_DOUBT (`hold`, `warn`).
+    SEQUENCE_ORDER_DOUBT (`hold`, `warn`). What is whole and of a format that `rules` does not send is held.
     """
 
     def __init__(
@@ -38,17 +40,22 @@ class Reader:
         *,
         order: str = NATURAL,
         doubt: str = "hold",
+        rules: ImageRules = USUAL_RULES,
     ) -> None:
         self._files = RepeatedReading(files, frames or files.images)
         self._gaps = gaps
         self._order = order
         self._doubt = doubt
+        self._rules = rules
 
     def image(self, path: str, stamp: Stamp) -> Unit:
         """Read a single image. Raises FileChanged where it is not the file with this stamp, FolderUnavailable."""
         image = self._files.image(path, stamp)
         frame = Frame(0, basename(path), path, stamp, image.digest)
-        return Unit(path, Kind.IMAGE, (frame,), image.digest or None, image.problem, image.warning)
+        hold = None
+        if image.format and image.format not in self._rules.formats:
+            hold = (FORMAT_CODE, self._rules.why_held({image.format: [basename(path)]}))
+        return Unit(path, Kind.IMAGE, (frame,), image.digest or None, image.problem, image.warning, hold)
 
     def sequence(self, folder: str, files: list[File], order: str | None = None) -> Unit:
         """Read the frames of a folder, in order, and empty the list of them. Raises as `image` does.
@@ -61,7 +68,7 @@ class Reader:
             file = files.pop()
             named[file[0]] = file
         arranged = frame_order.arrange(named, order)
-        found = _Found(arranged, by_time=order == TIME)
+        found = _Found(arranged, by_time=order == TIME, sent=self._rules.formats)
         # Each is let go of as soon as its frame is made: 100,000 of them take 10 MiB.
         ordered = (named.pop(name) for name in arranged.names)
         for file, image in self._files.images(folder, ordered):
@@ -87,6 +94,7 @@ class Reader:
                 DOUBT_CODE,
                 f"the order of the frames is in doubt: {_told(doubts, 'doubts')}: 'retry' sends it as it is",
             )
+        hold = self._held_for_its_formats(found, hold)
         return Unit(
             folder,
             Kind.SEQUENCE,
@@ -97,15 +105,27 @@ class Reader:
             hold,
         )
 
+    def _held_for_its_formats(self, found: _Found, hold: tuple[str, str] | None) -> tuple[str, str] | None:
+        """Return the hold of a sequence, and say all that there is to decide: `retry` sends it whatever the reasons."""
+        if not found.unsent:
+            return hold
+        reasons = [self._rules.why_held(found.unsent, len(found.frames)), *([hold[1]] if hold else [])]
+        return FORMAT_CODE, "; ".join(reasons)
+
 
 class _Found:
-    """What the files of a sequence were found to be, one after the other as they are `arranged`."""
+    """What the files of a sequence were found to be, one after the other as they are `arranged`.
 
-    def __init__(self, arranged: Sequence, *, by_time: bool) -> None:
+    `unsent` are the names of those that are of no format that is `sent`, by their formats.
+    """
+
+    def __init__(self, arranged: Sequence, *, by_time: bool, sent: frozenset[str]) -> None:
         self.frames: list[Frame] = []
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.sizes: Counter[tuple[int, int]] = Counter()
+        self.unsent: dict[str, list[str]] = {}
+        self._sent = sent
         self._arranged = arranged
         self._taken: list[Taken | None] | None = [] if by_time else None
         self._rising = Rising() if arranged.is_natural else None
@@ -119,6 +139,8 @@ class _Found:
         self.frames.append(Frame(len(self.frames), name, join(folder, name), Stamp(*file[1:]), image.digest))
         if image.pixels:
             self.sizes[image.pixels] += 1
+        if image.format is not None and image.format not in self._sent:
+            self.unsent.setdefault(image.format, []).append(name)
         if image.problem:
             self.problems.append(f"{shown(name)}: {image.problem}")
         if image.warning:

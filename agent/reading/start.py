@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.core.frame_order import NATURAL
+from agent.core.image_rules import USUAL_RULES
 from agent.core.retry import PROCESSES
 from agent.host.workers import Workers
 from agent.model import Kind
@@ -19,6 +20,7 @@ from agent.reading.reader import Reader
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from agent.core.image_rules import ImageRules
     from agent.folder.scanner import Scanner
     from agent.host.workers import Pool
 
@@ -43,20 +45,27 @@ class Readers:
 
 @contextlib.contextmanager
 def reading(
-    scanner: Scanner, gaps: str, go_on: Callable[[], None], *, order: str = NATURAL, doubt: str = "hold"
+    scanner: Scanner,
+    gaps: str,
+    go_on: Callable[[], None],
+    *,
+    order: str = NATURAL,
+    doubt: str = "hold",
+    rules: ImageRules = USUAL_RULES,
 ) -> Iterator[Readers]:
     """Give what reads until the block ends; `go_on` is called again and again and raises to stop reading.
 
-    `gaps`, `order` and `doubt` are as `Reader` takes them.
+    `gaps`, `order`, `doubt` and `rules` are as `Reader` takes them.
 
     At the end files that are being read are waited for; what else is to be read is read after the next start.
     """
-    pool = ProcessPool(scanner, go_on, fitting())
+    pool = ProcessPool(scanner, go_on, fitting(), rules=rules)
     images = Workers("read-image", 1)
     sequences = Workers("read-sequence", SEQUENCES, idle=pool.rest, idle_seconds=PROCESSES.seconds())
     try:
         # Given here, it is imported at the start: later it might be another version's.
-        reader = Reader(FileExaminer(scanner, go_on, problem_of), gaps, pool.images, order=order, doubt=doubt)
+        files = FileExaminer(scanner, go_on, problem_of, rules)
+        reader = Reader(files, gaps, pool.images, order=order, doubt=doubt, rules=rules)
         pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}
         prepare = partial(sequences.submit, pool.prepare)
         yield Readers(reader, pools, prepare, pool.fingerprints.fingerprint)

@@ -18,7 +18,7 @@ from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reading.start import Readers
 from agent.service.assembly import folders_of
-from agent.settings.parts import filters_of, quiet_of
+from agent.settings.parts import filters_of, image_rules_of, quiet_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -153,7 +153,8 @@ def dry_noticing(settings: Settings, scanner: Scanner, reads: Reads, take: Take,
     """
     folders = folders_of(settings, scanner)
     order, doubt = settings.sequence_order, settings.sequence_order_doubt
-    reader = Reader(FileExaminer(scanner), settings.sequence_gaps, order=order, doubt=doubt)
+    rules = image_rules_of(settings)
+    reader = Reader(FileExaminer(scanner, rules=rules), settings.sequence_gaps, order=order, doubt=doubt, rules=rules)
     notes, here = Notes(), Here(take)
     parts = noticing(
         Tree(scanner, filters_of(settings), folders if waits else OnlyKinds(folders)),

@@ -31,7 +31,7 @@ from agent.noticing.start import Noticing, noticing
 from agent.publishing import namer
 from agent.reading.start import reading
 from agent.service.assembly import TARGET_NAME, collecting, folders_of, publisher_of, scanner_of, sending
-from agent.settings.parts import filters_of, quiet_of, rules_of, world_of
+from agent.settings.parts import filters_of, image_rules_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
 if TYPE_CHECKING:
@@ -131,7 +131,10 @@ def started(
                 raise Interrupted("not read: the agent is stopping")
 
         order, doubt = settings.sequence_order, settings.sequence_order_doubt
-        readers = stack.enter_context(reading(scanner, settings.sequence_gaps, go_on, order=order, doubt=doubt))
+        rules = image_rules_of(settings)
+        readers = stack.enter_context(
+            reading(scanner, settings.sequence_gaps, go_on, order=order, doubt=doubt, rules=rules)
+        )
         if not once:
             stack.enter_context(collecting(settings, ledger, gate, follow))
         submitter = stack.enter_context(

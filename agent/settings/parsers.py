@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from urllib.parse import SplitResult
 from agent.model.hosts import address_of, is_loopback, is_private
 
@@ -95,6 +95,18 @@ def choice(*allowed: str) -> Callable[[str], str]:
         if text.casefold() not in by_fold:
             raise ValueError(f"it must be one of {', '.join(allowed)}")
         return by_fold[text.casefold()]
+
+    return read
+
+
+def names(meaning: Mapping[str, str]) -> Callable[[str], frozenset[str]]:
+    """Make a reader of one or more of some words with commas between them; each becomes what it means."""
+
+    def read(text: str) -> frozenset[str]:
+        found = [part.strip().casefold() for part in text.split(",")]
+        if not all(part in meaning for part in found):
+            raise ValueError(f"it must be one or more of {', '.join(meaning)}, with commas between them")
+        return frozenset(meaning[part] for part in found)
 
     return read
 

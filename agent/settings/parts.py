@@ -6,6 +6,7 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
+from agent.core.image_rules import ImageRules, extensions_of
 from agent.core.names import Filters
 from agent.core.quiet_times import QuietTimes
 from agent.core.reference_id import IdRules
@@ -34,10 +35,14 @@ def world_of(settings: Settings) -> dict[str, str]:
 
 
 def filters_of(settings: Settings) -> Filters:
-    """Return the filters that the settings ask for."""
-    return Filters.of(
-        settings.image_extensions, settings.image_folders, settings.sequence_ready_marker or "", settings.ignore
-    )
+    """Return the filters that the settings ask for: formats that were added bring their extensions."""
+    extensions = settings.image_extensions | extensions_of(settings.image_formats)
+    return Filters.of(extensions, settings.image_folders, settings.sequence_ready_marker or "", settings.ignore)
+
+
+def image_rules_of(settings: Settings) -> ImageRules:
+    """Return what whole pictures must be to be sent."""
+    return ImageRules(settings.image_formats, settings.image_max_pixels)
 
 
 def quiet_of(settings: Settings) -> QuietTimes:

@@ -80,8 +80,9 @@ class Settings:
 
     None stands for a variable that is not set. Seconds are seconds. Paths are absolute, symbolic links resolved.
     `playment_base_url` has no slash at its end, `publish_to` has one and may be `s3://…`; `image_extensions` are lower
-    case without a dot. `playment_batch` is None, 'day', 'folder' or a UUID, and `playment_batch_name` is '' unless it
-    is one of the words. `aws` holds those of AWS_NAMES that are set; it is empty where nothing is uploaded.
+    case without a dot, `image_formats` as in `core.image_format`. `playment_batch` is None, 'day', 'folder' or a UUID,
+    and `playment_batch_name` is '' unless it is one of the words. `aws` holds those of AWS_NAMES that are set; it is
+    empty where nothing is uploaded.
     """
 
     playment_api_key: Secret
@@ -103,6 +104,8 @@ class Settings:
     sequence_order: Literal["natural", "time", "bytes"]
     sequence_order_doubt: Literal["hold", "warn"]
     image_extensions: frozenset[str]
+    image_formats: frozenset[str]
+    image_max_pixels: int
     image_folders: tuple[str, ...]
     ignore: tuple[str, ...]
     reference_id: str

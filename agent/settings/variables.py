@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.frame_order import ORDERS
+from agent.core.image_format import EXTENSIONS
+from agent.core.image_rules import USUAL, USUAL_RULES
 from agent.model.text import without_secrets
 from agent.settings import parsers
 
@@ -133,6 +135,18 @@ VARIABLES: tuple[Variable, ...] = (
         "jpg,jpeg,jpe,jfif,pjpeg,png,webp,bmp,tif,tiff",
         "File name extensions of images; case does not matter",
         parsers.extensions,
+    ),
+    Variable(
+        "IMAGE_FORMATS",
+        ",".join(map(str.lower, USUAL)),
+        "What annotators' pages show, all else is held; tiff, avif and gif may be added, and bring their extensions",
+        parsers.names({form.lower(): form for form in EXTENSIONS}),
+    ),
+    Variable(
+        "IMAGE_MAX_PIXELS",
+        str(USUAL_RULES.most_pixels),
+        "The most pixels (width x height) that a picture may have",
+        parsers.whole(1, 999_999_999),
     ),
     Variable(
         "IMAGE_FOLDERS",

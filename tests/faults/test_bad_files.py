@@ -80,7 +80,6 @@ def bad() -> dict[str, tuple[bytes, str]]:
     found["eps.jpg"] = (EPS, "PostScript")
     found["dos_eps.jpg"] = (b"\xc5\xd0\xd3\xc6" + bytes(28) + EPS, "PostScript")
     found["bomb.png"] = (bomb(), "too large")
-    found["gif.jpg"] = (saved("GIF"), "a GIF")
     found["zeros.jpg"] = (bytes(5000), "zeros")
     return found
 
@@ -94,12 +93,13 @@ def test_each_file_ends_as_a_state_with_a_sentence(
     monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
     assert shutil.which("gs") == str(fake)
     with Playment() as playment:
-        chosen = settings(tmp_path, playment.url)
+        chosen = settings(tmp_path, playment.url, IMAGE_FORMATS="jpeg,png,webp,bmp,tiff")
         inbox = tmp_path / "inbox"
         for name, content in good().items():
             write(inbox / name, content)
         for name, (content, _) in bad().items():
             write(inbox / name, content)
+        write(inbox / "gif.jpg", saved("GIF"))
         write(inbox / "drive" / "frame_1.jpg", image(1))
         write(inbox / "drive" / "frame_2.jpg", image(2)[:400])
         with Agent(chosen) as agent:
@@ -112,6 +112,8 @@ def test_each_file_ends_as_a_state_with_a_sentence(
                 assert words in row["reason"], name
             (row,) = agent.rows("drive")
             assert (row["state"], row["reason"].partition(":")[0]) == ("invalid", "frame_2.jpg")
+            (row,) = agent.rows("gif.jpg")
+            assert (row["state"], row["error_code"], row["reason"][:12]) == ("held", "format", "it is a GIF:")
 
             # Copied again, whole this time: nobody has to say so.
             write(inbox / "cut_50.jpg", saved("JPEG"))

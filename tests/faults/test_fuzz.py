@@ -166,7 +166,7 @@ def test_answers(
         playment.close()
 
 
-WHOLE = [image(1, size=(40, 30), form=form) for form in ("JPEG", "PNG", "WEBP", "TIFF", "BMP")]
+WHOLE = [image(1, size=(40, 30), form=form) for form in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")]
 
 
 @examples(150, 40000)

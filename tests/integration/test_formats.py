@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFilter
 
+from agent.core.image_rules import USUAL_RULES, ImageRules
 from agent.errors import FileChanged
 from agent.model import Stamp
 from agent.reading.check import examine
@@ -49,6 +50,10 @@ def saved(picture: Pillow.Image, form: str, **options: Any) -> bytes:
     file = io.BytesIO()
     picture.save(file, form, **options)
     return file.getvalue()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def jpeg(mode: str = "RGB", **options: Any) -> bytes:
@@ -160,12 +165,12 @@ def content(kind: str) -> bytes:
     return GOOD[kind][1]()
 
 
-def look(folder: Path, content: bytes, name: str = "a.bin") -> Image:
+def look(folder: Path, content: bytes, name: str = "a.bin", rules: ImageRules = USUAL_RULES) -> Image:
     path = folder / name
     path.write_bytes(content)
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        return examine(fd, name, Stamp.of(os.fstat(fd)))
+        return examine(fd, name, Stamp.of(os.fstat(fd)), rules=rules)
     finally:
         os.close(fd)
 
@@ -336,10 +341,10 @@ def test_an_empty_file(tmp_path: Path) -> None:
     [
         (b"hello, this is no image at all\n", r"it begins like text (b'hello, t')"),
         (b"BMW sales of the year 2020, by month", "it begins like text"),
-        (b"GIF89a" + bytes(50), "it begins like a GIF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n", "it begins like PostScript"),
         (b"%PDF-1.7\n" + bytes(50), "it begins like a PDF"),
-        (b"\0\0\0\x18ftypheic" + bytes(50), "it begins like HEIC"),
+        (b"<!DOCTYPE html><html>404" + bytes(50), "where it was fetched from, there was no picture"),
+        (b"\0\0\0\x18ftypmp42" + bytes(50), "it begins like a video"),
         (b"\x1b[31mred\x1b[0m" + bytes(50), r"b'\x1b[31mred'"),
     ],
 )
@@ -349,8 +354,43 @@ def test_what_is_no_image_of_ours(content: bytes, says: str, tmp_path: Path) -> 
     assert image.problem is not None
     assert image.problem.startswith("not an image: ")
     assert says in image.problem
-    assert image.problem.endswith("allowed are JPEG, PNG, WebP, BMP and TIFF")
+    assert image.problem.endswith("; allowed are JPEG, PNG, WebP and BMP")
     assert image.problem.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\0\0\0\x18ftypheic" + bytes(50), "it is a HEIC picture, which is not taken: browsers do not show it"),
+        (b"\xff\x0a" + bytes(50), "it is a JPEG XL picture"),
+        (saved(scene(), "JPEG2000"), "it is a JPEG 2000 picture"),
+        (saved(scene("L"), "PPM"), "it is a PGM"),
+        (saved(scene(), "PPM"), "it is a PPM"),
+        (saved(scene(), "PNG")[:8] + chunk(b"CgBI", b"P\0 \6") + saved(scene(), "PNG")[8:], "(CgBI)"),
+        (saved(scene(), "TIFF", tiffinfo={50706: b"\1\4\0\0"}), "it is a DNG"),
+        (jpeg().replace(b"\xff\xc0\0\x11\x08", b"\xff\xc3\0\x11\x08"), "it is a lossless JPEG (SOF3)"),
+        (jpeg().replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c"), "it is a JPEG of 12 bits a sample"),
+        (jpeg().replace(b"\xff\xc0\0\x11\x08", b"\xff\xf7\0\x11\x08"), "it is a JPEG-LS (SOF55)"),
+    ],
+)
+@pytest.mark.parametrize("start", [b"", b"garbage"])
+def test_a_kind_that_is_not_taken_is_called_by_its_name(
+    content: bytes, says: str, start: bytes, tmp_path: Path
+) -> None:
+    if start and content.startswith(b"\xff\xd8"):
+        content = content[:20] + start + content[20:]
+    problem = look(tmp_path, content, "a.jpg").problem
+    assert problem is not None
+    assert says in problem
+    assert "copy it again" not in problem
+
+
+def test_how_large_a_picture_may_be_is_a_setting(tmp_path: Path) -> None:
+    small, usual = ImageRules(most_pixels=WIDTH * HEIGHT - 1), ImageRules(most_pixels=WIDTH * HEIGHT)
+    assert look(tmp_path, content("png-rgb"), rules=usual).problem is None
+    assert look(tmp_path, content("png-rgb"), rules=small).problem == (
+        "too large: 400 x 320 pixels, and IMAGE_MAX_PIXELS allows 127,999: raise it, or export the picture smaller"
+    )
 
 
 def test_only_reserved_space(tmp_path: Path) -> None:
@@ -412,10 +452,6 @@ def test_an_end_marker_without_enough_data(tmp_path: Path) -> None:
     problem = look(tmp_path, whole[: scan + 20] + b"\xff\xd9").problem
     assert problem is not None
     assert "cannot hold 400 x 320 pixels" in problem
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def bombs() -> dict[str, bytes]:

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.fingerprints import fingerprint_of, fingerprint_of_frames
+from agent.core.image_rules import ImageRules
 from agent.core.names import Filters
 from agent.errors import FileChanged, FolderUnavailable
 from agent.folder.scanner import Scanner
 from agent.host.workers import Workers
-from agent.model import Edition, Job, Kind
+from agent.model import Edition, Image, Job, Kind
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
 from agent.reading.processes.pool import CHUNK_FILES, ProcessPool
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedWriter
 
-    from agent.model import File, Image
+    from agent.model import File
     from agent.reading.start import Readers
     from tests.sending import Clock, Server
 
@@ -446,6 +447,17 @@ def test_it_has_no_key_and_imports_nothing_from_where_the_agent_stands(
     assert worker.answer(worker.ask(("cam", None))) == fingerprint_of(files(scanner, "cam"))
     assert b"a-secret-key" not in Path(f"/proc/{worker.pid}/environ").read_bytes()
     assert worker.end() == "signal 9"
+
+
+def test_it_knows_what_pictures_must_be(scanner: Scanner) -> None:
+    fill(scanner, "cam", 2)
+    wanted = list(files(scanner, "cam"))
+    worker = WorkerProcess(scanner, rules=ImageRules(most_pixels=64 * 48 - 1))
+    answered = worker.answer(worker.ask(("cam", wanted)))
+    assert isinstance(answered, list)
+    answers = [Image._make(fields) for fields in answered]
+    assert {each.problem and each.problem[:27] for each in answers} == {"too large: 64 x 48 pixels, "}
+    worker.end()
 
 
 def test_it_is_small() -> None:

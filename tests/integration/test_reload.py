@@ -83,10 +83,12 @@ def test_the_settings_that_can_change_are_those_that_are_marked(tmp_path: Path) 
         LOG_FORMAT="json",
         SETTLE_SECONDS="5",
         PLAYMENT_TAG="cars",
+        IMAGE_FORMATS="jpeg,tiff",
+        IMAGE_MAX_PIXELS="1000",
     )
     found = changes(now, new)
     assert set(found.live) == LIVE == {each.name for each in VARIABLES if each.live} - {"PLAYMENT_API_KEY_FILE"}
-    assert set(found.waiting) == {"SETTLE_SECONDS", "PLAYMENT_TAG"}
+    assert set(found.waiting) == {"SETTLE_SECONDS", "PLAYMENT_TAG", "IMAGE_FORMATS", "IMAGE_MAX_PIXELS"}
     assert found.settings.playment_api_key.reveal() == "another"
     assert found.settings.settle_seconds == now.settle_seconds
     assert changes(found.settings, new)[:2] == ((), found.waiting), "what waits for a restart is said each time"

@@ -59,6 +59,21 @@ def test_other_names_are_by_how_the_file_begins(name: str) -> None:
     assert role(name, TEXT) is Role.DATA
 
 
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("f3.dng", b"II*\0\x08\0\0\0"),
+        ("f3.nef", b"MM\0*\0\0\0\x08"),
+        ("f3.gif", b"GIF89a"),
+        ("f3.tif", b"II*\0\x08\0\0\0"),
+    ],
+)
+def test_a_picture_that_is_not_taken_is_not_on_its_way(name: str, head: bytes) -> None:
+    assert role(name, head) is Role.DATA
+    assert role("x", b"GIF89a") is Role.DATA
+    assert role_of(entry("x"), FRAMES, EXTENSIONS | {"gif"}, b"GIF89a") is Role.ON_ITS_WAY
+
+
 @pytest.mark.parametrize("name", ["f1.jpg.json", "f1.jpg.xmp", "f1.jpg.md5", ".f1.jpg.swp", "f1.jpg.bak"])
 def test_what_belongs_to_a_frame_is_none(name: str) -> None:
     assert role(name, TEXT) is Role.DATA

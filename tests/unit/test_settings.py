@@ -84,6 +84,8 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         sequence_ready_marker=None,
         sequence_gaps="warn",
         image_extensions=frozenset({"jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "webp", "bmp", "tif", "tiff"}),
+        image_formats=frozenset({"JPEG", "PNG", "WebP", "BMP"}),
+        image_max_pixels=178_956_970,
         sequence_order="natural",
         sequence_order_doubt="hold",
         image_folders=(),
@@ -173,6 +175,8 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
         ("WATCH_RESCAN_SECONDS", "0.5", 0.5),
         ("SEQUENCE_READY_MARKER", "_READY", "_READY"),
         ("IMAGE_EXTENSIONS", ".JPG, png", frozenset({"jpg", "png"})),
+        ("IMAGE_FORMATS", "JPEG, webp,tiff", frozenset({"JPEG", "WebP", "TIFF"})),
+        ("IMAGE_MAX_PIXELS", "280000000", 280_000_000),
         ("IMAGE_FOLDERS", "stills/, */single", ("stills", "*/single")),
         ("REFERENCE_ID", "{host}/{folder}/{stem}", "{host}/{folder}/{stem}"),
         ("PUBLISH_TO", "http://192.168.1.20:8000/in%20box", "http://192.168.1.20:8000/in%20box/"),
@@ -198,6 +202,16 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
 )
 def test_what_is_allowed_is_taken(name: str, text: str, value: object) -> None:
     assert getattr(parse({name: text}), name.lower()) == value
+
+
+def test_the_sentences_about_pictures_say_what_is_allowed() -> None:
+    assert problems({"IMAGE_FORMATS": "jpeg,jxl", "IMAGE_MAX_PIXELS": "200 MP"}) == [
+        (
+            "IMAGE_FORMATS is 'jpeg,jxl': it must be one or more of jpeg, png, webp, bmp, tiff, avif, gif, with commas "
+            "between them."
+        ),
+        "IMAGE_MAX_PIXELS is '200 MP': it must be a whole number from 1 to 999999999.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -256,6 +270,10 @@ def test_what_is_allowed_is_taken(name: str, text: str, value: object) -> None:
         ("SEQUENCE_GAPS", "fail"),
         ("IMAGE_EXTENSIONS", "jpg,,png"),
         ("IMAGE_EXTENSIONS", "*.jpg"),
+        ("IMAGE_FORMATS", "jpeg,heic"),
+        ("IMAGE_FORMATS", "jpeg,,png"),
+        ("IMAGE_MAX_PIXELS", "0"),
+        ("IMAGE_MAX_PIXELS", "179_000_000"),
         ("IMAGE_FOLDERS", "/srv/inbox/stills"),
         ("IMAGE_FOLDERS", "../x"),
         ("IMAGE_FOLDERS", "a,,b"),

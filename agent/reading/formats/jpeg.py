@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from agent.core.foreign_formats import foreign_jpeg
 from agent.reading.formats.exif import MARK, Part, orientation, taken
 from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
 
 if TYPE_CHECKING:
+    from agent.core.foreign_formats import Foreign
     from agent.model import Taken
     from agent.reading.formats.source import Source
 
@@ -25,7 +27,7 @@ _MOST_SCANS = 100
 # Within a scan 0xFF is followed by 0x00 (a stuffed byte), a restart marker, or another 0xFF (fill): ITU-T T.81 B.1.1.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # the last is JPEG-LS's
 _APP1 = 0xE1
 _PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB)) - _SOF - {_APP1}  # a length, and no more to us
 _SEGMENT = Struct(">BBH").unpack_from  # 0xFF, the marker, and the length, which counts itself
@@ -63,6 +65,7 @@ class _Jpeg:
     has_exif: bool = False
     taken: Taken | None = None
     orientation: int = 1
+    foreign: Foreign | None = None
 
     def hurry(self) -> Finding | None:
         """Do as `step` does, to the start of the first scan, while segments follow upon each other in what was read.
@@ -130,10 +133,13 @@ class _Jpeg:
         self.coding = marker
         bits, height, width = _FRAME(head) if len(head) == _FRAME_BYTES else (0, 0, 0)
         self.pixels = (width, height)
+        self.foreign = foreign_jpeg(marker, bits)
         if marker not in _ORDINARY_SOF or bits != 8 or not width or not height:
             self.doubt = f"an unusual coding (0xff{marker:02x}, {bits} bits)"
 
     def _scan(self) -> Finding | None:
+        if self.foreign:
+            return Finding(self.pixels, self.foreign.sentence)
         begins, end = self.source.position, self.source.size - 2
         self.scans += 1
         self.first_scan = self.first_scan or begins

@@ -1,8 +1,8 @@
 """A process that looks at files for the agent: `python -m agent.reading.processes.child CODE`. I/O.
 
-It reads pickles from its standard input, a Scanner and then requests, and writes an answer to each on its standard
-output (None for the Scanner: it is ready), with the number of the request. It has no key and no ledger, and changes
-nothing.
+It reads pickles from its standard input, a Scanner with ImageRules and then requests, and writes an answer to each on
+its standard output (None for the first: it is ready), with the number of the request. It has no key and no ledger, and
+changes nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from agent.errors import FileChanged, FolderUnavailable
 from agent.reading.examiner import FileExaminer
 
 if TYPE_CHECKING:
+    from agent.core.image_rules import ImageRules
     from agent.folder.scanner import Scanner
     from agent.model import File
 
@@ -63,8 +64,9 @@ def main() -> None:
     with open(sys.stdin.fileno(), "rb", closefd=False) as requests, open(os.dup(1), "wb", closefd=False) as answers:
         os.dup2(2, 1)  # whatever else might be printed is no answer
         with contextlib.suppress(EOFError, BrokenPipeError):
-            scanner: Scanner = pickle.load(requests)  # noqa: S301 - from the agent
-            files = FileExaminer(scanner, decode=lambda *_: NOT_DECODED)
+            given: tuple[Scanner, ImageRules] = pickle.load(requests)  # noqa: S301 - from the agent
+            scanner, rules = given
+            files = FileExaminer(scanner, decode=lambda *_: NOT_DECODED, rules=rules)
             number, found = 0, None  # that it is ready
             while True:
                 pickle.dump((number, found), answers, pickle.HIGHEST_PROTOCOL)

@@ -11,6 +11,7 @@ from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from agent.core.image_rules import USUAL_RULES
 from agent.model import Image, Stamp, join
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
@@ -19,6 +20,7 @@ from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerPro
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from agent.core.image_rules import ImageRules
     from agent.folder.scanner import Scanner
     from agent.model import File
 
@@ -54,10 +56,17 @@ class ProcessPool:
     """
 
     def __init__(
-        self, scanner: Scanner, on_files: Callable[[], None], count: int, python: str = sys.executable
+        self,
+        scanner: Scanner,
+        on_files: Callable[[], None],
+        count: int,
+        python: str = sys.executable,
+        *,
+        rules: ImageRules = USUAL_RULES,
     ) -> None:
         self._scanner = scanner
-        self._here = FileExaminer(scanner, on_files)
+        self._rules = rules
+        self._here = FileExaminer(scanner, on_files, rules=rules)
         self._on_files = on_files
         self._count = count
         self._python = python
@@ -173,7 +182,7 @@ class ProcessPool:
         wanted = 0 if self._is_refused else self._count
         try:
             while len(self.processes) < wanted:
-                self.processes.append(WorkerProcess(self._scanner, self._python))
+                self.processes.append(WorkerProcess(self._scanner, self._python, rules=self._rules))
             if wanted:
                 self.fingerprints.start(self._scanner, self._python)
         except OSError as error:

@@ -18,9 +18,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.core.image_rules import USUAL_RULES
 from agent.reading.processes.child import code
 
 if TYPE_CHECKING:
+    from agent.core.image_rules import ImageRules
     from agent.folder.scanner import Scanner
     from agent.reading.processes.child import Answer, Request
 
@@ -43,7 +45,7 @@ class WorkerProcess:
     One thread may ask while another takes answers.
     """
 
-    def __init__(self, scanner: Scanner, python: str = sys.executable) -> None:
+    def __init__(self, scanner: Scanner, python: str = sys.executable, *, rules: ImageRules = USUAL_RULES) -> None:
         """Start it. Raises OSError."""
         environ = {name: value for name, value in os.environ.items() if name.startswith(_LOCALE)}
         environ["PYTHONPATH"] = os.pathsep.join([*filter(None, sys.path), os.fspath(PACKAGE.parent)])
@@ -60,7 +62,7 @@ class WorkerProcess:
         self._requests, self._answers = self._process.stdin, self._process.stdout
         self._is_ready = False
         self._asked = 0
-        self._send(scanner)
+        self._send((scanner, rules))
 
     @property
     def pid(self) -> int:
