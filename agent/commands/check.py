@@ -20,6 +20,7 @@ from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok
 from agent.reporting.checks.folder import check_folder, check_folder_settings, check_inodes, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
+from agent.reporting.checks.pictures import check_pictures
 from agent.reporting.checks.program import check_program
 from agent.reporting.checks.remote import check_publishing, check_target
 from agent.settings.parts import filters_of
@@ -71,6 +72,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     found = survey(os.fspath(settings.watch_dir), filters_of(settings))
     yield from check_folder(settings, found)
     yield from check_inodes(settings, found)
+    yield from check_pictures(settings, found.names)
     yield from check_folder_settings(settings, found)
     yield check_noticing(settings, found)
     yield from check_ledger(settings, wall())

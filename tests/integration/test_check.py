@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -212,7 +213,7 @@ def test_the_walk_counts_and_follows_no_link(setup: SetUp) -> None:
     (inbox / "text.txt").write_bytes(b"x")
     filters = filters_of(setup.settings())
     found = survey(str(inbox), filters)
-    assert found == Survey(folders=4, links=2, image=None, unreadable=[])
+    assert found == Survey(folders=4, links=2, image=None, unreadable=[], names=Counter(jpg=2))
     told = list(check_folder(setup.settings(), found))
     assert levels(told) == [Level.OK, Level.WARN]
     assert "symbolic links lie below it (2)" in told[1].text

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.core.folder_rules import NAME
+from agent.core.image_format import extension_of
 from agent.core.inodes import INODES_CHANGE
 from agent.core.names import Name
 from agent.errors import FolderUnavailable, LedgerError
@@ -35,7 +37,7 @@ class Survey:
     """What a walk through the watch folder shows. `folders` counts hidden ones and the watch folder too.
 
     `image` is the path of the first image that is met, `unreadable` are folders that cannot be listed, `settings`
-    those with a file of folder settings.
+    those with a file of folder settings. `names` counts the images by their extensions.
     """
 
     folders: int = 0
@@ -43,6 +45,7 @@ class Survey:
     image: str | None = None
     unreadable: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
+    names: Counter[str] = field(default_factory=Counter)
 
 
 def survey(root: str, filters: Filters) -> Survey:
@@ -62,8 +65,10 @@ def survey(root: str, filters: Filters) -> Survey:
                         left.append((path, ours and filters.enters(entry.name)))
                     elif ours and entry.name == NAME:
                         found.settings.append(folder)
-                    elif ours and found.image is None and filters.classify(entry.name) is Name.IMAGE:
-                        found.image = path if is_utf8(path) and entry.stat(follow_symlinks=False).st_size else None
+                    elif ours and filters.classify(entry.name) is Name.IMAGE:
+                        found.names[extension_of(entry.name)] += 1
+                        if found.image is None and is_utf8(path) and entry.stat(follow_symlinks=False).st_size:
+                            found.image = path
         except FileNotFoundError:
             found.folders -= 1  # removed since its parent was listed
         except OSError:
