@@ -54,8 +54,8 @@ def test_names_that_no_format_has_are_told(tmp_path: Path) -> None:
     assert [text.partition(".")[0] for level, text in said if level is Level.WARN] == [
         "IMAGE_EXTENSIONS has dat, the name of no format that is known here",
         (
-            "IMAGE_EXTENSIONS has heic, the name of a HEIC picture, which is not taken: browsers do not show it; export "
-            "it as JPEG (what an iPhone takes by Settings, Camera, Formats, Most Compatible)"
+            "IMAGE_EXTENSIONS has heic, the name of a HEIC picture, which is not taken: browsers do not show it; "
+            "export it as JPEG (what an iPhone takes by Settings, Camera, Formats, Most Compatible)"
         ),
     ]
     assert said[1][1].endswith("is sent only where it is JPEG, PNG, WebP or BMP all the same")

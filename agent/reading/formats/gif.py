@@ -26,14 +26,19 @@ class _BrokenError(Exception):
 
 
 class _Image(NamedTuple):
-    pixels: tuple[int, int]
+    """Where a picture lies on the screen, its size, and how many bytes of data it has."""
+
+    left: int
+    top: int
+    width: int
+    height: int
     stored: int
 
 
 def check_gif(source: Source) -> Finding:
     """Step over the blocks to the trailer, which must follow some picture data.
 
-    `pixels` are the screen's, or the first picture's where that is larger or the screen has none: so browsers do.
+    `pixels` are the screen's, widened where the first picture reaches beyond it.
     """
     screen: tuple[int, int] | None = None
     try:
@@ -42,11 +47,11 @@ def check_gif(source: Source) -> Finding:
         images = walk.images()
     except _BrokenError as broken:
         return Finding(screen, str(broken))
-    if not images or not all(image.stored and all(image.pixels) for image in images):
+    if not images or not all(image.stored and image.width and image.height for image in images):
         return Finding(screen, "damaged: a picture of the GIF holds no data; copy it again")
-    first = images[0].pixels
+    first = images[0]
     animated = f"it holds {len(images):,} pictures (an animated GIF): annotators may see any of them"
-    pixels = (max(screen[0], first[0]), max(screen[1], first[1]))
+    pixels = (max(screen[0], first.left + first.width), max(screen[1], first.top + first.height))
     return Finding(pixels, warnings=(animated,) if len(images) > 1 else ())
 
 
@@ -88,7 +93,7 @@ class _Walk:
         self._colours(head[8])
         if self._take(1)[0] > _MOST_CODE_BITS:
             raise _BrokenError("damaged: a picture of the GIF has codes of an impossible size; copy it again")
-        return _Image(_size(head[4:]), self._chain())
+        return _Image(*_size(head), *_size(head[4:]), self._chain())
 
     def _colours(self, packed: int) -> None:
         if packed & 0x80:
