@@ -19,13 +19,12 @@ from agent.core.restarts import begins_again
 from agent.model import Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 NATURAL, TIME, BYTES = ORDERS = ("natural", "time", "bytes")
 """The values of SEQUENCE_ORDER."""
 
 _HASHED_TOGETHER = 1000
-_LISTED_SIZES = 3
 
 
 class _Found(NamedTuple):
@@ -73,17 +72,6 @@ def arrange(names: Iterable[str], order: str = NATURAL) -> Sequence:
         is_natural=order == NATURAL,
         digest_order=None if ever == frames else tuple(ever),
     )
-
-
-def sizes_warning(counts: Mapping[tuple[int, int], int]) -> str | None:
-    """Return a sentence where frames have more than one size, given how many have each (width, height), or None."""
-    if len(counts) < 2:
-        return None
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    listed = [f"{count} of {width}x{height}" for (width, height), count in ranked[:_LISTED_SIZES]]
-    rest = len(ranked) - _LISTED_SIZES
-    more = f" and {rest} more sizes" if rest > 0 else ""
-    return f"the frames are not all of one size in pixels: {', '.join(listed)}{more}"
 
 
 def digest(frames: Iterable[tuple[str, str]]) -> str:

@@ -9,6 +9,7 @@ from agent.core import frame_order
 from agent.core.equal_frames import EqualFrames
 from agent.core.frame_order import NATURAL, TIME
 from agent.core.image_rules import FORMAT_CODE, USUAL_RULES
+from agent.core.seen_sizes import sizes_warning
 from agent.core.taken_times import FileTimes, Rising, by_time
 from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
 from agent.reading.repeated import RepeatedReading
@@ -81,7 +82,7 @@ class Reader:
     def _unit(self, folder: str, arranged: Sequence, found: _Found, digest: str | None) -> Unit:
         doubts = found.doubts()
         others = [text for text in arranged.warnings if text not in doubts]
-        warnings = [*others, *found.warnings, *filter(None, (frame_order.sizes_warning(found.sizes),))]
+        warnings = [*others, *found.warnings, *filter(None, (sizes_warning(found.sizes),))]
         hold = None
         if arranged.gaps and self._gaps == "warn":
             warnings.insert(0, arranged.gaps)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from natsort import natsort_keygen
 
-from agent.core.frame_order import arrange, digest, sizes_warning
+from agent.core.frame_order import arrange, digest
 
 if TYPE_CHECKING:
     import random
@@ -209,18 +209,6 @@ def test_many_clashes_are_told_briefly() -> None:
     assert len(arranged.warnings) == 4
     assert arranged.warnings[-1] == "997 more numbers or names are used twice in this folder"
     assert arranged.gaps is None
-
-
-def test_one_size_is_nothing_to_warn_of() -> None:
-    assert sizes_warning({}) is None
-    assert sizes_warning({(4, 3): 2}) is None
-
-
-def test_frames_of_several_sizes() -> None:
-    assert sizes_warning({(3, 4): 1, (4, 3): 3}) == ("the frames are not all of one size in pixels: 3 of 4x3, 1 of 3x4")
-    assert sizes_warning({(n, n): 1 for n in (9, 8, 7, 6, 5)}) == (
-        "the frames are not all of one size in pixels: 1 of 5x5, 1 of 6x6, 1 of 7x7 and 2 more sizes"
-    )
 
 
 def test_the_digest_is_the_one_that_was_always_used() -> None:
