@@ -25,16 +25,27 @@ def directory(order: str, at: int, entries: list[Entry]) -> bytes:
     return table + struct.pack(order + "L", 0) + values
 
 
-def exif(taken: str, fraction: str = "", offset: str = "", *, order: str = ">", others: int = 12) -> bytes:
-    """Return the TIFF structure of a picture's EXIF, with so many tags around that say other things."""
+def exif(
+    taken: str, fraction: str = "", offset: str = "", *, order: str = ">", others: int = 12, turned: Entry | None = None
+) -> bytes:
+    """Return the TIFF structure of a picture's EXIF, with so many tags around that say other things.
+
+    `turned` is the tag of its first directory that says how it is turned.
+    """
     said = [(0x8000 + tag, 3, 1, struct.pack(order + "H", 0x9003)) for tag in range(others)]
     said += [text(tag, value) for tag, value in ((0x9003, taken), (0x9011, offset), (0x9291, fraction)) if value]
     said.append((0x927C, 7, 5000, b"\x90\x03\x00\x02" * 1250))  # a maker's note, of anything
-    first = [text(0x010F, "Camera works"), text(0x0132, "1999:01:01 00:00:00"), (0x8769, 4, 1, b"")]
+    first = [text(0x010F, "Camera works"), *filter(None, [turned])]
+    first += [text(0x0132, "1999:01:01 00:00:00"), (0x8769, 4, 1, b"")]
     at = 8 + len(directory(order, 8, [*first[:-1], (0x8769, 4, 1, bytes(4))]))
     first[-1] = (0x8769, 4, 1, struct.pack(order + "L", at))
     mark = b"II*\0" if order == "<" else b"MM\0*"
     return mark + struct.pack(order + "L", 8) + directory(order, 8, first) + directory(order, at, sorted(said))
+
+
+def orientation(value: int, *, order: str = ">", kind: int = 3, count: int = 1) -> Entry:
+    """Return the tag that says how a picture is turned: a SHORT, unless it is to be of another type."""
+    return 0x0112, kind, count, struct.pack(order + {1: "B", 3: "H", 4: "L"}[kind], value)
 
 
 def segment(tiff: bytes) -> bytes:

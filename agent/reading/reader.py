@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from agent.core import frame_order
 from agent.core.equal_frames import EqualFrames
 from agent.core.frame_order import NATURAL, TIME
 from agent.core.image_rules import FORMAT_CODE, USUAL_RULES
-from agent.core.seen_sizes import sizes_warning
+from agent.core.seen_sizes import SeenSizes
 from agent.core.taken_times import FileTimes, Rising, by_time
 from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
 from agent.reading.repeated import RepeatedReading
@@ -82,7 +81,7 @@ class Reader:
     def _unit(self, folder: str, arranged: Sequence, found: _Found, digest: str | None) -> Unit:
         doubts = found.doubts()
         others = [text for text in arranged.warnings if text not in doubts]
-        warnings = [*others, *found.warnings, *filter(None, (sizes_warning(found.sizes),))]
+        warnings = [*others, *found.warnings, *found.sizes.warnings()]
         hold = None
         if arranged.gaps and self._gaps == "warn":
             warnings.insert(0, arranged.gaps)
@@ -124,7 +123,7 @@ class _Found:
         self.frames: list[Frame] = []
         self.problems: list[str] = []
         self.warnings: list[str] = []
-        self.sizes: Counter[tuple[int, int]] = Counter()
+        self.sizes = SeenSizes()
         self.unsent: dict[str, list[str]] = {}
         self._sent = sent
         self._arranged = arranged
@@ -137,9 +136,8 @@ class _Found:
     def take(self, folder: str, file: File, image: Image) -> None:
         """Take in the next file."""
         name = file[0]
+        self.sizes.see(image.pixels, image.orientation)
         self.frames.append(Frame(len(self.frames), name, join(folder, name), Stamp(*file[1:]), image.digest))
-        if image.pixels:
-            self.sizes[image.pixels] += 1
         if image.format is not None and image.format not in self._sent:
             self.unsent.setdefault(image.format, []).append(name)
         if image.problem:

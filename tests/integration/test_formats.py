@@ -609,3 +609,52 @@ def test_when_it_was_taken(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WebP", "TIFF", "BMP"])
 def test_a_picture_that_does_not_say_when(form: str, tmp_path: Path) -> None:
     assert look(tmp_path, saved(scene(), form)).taken is None
+
+
+# How it is turned
+
+
+def turned(kind: str, orientation: int, order: str) -> bytes:
+    part = exif.exif(TAKEN, order=order, turned=exif.orientation(orientation, order=order))
+    match kind:
+        case "jpeg":
+            return b"\xff\xd8" + exif.segment(part) + jpeg()[2:]
+        case "jpeg-slow":
+            table = jpeg().index(b"\xff\xdb")
+            return jpeg()[:table] + b"garbage" + exif.segment(part) + jpeg()[table:]
+        case "jpeg-beyond-the-first-chunk":
+            filler = b"\xff\xe2\xff\xff" + bytes(65_533)
+            return b"\xff\xd8" + 9 * filler + exif.segment(part) + jpeg()[2:]
+        case "png":
+            return png_with(part, last=False)
+        case "webp":
+            return saved(scene(), "WebP", exif=b"Exif\0\0" + part)
+        case "tiff":
+            return saved(scene(), "TIFF", tiffinfo={0x0112: orientation})
+        case _:
+            raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "jpeg-slow", "jpeg-beyond-the-first-chunk", "png"])
+@pytest.mark.parametrize(("orientation", "order"), [*((number, ">") for number in range(1, 9)), (6, "<")])
+def test_how_a_browser_turns_it(kind: str, orientation: int, order: str, tmp_path: Path) -> None:
+    image = look(tmp_path, turned(kind, orientation, order))
+    assert (image.problem, image.pixels, image.orientation) == (None, (WIDTH, HEIGHT), orientation)
+
+
+@pytest.mark.parametrize("kind", ["webp", "tiff"])
+def test_what_browsers_do_not_turn(kind: str, tmp_path: Path) -> None:
+    image = look(tmp_path, turned(kind, 6, ">"))
+    assert (image.problem, image.pixels, image.orientation) == (None, (WIDTH, HEIGHT), 1)
+
+
+def test_only_the_first_exif_of_a_jpeg_says_how_it_is_turned(tmp_path: Path) -> None:
+    """An XMP segment before it is none; a second one may be a preview's."""
+    first, second = (exif.segment(exif.exif(TAKEN, turned=exif.orientation(number))) for number in (8, 3))
+    xmp = b"\xff\xe1\x00\x1fhttp://ns.adobe.com/xap/1.0/\0"
+    assert look(tmp_path, b"\xff\xd8" + xmp + first + second + jpeg()[2:]).orientation == 8
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WebP", "BMP", "TIFF"])
+def test_without_exif_it_is_not_turned(form: str, tmp_path: Path) -> None:
+    assert look(tmp_path, saved(scene(), form)).orientation == 1

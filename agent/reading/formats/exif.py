@@ -70,7 +70,9 @@ def orientation(part: Part) -> int:
     """Return how a picture is to be turned to be seen: 1 (not at all) to 8; 1 where it is not said (4.6.4)."""
     order, table = _first(part)
     at = _place(table, order.tags[_ORIENTATION])
-    said = order.short(table, at + 4)[0] if at >= 0 else 1
+    if at < 0 or order.value(table, at)[0] != 1:
+        return 1
+    said = order.short(table, at + 4)[0]
     return said if 1 <= said <= 8 else 1
 
 
