@@ -125,15 +125,19 @@ def frames_of(sql: sqlite3.Connection, job: int) -> list[Frame]:
         "with recursive piece(first) as (select 0 union all select first + ?2 from piece "
         "where first + ?2 <= (select max(position) from frames where job = ?1)) "
         "select (select json_group_array(json_array("
-        "position, frame_id, path, digest, src, size, mtime_ns, ctime_ns, inode"
+        "position, frame_id, path, digest, src, size, mtime_ns, ctime_ns, inode, width, height, orientation"
         ")) from frames where job = ?1 and position >= first and position < first + ?2) from piece",
         (job, FRAMES_TOGETHER),
     ):
         frames += [
-            Frame(position, frame_id, path, Stamp(*stamp), digest or "", src)
-            for position, frame_id, path, digest, src, *stamp in json.loads(text)
+            Frame(position, frame_id, path, Stamp(*stamp), digest or "", src, _pixels(width, height), turned or 1)
+            for position, frame_id, path, digest, src, *stamp, width, height, turned in json.loads(text)
         ]
     return sorted(frames)  # SQLite promises no order within a piece
+
+
+def _pixels(width: int | None, height: int | None) -> tuple[int, int] | None:
+    return None if width is None or height is None else (width, height)
 
 
 def waiting(sql: sqlite3.Connection) -> list[Waiting]:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from agent.model.jobs import Namer
 
 # The view `frames` reads these rows: of an image, what stands in its job is not written again.
-FRAME_COLUMNS = "job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode"
-FRAME_MARKS = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+FRAME_COLUMNS = (
+    "job, position, frame_id, path, size, mtime_ns, digest, src, ctime_ns, inode, width, height, orientation"
+)
+FRAME_MARKS = f"({', '.join('?' * (FRAME_COLUMNS.count(',') + 1))})"
 FRAMES_TOGETHER = 100
 """Frames that are written by one statement: each lets other threads go on, and waits for its turn again."""
 
@@ -53,11 +55,12 @@ def write_frames(ledger: Ledger, job: int, unit: Unit, name: Namer) -> list[Fram
 
 def with_sources(frames: Sequence[Frame], sources: Sequence[str | None]) -> tuple[Frame, ...]:
     """Return the frames with their URLs."""
-    return tuple(Frame(*frame[:-1], src) for frame, src in zip(frames, sources, strict=True))
+    return tuple(Frame(*frame[:5], src, *frame[6:]) for frame, src in zip(frames, sources, strict=True))
 
 
 def frame_row(job: int, kind: Kind, frame: Frame, src: str | None) -> tuple[int | str | None, ...]:
     """Return a frame of a job as FRAME_COLUMNS hold it."""
-    position, frame_id, path, (size, mtime_ns, ctime_ns, inode), digest, _ = frame
+    position, frame_id, path, (size, mtime_ns, ctime_ns, inode), digest, _, pixels, orientation = frame
+    seen = (None, None, None) if pixels is None else (*pixels, orientation)
     own = (None, None, None) if kind is Kind.IMAGE else (shown(frame_id), shown(path), digest or None)
-    return job, position, own[0], own[1], size, mtime_ns, own[2], src, ctime_ns, inode
+    return job, position, own[0], own[1], size, mtime_ns, own[2], src, ctime_ns, inode, *seen

@@ -85,6 +85,28 @@ def m008_listed(connection: sqlite3.Connection) -> None:
     )
 
 
+def m012_sizes(connection: sqlite3.Connection) -> None:
+    """Keep how large a frame is and how it is turned to be seen; null of those that were read before. Writes no row."""
+    for statement in (
+        "alter table frame_rows add column width integer",
+        "alter table frame_rows add column height integer",
+        "alter table frame_rows add column orientation integer",
+        "drop view frames",
+        """
+        create view frames as
+            select job, position,
+                iif(path is null,
+                    (select replace(path, rtrim(path, replace(path, '/', '')), '') from jobs where jobs.id = job),
+                    frame_id) as frame_id,
+                iif(path is null, (select jobs.path from jobs where jobs.id = job), path) as path, size, mtime_ns,
+                iif(path is null, (select jobs.digest from jobs where jobs.id = job), digest) as digest,
+                src, width, height, orientation, ctime_ns, inode
+            from frame_rows
+        """,
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     steps.m001_jobs,
     steps.m002_results_and_spend,
@@ -97,6 +119,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     lean.m009_events,
     lean.m010_frames,
     lean.m011_jobs,
+    m012_sizes,
 )
 
 

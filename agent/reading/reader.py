@@ -51,7 +51,7 @@ class Reader:
     def image(self, path: str, stamp: Stamp) -> Unit:
         """Read a single image. Raises FileChanged where it is not the file with this stamp, FolderUnavailable."""
         image = self._files.image(path, stamp)
-        frame = Frame(0, basename(path), path, stamp, image.digest)
+        frame = Frame(0, basename(path), path, stamp, image.digest, None, _pixels(image), image.orientation)
         hold = None
         if image.format and image.format not in self._rules.formats:
             hold = (FORMAT_CODE, self._rules.why_held({image.format: [basename(path)]}))
@@ -136,8 +136,9 @@ class _Found:
     def take(self, folder: str, file: File, image: Image) -> None:
         """Take in the next file."""
         name = file[0]
-        self.sizes.see(image.pixels, image.orientation)
-        self.frames.append(Frame(len(self.frames), name, join(folder, name), Stamp(*file[1:]), image.digest))
+        path, stamp = join(folder, name), Stamp(*file[1:])
+        pixels = self.sizes.see(_pixels(image), image.orientation)
+        self.frames.append(Frame(len(self.frames), name, path, stamp, image.digest, None, pixels, image.orientation))
         if image.format is not None and image.format not in self._sent:
             self.unsent.setdefault(image.format, []).append(name)
         if image.problem:
@@ -174,6 +175,11 @@ class _Found:
         watched = (self._rising, self._file_times, self._equal)
         later = [*(each.doubt for each in watched if each is not None), self._no_order]
         return [*self._arranged.doubts, *filter(None, later)]
+
+
+def _pixels(image: Image) -> tuple[int, int] | None:
+    """Return how large a whole image is: what the header of another one says may be any number."""
+    return None if image.problem else image.pixels
 
 
 def _told(sentences: list[str], what: str) -> str | None:

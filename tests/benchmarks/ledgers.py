@@ -191,7 +191,8 @@ def _unit(number: int) -> Unit:
     digest = hashlib.sha256(path.encode()).hexdigest()
     at = time.time_ns()
     stamp = Stamp(2_000_000, at, at, INODES + number)
-    return Unit(path, Kind.IMAGE, (Frame(0, basename(path), path, stamp, digest),), digest)
+    frame = Frame(0, basename(path), path, stamp, digest, None, (1920, 1080), 1)
+    return Unit(path, Kind.IMAGE, (frame,), digest)
 
 
 def _notice(ledger: Ledger, *, found: list[Unit]) -> None:

@@ -86,7 +86,7 @@ def test_work_that_fails_is_undone_alone(thread: LedgerWriter, ledger: Ledger) -
         raise ValueError("mine")
 
     def breaks_a_rule(ledger: Ledger) -> None:
-        ledger.sql.execute("insert into frame_rows values (99, 0, 'x', 'x', 1, 1, null, null, 1, 1)")
+        ledger.sql.execute("insert into frame_rows values (99, 0, 'x', 'x', 1, 1, null, null, 1, 1, null, null, null)")
 
     futures: list[Future[None]] = [
         thread.submit(work) for work in (_add, adds_then_fails, breaks_a_rule, lambda ledger: _add(ledger, "c.jpg"))
@@ -246,7 +246,16 @@ def test_a_new_version_reads_sequences_again_that_were_not_sent(tmp_path: Path) 
 def test_the_frames_of_a_job_are_read_in_order_whatever_is_in_their_names(ledger: Ledger, count: int) -> None:
     odd = ['"quoted"', "back\\slash", "caf\u00e9 \U0001f4f7", "\x01\x7f", "null", "[1, 2]"]
     frames = tuple(
-        Frame(at, name, f"s/{name}", Stamp(at, 2**63 - 1 - at, -(2**63) + at, at), f"{at:064x}", f"https://h/{at}")
+        Frame(
+            at,
+            name,
+            f"s/{name}",
+            Stamp(at, 2**63 - 1 - at, -(2**63) + at, at),
+            f"{at:064x}",
+            f"https://h/{at}",
+            (1920 + at, 1080) if at % 3 else None,
+            at % 8 + 1 if at % 3 else 1,
+        )
         for at, name in enumerate(f"{odd[at % len(odd)]} {at}.jpg" for at in range(count))
     )
     with ledger.transaction():
@@ -257,7 +266,10 @@ def test_the_frames_of_a_job_are_read_in_order_whatever_is_in_their_names(ledger
 
 
 def _folder(count: int) -> Unit:
-    frames = tuple(Frame(at, f"{at}.jpg", f"s/{at}.jpg", Stamp(at, 2, 3, at), f"{at:064x}") for at in range(count))
+    frames = tuple(
+        Frame(at, f"{at}.jpg", f"s/{at}.jpg", Stamp(at, 2, 3, at), f"{at:064x}", None, (64, 48), at % 8 + 1)
+        for at in range(count)
+    )
     return Unit("s", Kind.SEQUENCE, frames, "d" * 64)
 
 
