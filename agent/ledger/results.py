@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.core.retry import RESULT
 from agent.core.states import State
@@ -31,6 +31,18 @@ class Completed:
     job_id: str
     digest: str
     fetches: int
+
+
+FRAMES_TOGETHER = 1000
+
+
+class FrameSize(NamedTuple):
+    """How large a frame is stored and how it is turned to be seen; None where a version before has read it."""
+
+    frame_id: str
+    width: int | None
+    height: int | None
+    orientation: int | None
 
 
 def open_batches(sql: sqlite3.Connection) -> dict[str | None, int]:
@@ -112,6 +124,21 @@ def _result_path(sql: sqlite3.Connection, job: Completed) -> str:
 def kept_path(path: str, digest: str) -> str:
     """Return where the result of a job goes that is not the newest of its path."""
     return f"{path}~{digest[:12]}.json"
+
+
+def sizes_path(result_path: str) -> str:
+    """Return where the sizes of a result's frames go: a name that no result has, nor `*.json` finds."""
+    return f"{result_path.removesuffix('.json')}.frames.jsonl"
+
+
+def sizes_of(ledger: Ledger, job: int, first: int) -> list[FrameSize]:
+    """Return the sizes of a job's frames from a position on, in order, FRAMES_TOGETHER at most."""
+    rows = ledger.sql.execute(
+        "select frame_id, width, height, orientation from frames where job = ? and position >= ? "
+        "order by position limit ?",
+        (job, first, FRAMES_TOGETHER),
+    )
+    return [FrameSize(*row) for row in rows]
 
 
 def _owner(sql: sqlite3.Connection, path: str, but: int) -> tuple[int, str] | None:

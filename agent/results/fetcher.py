@@ -5,6 +5,7 @@ That a job is completed is written at once, so that a round that ends early goes
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
 import threading
@@ -178,9 +179,25 @@ class ResultsFetcher:
             if self._stopping.is_set():  # the ledger may be closed by now: what it cannot hear of is not placed
                 raise Interrupted
             if other is not None:
-                self._files.keep(path, results.kept_path(path.removesuffix(".json"), other[1]))
+                kept = results.kept_path(path.removesuffix(".json"), other[1])
+                self._files.keep(path, kept)
+                self._write_sizes(other[0], kept, job.job_id)
+            self._write_sizes(job.id, path, job.job_id)
             self._files.place(path, job.job_id, file)
         self._ledger.call(partial(results.fetched, job=job, path=path))
+
+    def _write_sizes(self, job: int, path: str, name: str) -> None:
+        """Write beside a result what its coordinates are of: a line of JSON for each frame, in order.
+
+        Always from the ledger, which alone knows what job a file that is there is of.
+        """
+        beside, part = results.sizes_path(path), f"{name}.frames"
+        first = 0
+        with self._files.temporary(beside, part) as file:
+            while sizes := self._ledger.call(partial(results.sizes_of, job=job, first=first)):
+                file.write("".join(f"{json.dumps(size._asdict())}\n" for size in sizes).encode())
+                first += len(sizes)
+            self._files.place(beside, part, file)
 
 
 def _is_the_jobs(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from agent.core.retry import QUESTION
 from agent.errors import AlreadyRunning, TryLater
@@ -73,6 +75,9 @@ def playment() -> Iterator[Annotating]:
         yield sandbox
 
 
+SIZES = ".frames.jsonl"
+
+
 def setup(place: Path, playment: Playment, **changed: str) -> dict[str, str]:
     (place / "results").mkdir(exist_ok=True)
     return environ(
@@ -126,10 +131,11 @@ def one_round(env: dict[str, str], place: Path) -> Round:
 
 
 def files(place: Path, *, temporary: bool = True) -> dict[str, Any]:
+    """Return what is in the files that are there, but for those that tell the frames' sizes."""
     found = {}
     for folder, _, names in os.walk(place / "results"):
         for name in names:
-            if name.startswith(".") and not temporary:
+            if (name.startswith(".") and not temporary) or name.endswith(SIZES):
                 continue
             path = os.path.join(folder, name)
             with open(path, encoding="utf-8") as file:
@@ -162,6 +168,78 @@ def test_the_command_fetches_what_is_completed_and_mirrors_the_watch_folder(
     again = command("results", environ=sent, cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "0 jobs were completed since, 0 results are fetched\n")
     assert not playment.requests - before
+
+
+def sizes(place: Path, path: str) -> list[dict[str, Any]]:
+    """Return what is told of the frames beside a result, a line for each."""
+    return [json.loads(line) for line in (place / "results" / f"{path}{SIZES}").read_text("utf-8").splitlines()]
+
+
+def turned(seed: int, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.new("RGB", (16, 12), (seed, 0, 0)).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def test_beside_a_result_stands_what_its_coordinates_are_of(tmp_path: Path, playment: Annotating) -> None:
+    env = setup(tmp_path, playment, RESULTS_MODE="0640")
+    write(tmp_path / "inbox/a.jpg", turned(1, 6))
+    write(tmp_path / "inbox/stills/ü 1.webp", image(2, size=(20, 10), form="WebP"))
+    for number, orientation in ((1, 1), (2, 8), (10, 3)):
+        write(tmp_path / f"inbox/cam/drive/f{number}.jpg", turned(number, orientation))
+    submit(tmp_path, env)
+    for path in ("a.jpg", "stills/ü 1.webp", "cam/drive"):
+        annotate(playment, path)
+    assert command("results", environ=env, cwd=tmp_path).returncode == 0
+    assert sizes(tmp_path, "a.jpg") == [{"frame_id": "a.jpg", "width": 16, "height": 12, "orientation": 6}]
+    assert sizes(tmp_path, "stills/ü 1.webp") == [{"frame_id": "ü 1.webp", "width": 20, "height": 10, "orientation": 1}]
+    assert sizes(tmp_path, "cam/drive") == [
+        {"frame_id": name, "width": 16, "height": 12, "orientation": orientation}
+        for name, orientation in (("f1.jpg", 1), ("f2.jpg", 8), ("f10.jpg", 3))
+    ]
+    assert stat.S_IMODE((tmp_path / "results/cam/drive.frames.jsonl").stat().st_mode) == 0o640
+    assert len(list((tmp_path / "results").rglob("*.json"))) == 3, "whoever looks for results finds nothing else"
+    assert len([path for path in (tmp_path / "results").rglob("*") if path.is_file()]) == 6
+
+
+def test_the_sizes_of_many_frames_come_in_order_and_of_old_ones_are_not_known(
+    tmp_path: Path, sent: dict[str, str], playment: Annotating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.ledger.results.FRAMES_TOGETHER", 2)
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as sql:
+        sql.execute("update frame_rows set width = null, height = null, orientation = null where position = 1")
+        sql.commit()
+    annotate(playment, "cam/drive")
+    assert one_round(sent, tmp_path).fetched == 1
+    known = {"width": 16, "height": 12, "orientation": 1}
+    assert sizes(tmp_path, "cam/drive") == [
+        {"frame_id": "frame_1.jpg", **known},
+        {"frame_id": "frame_2.jpg", **dict.fromkeys(known)},
+        {"frame_id": "frame_3.jpg", **known},
+    ]
+
+
+def test_a_result_of_before_gets_its_sizes_when_another_takes_its_place(
+    tmp_path: Path, sent: dict[str, str], playment: Annotating
+) -> None:
+    """Each job's own, also where the sizes of the new one were written and its result was not."""
+    annotate(playment, "a.jpg", "first")
+    one_round(sent, tmp_path)
+    (tmp_path / "results/a.jpg.frames.jsonl").unlink()  # as a version before has left it
+    write(tmp_path / "inbox/a.jpg", turned(3, 6))
+    assert command("run", "--once", environ=sent, cwd=tmp_path).returncode == 1, "it is held"
+    assert command("resubmit", "a.jpg", environ=sent, cwd=tmp_path).returncode == 0
+    submit(tmp_path, sent)
+    old, new = query(tmp_path / "ledger.db", "select * from jobs where path = 'a.jpg' order by id")
+    playment.complete(new["job_id"], {"label": "second"})
+    write(tmp_path / "results/a.jpg.frames.jsonl", b"of the new one, which was killed then")
+    one_round(sent, tmp_path)
+    kept = f"a.jpg~{old['digest'][:12]}"
+    assert sorted(files(tmp_path)) == ["a.jpg.json", f"{kept}.json"]
+    assert sizes(tmp_path, "a.jpg") == [{"frame_id": "a.jpg", "width": 16, "height": 12, "orientation": 6}]
+    assert sizes(tmp_path, kept) == [{"frame_id": "a.jpg", "width": 16, "height": 12, "orientation": 1}]
 
 
 def rights(place: Path) -> dict[str, tuple[str, int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import math
 from collections import Counter
 
 import pytest
@@ -64,6 +66,18 @@ def test_the_size_is_that_which_others_see(orientation: int) -> None:
     Image.new("RGB", (16, 8)).save(stored, "JPEG", exif=exif)
     with Image.open(stored) as picture:
         assert seen((16, 8), orientation) == ImageOps.exif_transpose(picture).size
+
+
+def test_where_a_point_of_a_picture_turned_by_6_is_stored_is_as_the_readme_says() -> None:
+    """The stored x is the seen y, the stored y is the height less the seen x: here of the middles of pixels."""
+    width, height = 5, 3
+    stored = Image.new("L", (width, height))
+    stored.putdata(range(width * height))
+    stored.getexif()[0x0112] = 6
+    shown = ImageOps.exif_transpose(stored)
+    assert shown.size == (height, width)
+    for x, y in itertools.product(range(shown.width), range(shown.height)):
+        assert shown.getpixel((x, y)) == stored.getpixel((y, math.floor(height - (x + 0.5))))
 
 
 @given(FRAMES)
