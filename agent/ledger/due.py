@@ -130,14 +130,19 @@ def frames_of(sql: sqlite3.Connection, job: int) -> list[Frame]:
         (job, FRAMES_TOGETHER),
     ):
         frames += [
-            Frame(position, frame_id, path, Stamp(*stamp), digest or "", src, _pixels(width, height), turned or 1)
+            Frame(
+                position,
+                frame_id,
+                path,
+                Stamp(*stamp),
+                digest or "",
+                src,
+                None if width is None else (width, height),
+                turned or 1,
+            )
             for position, frame_id, path, digest, src, *stamp, width, height, turned in json.loads(text)
         ]
     return sorted(frames)  # SQLite promises no order within a piece
-
-
-def _pixels(width: int | None, height: int | None) -> tuple[int, int] | None:
-    return None if width is None or height is None else (width, height)
 
 
 def waiting(sql: sqlite3.Connection) -> list[Waiting]:
