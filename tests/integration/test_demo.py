@@ -117,12 +117,11 @@ def test_the_results_come_home_where_they_are_to(tmp_path: Path) -> None:
     assert folder
     results = Path(folder[1]) / "results"
     assert sorted(path.name for path in results.iterdir()) == [
-        "bridge.png.json",
-        "drive.json",
-        "night.json",
-        "street.jpg.json",
+        f"{name}{ending}"
+        for name in ("bridge.png", "drive", "night", "street.jpg")
+        for ending in (".frames.jsonl", ".json")
     ]
-    assert all(f" {path}\n" in run.stdout for path in results.iterdir())
+    assert all(f" {path}\n" in run.stdout for path in results.glob("*.json"))
     assert json.loads((results / "drive.json").read_bytes())["reference_id"].startswith("drive~")
 
 
