@@ -99,6 +99,17 @@ class Source:
         self._at += count
         return True
 
+    def pieces(self, count: int) -> Iterator[memoryview]:
+        """Pass over `count` bytes, and yield them as they lie in memory: each good until the next one is asked for.
+
+        Fewer only at the end of the file.
+        """
+        while count and (self._at < self._end or self._refill()):
+            piece = memoryview(self._buffer)[self._at : min(self._at + count, self._end)]
+            self._at += len(piece)
+            count -= len(piece)
+            yield piece
+
     def search(self, pattern: re.Pattern[bytes]) -> int | None:
         """Go to just behind the next match of a two-byte `pattern` that begins with 0xFF; return its second byte."""
         while True:
