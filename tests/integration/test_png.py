@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-WIDTH, HEIGHT = 300, 260
+WIDTH, HEIGHT = 420, 330  # in colours more than is read at once, twice over
 
 
 def saved(picture: Pillow.Image, **options: Any) -> bytes:
@@ -183,6 +183,18 @@ def test_any_chunks_with_right_checksums(chunks: list[tuple[bytes, bytes]], head
     for first in (chunk(b"IHDR", head), header(5, 5, 16, 2)):
         image = look(tmp_path, MAGIC + first + b"".join(itertools.starmap(chunk, chunks)))
         assert image.problem is None or image.problem.isprintable()
+
+
+@pytest.mark.parametrize("border", [256 * 1024, 384 * 1024])
+def test_chunks_are_proved_across_what_is_read_at_once(border: int, tmp_path: Path) -> None:
+    head, rest = header(WIDTH, HEIGHT), random.Random(3).randbytes(200_000)
+    for size in range(border - 50, border - 10):  # where the first picture data begins
+        before = chunk(b"prVt", bytes(size - 33 - 12))
+        whole = png(head, rest, size=20, before=before)
+        assert look(tmp_path, whole).problem is None
+        for place in range(border - 1, border + 2):
+            flipped = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+            assert look(tmp_path, flipped).problem is not None
 
 
 # Where and what
