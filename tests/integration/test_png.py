@@ -433,3 +433,21 @@ def test_little_is_looked_at_of_a_large_one(tmp_path: Path) -> None:
     dark = b"".join(bomb.compress(row * 1000) for _ in range(10)) + bomb.flush()
     assert str(look(tmp_path, png(header(1000, 10_000, 16, 0), dark)).warning).startswith(DARK)
     assert look(tmp_path, png(header(200_000, 50, 16, 0), dark)).warning is None
+    late = zlib.compress(b"\0\0\1" * 5000 + b"\0\xff\xff" * 5000)
+    assert str(look(tmp_path, png(header(1, 10_000, 16, 0), late)).warning).startswith(DARK)
+
+
+@many
+@given(
+    width=st.integers(1, 9),
+    colour=deep_kinds,
+    rows=st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=80)), max_size=20),
+    kept=st.integers(0, 100),
+    size=st.integers(1, 300),
+)
+def test_any_rows_of_16_bits(
+    width: int, colour: int, rows: list[tuple[int, bytes]], kept: int, size: int, tmp_path: Path
+) -> None:
+    data = zlib.compress(b"".join(bytes([kind]) + row for kind, row in rows))
+    image = look(tmp_path, png(header(width, len(rows) + 1, 16, colour), data[:kept], size=size))
+    assert image.problem is None or "no picture data" in image.problem

@@ -9,6 +9,7 @@ import zlib
 from itertools import accumulate
 
 _MOST_BYTES = 1024 * 1024
+_MOST_ROWS = 4096
 _AT_ONCE = 64 * 1024
 _LONGEST_ROW = 256 * 1024
 _EXACT_EVERY = 8
@@ -27,8 +28,8 @@ _OF_THE_FIRST_ROW = {_UP: _NONE, _PAETH: _SUB}
 class Samples:
     """The values of a PNG of 16 bits that is not interlaced: hand it the picture data with `feed`, then ask `warning`.
 
-    Looked at is the first MiB of pixels, and no more once one value needs more than 12 bits: in most others one of the
-    first row does. Rows of more than 256 KiB are not looked at.
+    Looked at is the first MiB of pixels, of at most 4,096 rows, and no more once one value needs more than 12 bits: in
+    most others one of the first row does. Rows of more than 256 KiB are not looked at.
 
     To undo the filters (PNG specification, chapter 9) takes Python many times as long as to unpack, so not all are. A
     filtered high byte that is 16 steps or more from nothing proves a bright value. Exactly known are each row's first
@@ -77,12 +78,13 @@ class Samples:
             data = self._unpack.unconsumed_tail
             self._bytes += len(unpacked)
             self._look(self._unpacked + unpacked)
-            self._is_over = not self._is_dark or self._unpack.eof or self._bytes >= _MOST_BYTES
+            seen_enough = self._bytes >= _MOST_BYTES or self._rows >= _MOST_ROWS
+            self._is_over = not self._is_dark or self._unpack.eof or seen_enough
 
     def _look(self, unpacked: bytes) -> None:
         """Look at the whole rows of what was unpacked, and keep the rest."""
         at = 0
-        while at + self._row <= len(unpacked) and self._is_dark:
+        while at + self._row <= len(unpacked) and self._is_dark and self._rows < _MOST_ROWS:
             self._look_at(unpacked[at], unpacked[at + 1 : at + self._row])
             at += self._row
         self._unpacked = unpacked[at:]
