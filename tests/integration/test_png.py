@@ -165,7 +165,7 @@ def test_every_cut_and_every_tail_of_zeros_is_found(kind: str, place: int, zeros
     cut = whole[:kept] + bytes(len(whole) - kept if zeros else 0)
     assume(cut != whole)
     problem = str(look(tmp_path, cut).problem)
-    assert problem.startswith(("cut short: ", "damaged: ") if 0 < len(cut) - kept < 8 else "cut short: ")
+    assert problem.startswith(("cut short: ", "damaged: ") if 0 < len(cut) - kept < 4 else "cut short: ")
 
 
 @many
@@ -195,6 +195,12 @@ def test_chunks_are_proved_across_what_is_read_at_once(border: int, tmp_path: Pa
         for place in range(border - 1, border + 2):
             flipped = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
             assert look(tmp_path, flipped).problem is not None
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"prVt"])
+def test_hundreds_of_thousands_of_empty_chunks_end_soon(kind: bytes, tmp_path: Path) -> None:
+    whole = png(header(5, 5), b"some", behind=chunk(kind) * 250_000)
+    assert look(tmp_path, whole).problem == "damaged: more than 200,000 chunks; save it again"
 
 
 # Where and what
@@ -341,7 +347,7 @@ def test_an_animation_is_told(before: bytes, behind: bytes, warns: bool, tmp_pat
 
 # 12 bits in 16
 
-DARK = "its values need at most 12 of their 16 bits: annotators see it nearly black"
+DARK = "all or nearly all of its values need at most 12 of their 16 bits: annotators see it nearly black"
 
 
 def deep(made: random.Random, colour: int, most: int, *, side: int = 24) -> list[list[int]]:

@@ -62,8 +62,8 @@ class Samples:
         if not self._is_dark or not self._has_16_bits:
             return None
         return (
-            "its values need at most 12 of their 16 bits: annotators see it nearly black (stretch them to all 16 bits, "
-            "or to 8, if it is to be seen)"
+            "all or nearly all of its values need at most 12 of their 16 bits: annotators see it nearly black (stretch "
+            "them to all 16 bits, or to 8, if it is to be seen)"
         )
 
     def feed(self, piece: memoryview) -> None:

@@ -99,7 +99,7 @@ class _Walk:
             return Finding(self.pixels, cut_short("the PNG has no end chunk (IEND)"))
         length, kind = int.from_bytes(head[:4]), head[4:]
         if (problem := self._not_a_chunk(at, length, kind)) is not None:
-            return Finding(self.pixels, self._zeros_behind(at + 12) or problem)
+            return Finding(self.pixels, self._zeros_before(at + 8) or problem)
         self._begin(at + 8, length, kind)
         crc = crc32(kind)
         for piece in self.source.pieces(length):
@@ -142,7 +142,7 @@ class _Walk:
     def _damaged(self, at: int, kind: bytes) -> str:
         """Return the sentence for a chunk whose content and CRC differ; the next byte is the one behind it."""
         end = self.source.position
-        if (zeros := self._zeros_behind(end)) is not None:
+        if (zeros := self._zeros_before(end)) is not None:
             return zeros
         hole = next(self.source.holes(at, end), None)
         where = f"; bytes {hole[0]:,} to {hole[1] - 1:,} were never written" if hole else ""
@@ -150,12 +150,18 @@ class _Walk:
         again = "copy it again" if kind in _CRITICAL else "copy it again, or save it anew if the copy is the same"
         return f"{differs} (CRC){where}; {again}"
 
-    def _zeros_behind(self, end: int) -> str | None:
-        """Return the sentence for a file that is nothing but zeros from before `end` on; a checksum may end in some."""
+    def _zeros_before(self, end: int) -> str | None:
+        """Return the sentence for a file that is nothing but zeros from a byte before `end` on.
+
+        A checksum may end in some: fewer than four at the end of the file prove nothing.
+        """
         self.source.drain()
-        if end - self.source.content_end < 4:
-            return None
-        return cut_short(f"the PNG goes on in zeros from byte {self.source.content_end:,}")
+        zeros = self.source.content_end
+        return (
+            cut_short(f"the PNG goes on in zeros from byte {zeros:,}")
+            if zeros < min(end, self.source.size - 3)
+            else None
+        )
 
     def _wrong(self, at: int, kind: bytes) -> str | None:
         """Return what is wrong with a chunk that is as it was written: to copy it again helps none."""
