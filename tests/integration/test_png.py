@@ -300,7 +300,7 @@ def test_what_a_downloader_never_wrote_is_found(kind: str, tmp_path: Path) -> No
     assert problem.startswith("damaged: the PNG's chunk IDAT, ")
     if has_hole(path):
         assert "; bytes 65,536 to " in problem
-        assert "never written" in problem
+        assert " are a hole, as if never written; copy it again" in problem
 
 
 # How it is turned, and what is odd about it

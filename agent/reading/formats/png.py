@@ -72,7 +72,8 @@ class _Walk:
     def hurry(self) -> None:
         """Pass the chunks of picture data that lie whole in what was read, one after the other, up to a damaged one.
 
-        Some programs write them of 8 KiB: five times faster than `step`, to which the rest is left (measured).
+        Some programs write them of 8 KiB: a check then takes 1.44 times as long as the sha256 alone, 1.75 with `step`
+        alone, to which the rest is left (measured).
         """
         buffer, start, end = self.source.chunk
         if not self._began or self._is_past:
@@ -145,7 +146,7 @@ class _Walk:
         if (zeros := self._zeros_before(end)) is not None:
             return zeros
         hole = next(self.source.holes(at, end), None)
-        where = f"; bytes {hole[0]:,} to {hole[1] - 1:,} were never written" if hole else ""
+        where = f"; bytes {hole[0]:,} to {hole[1] - 1:,} are a hole, as if never written" if hole else ""
         differs = f"damaged: the PNG's chunk {kind.decode()}, bytes {at:,} to {end - 1:,}, differs from its checksum"
         again = "copy it again" if kind in _CRITICAL else "copy it again, or save it anew if the copy is the same"
         return f"{differs} (CRC){where}; {again}"
@@ -157,11 +158,9 @@ class _Walk:
         """
         self.source.drain()
         zeros = self.source.content_end
-        return (
-            cut_short(f"the PNG goes on in zeros from byte {zeros:,}")
-            if zeros < min(end, self.source.size - 3)
-            else None
-        )
+        if zeros >= min(end, self.source.size - 3):
+            return None
+        return cut_short(f"the PNG goes on in zeros from byte {zeros:,}")
 
     def _wrong(self, at: int, kind: bytes) -> str | None:
         """Return what is wrong with a chunk that is as it was written: to copy it again helps none."""
