@@ -10,6 +10,8 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from agent.reading.formats.equal_runs import equal_runs
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
@@ -23,6 +25,7 @@ _CHUNK = 256 * 1024
 """The first one: nearly all of most files."""
 _LATER = 128 * 1024
 """The others: who looks at them after they were hashed still finds them in the processor's cache (measured)."""
+_MOST_RUNS = 1_000  # the last of them then covers all that come after it
 
 
 class Finding(NamedTuple):
@@ -73,6 +76,8 @@ class Source:
         """How many bytes the forward read has had."""
         self._buffer: bytes | bytearray = b""
         self._at = self._end = 0
+        self.equal_runs: list[tuple[int, int]] | None = None
+        """Where 512 or more equal bytes lie, once `note_equal_runs` was called; some shorter are among them."""
 
     @property
     def position(self) -> int:
@@ -176,6 +181,11 @@ class Source:
         while self._refill():
             pass
 
+    def note_equal_runs(self) -> None:
+        """Fill `equal_runs` from here on, the chunk that was read last among it."""
+        self.equal_runs = []
+        self._note()
+
     def digest(self) -> str:
         """Return the sha256 of what was read, in hex."""
         return self._hash.hexdigest()
@@ -202,4 +212,15 @@ class Source:
         elif content := len(bytes(chunk).rstrip(b"\0")):
             self.content_end = self.read + content
         self.read += count
+        self._note()
         return count > 0
+
+    def _note(self) -> None:
+        if self.equal_runs is None:
+            return
+        before = self.read - self._end
+        for first, last in equal_runs(self._buffer, int(isinstance(self._buffer, bytearray)), self._end):
+            begin = before + first
+            if self.equal_runs and (self.equal_runs[-1][1] == begin or len(self.equal_runs) == _MOST_RUNS):
+                begin = self.equal_runs.pop()[0]
+            self.equal_runs.append((begin, before + last))
