@@ -35,7 +35,7 @@ class Finding(NamedTuple):
     be decoded before it is believed; `zero_tail` counts the zero bytes at the end of the picture data if they are why;
     `taken` is when the picture was taken, if its EXIF says so. `orientation` is how a browser turns it before it is
     seen (EXIF, 1 to 8): always 1 in formats that browsers do not turn. `warnings` are sentences about what is odd and
-    no reason to refuse.
+    no reason to refuse. `doubtful` is where the bytes lie that `doubt` speaks of, if they have a place.
     """
 
     pixels: tuple[int, int] | None = None
@@ -45,6 +45,7 @@ class Finding(NamedTuple):
     taken: Taken | None = None
     orientation: int = 1
     warnings: tuple[str, ...] = ()
+    doubtful: tuple[tuple[int, int], ...] = ()
 
 
 def cut_short(what: str) -> str:
@@ -140,23 +141,11 @@ class Source:
             return bytes(self._buffer[at : at + count])
         return os.pread(self.fd, count, offset) if 0 <= offset < self.size else b""
 
-    def hole_after(self, offset: int) -> bool:
-        """Tell whether the file system says that some of the file after `offset` was never written.
-
-        lseek(2), SEEK_HOLE: a file system without support shows no hole. One that turns blocks of zeros into holes
-        (ZFS with compression, `cp --sparse=always`) shows holes in a file that was written whole.
-        """
-        try:
-            return os.lseek(self.fd, offset, os.SEEK_HOLE) < self.size
-        except OSError as error:
-            if error.errno in (errno.EINVAL, errno.ENXIO, errno.EOPNOTSUPP):
-                return False
-            raise
-
     def holes(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield the parts of the file between two offsets that the file system calls holes and that read as zeros.
 
-        No proof that they were never written, see `hole_after`; and some file systems call bytes holes that are there.
+        lseek(2), SEEK_HOLE: a file system without support shows none, and some call bytes holes that are there. No
+        proof that they were never written: `cp --sparse=always`, or ZFS with compression, turns zeros into holes.
         """
         at = start
         while at < end:

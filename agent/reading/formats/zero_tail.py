@@ -6,6 +6,7 @@ downloader that allocates first) ends in zeros that decode as black. `zero_tail`
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.reading.formats.source import zeros
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _RUN = bytes(32)
 _ROWS_BEFORE = 4
 _ROWS_AFTER = 2
+_MOST_HOLES = 10_000
 
 
 class Block(NamedTuple):
@@ -37,14 +39,14 @@ def zero_tail(source: Source, blocks: list[Block]) -> str | None:
     """Return a sentence where the pixel data ends in zeros that were never written. The source was drained.
 
     - Compressed data does not end in 16 zeros.
-    - A hole there (`Source.hole_after`) proves it.
     - Less than one row that is not zero: there is no picture, whether black or unwritten.
     - A cut stops within a row of dense picture: neither this row up to there nor, from there on, the 4 rows before
       hold a run of 32 zeros, while the rest of this row and at least 2 rows more are nothing else. A border, a mask,
       a lens's dark corner or a line of camera registers at the edge does not look like that (see the tests).
 
-    Not to be known without a hole: a cut within the last 7 bytes of a row, in the last 2 rows, in the first row of a
-    tile or in its padding, or where the picture is nearly black there as well. These pass.
+    Not to be known: a cut within the last 7 bytes of a row, in the last 2 rows, in the first row of a
+    tile or in its padding, or where the picture is nearly black there as well. These pass, with a warning
+    where they are a hole (`hole_warnings`).
     """
     blocks = sorted(blocks)
     end, written = max(block.end for block in blocks), source.content_end
@@ -57,7 +59,7 @@ def zero_tail(source: Source, blocks: list[Block]) -> str | None:
     row = (written - 1 - block.offset) // block.stride
     column = written - block.offset - row * block.stride
     no_picture = written <= block.offset or (index == row == 0 and column < block.width)
-    if no_picture or source.hole_after(written):
+    if no_picture:
         return zeros(end - written)
     if not later and block.rows - row - 1 < _ROWS_AFTER:
         return None
@@ -66,6 +68,19 @@ def zero_tail(source: Source, blocks: list[Block]) -> str | None:
     lines = [source.peek(block.width - column, start + column - at * block.stride) for at in before]
     dense = _RUN not in source.peek(column, start) and all(_is_dense(line) for line in lines)
     return zeros(end - written) if lines and dense else None
+
+
+def hole_warnings(source: Source, start: int, end: int) -> tuple[str, ...]:
+    """Return a sentence where the file has holes within raw pixels, which no check can tell from black.
+
+    No proof: tools that leave out blocks of zeros (`cp --sparse=always`, `rsync -S`) make such holes in black areas.
+    """
+    found = list(islice(source.holes(start, end), _MOST_HOLES))
+    if not found:
+        return ()
+    count = sum(last - first for first, last in found)
+    where = f"{count:,} bytes of its pixels, from byte {found[0][0]:,} on, are a hole in the file and read as zeros"
+    return (f"{where}: never written, or black and left out by the tool that copied it",)
 
 
 def _is_dense(line: bytes) -> bool:
