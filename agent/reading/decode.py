@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import threading
 from typing import TYPE_CHECKING
 
-from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from agent.reading.formats.source import cut_short
+from agent.reading.webp_pictures import needs_all
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
 
 _MOST_PIXELS = 89_478_485  # Pillow's own limit (Image.MAX_IMAGE_PIXELS): decoding that many takes 358 MB
 _MOST_BYTES = 64 * 1024 * 1024
-_FLAT = 16
-_BLOCK = 16
 
 # Pillow's classes, not `Image.open`: that one warns of large images by a process-wide filter and hands a JPEG to a
 # second plugin; nothing but the plugin named here ever sees the bytes.
-_PLUGINS: dict[str, type[ImageFile]] = {"JPEG": JpegImageFile, "BMP": BmpImageFile, "WebP": WebPImageFile}
+_PLUGINS: dict[str, type[ImageFile]] = {"JPEG": JpegImageFile}
 _one_decode = threading.Lock()
 
 
@@ -37,12 +36,17 @@ def problem_of(source: Source, form: str, finding: Finding) -> str | None:
     with _one_decode, os.fdopen(os.dup(source.fd), "rb") as file:
         file.seek(0)
         try:
+            if form == "WebP":
+                return (
+                    None
+                    if _is_whole_webp(source, finding)
+                    else cut_short(f"{finding.doubt}, where picture data belongs")
+                )
             _limit(source.size, finding.pixels)  # before Pillow makes room for it
             with _PLUGINS[form](file) as picture:
                 _limit(source.size, picture.size)
                 picture.draft("L", (1, 1))
                 picture.load()
-                flat = not finding.zero_tail or _ends_flat(picture, finding.zero_tail)
         except Exception as error:  # on hostile bytes Pillow raises nearly anything
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's, not Pillow's own
@@ -50,32 +54,30 @@ def problem_of(source: Source, form: str, finding: Finding) -> str | None:
                 raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from error
             text = str(error).encode("unicode_escape").decode() or type(error).__name__
             return f"doubtful: {finding.doubt}, and it cannot be decoded ({text}); copy it again"
-    return None if flat else cut_short(f"{finding.doubt}, where picture data belongs")
+    return None
+
+
+def _is_too_large(size: int, pixels: tuple[int, int] | None) -> str | None:
+    if size > _MOST_BYTES:
+        return f"too large: {size:,} bytes"
+    if pixels and pixels[0] * pixels[1] > _MOST_PIXELS:
+        return f"too large: {pixels[0]} x {pixels[1]} pixels"
+    return None
 
 
 def _limit(size: int, pixels: tuple[int, int] | None) -> None:
-    if size > _MOST_BYTES:
-        raise ValueError(f"too large: {size:,} bytes")
-    if pixels and pixels[0] * pixels[1] > _MOST_PIXELS:
-        raise ValueError(f"too large: {pixels[0]} x {pixels[1]} pixels")
+    if too_large := _is_too_large(size, pixels):
+        raise ValueError(too_large)
 
 
-def _ends_flat(picture: ImageFile, zero_tail: int) -> bool:
-    """Tell whether the picture's end explains `zero_tail` zeros in a WebP: it must be flat as far up as they reach.
-
-    Measured: only a flat end gives zeros, at most 41 bits for each of VP8's blocks of 16 x 16 pixels; 64 are allowed.
-    So what a row of blocks can give needs only the last row's right end to be flat; more needs all of it, and so many
-    rows of blocks above it. Flat is within 16 of 256 steps: whole pictures with such an end have 12 and less; most
-    whose data ends early go on in smears with 20 to 255, and noisy ones in a flat area too small for their zeros.
-    """
-    for_a_row = 8 * -(-picture.width // _BLOCK)
-    if zero_tail <= for_a_row:
-        return _is_flat(picture, max(0, picture.width - 64), picture.height - 1)
-    lines = range(picture.height - 1, -1, -_BLOCK)
-    needed = -(-zero_tail // for_a_row) - 1
-    return needed <= len(lines) and all(_is_flat(picture, 0, line) for line in lines[:needed])
+def _is_whole_webp(source: Source, finding: Finding) -> bool:
+    if not finding.zero_tail and _is_too_large(source.size, finding.pixels):
+        return True  # a run within the data is too little to refuse what is too large to be decoded
+    _limit(source.size, finding.pixels)
+    return needs_all(source, finding.doubtful, _load_webp)
 
 
-def _is_flat(picture: ImageFile, left: int, line: int) -> bool:
-    row = picture.crop((left, line, picture.width, line + 1)).convert("RGB")
-    return all(max(band.tobytes()) - min(band.tobytes()) <= _FLAT for band in row.split())
+def _load_webp(content: bytes, pixels: tuple[int, int]) -> None:
+    _limit(len(content), pixels)
+    with WebPImageFile(io.BytesIO(content)) as picture:
+        picture.load()
