@@ -159,6 +159,7 @@ GOOD: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 WARNED = {
     "png-animated": "it is an animation of 2 pictures (APNG): annotators see the first, or all in turn",
+    "tiff-pages": "it holds 3 pictures (pages): most programs show the first alone",
     "webp-animated": "it is animated (3 pictures): a page may show the first alone, or play them",
 }
 every_good = pytest.mark.parametrize("kind", GOOD)

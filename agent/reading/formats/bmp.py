@@ -64,7 +64,7 @@ def check_bmp(source: Source) -> Finding:
     if not head.is_raw:
         return Finding(pixels, _coded(source, head))
     source.drain()
-    warnings = hole_warnings(source, block.offset, block.end)
+    warnings = hole_warnings(source, [block])
     if head.bits <= _PALETTE_BITS and source.content_end <= head.offset:
         return Finding(pixels, warnings=(*warnings, "all of its pixels have the first colour of its palette"))
     return Finding(pixels, zero_tail(source, [block]), warnings=warnings)

@@ -4,53 +4,95 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.reading.formats import tiff_directories as tag
 from agent.reading.formats.exif import MOST_BYTES, Part, taken_at
 from agent.reading.formats.source import Finding, cut_short
-from agent.reading.formats.tiff_directories import (
-    BITS,
-    COMPRESSION,
-    EXIF,
-    HEIGHT,
-    PLANAR,
-    ROWS,
-    SAMPLES,
-    STRIP_BYTES,
-    STRIPS,
-    TILE_BYTES,
-    TILE_HEIGHT,
-    TILE_WIDTH,
-    TILES,
-    WIDTH,
-    BrokenTiffError,
-    Directories,
-)  # fmt: skip
-from agent.reading.formats.zero_tail import Block, zero_tail
+from agent.reading.formats.tiff_codings import DEFLATE, OLD_DEFLATE, PACKBITS, never_written
+from agent.reading.formats.tiff_directories import BrokenTiffError, Directories
+from agent.reading.formats.tiff_layout import blocks, layout, size
+from agent.reading.formats.zero_tail import Block, hole_warnings, zero_tail
 
 if TYPE_CHECKING:
     from agent.model import Taken
     from agent.reading.formats.source import Source
     from agent.reading.formats.tiff_directories import Tags
+    from agent.reading.formats.tiff_layout import Layout
+
+_REDUCED, _MASK = 1, 4
+_OLD_REDUCED = 2
+_CODED_ZEROS = 16
+_CHECKED = (DEFLATE, OLD_DEFLATE, PACKBITS)  # zeros at their end are judged by what comes out of them
 
 
 def check_tiff(source: Source) -> Finding:
-    """Walk every directory (page): each value, strip and tile must lie within the file. Then judge its zero tail.
+    """Walk every directory (page): each value, strip and tile must lie within the file. Then judge what looks odd.
 
     `pixels` are the first page's.
     """
-    source.drain()
-    pixels: tuple[int, int] | None = None
-    blocks: list[Block] = []
-    exif: tuple[int, ...] = ()
+    pages = _Pages(source)
     try:
         for tags in Directories(source).walk():
-            pixels = pixels or _size(tags)
-            exif = exif or tags.get(EXIF, ())
-            blocks += _blocks(tags, source.size)
+            pages.see(tags)
     except BrokenTiffError as broken:
-        return Finding(pixels, str(broken))
-    if not blocks:
-        return Finding(pixels, "damaged: the TIFF holds no picture data; copy it again")
-    return Finding(pixels, zero_tail(source, blocks), taken=_taken(source, exif[0]) if exif else None)
+        return Finding(pages.pixels, str(broken))
+    return pages.judged()
+
+
+class _Pages:
+    """What was seen of a TIFF's pages."""
+
+    def __init__(self, source: Source) -> None:
+        self.pixels: tuple[int, int] | None = None
+        self._source = source
+        self._exif: tuple[int, ...] = ()
+        self._raw: list[Block] = []
+        self._coded: list[tuple[Layout, Block]] = []
+        self._full_size = 0
+
+    def see(self, tags: Tags) -> None:
+        """Take in a page, by its tags. Raises `BrokenTiffError` where it is not all there."""
+        self.pixels = self.pixels or size(tags)
+        self._exif = self._exif or tags.get(tag.EXIF, ())
+        page = layout(tags)
+        found = blocks(page, self._source.size)
+        if page.is_raw:
+            self._raw += found
+        else:
+            self._coded += [(page, block) for block in found]
+        kind, old_kind = tags.get(tag.KIND, (0,))[0], tags.get(tag.OLD_KIND, (0,))[0]
+        self._full_size += bool(found) and not kind & (_REDUCED | _MASK) and old_kind != _OLD_REDUCED
+
+    def judged(self) -> Finding:
+        """Judge the pages, all of which were seen."""
+        if not self._raw and not self._coded:
+            return Finding(self.pixels, "damaged: the TIFF holds no picture data; copy it again")
+        if self._coded:
+            self._source.note_equal_runs()
+        self._source.drain()
+        several = f"it holds {self._full_size} pictures (pages): most programs show the first alone"
+        return Finding(
+            self.pixels,
+            self._unwritten_codes() or zero_tail(self._source, self._zero_tailed()),
+            taken=_taken(self._source, self._exif[0]) if self._exif else None,
+            warnings=(
+                *((several,) if self._full_size > 1 else ()),
+                *hole_warnings(self._source, self._raw),
+            ),
+        )
+
+    def _zero_tailed(self) -> list[Block]:
+        """Return the blocks of which zeros at the end can only be judged as such."""
+        return self._raw + [block for page, block in self._coded if page.coding not in _CHECKED]
+
+    def _unwritten_codes(self) -> str | None:
+        """Look at what is doubtful in coded pages: runs of equal bytes, and zeros at the end."""
+        runs, written = self._source.equal_runs or [], self._source.content_end
+        for page, block in self._coded:
+            ends = [(max(written, block.offset), block.end)] if block.end - written >= _CODED_ZEROS else []
+            run = never_written(self._source, page, [*runs, *(ends if page.coding in _CHECKED else ())])
+            if run:
+                return cut_short(f"{run[1] - run[0]:,} equal bytes from byte {run[0]:,} on, where picture data belongs")
+        return None
 
 
 def _taken(source: Source, offset: int) -> Taken | None:
@@ -58,55 +100,3 @@ def _taken(source: Source, offset: int) -> Taken | None:
     before = max(0, offset - MOST_BYTES // 2)
     around = source.peek(MOST_BYTES, before)
     return taken_at(Part(around, -before, len(around)), source.peek(2, 0), offset)
-
-
-def _size(tags: Tags) -> tuple[int, int]:
-    width, height = tags.get(WIDTH, (0,))[0], tags.get(HEIGHT, (0,))[0]
-    if not width or not height:
-        raise BrokenTiffError("damaged: a directory of the TIFF gives no size; copy it again")
-    return width, height
-
-
-def _blocks(tags: Tags, size: int) -> list[Block]:
-    """Return where one page's pixels lie; strips that follow each other become one block."""
-    offsets = tags.get(TILES) or tags.get(STRIPS) or ()
-    counts = tags.get(TILE_BYTES) or tags.get(STRIP_BYTES) or ()
-    compressed = tags.get(COMPRESSION, (1,))[0] != 1
-    if len(counts) != len(offsets) and (compressed or counts):
-        raise BrokenTiffError("damaged: the TIFF's offsets and byte counts do not match; copy it again")
-    blocks: list[Block] = []
-    for index, offset in enumerate(offsets):
-        stride, width, rows = _geometry(tags, index)
-        count = counts[index] if counts else stride * rows
-        if offset + count > size:
-            raise BrokenTiffError(cut_short(f"the TIFF's picture data goes on to byte {offset + count:,} of {size:,}"))
-        if not count:
-            continue  # a sparse file's empty tile
-        if compressed:
-            blocks.append(Block(offset, 0, count, 1))
-        elif count < stride * (rows - 1) + width:
-            blocks.append(Block(offset, count, count, 1))  # packed in a way not known here (subsampled YCbCr)
-        elif blocks and TILES not in tags and blocks[-1][1:3] == (stride, width) and _follows(blocks[-1], offset):
-            blocks[-1] = blocks[-1]._replace(rows=blocks[-1].rows + rows)
-        else:
-            blocks.append(Block(offset, stride, width, rows))
-    return blocks
-
-
-def _follows(block: Block, offset: int) -> bool:
-    return block.offset + block.stride * block.rows == offset
-
-
-def _geometry(tags: Tags, index: int) -> tuple[int, int, int]:
-    """Return strip or tile `index`'s bytes a row, the bytes of these that are picture and not padding, and its rows."""
-    width, height = _size(tags)
-    samples, bits = tags.get(SAMPLES, (1,))[0], tags.get(BITS, (1,))
-    depth = bits[0] * (samples if tags.get(PLANAR, (1,))[0] == 1 else 1)
-    if TILES not in tags:
-        rows = max(1, min(height, tags.get(ROWS, (height,))[0]))
-        row = (width * depth + 7) // 8
-        return row, row, min(rows, height - index % -(-height // rows) * rows)
-    across, down = max(1, tags.get(TILE_WIDTH, (width,))[0]), max(1, tags.get(TILE_HEIGHT, (height,))[0])
-    columns, lines = -(-width // across), -(-height // down)
-    used = min(across, width - index % columns * across)
-    return (across * depth + 7) // 8, (used * depth + 7) // 8, min(down, height - index // columns % lines * down)

@@ -18,10 +18,10 @@ _MOST_VALUES = 1_000_000
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, ROWS, PLANAR = 256, 257, 258, 259, 277, 278, 284
-EXIF = 34665
+KIND, OLD_KIND, PHOTOMETRIC, SUBSAMPLING, EXIF = 254, 255, 262, 530, 34665
 STRIPS, STRIP_BYTES, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 273, 279, 322, 323, 324, 325
 _READ = {WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, ROWS, PLANAR, STRIPS, STRIP_BYTES}
-_READ |= {TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, EXIF}
+_READ |= {TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, KIND, OLD_KIND, PHOTOMETRIC, SUBSAMPLING, EXIF}
 
 Tags = dict[int, tuple[int, ...]]
 
@@ -57,7 +57,13 @@ class Directories:
             yield dict(
                 filter(None, (self._tag(table[at : at + entry_size]) for at in range(0, len(table), entry_size)))
             )
-            offset = self._number(self.pointer, start + count * entry_size)
+            offset = self._next(start + count * entry_size)
+
+    def _next(self, place: int) -> int:
+        """Return the offset of the next directory; 0 where the file ends before that, as libtiff reads it."""
+        found = self.source.peek(struct.calcsize(self.order + self.pointer), place)
+        whole = len(found) == struct.calcsize(self.order + self.pointer)
+        return int(struct.unpack(self.order + self.pointer, found)[0]) if whole else 0
 
     def _tag(self, entry: bytes) -> tuple[int, tuple[int, ...]] | None:
         tag, kind, number = struct.unpack_from(self.order + self.entry, entry)

@@ -6,6 +6,7 @@ downloader that allocates first) ends in zeros that decode as black. `zero_tail`
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,7 +50,7 @@ def zero_tail(source: Source, blocks: list[Block]) -> str | None:
     where they are a hole (`hole_warnings`).
     """
     blocks = sorted(blocks)
-    end, written = max(block.end for block in blocks), source.content_end
+    end, written = max((block.end for block in blocks), default=0), source.content_end
     if written >= end:
         return None
     index = max((at for at, block in enumerate(blocks) if block.offset < written), default=0)
@@ -58,7 +59,8 @@ def zero_tail(source: Source, blocks: list[Block]) -> str | None:
         return zeros(end - written) if end - written >= 16 else None
     row = (written - 1 - block.offset) // block.stride
     column = written - block.offset - row * block.stride
-    no_picture = written <= block.offset or (index == row == 0 and column < block.width)
+    one_row = block.rows == 1 and not later  # or packed in a way that is not known
+    no_picture = written <= block.offset or (index == row == 0 and column < block.width and not one_row)
     if no_picture:
         return zeros(end - written)
     if not later and block.rows - row - 1 < _ROWS_AFTER:
@@ -70,17 +72,27 @@ def zero_tail(source: Source, blocks: list[Block]) -> str | None:
     return zeros(end - written) if lines and dense else None
 
 
-def hole_warnings(source: Source, start: int, end: int) -> tuple[str, ...]:
+def hole_warnings(source: Source, blocks: list[Block]) -> tuple[str, ...]:
     """Return a sentence where the file has holes within raw pixels, which no check can tell from black.
 
     No proof: tools that leave out blocks of zeros (`cp --sparse=always`, `rsync -S`) make such holes in black areas.
     """
-    found = list(islice(source.holes(start, end), _MOST_HOLES))
+    if not blocks:
+        return ()
+    ordered = sorted(blocks)
+    holes = source.holes(ordered[0].offset, max(block.end for block in ordered))
+    found = [hole for hole in islice(holes, _MOST_HOLES) if _touches(ordered, hole)]
     if not found:
         return ()
     count = sum(last - first for first, last in found)
     where = f"{count:,} bytes of its pixels, from byte {found[0][0]:,} on, are a hole in the file and read as zeros"
     return (f"{where}: never written, or black and left out by the tool that copied it",)
+
+
+def _touches(ordered: list[Block], hole: tuple[int, int]) -> bool:
+    """Tell whether a hole lies in the last block that begins before its end: blocks do not lie within each other."""
+    index = bisect_left(ordered, (hole[1],)) - 1
+    return index >= 0 and ordered[index].end > hole[0]
 
 
 def _is_dense(line: bytes) -> bool:
