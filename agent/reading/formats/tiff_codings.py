@@ -1,7 +1,7 @@
 """Was a doubtful part of a TIFF's picture data written? Of three codings that can be known by a strip or tile alone.
 
 - Deflate ends in a checksum of what comes out.
-- PackBits gives as many bytes as the strip's rows have.
+- PackBits gives as many bytes as the strip's rows have (the last one's may be filled up).
 - LZW cannot hold the same byte some hundred times: a code that follows itself becomes a longer one.
 
 The others (JPEG within TIFF, CCITT, ...) can lack a part within, and nothing here sees it.
@@ -69,7 +69,7 @@ def _inflates(coded: Iterator[bytes], needed: int, most: int) -> bool:
                     return False
     except zlib.error:
         return False
-    return inflating.eof or length >= needed
+    return inflating.eof or length in (needed, most)
 
 
 def _unpacks(coded: Iterator[bytes], needed: int, most: int) -> bool:
@@ -86,4 +86,4 @@ def _unpacks(coded: Iterator[bytes], needed: int, most: int) -> bool:
             else:
                 at += 1
         at -= len(chunk)
-    return needed <= length - at <= most + 128
+    return length - at in (needed, most)

@@ -112,6 +112,8 @@ def blocks(page: Layout, file_size: int) -> list[Block]:
     offsets, counts = page.offsets, page.counts
     if len(counts) != len(offsets) and (counts or not page.is_raw):
         raise BrokenTiffError("damaged: the TIFF's offsets and byte counts do not match; copy it again")
+    if 0 in offsets and any(count and not offset for offset, count in zip(offsets, counts, strict=False)):
+        raise BrokenTiffError(cut_short("the TIFF does not say where all of its picture data lies"))
     if not offsets:
         return []
     if not page.is_raw:
