@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agent.reading.formats import tiff_directories as tag
 from agent.reading.formats.exif import MOST_BYTES, Part, taken_at
 from agent.reading.formats.source import Finding, cut_short
-from agent.reading.formats.tiff_codings import DEFLATE, OLD_DEFLATE, PACKBITS, never_written
+from agent.reading.formats.tiff_codings import DEFLATE, OLD_DEFLATE, PACKBITS, CodedParts
 from agent.reading.formats.tiff_directories import BrokenTiffError, Directories
 from agent.reading.formats.tiff_layout import blocks, layout, size
 from agent.reading.formats.zero_tail import Block, hole_warnings, zero_tail
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _REDUCED, _MASK = 1, 4
 _OLD_REDUCED = 2
+_OTHER_ZEROS = (0, 3, 5)  # white, the first of a palette, no ink
 _CODED_ZEROS = 16
 _CHECKED = (DEFLATE, OLD_DEFLATE, PACKBITS)  # zeros at their end are judged by what comes out of them
 
@@ -48,6 +49,7 @@ class _Pages:
         self._raw: list[Block] = []
         self._coded: list[tuple[Layout, Block]] = []
         self._full_size = 0
+        self._zero_is_black = True
 
     def see(self, tags: Tags) -> None:
         """Take in a page, by its tags. Raises `BrokenTiffError` where it is not all there."""
@@ -55,6 +57,7 @@ class _Pages:
         self._exif = self._exif or tags.get(tag.EXIF, ())
         page = layout(tags)
         found = blocks(page, self._source.size)
+        self._zero_is_black &= tags.get(tag.PHOTOMETRIC, (1,))[0] not in _OTHER_ZEROS
         if page.is_raw:
             self._raw += found
         else:
@@ -69,7 +72,9 @@ class _Pages:
         if self._coded:
             self._source.note_equal_runs()
         self._source.drain()
-        several = f"it holds {self._full_size} pictures (pages): most programs show the first alone"
+        if not self._coded and not self._zero_is_black and self._is_all_zeros():
+            return Finding(self.pixels, warnings=("all of its pixels are zeros, which are a colour here",))
+        several = f"it holds {self._full_size:,} pictures (pages): most programs show the first alone"
         return Finding(
             self.pixels,
             self._unwritten_codes() or zero_tail(self._source, self._zero_tailed()),
@@ -80,6 +85,9 @@ class _Pages:
             ),
         )
 
+    def _is_all_zeros(self) -> bool:
+        return self._source.content_end <= min(block.offset for block in self._raw)
+
     def _zero_tailed(self) -> list[Block]:
         """Return the blocks of which zeros at the end can only be judged as such."""
         return self._raw + [block for page, block in self._coded if page.coding not in _CHECKED]
@@ -87,9 +95,10 @@ class _Pages:
     def _unwritten_codes(self) -> str | None:
         """Look at what is doubtful in coded pages: runs of equal bytes, and zeros at the end."""
         runs, written = self._source.equal_runs or [], self._source.content_end
+        parts = CodedParts(self._source)
         for page, block in self._coded:
             ends = [(max(written, block.offset), block.end)] if block.end - written >= _CODED_ZEROS else []
-            run = never_written(self._source, page, [*runs, *(ends if page.coding in _CHECKED else ())])
+            run = parts.never_written(page, [*runs, *(ends if page.coding in _CHECKED else ())])
             if run:
                 return cut_short(f"{run[1] - run[0]:,} equal bytes from byte {run[0]:,} on, where picture data belongs")
         return None

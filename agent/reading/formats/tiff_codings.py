@@ -21,39 +21,47 @@ if TYPE_CHECKING:
 
 LZW, DEFLATE, OLD_DEFLATE, PACKBITS = 5, 8, 32946, 32773
 _CHUNK = 64 * 1024
-_MOST_BYTES = 1 << 30  # that come out of a page; hostile ones are not looked at any further
+_MOST_BYTES = 1 << 30  # that come out of a file; hostile ones are not looked at any further
+_LOOK = 4096  # what looking for a run's strips is counted as
 _LEAST = 256
 
 
-def never_written(source: Source, page: Layout, doubtful: list[tuple[int, int]]) -> tuple[int, int] | None:
-    """Return the first run of doubtful bytes, in order, that proves to be no picture data; None: nothing is proved."""
-    if not doubtful or page.coding not in (LZW, DEFLATE, OLD_DEFLATE, PACKBITS):
+class CodedParts:
+    """Looks at doubtful parts of a file's coded pages, up to a bound of all together."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._left = _MOST_BYTES
+
+    def never_written(self, page: Layout, doubtful: list[tuple[int, int]]) -> tuple[int, int] | None:
+        """Return the first run of doubtful bytes, in order, that proves to be no picture data; None: nothing is."""
+        if not doubtful or page.coding not in (LZW, DEFLATE, OLD_DEFLATE, PACKBITS):
+            return None
+        parts = sorted(zip(page.offsets, page.counts, range(len(page.offsets)), strict=True))
+        next_place = 0
+        for begin, end in doubtful:
+            self._left -= _LOOK
+            first = max(next_place, bisect_left(parts, (begin,)) - 1)
+            for place in range(first, bisect_left(parts, (end,))):
+                offset, count, index = parts[place]
+                run = max(begin, offset), min(end, offset + count)
+                if run[1] <= run[0]:
+                    continue
+                self._left -= max(page.part_bytes, 16 * count)
+                if self._left < 0:
+                    return None
+                if not self._holds(page, index, run):
+                    return run
+                next_place = place + (page.coding != LZW)
         return None
-    parts = sorted(zip(page.offsets, page.counts, range(len(page.offsets)), strict=True))
-    left, next_place = _MOST_BYTES, 0
-    for begin, end in doubtful:
-        first = max(next_place, bisect_left(parts, (begin,)) - 1)
-        for place in range(first, bisect_left(parts, (end,))):
-            offset, count, index = parts[place]
-            run = max(begin, offset), min(end, offset + count)
-            if run[1] <= run[0]:
-                continue
-            left -= max(page.part_bytes, 16 * count)
-            if left < 0:
-                return None
-            if not _holds(source, page, index, run):
-                return run
-            next_place = place + (page.coding != LZW)
-    return None
 
-
-def _holds(source: Source, page: Layout, index: int, run: tuple[int, int]) -> bool:
-    if page.coding == LZW:
-        return run[1] - run[0] < _LEAST or len(set(source.peek(_LEAST, run[0]))) > 1
-    offset, end = page.offsets[index], page.offsets[index] + page.counts[index]
-    coded = (source.peek(min(_CHUNK, end - at), at) for at in range(offset, end, _CHUNK))
-    check = _unpacks if page.coding == PACKBITS else _inflates
-    return check(coded, page.needed(index), page.part_bytes)
+    def _holds(self, page: Layout, index: int, run: tuple[int, int]) -> bool:
+        if page.coding == LZW:
+            return run[1] - run[0] < _LEAST or len(set(self._source.peek(_LEAST, run[0]))) > 1
+        offset, end = page.offsets[index], page.offsets[index] + page.counts[index]
+        coded = (self._source.peek(min(_CHUNK, end - at), at) for at in range(offset, end, _CHUNK))
+        check = _unpacks if page.coding == PACKBITS else _inflates
+        return check(coded, page.needed(index), page.part_bytes)
 
 
 def _inflates(coded: Iterator[bytes], needed: int, most: int) -> bool:

@@ -89,7 +89,7 @@ class _Walk:
         zeros = end - max(start, min(end, self._source.content_end))
         if zeros >= _ZEROS:
             self._doubtful.append((end - zeros, end))
-        several = f"it is animated ({self._frames} pictures): a page may show the first alone, or play them"
+        several = f"it is animated ({self._frames:,} pictures): a page may show the first alone, or play them"
         return Finding(
             self.pixels,
             doubt=_doubt(self._doubtful, zeros),
