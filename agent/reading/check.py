@@ -54,8 +54,8 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded, rules: I
     `decode` gives the problem's sentence, or None. A whole picture of a format that `rules` does not send is no problem
     here: its `format` says so.
 
-    Not to be known: a hole between good ends, and some zero tails (`formats.zero_tail`; a WebP whose picture ends in a
-    flat area may end in zeros too). An uncompressed picture that is all black is refused: its sentence says what to do.
+    Not to be known: most holes in raw pixels, and some of their zero tails (`formats.zero_tail`); holes in what a
+    TIFF's codings do not prove. An uncompressed picture that is all black is refused: its sentence says what to do.
 
     Raises `FileChanged` if the file has another size or was replaced since then; `OSError` if not all of it can be
     read. Where only its times are others, the image says so (`moved`): it was written or touched, or its file system

@@ -81,8 +81,9 @@ PICTURES = {
     "island": island,
 }
 OPTIONS: list[dict[str, Any]] = [
-    *({"method": method, "quality": quality} for method in range(7) for quality in (50, 95)),
-    *({"method": method, "quality": 30, "lossless": True} for method in (0, 1, 3, 4)),
+    *({"method": method, "quality": 95} for method in range(7)),
+    *({"method": method, "quality": 50} for method in (0, 4)),
+    *({"method": method, "quality": 30, "lossless": True} for method in (0, 1, 3)),
 ]
 LOSSY, LOSSLESS = {"method": 2, "quality": 95}, {"method": 0, "quality": 0, "lossless": True}
 
