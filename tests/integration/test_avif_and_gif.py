@@ -101,7 +101,7 @@ def test_a_whole_one_passes(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("form", "said"), [("GIF", "it holds 3 pictures"), ("AVIF", "it holds several pictures")])
 def test_several_pictures_in_one_file_are_told(form: str, said: str, tmp_path: Path) -> None:
     image = look(tmp_path, content(f"{form.lower()}-animated"))
-    assert image.warning == f"{said} (an animated {form}): annotators may see any of them"
+    assert image.warning == f"{said} (an animated {form}): annotators may see the first alone, or all in turn"
 
 
 @every_good

@@ -158,9 +158,9 @@ GOOD: dict[str, tuple[str, Callable[[], bytes]]] = {
     "bmp-rle": ("BMP", bmp_rle),
 }
 WARNED = {
-    "png-animated": "it is an animation of 2 pictures (APNG): annotators see the first, or all in turn",
+    "png-animated": "it holds 3 pictures (an animated PNG): annotators may see the first alone, or all in turn",
     "tiff-pages": "it holds 3 pictures (pages): most programs show the first alone",
-    "webp-animated": "it is animated (3 pictures): a page may show the first alone, or play them",
+    "webp-animated": "it holds 3 pictures (an animated WebP): annotators may see the first alone, or all in turn",
 }
 every_good = pytest.mark.parametrize("kind", GOOD)
 

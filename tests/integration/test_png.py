@@ -260,13 +260,6 @@ def test_chunks_that_make_no_picture(chunks: bytes, says: str, tmp_path: Path) -
     assert says in str(look(tmp_path, MAGIC + chunks + chunk(b"IEND")).problem)
 
 
-def test_apples_own_kind_is_called_by_its_name(tmp_path: Path) -> None:
-    apples = MAGIC + chunk(b"CgBI", b"\x50\0\x20\6") + content("one part")[8:]
-    problem = str(look(tmp_path, apples).problem)
-    assert "CgBI" in problem
-    assert problem.endswith("export it as an ordinary PNG")
-
-
 # Holes that the file system shows
 
 
@@ -341,7 +334,7 @@ def animation(frames: int) -> bytes:
 def test_an_animation_is_told(before: bytes, behind: bytes, warns: bool, tmp_path: Path) -> None:
     image = look(tmp_path, png(header(WIDTH, HEIGHT), packed(), before=before, behind=behind))
     assert image.problem is None
-    told = "it is an animation of 3 pictures (APNG): annotators see the first, or all in turn"
+    told = "it holds 3 pictures (an animated PNG): annotators may see the first alone, or all in turn"
     assert image.warning == (told if warns else None)
 
 

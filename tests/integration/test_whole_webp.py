@@ -184,7 +184,7 @@ def test_a_missing_part_of_alpha_values_is_told(tmp_path: Path) -> None:
 def test_several_pictures_are_warned_of(tmp_path: Path) -> None:
     image = look(tmp_path, animated())
     assert image.problem is None
-    assert image.warning == "it is animated (3 pictures): a page may show the first alone, or play them"
+    assert image.warning == "it holds 3 pictures (an animated WebP): annotators may see the first alone, or all in turn"
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.reading.formats.exif import MOST_BYTES, taken_in
 from agent.reading.formats.isobmff import Box, BrokenError, Fields, boxes, header
-from agent.reading.formats.source import Finding, cut_short
+from agent.reading.formats.source import Finding, animated, cut_short
 
 if TYPE_CHECKING:
     from agent.model import Taken
@@ -59,12 +59,11 @@ def check_avif(source: Source) -> Finding:
         _check_items(source, meta, film)
     except BrokenError as broken:
         return Finding(pixels, str(broken))
-    several = "it holds several pictures (an animated AVIF): annotators may see any of them"
     return Finding(
         pixels,
         taken=_taken(source, meta),
         orientation=_orientation(properties),
-        warnings=(several,) if film else (),
+        warnings=(animated("several", "AVIF"),) if film else (),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
+from agent.reading.formats.source import MOST_PARTS, Finding, animated, cut_short
 
 if TYPE_CHECKING:
     from agent.reading.formats.source import Source
@@ -50,9 +50,8 @@ def check_gif(source: Source) -> Finding:
     if not images or not all(image.stored and image.width and image.height for image in images):
         return Finding(screen, "damaged: a picture of the GIF holds no data; copy it again")
     first = images[0]
-    animated = f"it holds {len(images):,} pictures (an animated GIF): annotators may see any of them"
     pixels = (max(screen[0], first.left + first.width), max(screen[1], first.top + first.height))
-    return Finding(pixels, warnings=(animated,) if len(images) > 1 else ())
+    return Finding(pixels, warnings=(animated(len(images), "GIF"),) if len(images) > 1 else ())
 
 
 class _Walk:

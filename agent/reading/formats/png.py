@@ -15,7 +15,7 @@ from zlib import crc32
 
 from agent.reading.formats.deep_png import Samples
 from agent.reading.formats.exif import MARK, MOST_BYTES, orientation_in, taken_in
-from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
+from agent.reading.formats.source import MOST_PARTS, Finding, animated, cut_short
 
 if TYPE_CHECKING:
     from agent.reading.formats.source import Source
@@ -27,11 +27,6 @@ _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _PALETTE = 3
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), _PALETTE: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """How many bits a sample may have, by colour type (PNG specification, 11.2.1)."""
-
-APPLES_OWN = (
-    "not an ordinary PNG: it is of Apple's own kind (CgBI), as Xcode puts it into an app; "
-    "browsers do not show it; export it as an ordinary PNG"
-)
 
 
 def check_png(source: Source) -> Finding:
@@ -119,8 +114,6 @@ class _Walk:
 
     def _not_a_chunk(self, at: int, length: int, kind: bytes) -> str | None:
         """Return what is wrong with a chunk by its first 8 bytes."""
-        if at == 8 and kind == b"CgBI":
-            return APPLES_OWN
         is_header = kind == b"IHDR"
         misplaced = (at == 8) != is_header or (is_header and length != _IHDR.size)
         if misplaced or not kind.isalpha() or length >= 2**31:
@@ -197,8 +190,6 @@ class _Walk:
             return Finding(self.pixels, "damaged: the PNG's picture data cannot be unpacked; save it anew")
         said = [self._samples.warning if self._samples else None]
         if self._pictures > 1:
-            said.append(
-                f"it is an animation of {self._pictures:,} pictures (APNG): annotators see the first, or all in turn"
-            )
+            said.append(animated(self._pictures, "PNG"))
         warnings = tuple(filter(None, said))
         return Finding(self.pixels, taken=taken_in(self._exif), orientation=self._orientation, warnings=warnings)

@@ -53,6 +53,12 @@ def cut_short(what: str) -> str:
     return f"cut short: {what}; copy it again"
 
 
+def animated(pictures: int | str, form: str) -> str:
+    """Return the warning of a file that holds several pictures to be shown in turn."""
+    count = pictures if isinstance(pictures, str) else f"{pictures:,}"
+    return f"it holds {count} pictures (an animated {form}): annotators may see the first alone, or all in turn"
+
+
 def zeros(count: int) -> str:
     """Return the sentence for pixel data whose last `count` bytes are zeros that do not belong there."""
     return (

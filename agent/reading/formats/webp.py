@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.reading.formats.equal_runs import LEAST
 from agent.reading.formats.exif import MOST_BYTES, taken_in
-from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
+from agent.reading.formats.source import MOST_PARTS, Finding, animated, cut_short
 
 if TYPE_CHECKING:
     from agent.reading.formats.source import Source
@@ -89,14 +89,13 @@ class _Walk:
         zeros = end - max(start, min(end, self._source.content_end))
         if zeros >= _ZEROS:
             self._doubtful.append((end - zeros, end))
-        several = f"it is animated ({self._frames:,} pictures): a page may show the first alone, or play them"
         return Finding(
             self.pixels,
             doubt=_doubt(self._doubtful, zeros),
             doubtful=tuple(self._doubtful),
             zero_tail=zeros if zeros >= _ZEROS else 0,
             taken=taken_in(self._exif),
-            warnings=(several,) if self._frames > 1 else (),
+            warnings=(animated(self._frames, "WebP"),) if self._frames > 1 else (),
         )
 
 
