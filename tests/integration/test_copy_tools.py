@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tools.programs import Programs
+from tests.programs import Programs
 from tests.tools.sources import Sources
 from tests.tools.table import TOOLS
 from tests.tools.trial import Trial

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.tools.programs import Missing, Program, Programs
+from tests.programs import Missing, Program, Programs
 from tests.tools.sources import Sources
 from tests.tools.table import TOOLS, table
 from tests.tools.trial import Trial

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from tests.tools.programs import Command, Program
+    from tests.programs import Command, Program
     from tests.tools.sources import Sources
 
 

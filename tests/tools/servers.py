@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.tools.programs import Missing
+from tests.programs import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.programs import Command
     from tests.tools.copying import Copying
-    from tests.tools.programs import Command
 
 START_SECONDS = 30.0
 OTHER_FILE_SYSTEM = Path("/dev/shm")

@@ -12,8 +12,8 @@ import obstore
 from obstore.store import S3Store
 
 from agent.demo.store import ACCESS_KEY, BUCKET, SECRET_KEY, Store, program
+from tests.programs import Missing
 from tests.support import image, write
-from tests.tools.programs import Missing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
+from tests.programs import Debian, PyPI
 from tests.tools import copying, servers
-from tests.tools.programs import Debian, PyPI
 from tests.tools.verdicts import Expected, Run, Tool, Verdict
 
 if TYPE_CHECKING:

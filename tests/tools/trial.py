@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.running import Running
+from tests.programs import Missing
 from tests.support import Playment, query
 from tests.tools.copying import Copying
-from tests.tools.programs import Missing
 from tests.tools.seen import Seen
 from tests.tools.sources import DRIVE, LARGE, MARKED, MARKER, WAVES, Sources
 from tests.tools.verdicts import GRACE_SECONDS, Outcome, Pace, Run, Tool, Verdict
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.sandbox.server import Answer, Request
-    from tests.tools.programs import Program
+    from tests.programs import Program
 
 
 class Failed(Exception):

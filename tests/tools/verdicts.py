@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tests.programs import Command, Debian, PyPI
     from tests.tools.copying import Copying
-    from tests.tools.programs import Command, Debian, PyPI
 
 GRACE_SECONDS = 10.0
 """How long a busy machine may take for what takes no time."""
