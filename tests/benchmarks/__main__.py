@@ -20,6 +20,7 @@ from rich.console import Console
 from tests.benchmarks import chart, scans
 from tests.benchmarks.bursts import burst
 from tests.benchmarks.idle import idle
+from tests.benchmarks.images import images
 from tests.benchmarks.latency import latency
 from tests.benchmarks.ledgers import ledger, status
 from tests.benchmarks.measure import Bench, Missing, Row
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "example": example,
     "sequences": sequences,
     "publishing": publishing,
+    "images": images,
     "status": status,
     "ledger": ledger,
     "memory": memory,

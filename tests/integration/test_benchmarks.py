@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import BENCHMARKS
+from tests.benchmarks.images import FORMATS
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +39,9 @@ def test_every_benchmark_still_runs(tmp_path: Path) -> None:
     assert all(row["ok"] is None for row in rows)
     judged = [row for row in rows if row["benchmark"] != "latency"]  # which is beyond what a bare request took
     assert all(figure["value"] >= 0 for row in judged for figure in row["figures"])
+    pictures = [row for row in rows if row["benchmark"] == "images"]
+    assert len(pictures) == len(FORMATS)
+    assert all({"ratio", "memory"} <= {figure["name"] for figure in row["figures"]} for row in pictures)
     assert all(row["benchmark"] in run.stdout for row in rows)
     if importlib.util.find_spec("matplotlib"):
         assert "<svg" in (out / "growth.svg").read_text("utf-8")
