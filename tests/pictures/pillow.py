@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Way:
     """A form, what becomes of the picture before it is written, and the options of writing."""
 
