@@ -26,6 +26,7 @@ _CHUNK = 256 * 1024
 _LATER = 128 * 1024
 """The others: who looks at them after they were hashed still finds them in the processor's cache (measured)."""
 _MOST_RUNS = 1_000  # the last of them then covers all that come after it
+_TAIL = 256
 
 
 class Finding(NamedTuple):
@@ -204,6 +205,8 @@ class Source:
         count = len(chunk)
         if count and chunk[-1]:
             self.content_end = self.read + count
+        elif tail := len(bytes(chunk[-_TAIL:]).rstrip(b"\0")):  # no copy of all: that costs a digest
+            self.content_end = self.read + max(0, count - _TAIL) + tail
         elif content := len(bytes(chunk).rstrip(b"\0")):
             self.content_end = self.read + content
         self.read += count
