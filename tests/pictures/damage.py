@@ -108,6 +108,17 @@ def _filled(content: bytes, start: int, end: int, fill: int) -> bytes:
     return content[:start] + bytes((fill,)) * (end - start) + content[end:]
 
 
+def write_sparsely(path: str, content: bytes) -> None:
+    """Write a new file, but for its blocks of zeros, as `cp --sparse=always` and `rsync -S` do."""
+    with open(path, "wb") as file:
+        for at in range(0, len(content), BLOCK):
+            block = content[at : at + BLOCK]
+            if any(block):
+                file.seek(at)
+                file.write(block)
+        file.truncate(len(content))
+
+
 def shows_holes(folder: str) -> bool:
     """Tell whether the file system of a folder says which parts of a file were never written."""
     path = os.path.join(folder, "hole")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from PIL import Image
 
 from tests.pictures import commands, libraries
+from tests.pictures.damage import write_sparsely
 from tests.pictures.made import SOURCES, Good, Making
 from tests.pictures.pillow import EXTENSIONS, WAYS
 from tests.pictures.scenes import LARGE, SCENES
@@ -52,6 +53,17 @@ def _large(making: Making) -> list[Good]:
             options: dict[str, Any] = {"optimize": True} if form == "JPEG" else {}
             picture.save(path, form, **options)
             made.append(Good(making.encoder, f"large {name}", f"{form} {options or ''}", path))
+    return made
+
+
+def _sparse(making: Making) -> list[Good]:
+    """Have Pillow's pictures with much black, or much of one colour, copied as `cp --sparse=always` does."""
+    made = []
+    for scene, (name, size) in zip(making.scenes, SOURCES, strict=True):
+        for number, way in enumerate(WAYS if name in {"mask", "fisheye", "white", "black"} else ()):
+            path = making.path(scene, number, EXTENSIONS[way.form])
+            write_sparsely(path, way.content(SCENES[name](size)))
+            made.append(Good(making.encoder, scene, str(way), path))
     return made
 
 
@@ -125,6 +137,7 @@ _PLUGINS: Final = tuple(f"gstreamer1.0-plugins-{name}" for name in ("base", "goo
 
 ENCODERS: Final = (
     Encoder("Pillow", (), _pillow),
+    Encoder("sparse copies", (), _sparse),
     Encoder("OpenCV", (PyPI("python", ("opencv-python-headless",)),), partial(_by_library, "cv2", _OPENCV)),
     Encoder("libvips", (PyPI("python", ("pyvips[binary]",)),), partial(_by_library, "pyvips", _LIBVIPS)),
     Encoder(
