@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from PIL import Image
-
 from tests.pictures import commands, libraries
 from tests.pictures.damage import write_sparsely
 from tests.pictures.made import SOURCES, Good, Making
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Ways = Sequence[tuple[str, str, dict[str, Any]]]
+
+
+_LARGE_WAYS: Final = ("plain", "1 bit", "method 0", "method 4", "lossless fast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,15 @@ def _pillow(making: Making) -> list[Good]:
 
 
 def _large(making: Making) -> list[Good]:
-    """Make pictures of 12 megapixels of one colour: nowhere else are runs of equal bytes so long."""
+    """Make pictures of 12 megapixels that are flat, or mostly: nowhere else are runs of equal bytes so long."""
+    ways = [way for way in WAYS if way.form == "JPEG" or (way.form in ("PNG", "WEBP") and way.name in _LARGE_WAYS)]
     made = []
-    for name, colour in (("white", 255), ("black", 0)):
-        picture = Image.new("L", LARGE, colour)
-        for form in ("JPEG", "PNG", "WEBP"):
-            path = making.path(f"large-{name}", 0, EXTENSIONS[form])
-            options: dict[str, Any] = {"optimize": True} if form == "JPEG" else {}
-            picture.save(path, form, **options)
-            made.append(Good(making.encoder, f"large {name}", f"{form} {options or ''}", path))
+    for name in ("white", "black", "sky"):
+        picture = SCENES[name](LARGE)
+        for number, way in enumerate(ways):
+            path = making.path(f"large-{name}", number, EXTENSIONS[way.form])
+            Path(path).write_bytes(way.content(picture))
+            made.append(Good(making.encoder, f"large {name}", str(way), path))
     return made
 
 

@@ -123,7 +123,7 @@ class Shares:
 
     def is_reached(self, group: str, kind: Kind) -> bool:
         """Tell whether as many are found as must be."""
-        return self.found[group, kind] >= least(group, kind) * self.all[group, kind]
+        return self.found[group, kind] >= least(group, kind) * self.all[group, kind] - 1e-9
 
     def short(self) -> list[str]:
         """Return the groups and kinds of which too few were found."""
