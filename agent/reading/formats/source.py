@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.reading.formats.equal_runs import equal_runs
+from agent.reading.formats.equal_runs import LEAST, equal_runs
 
 if TYPE_CHECKING:
     import re
@@ -27,6 +28,7 @@ _LATER = 128 * 1024
 """The others: who looks at them after they were hashed still finds them in the processor's cache (measured)."""
 _MOST_RUNS = 1_000  # the last of them then covers all that come after it
 _TAIL = 256
+_WINDOW = 8 * 1024
 
 
 class Finding(NamedTuple):
@@ -36,7 +38,8 @@ class Finding(NamedTuple):
     be decoded before it is believed; `zero_tail` counts the zero bytes at the end of the picture data if they are why;
     `taken` is when the picture was taken, if its EXIF says so. `orientation` is how a browser turns it before it is
     seen (EXIF, 1 to 8): always 1 in formats that browsers do not turn. `warnings` are sentences about what is odd and
-    no reason to refuse. `doubtful` is where the bytes lie that `doubt` speaks of, if they have a place.
+    no reason to refuse. `doubtful` is where the bytes lie that `doubt` speaks of, if they have a place; in a JPEG, up
+    to the end of the data that they are in.
     """
 
     pixels: tuple[int, int] | None = None
@@ -84,6 +87,7 @@ class Source:
         """How many bytes the forward read has had."""
         self._buffer: bytes | bytearray = b""
         self._at = self._end = 0
+        self._seam = b""
         self.equal_runs: list[tuple[int, int]] | None = None
         """Where 512 or more equal bytes lie, once `note_equal_runs` was called; some shorter are among them."""
 
@@ -139,6 +143,30 @@ class Source:
             if straddles:
                 self._at = 0
 
+    def search_past(self, pattern: re.Pattern[bytes], cycle: bytes) -> tuple[int | None, int]:
+        """Do as `search`, but pass over matches that follow each other as in `cycle`; return how many, too.
+
+        Many are compared at once: some files have one every few bytes.
+        """
+        passed = 0
+        while True:
+            end = min(self._at + _WINDOW, self._end)
+            found = pattern.findall(self._buffer, self._at, end)
+            said = b"".join(found)
+            turn = 2 * passed % len(cycle)
+            expected = (cycle * (len(said) // len(cycle) + 2))[turn : turn + len(said)]
+            if differ := int.from_bytes(said) ^ int.from_bytes(expected):
+                count = (len(said) - -(-differ.bit_length() // 8)) // 2
+                self._at = next(islice(pattern.finditer(self._buffer, self._at, end), count, None)).end()
+                return found[count][1], passed + count
+            passed += len(found)
+            straddles = end > self._at and self._buffer[end - 1] == 0xFF
+            self._at = end - straddles
+            if end == self._end:
+                if not self._refill():
+                    return None, passed
+                self._at = 0 if straddles else self._at
+
     def peek(self, count: int, offset: int) -> bytes:
         """Return `count` bytes from `offset`; fewer at the end of the file. For small looks."""
         if not self.read:
@@ -179,7 +207,7 @@ class Source:
 
     def note_equal_runs(self) -> None:
         """Fill `equal_runs` from here on, the chunk that was read last among it."""
-        self.equal_runs = []
+        self.equal_runs, self._seam = [], b""
         self._note()
 
     def digest(self) -> str:
@@ -216,9 +244,16 @@ class Source:
     def _note(self) -> None:
         if self.equal_runs is None:
             return
+        start = int(isinstance(self._buffer, bytearray))
         before = self.read - self._end
-        for first, last in equal_runs(self._buffer, int(isinstance(self._buffer, bytearray)), self._end):
-            begin = before + first
-            if self.equal_runs and (self.equal_runs[-1][1] == begin or len(self.equal_runs) == _MOST_RUNS):
-                begin = self.equal_runs.pop()[0]
-            self.equal_runs.append((begin, before + last))
+        seam = self._seam + bytes(self._buffer[start : min(start + LEAST - 1, self._end)])
+        across = before + start - len(self._seam)
+        found = [(across + first, across + last) for first, last in equal_runs(seam, 0, len(seam))]
+        found += [(before + first, before + last) for first, last in equal_runs(self._buffer, start, self._end)]
+        for run in found:
+            last = self.equal_runs[-1] if self.equal_runs else None
+            if last and (run[0] <= last[1] or len(self.equal_runs) == _MOST_RUNS):
+                self.equal_runs[-1] = (last[0], max(last[1], run[1]))
+            else:
+                self.equal_runs.append(run)
+        self._seam = bytes(self._buffer[max(start, self._end - LEAST + 1) : self._end])
