@@ -23,11 +23,14 @@ _NAMES_TOLD = 3
 class ImageRules(NamedTuple):
     """`formats` are those of `image_format.EXTENSIONS` that are sent, `most_pixels` is IMAGE_MAX_PIXELS.
 
+    `decodes`: every picture is decoded (IMAGE_CHECK=full), not the doubtful alone.
+
     The usual limit is twice Pillow's `Image.MAX_IMAGE_PIXELS`, where its own error begins.
     """
 
     formats: frozenset[str] = frozenset(USUAL)
     most_pixels: int = 178_956_970
+    decodes: bool = False
 
     def why_held(self, unsent: dict[str, list[str]], frames: int = 0) -> str:
         """Say why a whole picture is held, or a sequence of so many `frames`, and what to do.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from agent.core.image_rules import ImageRules
 
-    Decode = Callable[[Source, str, Finding], str | None]
+    Decode = Callable[[Source, str, Finding, ImageRules], str | None]
 
 _CHECKS = {
     "JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff, "AVIF": check_avif,
@@ -38,11 +38,11 @@ _CHECKS = {
 _SMALLEST = 26  # bytes: the headers of a BMP of the oldest kind
 
 
-def decoded(source: Source, form: str, finding: Finding) -> str | None:
-    """Return the problem's sentence of a doubtful picture, or None where it could be decoded."""
-    from agent.reading.decode import problem_of  # noqa: PLC0415 - Pillow takes 4 MiB, and a worker process decodes nothing
+def decoded(source: Source, form: str, finding: Finding, rules: ImageRules) -> str | None:
+    """Return the problem's sentence of a picture that `decode` is asked about, or None where it is whole."""
+    from agent.reading.decode import problem_of  # noqa: PLC0415 - Pillow takes 4 MiB, and few worker processes decode
 
-    return problem_of(source, form, finding)
+    return problem_of(source, form, finding, rules)
 
 
 def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded, rules: ImageRules = USUAL_RULES) -> Image:
@@ -51,8 +51,8 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded, rules: I
     `name` serves only to compare its extension with the content (a difference is a `warning`); nothing is opened by
     it. `digest` covers all bytes, `pixels` comes from the header, `problem` is None where the image is whole. May be
     called in several threads; memory is half a MiB but for doubtful files, which are decoded one at a time:
-    `decode` gives the problem's sentence, or None. A whole picture of a format that `rules` does not send is no problem
-    here: its `format` says so.
+    `decode` gives the problem's sentence, or None; where `rules` have it so, it is asked about all. A whole picture of
+    a format that `rules` does not send is no problem here: its `format` says so.
 
     Not to be known: most holes in raw pixels, and some of their zero tails (`formats.zero_tail`); holes in what a
     TIFF's codings do not prove. An uncompressed picture that is all black is refused: its sentence says what to do.
@@ -69,8 +69,8 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded, rules: I
     if finding.pixels and (too_large := rules.why_too_large(finding.pixels)):
         finding = Finding(finding.pixels, too_large)
     problem = finding.problem
-    if form and not problem and finding.doubt:
-        problem = decode(source, form, finding)
+    if form and not problem and (finding.doubt or rules.decodes):
+        problem = decode(source, form, finding, rules)
     moved = _moved(stamp, os.fstat(fd), name)
     if source.read < stamp.size:  # that is not where the file ends
         raise OSError(errno.EIO, f"only {source.read:,} of {stamp.size:,} bytes came")

@@ -12,11 +12,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from agent.reading.formats.source import cut_short
+from agent.reading.full import damage
+from agent.reading.suspects import fit
 from agent.reading.webp_pictures import needs_all
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
+    from agent.core.image_rules import ImageRules
     from agent.reading.formats.source import Finding, Source
 
 _MOST_PIXELS = 89_478_485  # Pillow's own limit (Image.MAX_IMAGE_PIXELS): decoding that many takes 358 MB
@@ -28,24 +31,40 @@ _PLUGINS: dict[str, type[ImageFile]] = {"JPEG": JpegImageFile}
 _one_decode = threading.Lock()
 
 
-def problem_of(source: Source, form: str, finding: Finding) -> str | None:
+def problem_of(source: Source, form: str, finding: Finding, rules: ImageRules) -> str | None:
     """Decode the whole picture; return the problem's sentence, or None where it could be decoded.
 
-    A JPEG is decoded at an eighth of its size: all of its data is read, in little memory.
+    Where `rules` have every picture decoded, `agent.reading.full` does that; a large one is taken by its structure.
     """
+    problem = _doubtful(source, form, finding) if finding.doubt else None
+    if problem is None and rules.decodes and not _too_large(source.size if form == "JPEG" else 0, finding.pixels):
+        with _one_decode:
+            problem = damage(source, form)
+    return problem
+
+
+def _doubtful(source: Source, form: str, finding: Finding) -> str | None:
+    """Decode a doubtful picture; return the problem's sentence, or None where it could be decoded.
+
+    A JPEG is decoded at an eighth of its size: all of its data is read, in little memory. One that is doubtful for its
+    `doubtful` bytes alone is taken where it is too large to be decoded.
+    """
+    if form == "JPEG" and finding.doubtful and _too_large(source.size, finding.pixels):
+        return None
     with _one_decode, os.fdopen(os.dup(source.fd), "rb") as file:
         file.seek(0)
         try:
             if form == "WebP":
-                return (
-                    None
-                    if _is_whole_webp(source, finding)
-                    else cut_short(f"{finding.doubt}, where picture data belongs")
-                )
+                is_whole = _is_whole_webp(source, finding)
+                return None if is_whole else cut_short(f"{finding.doubt}, where picture data belongs")
             _limit(source.size, finding.pixels)  # before Pillow makes room for it
+            if finding.doubtful:
+                return None if fit(source, finding.doubtful) else _unfit(finding)
             with _PLUGINS[form](file) as picture:
                 _limit(source.size, picture.size)
                 picture.draft("L", (1, 1))
+                # In one block, not in many: Pillow's decoder of arithmetic JPEG cannot stop half way.
+                picture.decodermaxblock = max(picture.decodermaxblock, source.size if form == "JPEG" else 0)
                 picture.load()
         except Exception as error:  # on hostile bytes Pillow raises nearly anything
             if isinstance(error, OSError) and error.errno is not None:
@@ -57,7 +76,7 @@ def problem_of(source: Source, form: str, finding: Finding) -> str | None:
     return None
 
 
-def _is_too_large(size: int, pixels: tuple[int, int] | None) -> str | None:
+def _too_large(size: int, pixels: tuple[int, int] | None) -> str | None:
     if size > _MOST_BYTES:
         return f"too large: {size:,} bytes"
     if pixels and pixels[0] * pixels[1] > _MOST_PIXELS:
@@ -65,13 +84,17 @@ def _is_too_large(size: int, pixels: tuple[int, int] | None) -> str | None:
     return None
 
 
+def _unfit(finding: Finding) -> str:
+    return f"damaged: {finding.doubt}, and what is there is not as much as the picture needs; copy it again"
+
+
 def _limit(size: int, pixels: tuple[int, int] | None) -> None:
-    if too_large := _is_too_large(size, pixels):
+    if too_large := _too_large(size, pixels):
         raise ValueError(too_large)
 
 
 def _is_whole_webp(source: Source, finding: Finding) -> bool:
-    if not finding.zero_tail and _is_too_large(source.size, finding.pixels):
+    if not finding.zero_tail and _too_large(source.size, finding.pixels):
         return True  # a run within the data is too little to refuse what is too large to be decoded
     _limit(source.size, finding.pixels)
     return needs_all(source, finding.doubtful, _load_webp)

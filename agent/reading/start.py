@@ -12,6 +12,7 @@ from agent.core.image_rules import USUAL_RULES
 from agent.core.retry import PROCESSES
 from agent.host.workers import Workers
 from agent.model import Kind
+from agent.reading import full
 from agent.reading.decode import problem_of
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.pool import ProcessPool, fitting
@@ -57,8 +58,11 @@ def reading(
 
     `gaps`, `order`, `doubt` and `rules` are as `Reader` takes them.
 
+    Raises SettingsError where they ask for a decoder that is not installed.
+
     At the end files that are being read are waited for; what else is to be read is read after the next start.
     """
+    full.require(rules)
     pool = ProcessPool(scanner, go_on, fitting(), rules=rules)
     images = Workers("read-image", 1)
     sequences = Workers("read-sequence", SEQUENCES, idle=pool.rest, idle_seconds=PROCESSES.seconds())

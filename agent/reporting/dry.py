@@ -14,6 +14,7 @@ from agent.host.clock import Clocks
 from agent.host.workers import AtOnce
 from agent.model import Kind
 from agent.noticing.start import noticing
+from agent.reading import full
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reading.start import Readers
@@ -154,6 +155,7 @@ def dry_noticing(settings: Settings, scanner: Scanner, reads: Reads, take: Take,
     folders = folders_of(settings, scanner)
     order, doubt = settings.sequence_order, settings.sequence_order_doubt
     rules = image_rules_of(settings)
+    full.require(rules)
     reader = Reader(FileExaminer(scanner, rules=rules), settings.sequence_gaps, order=order, doubt=doubt, rules=rules)
     notes, here = Notes(), Here(take)
     parts = noticing(

@@ -42,7 +42,7 @@ def filters_of(settings: Settings) -> Filters:
 
 def image_rules_of(settings: Settings) -> ImageRules:
     """Return what whole pictures must be to be sent."""
-    return ImageRules(settings.image_formats, settings.image_max_pixels)
+    return ImageRules(settings.image_formats, settings.image_max_pixels, settings.image_check == "full")
 
 
 def quiet_of(settings: Settings) -> QuietTimes:

@@ -106,6 +106,7 @@ class Settings:
     image_extensions: frozenset[str]
     image_formats: frozenset[str]
     image_max_pixels: int
+    image_check: Literal["structure", "full"]
     image_folders: tuple[str, ...]
     ignore: tuple[str, ...]
     reference_id: str

@@ -149,6 +149,12 @@ VARIABLES: tuple[Variable, ...] = (
         parsers.whole(1, 999_999_999),
     ),
     Variable(
+        "IMAGE_CHECK",
+        "structure",
+        "structure: a picture is decoded where it is doubtful; full: each is, with the extra fullcheck installed",
+        parsers.choice("structure", "full"),
+    ),
+    Variable(
         "IMAGE_FOLDERS",
         "",
         "Globs, relative to WATCH_DIR: folders whose images are single image jobs, not frames",

@@ -86,6 +86,7 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         image_extensions=frozenset({"jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "webp", "bmp", "tif", "tiff"}),
         image_formats=frozenset({"JPEG", "PNG", "WebP", "BMP"}),
         image_max_pixels=178_956_970,
+        image_check="structure",
         sequence_order="natural",
         sequence_order_doubt="hold",
         image_folders=(),

@@ -1,71 +1,118 @@
-"""JPEG: does the file hold its format's end? One forward walk over its parts.
+"""JPEG: does the file hold its format's end, and all that its headers promise? One forward walk over its parts.
 
 The check takes a `Source` at offset 0 and returns a `Finding`. Bytes after the end are fine: many cameras write
-previews, videos or padding there. What no check can see: a hole between good ends.
+previews, videos or padding there. What is not found: parts in each other's place, where there are no restart markers.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from agent.core.foreign_formats import foreign_jpeg
+from agent.reading.formats.equal_runs import LEAST
 from agent.reading.formats.exif import MARK, Part, orientation, taken
-from agent.reading.formats.source import MOST_PARTS, Finding, cut_short
+from agent.reading.formats.jpeg_frame import (
+    ARITHMETIC,
+    DRI,
+    HUFFMAN,
+    SOF,
+    SOS,
+    TABLES,
+    Frame,
+    Scan,
+    blocks,
+    frame_of,
+    is_table,
+    scan_of,
+)
+from agent.reading.formats.jpeg_runs import ScanPart, judge
+from agent.reading.formats.source import MOST_PARTS, Finding, Source, cut_short
 
 if TYPE_CHECKING:
     from agent.core.foreign_formats import Foreign
     from agent.model import Taken
-    from agent.reading.formats.source import Source
 
 
 # Hostile files are made of many scans; real ones have some ten.
+_MOST_RUNS = 64
 _MOST_SCANS = 100
 
 # Within a scan 0xFF is followed by 0x00 (a stuffed byte), a restart marker, or another 0xFF (fill): ITU-T T.81 B.1.1.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-_SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # the last is JPEG-LS's
+_MARKER_OR_RESTART = re.compile(rb"\xff[\x01-\xfe]")
+_SOI, _EOI, _TEM = 0xD8, 0xD9, 0x01
+_RST = range(0xD0, 0xD8)
+_RESTARTS = bytes(byte for marker in _RST for byte in (0xFF, marker))
 _APP1 = 0xE1
-_PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDB)) - _SOF - {_APP1}  # a length, and no more to us
+_READ = SOF | TABLES | {SOS}
+_PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDA)) - _READ - {_APP1}  # a length, and no more to us
+_NO_FRAME = Frame()
 _SEGMENT = Struct(">BBH").unpack_from  # 0xFF, the marker, and the length, which counts itself
-_FRAME, _FRAME_BYTES = Struct(">BHH").unpack, 5  # bits, height and width: what a frame header begins with
-_ORDINARY_SOF = (0xC0, 0xC1, 0xC2)
 
 
 def check_jpeg(source: Source) -> Finding:
-    """Look for the end marker (EOI) behind a scan (ITU-T T.81 B).
+    """Look for the end marker (EOI) behind a scan (ITU-T T.81 B), and for what cannot be before it.
 
     Segments are stepped over by their lengths, so that the EOI of a thumbnail within one does not count. Behind the
-    start of a scan 0xFFD9 cannot be anything else than EOI: where the file's last two bytes are that, the scans need
-    not be searched. Doubtful: garbage between segments, and codings other than baseline, extended and progressive.
+    start of a scan 0xFFD9 cannot be anything else than EOI: where the file's last two bytes are that, and there are no
+    restart markers to count, the scans need not be searched. Doubtful: garbage between segments, codings other than
+    baseline, extended and progressive, and runs of equal bytes in a scan (`jpeg_runs`).
     """
     jpeg = _Jpeg(source)
-    source.skip(2)
-    finding = jpeg.hurry()
-    for _ in range(MOST_PARTS):
-        finding = finding or jpeg.step()
-        if finding:
-            return finding
-    return Finding(jpeg.pixels, f"damaged: more than {MOST_PARTS:,} segments; save it again")
+    finding = jpeg.walk()
+    if finding.problem:
+        return finding
+    source.drain()
+    found = [run for run in source.equal_runs or [] if run[1] - run[0] >= LEAST][:_MOST_RUNS]
+    if found and jpeg.is_hurried:  # where its scans are, it does not know
+        jpeg = _Jpeg(Source(source.fd, source.size), may_hurry=False)
+        again = jpeg.walk()
+        if again.problem:
+            return again
+    return judge(source, jpeg.frame, jpeg.parts, found, finding) if found else finding
 
 
 @dataclass(slots=True)
 class _Jpeg:
-    """How far the walk over a JPEG's segments has come. `first_scan` is the offset of the first scan's data, or 0."""
+    """How far the walk over a JPEG's segments has come. `first_scan` is the offset of the first scan's data, or 0.
+
+    `scan` is the one that is walked through, `parts` are those that are behind it; `interval` is how many MCUs stand
+    between two restart markers, or 0.
+    """
 
     source: Source
-    pixels: tuple[int, int] | None = None
+    may_hurry: bool = True
+    is_hurried: bool = False
+    frame: Frame = _NO_FRAME
     doubt: str | None = None
-    coding: int = 0
     first_scan: int = 0
-    scans: int = 0
+    begins: int = 0
+    scan: Scan | None = None
+    parts: list[ScanPart] = field(default_factory=list)
+    interval: int = 0
+    restarts: int = 0
     has_exif: bool = False
     taken: Taken | None = None
     orientation: int = 1
     foreign: Foreign | None = None
+
+    @property
+    def pixels(self) -> tuple[int, int] | None:
+        """Width and height, once they are known."""
+        return (self.frame.width, self.frame.height) if self.frame.marker else None
+
+    def walk(self) -> Finding:
+        """Go from the file's first byte to its EOI, or to what makes it none."""
+        self.source.skip(2)
+        finding = self.hurry()
+        for _ in range(MOST_PARTS):
+            finding = finding or self.step()
+            if finding:
+                return finding
+        return Finding(self.pixels, f"damaged: more than {MOST_PARTS:,} segments; save it again")
 
     def hurry(self) -> Finding | None:
         """Do as `step` does, to the start of the first scan, while segments follow upon each other in what was read.
@@ -82,15 +129,17 @@ class _Jpeg:
             if marker not in _PLAIN:
                 if following > end:
                     break
-                if marker == _SOS:
-                    self.source.skip(following - start)
-                    return self._scan()
-                if marker == _APP1:
+                if marker in _READ:
+                    finding = self._segment(marker, buffer[at + 4 : following], self.source.position + at - start)
+                    if finding:
+                        return finding
+                    if marker == SOS:
+                        self.source.skip(following - start)
+                        return self._scan()
+                elif marker == _APP1:
                     self._exif(buffer, at + 4, following)
-                elif marker not in _SOF:
+                else:
                     break
-                elif not self.coding:
-                    self._frame(marker, buffer[at + 4 : min(at + 4 + _FRAME_BYTES, following)])
             at = following
         self.source.skip(at - start)
         return None
@@ -98,29 +147,54 @@ class _Jpeg:
     def step(self) -> Finding | None:
         """Go to the next marker and over its segment; return what is found as soon as it is known."""
         before = self.source.position
-        marker = self.source.search(_MARKER)
+        marker = self._marker()
         if marker is None:
             return Finding(self.pixels, cut_short("the JPEG has no end marker (EOI)"))
-        if not self.scans and self.source.position != before + 2:
+        at = self.source.position - 2
+        if not self.first_scan and at != before:
             self.doubt = "bytes between its segments that belong to none"
-        if marker == _EOI:
-            return self._ended(self.source.position - 2)
+        if marker in _RST or not self._is_counted():
+            problem = (
+                f"damaged: the JPEG's restart markers are not in turn up to byte {at:,}, as where a part is missing"
+            )
+            return Finding(self.pixels, f"{problem} or in the place of another; copy it again")
+        if self.scan:
+            self.parts.append(ScanPart(self.begins, at, self.scan, self.restarts))
+            self.scan = None
+        return None if marker == _TEM else self._ended(at) if marker == _EOI else self._passed(marker, at)
+
+    def _passed(self, marker: int, at: int) -> Finding | None:
+        """Go over the segment that begins at `at`; of a scan, that is its header."""
         if marker == _SOI:
             return Finding(self.pixels, cut_short("another JPEG begins before the end marker (EOI)"))
-        if marker == _TEM:
-            return None
         length = int.from_bytes(self.source.take(2)) - 2
         if length < 0:
-            return Finding(
-                self.pixels, cut_short(f"the JPEG's segment 0xff{marker:02x} at byte {before:,} has no length")
-            )
-        if marker in _SOF and not self.coding:
-            self._frame(marker, self.source.peek(min(_FRAME_BYTES, length), self.source.position))
-        if marker == _APP1 and not self.has_exif:
+            return Finding(self.pixels, cut_short(f"the JPEG's segment 0xff{marker:02x} at byte {at:,} has no length"))
+        finding = None
+        if marker in _READ or (marker == _APP1 and not self.has_exif):
             segment = self.source.peek(length, self.source.position)
-            self._exif(segment, 0, len(segment))
+            if marker == _APP1:
+                self._exif(segment, 0, len(segment))
+            elif len(segment) == length:
+                finding = self._segment(marker, segment, at)
         self.source.skip(length)
-        return self._scan() if marker == _SOS else None
+        return finding or (self._scan() if marker == SOS else None)
+
+    def _marker(self) -> int | None:
+        """Go behind the next marker, and in a scan over the restart markers while they are in turn (B.2.1)."""
+        self.restarts = 0
+        if not self.scan or not self.interval:
+            return self.source.search(_MARKER)
+        marker, self.restarts = self.source.search_past(_MARKER_OR_RESTART, _RESTARTS)
+        return marker
+
+    def _is_counted(self) -> bool:
+        """Tell whether the scan has as many restart markers as it needs; some write one too many, at its end."""
+        known = self.frame.marker in HUFFMAN + ARITHMETIC and self.frame.height
+        if not self.scan or not self.interval or not known:
+            return True
+        needed = -(-blocks(self.frame, self.scan)[0] // self.interval) - 1
+        return needed <= self.restarts <= needed + 1
 
     def _exif(self, buffer: bytes | bytearray, start: int, end: int) -> None:
         """Look in an APP1 segment for when the picture was taken; another such segment holds XMP."""
@@ -129,25 +203,42 @@ class _Jpeg:
             part = Part(buffer, start + len(MARK), end)
             self.taken, self.orientation = taken(part), orientation(part)
 
-    def _frame(self, marker: int, head: bytes | bytearray) -> None:
-        self.coding = marker
-        bits, height, width = _FRAME(head) if len(head) == _FRAME_BYTES else (0, 0, 0)
-        self.pixels = (width, height)
-        self.foreign = foreign_jpeg(marker, bits)
-        if marker not in _ORDINARY_SOF or bits != 8 or not width or not height:
-            self.doubt = f"an unusual coding (0xff{marker:02x}, {bits} bits)"
+    def _segment(self, marker: int, body: bytes | bytearray, at: int) -> Finding | None:
+        """Take in what a header or a table says; what is found is a length that cannot be."""
+        if marker in SOF:
+            frame = frame_of(marker, body)
+            is_right = frame is not None
+            if frame and not self.frame.marker:
+                self.frame = frame
+                self.foreign = foreign_jpeg(marker, frame.bits)
+                if not frame.is_usual:
+                    self.doubt = f"an unusual coding (0xff{marker:02x}, {frame.bits} bits)"
+        elif marker == SOS:
+            self.scan = scan_of(body)
+            is_right = self.scan is not None
+        else:
+            is_right = is_table(marker, body)
+            if marker == DRI:
+                self.interval = int.from_bytes(body)
+        if is_right:
+            return None
+        problem = f"damaged: the JPEG's segment 0xff{marker:02x} at byte {at:,} is longer or shorter than it says"
+        return Finding(self.pixels, f"{problem}; copy it again")
 
     def _scan(self) -> Finding | None:
         if self.foreign:
             return Finding(self.pixels, self.foreign.sentence)
-        begins, end = self.source.position, self.source.size - 2
-        self.scans += 1
-        self.first_scan = self.first_scan or begins
-        if not self.coding:
+        self.begins, end = self.source.position, self.source.size - 2
+        if not self.first_scan:
+            self.first_scan = self.begins
+            self.source.note_equal_runs()
+        if not self.frame.marker:
             self.doubt = "a scan without a frame header"
-        if self.scans > _MOST_SCANS:
+        if len(self.parts) == _MOST_SCANS:
             return Finding(self.pixels, f"damaged: more than {_MOST_SCANS} scans; save it again")
-        if not self.doubt and begins <= end and self.source.peek(2, end) == b"\xff\xd9":
+        may_hurry = self.may_hurry and not self.doubt and not self.interval
+        if may_hurry and self.begins <= end and self.source.peek(2, end) == b"\xff\xd9":
+            self.is_hurried = True
             return self._ended(end)
         return None
 
@@ -157,7 +248,7 @@ class _Jpeg:
             return Finding(self.pixels, "damaged: the JPEG ends before any picture data; copy it again")
         stored = end - self.first_scan
         width, height = self.pixels or (0, 0)
-        if self.coding in _ORDINARY_SOF and 8 * stored < -(-width // 8) * -(-height // 8):
+        if self.frame.marker in HUFFMAN and 8 * stored < -(-width // 8) * -(-height // 8):
             problem = f"damaged: {stored:,} bytes of picture data cannot hold {width} x {height} pixels; copy it again"
             return Finding(self.pixels, problem)
         return Finding(self.pixels, None, self.doubt, taken=self.taken, orientation=self.orientation)

@@ -18,15 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core.fingerprints import fingerprint_of
 from agent.errors import FileChanged, FolderUnavailable
+from agent.reading.check import decoded
 from agent.reading.examiner import FileExaminer
 
 if TYPE_CHECKING:
     from agent.core.image_rules import ImageRules
     from agent.folder.scanner import Scanner
     from agent.model import File
+    from agent.reading.formats.source import Finding, Source
 
 NOT_DECODED = "only decoding can tell"
-"""The problem of a doubtful file, which is left to the agent: decoding takes up to 358 MB, so one process does it."""
+"""The problem of a file which is left to the agent: decoding takes up to 358 MB, so one process does it."""
+MOST_PIXELS = 24_000_000
+"""What is decoded here, where every picture is: 96 MB."""
 
 Request = tuple[str, "list[File] | str | None"]
 """A folder and files in it: asks for the fields of each file's `Image`, in order (a bare tuple is pickled in a quarter
@@ -40,6 +44,14 @@ def code() -> str:
     files = sorted(Path(__file__).parents[2].rglob("*.py"))
     told = [(file.name, status.st_size, status.st_mtime_ns) for file in files for status in (file.stat(),)]
     return sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def decoded_here(source: Source, form: str, finding: Finding, rules: ImageRules) -> str | None:
+    """Decode no doubtful picture, and no large one."""
+    width, height = finding.pixels or (0, 0)
+    if not rules.decodes or finding.doubt or width * height > MOST_PIXELS:
+        return NOT_DECODED
+    return decoded(source, form, finding, rules)
 
 
 def answer(scanner: Scanner, files: FileExaminer, request: Request) -> Answer:
@@ -66,7 +78,7 @@ def main() -> None:
         with contextlib.suppress(EOFError, BrokenPipeError):
             given: tuple[Scanner, ImageRules] = pickle.load(requests)  # noqa: S301 - from the agent
             scanner, rules = given
-            files = FileExaminer(scanner, decode=lambda *_: NOT_DECODED, rules=rules)
+            files = FileExaminer(scanner, decode=decoded_here, rules=rules)
             number, found = 0, None  # that it is ready
             while True:
                 pickle.dump((number, found), answers, pickle.HIGHEST_PROTOCOL)

@@ -12,7 +12,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from agent.core.image_rules import USUAL_RULES
-from agent.model import Image, Stamp, join
+from agent.errors import FileUnreadable
+from agent.model import Image, Stamp, join, shown
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
 from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerProcess
@@ -104,22 +105,39 @@ class ProcessPool:
                     process, number, chunk = asked.popleft()
                     answer = self._answer(process, number)
                     if answer is None:
-                        yield from self._here.images(folder, chunk)
+                        yield from self._again(folder, chunk)
                         continue
                     if not self._ask(process, folder, chunks, asked):
                         all_asked()
-                    for file, fields in zip(chunk, answer, strict=True):
-                        image = Image._make(fields)
-                        if image.problem == NOT_DECODED:
-                            again = self._here.image(join(folder, file[0]), image.moved or Stamp(*file[1:]))
-                            image = again._replace(moved=again.moved or image.moved)
-                        yield file, image
+                    yield from self._taken_in(folder, chunk, answer)
             finally:
                 for process, number, _ in asked:  # nobody wants these any more; behind them are another thread's
                     with contextlib.suppress(*ENDED):
                         process.answer(number)
         for chunk in chunks:  # there is no process (any more)
             yield from self._here.images(folder, chunk)
+
+    def _taken_in(self, folder: str, chunk: list[File], answer: list[tuple[Any, ...]]) -> Iterator[tuple[File, Image]]:
+        for file, fields in zip(chunk, answer, strict=True):
+            image = Image._make(fields)
+            if image.problem == NOT_DECODED:
+                again = self._here.image(join(folder, file[0]), image.moved or Stamp(*file[1:]))
+                image = again._replace(moved=again.moved or image.moved)
+            yield file, image
+
+    def _again(self, folder: str, chunk: list[File]) -> Iterator[tuple[File, Image]]:
+        """Examine a chunk whose process has ended: here, unless a decoder may have ended it.
+
+        Then another process has one file after the other, and of the one that ends it too nothing can be said. Raises
+        FileUnreadable for that: it is not taken for damaged, since it may be memory that was wanting.
+        """
+        if not self._rules.decodes:
+            yield from self._here.images(folder, chunk)
+            return
+        with contextlib.closing(_Spare(self._scanner, self._python, self._rules)) as spare:
+            for file in chunk:
+                self._on_files()
+                yield from self._taken_in(folder, [file], spare.examined(folder, file))
 
     def prepare(self) -> None:
         """Start the processes now: a sequence for them is about to settle."""
@@ -189,6 +207,34 @@ class ProcessPool:
             self._is_refused = True  # until the next rest: some Pythons leak two descriptors each time (gh-87474)
             log.warning("no process can be started to read frames (%s): going on without", error)
         return [*self.processes]
+
+
+class _Spare:
+    """A process for files of which one may have ended another process."""
+
+    def __init__(self, scanner: Scanner, python: str, rules: ImageRules) -> None:
+        """Start it. Raises FileUnreadable where it cannot be."""
+        try:
+            self._process = WorkerProcess(scanner, python, rules=rules)
+        except OSError as error:
+            raise FileUnreadable(f"no process can be started to decode pictures ({error})") from error
+
+    def examined(self, folder: str, file: File) -> list[tuple[Any, ...]]:
+        """Return the fields of one file's image. Raises what the process answers, FileUnreadable where it ends."""
+        try:
+            answer = self._process.answer(self._process.ask((folder, [file])))
+        except ENDED as error:
+            how = self._process.end()
+            path = shown(join(folder, file[0]))
+            raise FileUnreadable(f"{path}: the process that was to decode it has ended ({how})") from error
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, list)
+        return answer
+
+    def close(self) -> None:
+        """End it."""
+        self._process.end()
 
 
 def _chunks(files: Iterable[File]) -> Iterator[list[File]]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from agent.core.foreign_formats import foreign_named
 from agent.core.image_format import EXTENSIONS, format_named
 from agent.core.image_rules import UNSHOWN, listed
-from agent.reporting.checks import ok, warn
+from agent.errors import SettingsError
+from agent.reading import full
+from agent.reporting.checks import fail, ok, warn
 from agent.settings.parts import filters_of, image_rules_of
 
 if TYPE_CHECKING:
@@ -30,7 +32,13 @@ def check_pictures(settings: Settings, names: Mapping[str, int]) -> Iterator[Che
     held = {form: extensions for form, extensions in held.items() if extensions}
     if held:
         told += f"; {listed([*held])} ({_dotted(*held.values())}) {'is' if len(held) == 1 else 'are'} held"
-    yield ok(PICTURES, told)
+    if rules.decodes:
+        told += "; each is decoded (IMAGE_CHECK)"
+    try:
+        full.require(rules)
+        yield ok(PICTURES, told)
+    except SettingsError as error:
+        yield fail(PICTURES, " ".join(error.problems))
     for form, extensions in held.items():
         count = sum(names.get(extension, 0) for extension in extensions)
         if count:
