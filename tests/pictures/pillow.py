@@ -7,6 +7,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from PIL import features
+
 from tests.pictures import scenes
 
 if TYPE_CHECKING:
@@ -14,7 +16,15 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif"}
+EXTENSIONS: Final = {
+    "JPEG": "jpg",
+    "PNG": "png",
+    "WEBP": "webp",
+    "BMP": "bmp",
+    "TIFF": "tif",
+    "GIF": "gif",
+    "AVIF": "avif",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,4 +145,22 @@ def _tiff() -> tuple[Way, ...]:
     )
 
 
-WAYS: Final = (*_jpeg(), *_png(), *_webp(), *_bmp(), *_tiff())
+def _gif() -> tuple[Way, ...]:
+    return (
+        Way("GIF", "plain"),
+        Way("GIF", "interlaced", {"interlace": 1}),
+        Way("GIF", "transparent", {"transparency": 3}, _colours(64)),
+    )
+
+
+def _avif() -> tuple[Way, ...]:
+    if not features.check("avif"):
+        return ()
+    return (
+        Way("AVIF", "plain", {"speed": 10}),
+        Way("AVIF", "q100 4:4:4", {"quality": 100, "subsampling": "4:4:4", "speed": 10}),
+        Way("AVIF", "alpha", {"speed": 10}, _see_through),
+    )
+
+
+WAYS: Final = (*_jpeg(), *_png(), *_webp(), *_bmp(), *_tiff(), *_gif(), *_avif())
