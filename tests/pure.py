@@ -30,6 +30,7 @@ SINGLE = frozenset(
         "agent.settings.folder_toml",
         "agent.settings.parsers",
         "agent.settings.places",
+        "agent.settings.secret",
         "agent.settings.settings",
         "agent.settings.variables",
         "agent.targets",

@@ -12,12 +12,13 @@ from agent.core.reference_id import IdRules
 from agent.core.spend_guard import Limits
 from agent.model.jobs import Terms
 from agent.settings import parsers
-from agent.settings.settings import Origin
+from agent.settings.secret import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.settings.settings import Secret, Settings
+    from agent.settings.secret import Secret
+    from agent.settings.settings import Settings
 from agent.host.clock import utc_now
 
 BATCH_WORDS = ("day", "folder")

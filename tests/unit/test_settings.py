@@ -17,7 +17,8 @@ from agent.model import Edition
 from agent.model.text import without_secrets
 from agent.service.assembly import DEFAULTS
 from agent.settings import variables
-from agent.settings.settings import Secret, Settings, unknown_names
+from agent.settings.secret import Secret
+from agent.settings.settings import Settings, unknown_names
 from agent.settings.settings import parse as parse_settings
 
 if TYPE_CHECKING:
