@@ -56,6 +56,11 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(settings.submit_limit_jobs_per_day, settings.submit_limit_frames_per_day)
 
 
+def fleet_host_of(settings: Settings) -> str:
+    """Return this agent's name in the fleet: two on one host have ledgers of their own."""
+    return settings.fleet_host or f"{socket.gethostname()}:{settings.ledger_path}"
+
+
 def is_copied_at_start(key: Secret) -> bool:
     """Tell whether systemd has handed over the key: its copy stays as it is until a restart."""
     return key.origin is Origin.CREDENTIAL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,9 +11,6 @@ from agent.settings.places import Absent, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-CREDENTIAL = "playment_api_key"
-"""The name of the systemd credential that may hold the key."""
 
 
 class Origin(Enum):
@@ -53,34 +51,73 @@ class Secret:
         raise TypeError("a secret is not pickled or copied")
 
 
-def key_of(given: Mapping[str, str], read_text: Callable[[str], str], problems: list[str]) -> Secret | None:
-    """Return the key from the first place that is set: the variable, the named file, the systemd credential."""
-    if key := given.get("PLAYMENT_API_KEY"):
-        return Secret(key, "PLAYMENT_API_KEY")
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a secret is looked for: the variable, the file that another one names, the systemd credential.
+
+    `what` is what it must hold, and `read` proves that it does. `help` is what a person is told who has set none,
+    '' where none is needed.
+    """
+
+    variable: str
+    credential: str
+    what: str
+    noun: str
+    read: Callable[[str], str]
+    help: str = ""
+
+    @property
+    def file(self) -> str:
+        """The variable that names a file."""
+        return f"{self.variable}_FILE"
+
+
+KEY = Place(
+    "PLAYMENT_API_KEY",
+    "playment_api_key",
+    "the API key",
+    "a key",
+    parsers.key,
+    "PLAYMENT_API_KEY is not set. Put the key there, or the path of a file that holds it in PLAYMENT_API_KEY_FILE, "
+    "or give the unit a credential named playment_api_key.",
+)
+FLEET = Place("FLEET_DSN", "fleet_dsn", "the address of the fleet's database", "a PostgreSQL address", parsers.dsn)
+
+
+def secret_of(
+    place: Place, given: Mapping[str, str], read_text: Callable[[str], str], problems: list[str]
+) -> Secret | None:
+    """Return the secret from the first place that is set, None where there is none: a problem where it is needed."""
+    if text := given.get(place.variable):
+        return Secret(text, place.variable)
     folder = given.get("CREDENTIALS_DIRECTORY")
-    if file := given.get("PLAYMENT_API_KEY_FILE"):
+    if file := given.get(place.file):
         is_copy = bool(folder) and file.startswith(f"{folder}/")
-        source, origin = f"PLAYMENT_API_KEY_FILE ({quoted(file)})", Origin.CREDENTIAL if is_copy else Origin.FILE
+        source, origin = f"{place.file} ({quoted(file)})", Origin.CREDENTIAL if is_copy else Origin.FILE
     elif folder:
-        file = f"{folder}/{CREDENTIAL}"
-        source, origin = f"The systemd credential {CREDENTIAL}", Origin.CREDENTIAL
+        file = f"{folder}/{place.credential}"
+        source, origin = f"The systemd credential {place.credential}", Origin.CREDENTIAL
     else:
-        problems.append(
-            "PLAYMENT_API_KEY is not set. Put the key there, or the path of a file that holds it in "
-            f"PLAYMENT_API_KEY_FILE, or give the unit a credential named {CREDENTIAL}."
-        )
+        problems += [place.help] if place.help else []
         return None
     try:
-        key = read_text(file).rstrip("\r\n")
-        if key:
-            return Secret(parsers.key(key), source, origin)
-        problems.append(f"{source} is empty: it must hold the API key.")
+        text = read_text(file).rstrip("\r\n")
+        if text:
+            return Secret(place.read(text), source, origin)
+        problems.append(f"{source} is empty: it must hold {place.what}.")
     except UnicodeDecodeError:
-        problems.append(f"{source} is not a text file: it must hold the API key and nothing else.")
+        problems.append(f"{source} is not a text file: it must hold {place.what} and nothing else.")
     except ValueError as error:
-        problems.append(f"{source} does not hold a key: {error}.")
+        problems.append(f"{source} does not hold {place.noun}: {error}.")
+    except FileNotFoundError as error:
+        if place.help or given.get(place.file):
+            problems.append(_unread(source, origin, error))
     except OSError as error:
-        # The service's copy of a credential comes with its start or not at all; a file may come with a mount.
-        kind = str if origin is Origin.CREDENTIAL else Absent
-        problems.append(kind(f"{source} cannot be read ({error.strerror}): it must be a file that this user may read."))
+        problems.append(_unread(source, origin, error))
     return None
+
+
+def _unread(source: str, origin: Origin, error: OSError) -> str:
+    # The service's copy of a credential comes with its start or not at all; a file may come with a mount.
+    kind = str if origin is Origin.CREDENTIAL else Absent
+    return kind(f"{source} cannot be read ({error.strerror}): it must be a file that this user may read.")

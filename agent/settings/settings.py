@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model import Edition
 from agent.settings.places import about, overlap, quoted, refused, results_dir
-from agent.settings.secret import Secret, key_of
+from agent.settings.secret import FLEET, KEY, Secret, secret_of
 from agent.settings.variables import VARIABLES
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Settings:
     results_mode: int | None
     results_poll_seconds: float
     folder_settings: bool
+    fleet_dsn: Secret | None
+    fleet_host: str | None
     ledger_path: Path
     ledger_mode: int | None
     ledger_keep_events_days: int | None
@@ -124,7 +126,8 @@ def parse(
     `read_text` returns what a file holds and raises OSError or UnicodeDecodeError. `resolve` makes a path absolute and
     follows symbolic links. `watch_problem`, `ledger_problem` and `results_problem` say what is wrong with the place, if
     anything is; their sentences go on after the variable's name and path. `env_file` is the resolved file that texts
-    came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret.
+    came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret; and
+    where the fleet's address cannot be read then, it is None.
 
     Raises SettingsError with every problem there is; none of them holds a secret. NotThereYet where each is one that
     time alone may mend.
@@ -141,11 +144,16 @@ def parse(
                 problems.append(f"{variable.name} is {quoted(variable.show(text))}: {error}.")
         elif variable.required:
             problems.append(f"{variable.name} is not set. {variable.explanation}.")
-    key_file = found.pop("playment_api_key_file")
-    found["playment_api_key"] = key_of(given, read_text, problems) if needs_key else Secret("")
+    key_file, dsn_file = found.pop("playment_api_key_file"), found.pop("fleet_dsn_file")
+    found["playment_api_key"] = secret_of(KEY, given, read_text, problems) if needs_key else Secret("")
+    found["fleet_dsn"] = secret_of(FLEET, given, read_text, problems if needs_key else [])
     problems += _edition_problems(given, found["playment_priority_weight"])
     found["playment_batch_name"] = _batch_name(found["playment_batch"], found["playment_batch_name"])
-    kept = {"PLAYMENT_API_KEY_FILE": resolve(key_file) if key_file else None, "The file of settings": env_file}
+    kept = {
+        "PLAYMENT_API_KEY_FILE": resolve(key_file) if key_file else None,
+        "FLEET_DSN_FILE": resolve(dsn_file) if dsn_file else None,
+        "The file of settings": env_file,
+    }
     if ledger := ledger_text(given):
         found["ledger_path"] = kept["LEDGER_PATH"] = resolve(ledger)
         if problem := ledger_problem(found["ledger_path"]):

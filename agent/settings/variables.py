@@ -222,6 +222,21 @@ VARIABLES: tuple[Variable, ...] = (
         "FOLDER_SETTINGS", "false", "true: obey .playment.toml files in the watch folder", parsers.switch, unset=False
     ),
     Variable(
+        "FLEET_DSN",
+        "",
+        "Many hosts, one project: postgresql://user:password@host/database; or use the next, or a credential fleet_dsn",
+        parsers.dsn,
+        show=parsers.hidden,
+    ),
+    Variable("FLEET_DSN_FILE", "", "A file that holds it", parsers.path),
+    Variable(
+        "FLEET_HOST",
+        "",
+        "This agent's name in the fleet, unlike all others' and never changed",
+        parsers.plain,
+        shown_default="host name:LEDGER_PATH",
+    ),
+    Variable(
         "LEDGER_PATH",
         "",
         "The ledger's file: on a local disk, outside WATCH_DIR",
