@@ -20,6 +20,8 @@ SINGLE = frozenset(
     {
         "agent",
         "agent.errors",
+        "agent.fleet",
+        "agent.fleet.records",
         "agent.folder",
         "agent.folder.covered",
         "agent.publishing",
