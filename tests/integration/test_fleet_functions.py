@@ -15,7 +15,7 @@ from agent.core.grants import Asked, Granted, Say
 from agent.core.spend_guard import Limits
 from agent.errors import FleetRefused, FleetUnavailable
 from agent.fleet import client, schema
-from agent.fleet.records import Beat, Budget, Finished, Mirrored, UnitClaim, Whose
+from agent.fleet.records import SCHEMA, Beat, Budget, Finished, Mirrored, UnitClaim, Whose
 from tests.postgres import HOSTS
 from tests.support import eventually
 
@@ -84,6 +84,7 @@ def test_a_batch_is_judged_in_its_order_in_one_round_trip(shared: Shared) -> Non
     assert said(answers) == [Say.THEIRS, Say.TAKEN, Say.NEVER, Say.GO, Say.TOMORROW]
     assert [each.reference_id for each in answers] == [each.reference_id for each in batch]
     assert answers[2].why.startswith("it has 11 frames, more than SUBMIT_LIMIT_FRAMES_PER_DAY (10): ")
+    assert 0 < answers[4].seconds <= 86_400
     assert answers[4].why == "the day's limit is reached: SUBMIT_LIMIT_JOBS_PER_DAY is 2"
 
 
@@ -377,7 +378,7 @@ def test_every_function_that_runs_as_the_owner_has_a_search_path_of_its_own(shar
         "and not coalesce('search_path=pg_catalog, fleet, pg_temp' = any (proconfig), false)"
     )
     assert loose == []
-    assert len(shared.sql("select 1 from pg_proc where pronamespace = 'fleet'::regnamespace and prosecdef")) == 12
+    assert len(shared.sql("select 1 from pg_proc where pronamespace = 'fleet'::regnamespace and prosecdef")) == 13
 
 
 def test_no_role_speaks_for_another_s_host(shared: Shared) -> None:
@@ -486,8 +487,12 @@ def test_whoever_may_read_the_views_can(shared: Shared, postgres: Postgres) -> N
 # --- the schema ---
 
 
+def test_its_version_is_the_number_of_its_steps() -> None:
+    assert len(schema.STEPS) == SCHEMA >= schema.SERVES
+
+
 def test_it_is_made_once_and_then_left_as_it_is(shared: Shared) -> None:
-    assert shared.create() == schema.Made(schema.VERSION, schema.VERSION, "fleet_owner", is_superuser=False)
+    assert shared.create() == schema.Made(SCHEMA, SCHEMA, "fleet_owner", is_superuser=False)
 
 
 def test_it_is_made_whole_or_not_at_all(postgres: Postgres) -> None:
@@ -504,7 +509,7 @@ def test_an_older_one_goes_on_from_where_it_is(postgres: Postgres) -> None:
         assert schema.create(dsn, schema.STEPS[:1]).after == 1
         assert (schema.create(dsn).before, database.sql("select version from fleet.fleet_meta")) == (
             1,
-            [schema.VERSION],
+            [SCHEMA],
         )
 
 
@@ -552,9 +557,9 @@ def test_two_versions_of_the_agent_at_once(shared: Shared, monkeypatch: pytest.M
     shared.sql("update fleet.fleet_meta set serves = 98")
     with pytest.raises(FleetRefused, match="does not know"):
         older.beat(BEAT)
-    monkeypatch.setattr(client, "VERSION", 98)
+    monkeypatch.setattr(client, "SCHEMA", 98)
     assert shared.fleet("cam_b").beat(BEAT).schema == 99
-    monkeypatch.setattr(client, "VERSION", 100)
+    monkeypatch.setattr(client, "SCHEMA", 100)
     with pytest.raises(FleetRefused, match="fleet init"):
         shared.fleet("cam_c").beat(BEAT)
 
