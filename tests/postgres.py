@@ -100,7 +100,6 @@ class Postgres:
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT cuts connections, SIGQUIT is a crash (`pg_ctl -m immediate`)."""
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(how)
             self._process.wait(timeout=60)
 
@@ -108,12 +107,20 @@ class Postgres:
         """End it as a crash would: what was committed is there after the next start, all else is not."""
         self.stop(signal.SIGQUIT)
 
-    def hang(self, *, hangs: bool = True) -> None:
-        """Have the server, and all its processes, stand still, or go on."""
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Have the server, and all its processes, stand still within the block."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        for pid in (self._process.pid, *map(int, children)):
-            os.kill(pid, signal.SIGSTOP if hangs else signal.SIGCONT)
+        pids = [self.pid]
+        os.kill(self.pid, signal.SIGSTOP)  # from here on it has no more children
+        pids += map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+        for pid in pids[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in reversed(pids):
+                os.kill(pid, signal.SIGCONT)
 
     def log(self) -> str:
         """Return what the server has logged."""

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agent.core import spend_guard
 from agent.core.grants import Asked, Granted, Say
 from agent.fleet.line import Address, Line
-from agent.fleet.records import Budget, Memory, Standing, Told, UnitSaid, Whose
-from agent.fleet.schema import VERSION
+from agent.fleet.records import SCHEMA, Budget, Looked, Memory, Standing, Told, UnitSaid, Whose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +63,7 @@ class Fleet:
             "select * from fleet.fleet_beat(%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s)",
             memory.number,
             memory.database,
-            VERSION,
+            SCHEMA,
             beat.version,
             json.dumps(dict(beat.counts)),
             beat.folder,
@@ -151,6 +150,11 @@ class Fleet:
         project, _ = self._me
         found = self._rows_of("select fleet.fleet_told(%s)", project)[0][0]
         return Standing(found["today"] or {}, tuple(found["hosts"]), tuple(found["attention"]))
+
+    def look(self, folder: str) -> Looked:
+        """Return what a person is to know of the database; nothing is changed."""
+        found = self._rows("select fleet.fleet_check(%s, %s, %s)", folder)[0][0]
+        return Looked(**(found | {"sharing": tuple(found["sharing"]), "attention": tuple(found["attention"])}))
 
     def claim(self, units: Sequence[UnitClaim]) -> list[UnitSaid]:
         """Return whose each unit is to read; no path may be there twice. The last beat must have told a folder."""

@@ -20,7 +20,7 @@ def join(dsn: str, project: str, host: str) -> Fleet:
     """
     try:
         from agent.fleet.client import Fleet  # noqa: PLC0415 (an extra: whoever has no fleet needs none)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise _missing(error) from None
     return Fleet(dsn, project, host)
 
@@ -29,10 +29,12 @@ def create(dsn: str) -> Made:
     """Create the schema, or bring it up to date. Raises as `join`, FleetRefused for what its role may not."""
     try:
         from agent.fleet.schema import create as made  # noqa: PLC0415 (the same)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise _missing(error) from None
     return made(dsn)
 
 
-def _missing(error: ModuleNotFoundError) -> Exception:
-    return SettingsError([NOT_INSTALLED]) if (error.name or "").partition(".")[0] == "psycopg" else error
+def _missing(error: ImportError) -> Exception:
+    # Without libpq psycopg is there and cannot be imported: 'no pq wrapper available'.
+    is_psycopg = (error.name or "").partition(".")[0] == "psycopg" or "pq wrapper" in str(error)
+    return SettingsError([NOT_INSTALLED]) if is_psycopg else error

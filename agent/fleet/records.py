@@ -11,6 +11,9 @@ from agent.core.spend_guard import Limits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SCHEMA = 2
+"""The version of the database's schema, of which this version of ours calls the functions: its last step's number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -111,6 +114,32 @@ class Finished(NamedTuple):
     path: str
     reference_id: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a person who tries the set-up is told of the database.
+
+    `serves` is the oldest schema version of ours that may call. `is_taken`: another role uses this host's name.
+    `is_too_mighty`: this role may write the tables. `is_told_apart`: no other host uses this role. `sharing` are the
+    hosts that have told the same folder.
+    """
+
+    server: str
+    schema: int
+    serves: int
+    clock: float
+    role: str
+    is_taken: bool
+    is_too_mighty: bool
+    is_told_apart: bool
+    sharing: tuple[str, ...]
+    attention: tuple[Mapping[str, str], ...]
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the schema is one that this version of ours may call."""
+        return self.serves <= SCHEMA <= self.schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from agent.fleet.line import Timed
 
 STEPS = ("001_tables", "002_functions")
-VERSION = len(STEPS)
 SERVES = 2
 OLDEST_SERVER = 13
 GROUP = "playment_agent"

@@ -141,6 +141,7 @@ begin
             say := 'never';
         elsif not r.known and (b.jobs >= most_jobs or b.frames + r.size > most_frames) then
             say := 'tomorrow';
+            seconds := extract(epoch from (b.day + 1)::timestamp at time zone 'utc' - now_);
         elsif rate is not null and b.next_start + apart > now_ then
             say := 'wait'; waits := extract(epoch from b.next_start + apart - now_);
             -- Hosts take turns, so that a hundred that wait do not ask ten times a second each.
@@ -323,6 +324,23 @@ create function fleet_told(p text) returns jsonb
         'attention', coalesce((select jsonb_agg(to_jsonb(a) - 'project') from fleet_attention a where a.project = p), '[]')
     ) $$;
 
+-- For a person who tries the set-up: nothing is changed by it.
+create function fleet_check(p text, h text, host_folder text) returns jsonb
+    language sql stable security definer set search_path = pg_catalog, fleet, pg_temp as $$
+    select jsonb_build_object(
+        'server', current_setting('server_version'), 'schema', m.version, 'serves', m.serves,
+        'clock', extract(epoch from clock_timestamp()), 'role', session_user,
+        'is_taken', exists (select 1 from fleet_hosts x join fleet_budget b on b.id = x.project
+            where b.project = p and x.host = h and x.role <> session_user),
+        'is_too_mighty', has_table_privilege(session_user, 'fleet_claims', 'insert'),
+        'is_told_apart', not exists (select 1 from fleet_hosts x join fleet_budget b on b.id = x.project
+            where b.project = p and x.host <> h and x.role = session_user),
+        'sharing', (select coalesce(jsonb_agg(x.host order by x.host), '[]') from fleet_hosts x
+            join fleet_budget b on b.id = x.project join fleet_folders f on f.id = x.folder
+            where b.project = p and f.folder = host_folder and x.host <> h and x.role is not null),
+        'attention', coalesce((select jsonb_agg(to_jsonb(a) - 'project') from fleet_attention a where a.project = p), '[]')
+    ) from fleet_meta m $$;
+
 -- For the owner alone: what a dead host has claimed is free at once; should it come back, it is known again.
 create function fleet_forget(p text, h text) returns void
     language plpgsql set search_path = pg_catalog, fleet, pg_temp set lock_timeout = '3s' as $$
@@ -352,5 +370,5 @@ grant execute on function
     fleet_jobs(text, text, text[]), fleet_block(text, text, text), fleet_hold(text, text, double precision),
     fleet_pause(text, boolean), fleet_claim(text, text, text[], text[], text[], double precision),
     fleet_renew(text, text, text[], double precision), fleet_finish(text, text, text[], text[], text[]),
-    fleet_release(text, text, text[]), fleet_told(text)
+    fleet_release(text, text, text[]), fleet_told(text), fleet_check(text, text, text)
     to playment_agent;
