@@ -32,8 +32,8 @@ from agent.results.download import Download
 from agent.sandbox.server import Answer
 from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
-from agent.sending.membership import Membership
 from agent.sending.submitter import Submitter
+from agent.service.membership import Membership
 from agent.targets.gate import Gate
 from agent.targets.playment.client import Playment
 from agent.targets.playment.target import PlaymentTarget
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from agent.model.jobs import Namer
     from agent.sandbox.server import Request
-    from agent.sending.grantor import Fleet
+    from agent.service.shared import Fleet
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = IdRules("{path}~{digest}", "host1")

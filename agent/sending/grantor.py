@@ -11,39 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.errors import FleetUnavailable
-    from agent.fleet.records import Beat, Budget, Memory, Mirrored, Told
     from agent.host.workers import Pool
     from agent.targets.gate import Gate
-
-
-class Fleet(Protocol):
-    """The way to what all hosts share; each question may raise FleetUnavailable."""
-
-    budget: Budget
-
-    def remember(self, memory: Memory) -> None:
-        """Go on with what was kept over a restart."""
-
-    def trust(self, database: str) -> None:
-        """Ask this database for grants: all that was sent from here was told to it."""
-
-    def beat(self, beat: Beat) -> Told:
-        """Give a sign of life, and be told what holds for all."""
-
-    def ask(self, asked: Sequence[Asked]) -> list[Granted]:
-        """Return a verdict for each id."""
-
-    def mirror(self, rows: Sequence[Mirrored]) -> list[str]:
-        """Tell what was sent from here; return what is to be told again later."""
-
-    def block(self, reason: str) -> None:
-        """Let no host send, or with '' let them again."""
-
-    def hold(self, seconds: float) -> None:
-        """Let no host send for so long."""
-
-    def close(self) -> None:
-        """Close what is open."""
 
 
 class Grantor(Protocol):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from agent.host.workers import Pool
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
-    from agent.sending.grantor import Fleet
+    from agent.service.shared import Fleet
     from agent.targets.gate import Gate
 
 log = logging.getLogger(__package__)
