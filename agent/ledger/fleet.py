@@ -146,6 +146,18 @@ def _take_over(ledger: Ledger, job: Job, job_id: str, *, is_proven: bool) -> Non
     ledger.set(job.id, edition=job.edition, tag=job.tag, batch_id=job.batch_id, priority_weight=job.priority_weight)
 
 
+def sent_elsewhere(ledger: Ledger, reference_id: str, job_id: str) -> bool:
+    """Write that another host has read and sent what was just queued; return whether it was."""
+    row = ledger.sql.execute(
+        "select id from jobs where reference_id = ? and state = 'pending' and lookup is null", (reference_id,)
+    ).fetchone()
+    if row is None:
+        return False
+    ledger.recent.forget(row[0])
+    jobs.accepted(ledger, row[0], job_id, ELSEWHERE)
+    return True
+
+
 def pauses(ledger: Ledger, *, paused: bool) -> None:
     """Write whether the whole fleet is paused."""
     if bool(ledger.get("fleet_paused")) != paused:

@@ -135,9 +135,10 @@ def fleet_of(settings: Settings) -> Fleet | None:
     return fleet
 
 
-def _member(
+def member_of(
     settings: Settings, fleet: Fleet, ledger: LedgerWriter, gate: Gate, monotonic: Callable[[], float]
 ) -> Membership:
+    """Return this host's part in its fleet."""
     folder = mounts.shared_place(settings.watch_dir)
     return Membership(
         fleet, ledger, gate, host=fleet_host_of(settings), folder=folder, now=utc_now, monotonic=monotonic
@@ -154,6 +155,7 @@ def sending(
     ledger: LedgerWriter,
     gate: Gate,
     *,
+    member: Membership | None,
     scanner: Scanner,
     publisher: Publisher,
     folders: FolderRulesSource,
@@ -164,13 +166,12 @@ def sending(
 ) -> Iterator[Submitter]:
     """Give a submitter that runs, and close what it uses in the end; the submitter itself is the caller's to close.
 
-    With FLEET_DSN the rate and what may be spent are the fleet's.
+    Of a `member` of a fleet the rate, and what may be spent, are the fleet's.
 
     `on_changed` is told of a unit whose files changed under way; `fingerprint` is as in SendingContext.
     """
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(contextlib.closing(target_of(settings)))
-        fleet = fleet_of(settings)
         probe = stack.enter_context(contextlib.closing(Probe(target.name))) if is_probed(settings) else None
         reads = stack.enter_context(Reads.open(settings.ledger_path))
         context = SendingContext(
@@ -181,7 +182,7 @@ def sending(
             probe_all=settings.publish_probe == "all",
             scanner=scanner,
             terms=terms_of(settings),
-            limits=Limits() if fleet else limits_of(settings),
+            limits=Limits() if member else limits_of(settings),
             rules=rules_of(settings),
             batch_name=batch_namer(settings),
             batch_of=batch_chooser(settings),
@@ -192,20 +193,19 @@ def sending(
             fingerprint=fingerprint,
         )
         pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
-        member = None if fleet is None else _member(settings, fleet, ledger, gate, monotonic)
         submitter = Submitter(context, ledger, reads, gate, pools, grantor=member)
-        follow(partial(_obey, target, submitter, fleet))
+        follow(partial(_obey, target, submitter, member))
         submitter.start()
         yield submitter
 
 
-def _obey(target: Target, submitter: Submitter, fleet: Fleet | None, settings: Settings) -> None:
+def _obey(target: Target, submitter: Submitter, member: Membership | None, settings: Settings) -> None:
     target.use_key(settings.playment_api_key.reveal())
     submitter.knock()
-    if fleet is None:
+    if member is None:
         submitter.limit(limits_of(settings))
     else:
-        fleet.budget = _budget(settings)
+        member.limit(_budget(settings))
 
 
 @contextlib.contextmanager

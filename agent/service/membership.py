@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.core.grants import Asked, Granted
-    from agent.fleet.records import Told
+    from agent.fleet.records import Budget, Told
     from agent.host.workers import Pool
     from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
@@ -40,6 +40,8 @@ BEAT_SECONDS = 10.0
 TICK = 1.0
 """Seconds between looks for jobs of which the fleet is to be told."""
 HOUR = 3600.0
+LAST_TURNS = 3
+"""At a stop: as many as it takes until a new database knows all from here, for which the other hosts wait."""
 
 
 LONG_KNOWN = 10
@@ -138,6 +140,12 @@ class Membership:
         self._theirs = ""
         self._wake()
 
+    def limit(self, budget: Budget) -> None:
+        """Have these be what this host asks for from now on, also for what was put off by other limits."""
+        if budget != self._fleet.budget:
+            self._fleet.budget = budget
+            self._ledger.submit(spend.reconsider).add_done_callback(lambda _done: self._wake_sending())
+
     def start(self, wake: Callable[[], None]) -> None:
         """Give signs of life; `wake` is called where sending may go on."""
         self._wake_sending = wake
@@ -158,9 +166,10 @@ class Membership:
                 if not self._woken:
                     self._lock.wait(wait)
                 self._woken = False
-        if self.is_open:
+        if self.is_met and not self.trouble:
             self._beat_at = 0.0
-            self._safely()
+            for _ in range(LAST_TURNS):
+                self._safely()
         self._fleet.close()
 
     def _safely(self) -> float:
