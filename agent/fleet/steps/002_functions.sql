@@ -75,7 +75,8 @@ begin
         insert into fleet_hosts (project, host, role, folder, number, trusts, heartbeat_at, version, per_minute,
                 jobs_limit, frames_limit, counts)
             values (b.id, h, session_user, folder_id, fleet_beat.number, trusted, now_, host_version, rate, most_jobs,
-                most_frames, host_counts);
+                most_frames, host_counts)
+            returning id into me.id;
     end if;
     database := m.database; schema := m.version;
     paused := b.paused_by is not null; blocked := b.blocked;
@@ -83,7 +84,8 @@ begin
     jobs := case when b.day = (now_ at time zone 'utc')::date then b.jobs else 0 end;
     frames := case when b.day = (now_ at time zone 'utc')::date then b.frames else 0 end;
     clock := extract(epoch from now_);
-    select 4 * count(*) <= current_setting('max_connections')::integer,
+    -- Two connections a host, and ten for others: those that came first may keep one, as long as there is room.
+    select 2 * (1 + count(*) filter (where x.id < me.id)) + 10 <= current_setting('max_connections')::integer,
             array_agg(x.host order by x.host) filter (where x.folder = folder_id and x.host <> h)
         into keep, sharing
         from fleet_hosts x where x.project = b.id and x.heartbeat_at > now_ - interval '60 seconds';
