@@ -287,12 +287,19 @@ begin
         order by u.n;
 end $$;
 
+-- Rows are locked in one order by all: a claim locks also those that it does not win.
+create function fleet_lock_units(me fleet_hosts, paths text[]) returns void
+    language sql set search_path = pg_catalog, fleet, pg_temp as $$
+    select from fleet_units f where f.folder = me.folder and f.path = any (paths) and f.host = me.id
+        order by f.path for update $$;
+
 -- Returned are those that are still the host's.
 create function fleet_renew(p text, h text, paths text[], lease double precision) returns setof text
     language plpgsql security definer set search_path = pg_catalog, fleet, pg_temp set lock_timeout = '3s' as $$
 declare me fleet_hosts;
 begin
     me := fleet_caller(p, h);
+    perform fleet_lock_units(me, paths);
     return query update fleet_units f set lease_until = clock_timestamp() + make_interval(secs => lease)
         where f.folder = me.folder and f.path = any (paths) and f.host = me.id and f.reference_id is null
         returning f.path;
@@ -303,6 +310,7 @@ create function fleet_finish(p text, h text, paths text[], refs text[], digests 
 declare me fleet_hosts;
 begin
     me := fleet_caller(p, h);
+    perform fleet_lock_units(me, paths);
     return query update fleet_units f set reference_id = u.ref, digest = u.digest, lease_until = clock_timestamp()
         from unnest(paths, refs, digests) as u (path, ref, digest)
         where f.folder = me.folder and f.path = u.path and f.host = me.id
@@ -314,6 +322,7 @@ create function fleet_release(p text, h text, paths text[]) returns void
 declare me fleet_hosts;
 begin
     me := fleet_caller(p, h);
+    perform fleet_lock_units(me, paths);
     delete from fleet_units f where f.folder = me.folder and f.path = any (paths) and f.host = me.id
         and f.reference_id is null;
 end $$;
