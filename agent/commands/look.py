@@ -132,6 +132,8 @@ def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
         yield f"PAUSED, nothing is sent: {paused}"
     if outage := agent.get("outage"):
         yield f"OUTAGE: {outage}"
+    if fleet := agent.get("fleet"):
+        yield f"FLEET, nothing new is sent: {fleet}"
     if blocked := agent.get("blocked"):
         yield f"BLOCKED, nothing is sent: {blocked}"
 

@@ -34,8 +34,9 @@ class Asked(NamedTuple):
 class Granted(NamedTuple):
     """What is said of it.
 
-    `job_id` is set for THEIRS: as what it was sent. `seconds` is after how long to ask again, for TAKEN and WAIT. `why`
-    is for a person, for TOMORROW and NEVER in the words of the spend guard, and for SHUT.
+    `job_id` is set for THEIRS: as what it was sent. `seconds` is after how long to ask again, for TAKEN and WAIT, and
+    for TOMORROW how long it is until then by the clock that all hosts go by, 0 where that is the host's own. `why` is
+    for a person, for TOMORROW and NEVER in the words of the spend guard, and for SHUT.
     """
 
     reference_id: str

@@ -85,6 +85,32 @@ def m008_listed(connection: sqlite3.Connection) -> None:
     )
 
 
+def m013_fleet(connection: sqlite3.Connection) -> None:
+    """Have `attention` show that the fleet's database is away, as one row without a path, too."""
+    steps.run(
+        connection,
+        """
+        drop view attention;
+        create view attention as
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where state in ('held', 'invalid', 'failed', 'duplicate')
+            union all
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where +state = 'settling' and error_code = 'unreadable'
+            and updated_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-120 seconds')
+            union all
+            select '', 'trouble', trouble.value, 'publishing', 0, since.value
+            from agent as trouble join agent as since on since.key = 'unpublished_since'
+            where trouble.key = 'unpublished' and trouble.value <> ''
+            union all
+            select '', 'trouble', trouble.value, 'fleet', 0, since.value
+            from agent as trouble join agent as since on since.key = 'fleet_since'
+            where trouble.key = 'fleet' and trouble.value <> ''
+            order by updated_at;
+        """,
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     steps.m001_jobs,
     steps.m002_results_and_spend,
@@ -97,6 +123,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     lean.m009_events,
     lean.m010_frames,
     lean.m011_jobs,
+    m013_fleet,
 )
 
 

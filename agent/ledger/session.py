@@ -60,6 +60,8 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         unlisted_since="",
         outage="",
         unpublished="",
+        fleet="",
+        fleet_paused="",
     )
     if is_here:
         watches(ledger, here)
