@@ -34,9 +34,8 @@ HOSTS = ("cam_a", "cam_b", "cam_c", "cam_d")
 def programs() -> Path | None:
     """Return the folder of PostgreSQL's programs, the newest one's, None where there are none."""
     found = sorted(glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda path: int(path.split("/")[4]))
-    on_path = shutil.which("initdb")
-    found += [on_path] if on_path else []
-    return Path(found[-1]).parent if found else None
+    newest = found[-1] if found else shutil.which("initdb")
+    return Path(newest).resolve().parent if newest else None
 
 
 class Postgres:

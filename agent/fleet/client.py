@@ -37,15 +37,13 @@ class Fleet:
         self._line = Line(Address(dsn, host))
         self._me = (project, host)
         self._lock = threading.Lock()
-        self._sends = False
         self.memory = Memory()
         self.budget = Budget()
         self.lease = LEASE_SECONDS
 
     def close(self) -> None:
         """Close what is open; the fleet may be asked again all the same."""
-        self._line.keeps = False
-        self._line.rest()
+        self._line.keep(as_told=False)
 
     def remember(self, memory: Memory) -> None:
         """Go on with what was kept over a restart; before the first beat."""
@@ -75,13 +73,12 @@ class Fleet:
         with self._lock:
             self.memory = replace(self.memory, number=number)
             must_mirror = self.memory.database != database
-        self._rest(keep=keep)
+        self._line.keep(as_told=keep)
         memory = Memory(database, number)
         return Told(memory, must_mirror, schema, paused, blocked, held, jobs, frames, clock, tuple(sharing))
 
     def grant(self, asked: Sequence[Asked]) -> list[Granted]:
         """Return a verdict for each id; no id may be there twice."""
-        self._sends = True
         limits, memory = self.budget.limits, self.memory
         rows = self._rows(
             "select * from fleet.fleet_grant(%s, %s, %s, %s, %s::text[], %s::int[], %s::float8, %s, %s, %s::float8)",
@@ -106,7 +103,6 @@ class Fleet:
 
     def mirror(self, rows: Sequence[Mirrored]) -> list[str]:
         """Tell what was sent from here; return the ids that another host's lease keeps: to be told again later."""
-        self._sends = True
         kept: list[str] = []
         for some in _batches(rows):
             kept += self._column(
@@ -158,7 +154,6 @@ class Fleet:
 
     def claim(self, units: Sequence[UnitClaim]) -> list[UnitSaid]:
         """Return whose each unit is to read; no path may be there twice. The last beat must have told a folder."""
-        self._sends = True
         said: list[UnitSaid] = []
         for some in _batches(units):
             rows = self._rows(
@@ -189,13 +184,6 @@ class Fleet:
         """Leave units that were not read to others."""
         for some in _batches(paths):
             self._row("select fleet.fleet_release(%s, %s, %s::text[])", list(some))
-
-    def _rest(self, *, keep: bool) -> None:
-        """Keep a connection while there is something to send, and room: few hosts may, of a hundred none."""
-        self._line.keeps = keep and self._sends
-        if not self._line.keeps:
-            self._line.rest()
-        self._sends = False
 
     def _row(self, query: str, *values: object) -> tuple[Any, ...]:
         return self._rows(query, *values)[0]

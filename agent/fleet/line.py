@@ -1,4 +1,4 @@
-"""Connections to the database: made, asked and closed; one is kept as long as it is used and there is room for it."""
+"""Connections to the database: made, asked and closed; one is kept for a while where the server has room for it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ STATEMENT_SECONDS = 8.0
 """A statement is ended by the server after so long, and given up here two seconds later, should the server hang."""
 ROOM = 2
 """The most connections of one host at once: of a hundred, so few find PostgreSQL's default of 100 used up."""
+KEPT_SECONDS = 600.0
+"""No connection is kept for longer: a server that was moved, or has other rules now, is found again."""
 CUT = frozenset({None, "57P01", "57P02", "57P03", "57P05"})
 """No answer at all, or the server said that it ends, has crashed, or ends what is idle."""
 
@@ -57,15 +59,18 @@ class Address:
         """Return a new connection, in which each statement is a transaction. Raises FleetUnavailable, FleetRefused."""
         try:
             # No prepared statements: a pooler between us and the server may not know them.
-            return Timed.connect(self._dsn, autocommit=True, prepare_threshold=None, **self._more)
+            connection = Timed.connect(self._dsn, autocommit=True, prepare_threshold=None, **self._more)
         except psycopg.Error as error:
             raise refusals.told(error, self._hidden) from None
+        connection.born = time.monotonic()
+        return connection
 
 
 class Timed(psycopg.Connection[tuple[Any, ...]]):
     """A connection that gives up at `expires`, a monotonic time: a server that hangs ends nothing itself."""
 
     expires = math.inf
+    born = 0.0
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **named: Any) -> T:
         """Go through an exchange. Raises FleetUnavailable once it is too late."""
@@ -75,7 +80,7 @@ class Timed(psycopg.Connection[tuple[Any, ...]]):
 class Line:
     """The way to one database, from any thread.
 
-    `keeps` says whether a connection may stay open for the next question.
+    A connection may stay open for the next question as long as `keeps` is set.
     """
 
     def __init__(self, address: Address) -> None:
@@ -97,9 +102,11 @@ class Line:
                     return self._ask(kept, ask, is_new=False)
             return self._ask(self._address.connect(), ask, is_new=True)
 
-    def rest(self) -> None:
-        """Close what is kept."""
-        while (kept := self._take()) is not None:
+    def keep(self, *, as_told: bool) -> None:
+        """Keep a connection for the next question from now on, for a while, or none: then what is kept is closed."""
+        self.keeps = as_told
+        kept = None if as_told else self._take()
+        if kept is not None:
             kept.close()
 
     def _ask(self, connection: Timed, ask: Callable[[Timed], T], *, is_new: bool) -> T:
@@ -119,7 +126,11 @@ class Line:
 
     def _take(self) -> Timed | None:
         with self._lock:
-            return self._kept.pop() if self._kept else None
+            kept = self._kept.pop() if self._kept else None
+        if kept is not None and time.monotonic() - kept.born > KEPT_SECONDS:
+            kept.close()
+            return None
+        return kept
 
     def _put_back(self, connection: Timed) -> None:
         with self._lock:

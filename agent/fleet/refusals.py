@@ -30,7 +30,10 @@ _BY_CODE: dict[str, tuple[type[FleetUnavailable], str]] = {
     "3F000": (FleetRefused, f"has no tables of ours: {_INIT}"),
     "42883": (FleetRefused, f"lacks a function that is called: {_INIT}"),
     "42P01": (FleetRefused, f"has no tables of ours: {_INIT}"),
-    "42501": (FleetRefused, "does not let this role do it: 'grant playment_agent to ROLE' lets a host in"),
+    "42501": (
+        FleetRefused,
+        "does not let this role do it: 'grant playment_agent to ROLE' lets a host in, the owner may more",
+    ),
     "55P03": (FleetUnavailable, "is locked: somebody else's transaction has been open for too long"),
     "57014": (FleetUnavailable, "took too long to answer"),
 }

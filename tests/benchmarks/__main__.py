@@ -19,6 +19,7 @@ from rich.console import Console
 
 from tests.benchmarks import chart, scans
 from tests.benchmarks.bursts import burst
+from tests.benchmarks.fleet import fleet
 from tests.benchmarks.idle import idle
 from tests.benchmarks.latency import latency
 from tests.benchmarks.ledgers import ledger, status
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "status": status,
     "ledger": ledger,
     "memory": memory,
+    "fleet": fleet,
     "growth": scans.growth,
 }
 

@@ -149,6 +149,9 @@ def restored(shared: Shared) -> Iterator[None]:
     """Have the database be, after the block, what it was before it."""
     copy, name = f"{shared.name}_copy", shared.name
     postgres = shared.postgres
+    inside = f"from pg_stat_activity where datname = '{name}'"
+    postgres.sql(f"select pg_terminate_backend(pid) {inside}")
+    eventually(lambda: postgres.sql(f"select 1 {inside}") == [])
     postgres.sql(f"create database {copy} template {name} owner fleet_owner")
     yield
     postgres.sql(f"drop database {name} with (force)")
@@ -278,28 +281,35 @@ def test_a_host_never_has_more_than_two_connections(shared: Shared, postgres: Po
     assert most == 2
 
 
-def test_no_connection_is_kept_where_nothing_is_sent(shared: Shared, postgres: Postgres) -> None:
+PIDS = "select pid from pg_stat_activity where usename = 'cam_a'"
+
+
+def test_a_connection_is_kept_and_not_for_ever(
+    shared: Shared, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = shared.joined("cam_a")
-    open_now = "select count(*) from pg_stat_activity where usename = 'cam_a'"
+    kept = postgres.sql(PIDS)
     host.grant(asked("a"))
+    assert len(kept) == 1
+    assert postgres.sql(PIDS) == kept
+    monkeypatch.setattr(line, "KEPT_SECONDS", 0)
     host.beat(BEAT)
-    host.grant(asked("b"))
-    assert postgres.sql(open_now) == [1], "kept, for what comes next"
-    host.beat(BEAT)
-    host.beat(BEAT)
-    eventually(lambda: postgres.sql(open_now) == [0])
+    eventually(lambda: len(postgres.sql(PIDS)) == 1 and postgres.sql(PIDS) != kept)
+    host.close()
+    eventually(lambda: postgres.sql(PIDS) == [])
 
 
-def test_of_a_hundred_hosts_none_keeps_one(shared: Shared, postgres: Postgres) -> None:
-    host = shared.joined("cam_a")
+def test_of_a_hundred_hosts_those_keep_none_for_which_there_is_no_room(shared: Shared, postgres: Postgres) -> None:
+    first = shared.joined("cam_b")
     shared.sql(
         "insert into fleet.fleet_hosts (project, host, role, number, heartbeat_at) "
-        "select 1, 'h' || n, 'somebody', 1, now() from generate_series(1, 99) n"
+        "select 1, 'h' || n, 'somebody', 1, now() from generate_series(1, 98) n"
     )
-    host.grant(asked("a"))
-    host.beat(BEAT)
-    host.grant(asked("b"))
-    eventually(lambda: postgres.sql("select count(*) from pg_stat_activity where usename = 'cam_a'") == [0])
+    last = shared.joined("cam_a")
+    last.grant(asked("a"))
+    first.grant(asked("b"))
+    eventually(lambda: postgres.sql(PIDS) == [])
+    assert len(postgres.sql(PIDS.replace("cam_a", "cam_b"))) == 1
 
 
 def fault(ask: Callable[[], object]) -> AgentError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -341,6 +343,35 @@ def test_a_dead_host_s_units_are_read_by_another(shared: Shared) -> None:
     assert whose(second, unit("read")) == [Whose.TAKEN]
     shared.sql("update fleet.fleet_hosts set heartbeat_at = now() - interval '1 hour' where host = 'cam_a'")
     assert whose(second, unit("read")) == [Whose.OURS]
+
+
+def test_two_hosts_at_once_get_in_nobody_s_way(shared: Shared) -> None:
+    hosts = [shared.joined(host, folder="nas") for host in HOSTS[:2]]
+    paths = [f"drive/{number:03d}" for number in range(60)]
+    won: list[list[str]] = [[], []]
+    failed: list[FleetUnavailable] = []
+
+    def work(turn: int) -> None:
+        chance = random.Random(turn)
+        host = hosts[turn]
+        try:
+            for _ in range(40):
+                some = chance.sample(paths, 20)
+                ours = [each.path for each in host.claim([unit(path) for path in some]) if each.whose is Whose.OURS]
+                won[turn] += ours
+                host.renew(chance.sample(won[turn], len(won[turn])))
+                host.finish([Finished(path, path, "d") for path in reversed(ours)])
+        except FleetUnavailable as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(turn,)) for turn in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert set(won[0]) | set(won[1]) == set(paths)
+    assert not set(won[0]) & set(won[1])
 
 
 def test_a_lease_is_renewed_and_a_unit_let_go(shared: Shared) -> None:

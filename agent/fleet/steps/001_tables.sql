@@ -115,7 +115,7 @@ create view fleet_attention as
     union all
     select project, host, 'silent', 'no sign of life for ' || silent_s || ' s' from fleet_status where silent_s > 60
     union all
-    select project, host, 'jobs', attention || ' jobs need a person: "playment-agent status" on that host'
+    select project, host, 'jobs', attention || ' of its jobs need a person: "playment-agent status" there'
     from fleet_status where attention > 0
     union all
     select b.project, '', 'limits', 'hosts have different limits or rates: each keeps to its own'

@@ -75,7 +75,8 @@ begin
         insert into fleet_hosts (project, host, role, folder, number, trusts, heartbeat_at, version, per_minute,
                 jobs_limit, frames_limit, counts)
             values (b.id, h, session_user, folder_id, fleet_beat.number, trusted, now_, host_version, rate, most_jobs,
-                most_frames, host_counts);
+                most_frames, host_counts)
+            returning id into me.id;
     end if;
     database := m.database; schema := m.version;
     paused := b.paused_by is not null; blocked := b.blocked;
@@ -83,7 +84,8 @@ begin
     jobs := case when b.day = (now_ at time zone 'utc')::date then b.jobs else 0 end;
     frames := case when b.day = (now_ at time zone 'utc')::date then b.frames else 0 end;
     clock := extract(epoch from now_);
-    select 4 * count(*) <= current_setting('max_connections')::integer,
+    -- Two connections a host, and ten for others: those that came first may keep one, as long as there is room.
+    select 2 * (1 + count(*) filter (where x.id < me.id)) + 10 <= current_setting('max_connections')::integer,
             array_agg(x.host order by x.host) filter (where x.folder = folder_id and x.host <> h)
         into keep, sharing
         from fleet_hosts x where x.project = b.id and x.heartbeat_at > now_ - interval '60 seconds';
@@ -285,12 +287,19 @@ begin
         order by u.n;
 end $$;
 
+-- Rows are locked in one order by all: a claim locks also those that it does not win.
+create function fleet_lock_units(me fleet_hosts, paths text[]) returns void
+    language sql set search_path = pg_catalog, fleet, pg_temp as $$
+    select from fleet_units f where f.folder = me.folder and f.path = any (paths) and f.host = me.id
+        order by f.path for update $$;
+
 -- Returned are those that are still the host's.
 create function fleet_renew(p text, h text, paths text[], lease double precision) returns setof text
     language plpgsql security definer set search_path = pg_catalog, fleet, pg_temp set lock_timeout = '3s' as $$
 declare me fleet_hosts;
 begin
     me := fleet_caller(p, h);
+    perform fleet_lock_units(me, paths);
     return query update fleet_units f set lease_until = clock_timestamp() + make_interval(secs => lease)
         where f.folder = me.folder and f.path = any (paths) and f.host = me.id and f.reference_id is null
         returning f.path;
@@ -301,6 +310,7 @@ create function fleet_finish(p text, h text, paths text[], refs text[], digests 
 declare me fleet_hosts;
 begin
     me := fleet_caller(p, h);
+    perform fleet_lock_units(me, paths);
     return query update fleet_units f set reference_id = u.ref, digest = u.digest, lease_until = clock_timestamp()
         from unnest(paths, refs, digests) as u (path, ref, digest)
         where f.folder = me.folder and f.path = u.path and f.host = me.id
@@ -312,6 +322,7 @@ create function fleet_release(p text, h text, paths text[]) returns void
 declare me fleet_hosts;
 begin
     me := fleet_caller(p, h);
+    perform fleet_lock_units(me, paths);
     delete from fleet_units f where f.folder = me.folder and f.path = any (paths) and f.host = me.id
         and f.reference_id is null;
 end $$;
