@@ -39,6 +39,7 @@ class Shared:
     paused: bool = False
     held: float = 0.0
     starts: int | None = None
+    to_midnight: float = 0.0
     day: str = "2026-03-01"
     spent: Spent = field(default_factory=Spent)
     claims: dict[str, Claim] = field(default_factory=dict)
@@ -119,7 +120,7 @@ class Member:
             shared.claims[reference_id] = Claim(self._host)
             if claim is None:
                 shared.spent = Spent(shared.spent.jobs + 1, shared.spent.frames + frames)
-        return Granted(reference_id, say, why=why)
+        return Granted(reference_id, say, seconds=shared.to_midnight if say is Say.TOMORROW else 0.0, why=why)
 
     def mirror(self, rows: Sequence[Mirrored]) -> list[str]:
         shared, kept = self._shared, []

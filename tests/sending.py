@@ -45,12 +45,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.model.jobs import Namer
+    from agent.publishing import Publisher
     from agent.sandbox.server import Request
     from agent.service.shared import Fleet
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = IdRules("{path}~{digest}", "host1")
 NO_LIMITS = Limits()
+PUBLISHER = BaseUrl("http://127.0.0.1:9/")
 TERMS = Terms(Edition.V0, "boxes", None, 5)
 
 
@@ -167,6 +169,7 @@ class Options:
     post_seconds: float = 120.0
     paused: bool = False
     fleet: Fleet | None = None
+    publisher: Publisher = PUBLISHER
     is_new: bool = False
 
 
@@ -206,7 +209,7 @@ class Sending:
         self.context = SendingContext(
             target=target,
             batches=Batches(target, LedgerBatches(self.ledger)),
-            publisher=BaseUrl("http://127.0.0.1:9/"),
+            publisher=options.publisher,
             probe=None,
             probe_all=False,
             scanner=self.scanner,

@@ -232,7 +232,7 @@ class Submitter:
         waits = [IDLE]
         flying = self._in_flight
         publishing = flying.publishing - (self._granting.idle if self._context.publisher.uploads else 0)
-        room = min(self._limit_publishing - publishing, self._limit_posting - flying.posting)
+        room = max(0, min(self._limit_publishing - publishing, self._limit_posting - flying.posting))
         if room > min(self._limit_publishing, self._limit_posting) // 2 or (room and not flying.posting):
             put_off_beyond_limit(self._context, self._ledger, self._reads, self._grantor.spent)
             for candidate in self._publication.due(self._reads, room, flying.all()):

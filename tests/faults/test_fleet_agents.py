@@ -161,6 +161,14 @@ def test_while_the_database_is_away_all_but_sending_goes_on(tmp_path: Path, play
     assert not list(query(ledger, "select 1 from events where detail like ?", f"%{PASSWORD}%"))
 
 
+def test_one_run_sends_all_and_tells_the_fleet(tmp_path: Path, playment: Playment, shared: Shared) -> None:
+    place = place_of(tmp_path, "cam_a", seed=0)
+    done = command("run", "--once", environ=fleet_environ(place, playment, shared), cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert claims(shared) == ids(playment) == jobs(place / "ledger.db")
+    assert shared.sql("select sent from fleet.fleet_status") == [UNITS]
+
+
 def test_the_days_limit_is_one_for_all(tmp_path: Path, playment: Playment, shared: Shared) -> None:
     limit = UNITS
     places = [place_of(tmp_path, name, seed=seed) for name, seed in (("cam_a", 0), ("cam_b", 50_000))]

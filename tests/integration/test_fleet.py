@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ from agent.errors import FleetRefused, FleetUnavailable
 from agent.fleet.records import Budget
 from agent.ledger import orders
 from agent.ledger.reads import Reads
+from agent.ledger.store import iso
+from agent.publishing.base_url import BaseUrl
 from agent.sandbox import Faults
 from tests.fleets import Claim, Shared
 from tests.sending import START, Clock, Sending, Server, refusal
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
+
+    from agent.model import Frame
 
 AWAY = FleetUnavailable("the fleet's database does not answer")
 
@@ -152,6 +157,45 @@ def test_while_the_database_is_away_nothing_new_is_sent_and_people_are_told_sinc
     assert len(outages) == 2
     assert outages[1]["detail"].startswith("the fleet's database is back, after")
     assert len(server.posts()) == 3
+
+
+class Uploads(BaseUrl):
+    """A place to which files are uploaded: nowhere."""
+
+    uploads = True
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:9/")
+        self.paths: list[str] = []
+
+    def publish(self, frame: Frame, *, expected: bool) -> None:
+        self.paths.append(frame.path)
+
+
+def test_while_the_database_is_away_files_are_uploaded_ahead_and_each_once(
+    tmp_path: Path, server: Server, clock: Clock, shared: Shared
+) -> None:
+    shared.away = AWAY
+    publisher = Uploads()
+    with host(tmp_path, "one", server, clock, shared, publisher=publisher) as one:
+        one.drop_many(100)  # many more than are claimed for the workers
+        eventually(lambda: len(publisher.paths) == 100)
+        assert one.states() == {"pending": 100}
+        shared.away = None
+        one.becomes(submitted=100)
+    assert len(set(publisher.paths)) == len(publisher.paths) == len(server.posts()) == 100
+
+
+def test_a_day_ends_by_the_clock_that_all_go_by(tmp_path: Path, server: Server, clock: Clock, shared: Shared) -> None:
+    """A host whose clock is ahead would wait for its own next day: a day too long."""
+    shared.budget = Budget(limits=Limits(frames=3))
+    shared.to_midnight = 3.0
+    with host(tmp_path, "one", server, clock, shared) as one:
+        one.drop_frames("first", ["1.jpg", "2.jpg"])
+        one.becomes(submitted=1)
+        one.drop_frames("second", ["1.jpg", "2.jpg"])
+        eventually(lambda: one.row("second")["error_code"] == "spend")
+        assert one.row("second")["next_attempt_at"] == iso(clock.now() + timedelta(seconds=3))
 
 
 def test_a_database_that_refuses_us_is_said_to(tmp_path: Path, server: Server, clock: Clock, shared: Shared) -> None:
