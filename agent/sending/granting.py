@@ -67,7 +67,12 @@ class Granting:
         self._ask_at = -math.inf
         self._write_at = -math.inf
         self._taken: dict[int, int] = {}
+        self._is_stopped = False
         self.limits = limits
+
+    def stop(self) -> None:
+        """Write no intent any more: what is granted from now on is asked for again at the next start."""
+        self._is_stopped = True
 
     def hold_back(self) -> None:
         """Write nothing for a while: the ledger cannot be written."""
@@ -110,7 +115,8 @@ class Granting:
             self._in_flight.ready_again(taken)
             self._ask_at = self._monotonic() + SOON
         else:
-            self._obey(taken, {answer.reference_id: answer for answer in answers})
+            if not self._is_stopped:
+                self._obey(taken, {answer.reference_id: answer for answer in answers})
         finally:
             self._asking = False
         if self._grantor.is_shared:

@@ -160,10 +160,11 @@ class Submitter:
         """Finish what is in flight, for `seconds` at most; return whether all of it was."""
         self._stopping = True
         self._gate.stop()
+        self._granting.stop()
         self.wake()
         self._thread.join()
         deadline = self._context.monotonic() + seconds
-        pools = (self._grantor.pool, self._pools.publishing, self._pools.posting)
+        pools = (self._pools.publishing, self._pools.posting, self._grantor.pool)
         clean = [pool.close(max(0.0, deadline - self._context.monotonic())) for pool in pools]
         clean.append(self._adoption.close(max(0.0, deadline - self._context.monotonic())))
         self._outcomes.flush()

@@ -193,9 +193,10 @@ class Membership:
             self._fleet.remember(Memory(*self._ledger.call(notes.memory)))
             self._is_remembered = True
         if self._monotonic() >= self._beat_at:
-            self._beat_at = self._monotonic() + BEAT_SECONDS
+            beat_at = self._monotonic() + BEAT_SECONDS
             jobs = self._ledger.call(notes.stands)
             self._obey(self._fleet.beat(Beat(__version__, jobs, self._folder)))
+            self._beat_at = beat_at
         self._tell_others()
         if not self._is_all_told():
             return 0.0
@@ -252,9 +253,10 @@ class Membership:
         spent = Spent(told.jobs, told.frames)
         self._spent = (day_of(self._now()), spent)
         if told.must_mirror:
-            self.is_open, self._telling = False, told.memory.database
+            self.is_open = False
         reconsider = is_used_up(limits, before) and not is_used_up(limits, spent)
         is_paused = self._ledger.call(partial(_heed, told=told, reconsider=reconsider))
+        self._telling = told.memory.database if told.must_mirror else ""
         self._gate.pause(paused=is_paused)
         self._gate.is_held(told.held)
         if told.blocked and not self._gate.blocked and self._to_block is None:

@@ -59,10 +59,20 @@ class Units(Protocol):
         """Leave units that were not read to others."""
 
 
+class Member(Protocol):
+    """Knows whether the fleet has been met, and whether it is away (`trouble` says so)."""
+
+    is_met: bool
+    trouble: str
+
+    def failed(self, error: FleetUnavailable) -> None:
+        """Take note that it is away."""
+
+
 class SharedReading:
     """A `Claims`. A thread of its own, `claim`, asks the fleet; its other methods are the loop's thread's.
 
-    `may_ask` tells whether the fleet has been met, or is away: then what settles is read unclaimed.
+    While the database is away, as the `member` knows, what settles is read unclaimed.
     """
 
     def __init__(
@@ -73,14 +83,14 @@ class SharedReading:
         verdicts: Verdicts,
         rules: IdRules,
         post: Callable[[Finished], None],
-        may_ask: Callable[[], bool],
+        member: Member,
     ) -> None:
         self._units = units
         self._ledger = ledger
         self._verdicts = verdicts
         self._rules = rules
         self._post = post
-        self._may_ask = may_ask
+        self._member = member
         self._changed = threading.Condition()
         self._wanted: deque[Wanted] = deque()
         self._claimed: dict[UnitKey, Unit | None] = {}
@@ -134,7 +144,7 @@ class SharedReading:
             self._renew_at = time.monotonic() + RENEW_SECONDS
             _told(partial(self._units.renew, claimed))
         self._tell(read)
-        while not (self._may_ask() or self._stopping):
+        while not (self._member.is_met or self._member.trouble or self._stopping):
             with self._changed:
                 self._changed.wait(0.1)
         with self._changed:
@@ -159,13 +169,18 @@ class SharedReading:
 
     def _claim(self, wanted: Sequence[Wanted]) -> None:
         """Claim units; while the database is away they are read all the same."""
+        if self._member.trouble:
+            _read(wanted)
+            return
         try:
             said = self._units.claim([_claim_of(each) for each in wanted])
-        except Exception as error:
-            if not isinstance(error, FleetUnavailable):
-                log.exception(DEFECT)
-            for each in wanted:
-                each.read(each.reads)
+        except FleetUnavailable as error:
+            self._member.failed(error)
+            _read(wanted)
+            return
+        except Exception:
+            log.exception(DEFECT)
+            _read(wanted)
             return
         for each, answer in zip(wanted, said, strict=True):
             if answer.whose is Whose.OURS:
@@ -197,6 +212,12 @@ class SharedReading:
             wanted.read(wanted.reads)
             return
         self._post(Finished(wanted.unit, None if written.exception() else written.result()))
+
+
+def _read(wanted: Iterable[Wanted]) -> None:
+    """Have units read unclaimed."""
+    for each in wanted:
+        each.read(each.reads)
 
 
 def _told(tell: Callable[[], object]) -> None:

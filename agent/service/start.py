@@ -169,8 +169,7 @@ def started(
         verdicts = Verdicts(scanner, rules, namer(publisher))
         claims: Claims = Unshared()
         if fleet is not None and member is not None and mounts.shared_place(settings.watch_dir):
-            may_ask = lambda: member.is_met or bool(member.trouble)  # noqa: E731
-            claims = shared = SharedReading(fleet, ledger, verdicts=verdicts, rules=rules, post=post, may_ask=may_ask)
+            claims = shared = SharedReading(fleet, ledger, verdicts=verdicts, rules=rules, post=post, member=member)
             stack.callback(shared.close)
 
         def begin_noticing(trusted: bool) -> Noticing:  # noqa: FBT001 (said by Rounds)
