@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import requests
 
@@ -238,8 +238,18 @@ class Posting:
         self.ready: deque[str] = deque()
         self.done: deque[tuple[str, str, float]] = deque()
         self._threads = [threading.Thread(target=self._work) for _ in range(THREADS)]
+
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def add(self, ids: Sequence[str]) -> None:
         """Have these posted."""
@@ -252,20 +262,12 @@ class Posting:
         with self._changed:
             self._changed.wait(LATENCY)
 
-    def end(self) -> None:
-        """Let the threads end, and wait for them."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
-
     def _take(self) -> str | None:
         with self._changed:
             while not self.ready and not self._ended:
                 self._changed.wait()
             self._changed.notify_all()
-            return self.ready.popleft() if self.ready else None
+            return None if self._ended else self.ready.popleft()
 
     def _work(self) -> None:
         with requests.Session() as session:
@@ -281,19 +283,19 @@ def _post(url: str, ids: Sequence[str], dsn: str) -> list[float]:
     fleet = Fleet(dsn, "p", ids[0].partition("/")[0]) if dsn else None
     if fleet is not None:
         fleet.trust(fleet.beat(BEAT).memory.database)
-    left, posting, times = deque(ids), Posting(url), list[float]()
-    while len(times) < len(ids):
-        while left and len(posting.ready) < 2 * THREADS:
-            some = [left.popleft() for _ in range(min(TOGETHER, len(left)))]
+    left, times = deque(ids), list[float]()
+    with Posting(url) as posting:
+        while len(times) < len(ids):
+            while left and len(posting.ready) < 2 * THREADS:
+                some = [left.popleft() for _ in range(min(TOGETHER, len(left)))]
+                if fleet is not None:
+                    assert {each.say for each in fleet.grant([Asked(each, 1) for each in some])} == {Say.GO}
+                posting.add(some)
+            answered = [posting.done.popleft() for _ in range(len(posting.done))]
+            times += [at for _, _, at in answered]
             if fleet is not None:
-                assert all(each.say is Say.GO for each in fleet.grant([Asked(each, 1) for each in some]))
-            posting.add(some)
-        answered = [posting.done.popleft() for _ in range(len(posting.done))]
-        times += [at for _, _, at in answered]
-        if fleet is not None:
-            fleet.mirror([Mirrored(each, 1, job_id) for each, job_id, _ in answered])
-        posting.wait()
-    posting.end()
+                fleet.mirror([Mirrored(each, 1, job_id) for each, job_id, _ in answered])
+            posting.wait()
     if fleet is not None:
         fleet.close()
     return times

@@ -258,6 +258,23 @@ def test_a_host_with_no_connection_left_is_told_so(shared: Shared, postgres: Pos
         postgres.sql("alter role cam_a connection limit -1")
 
 
+def test_a_server_with_no_connection_left_is_away(shared: Shared, postgres: Postgres) -> None:
+    host = shared.fleet("cam_a")
+    postgres.stop()
+    postgres.start("-c", "max_connections=5", "-c", "superuser_reserved_connections=2", "-c", "max_wal_senders=0")
+    try:
+        with contextlib.ExitStack() as others:
+            for _ in range(3):
+                others.enter_context(psycopg.connect(postgres.dsn("cam_b", shared.name)))
+            error = fault(lambda: host.beat(BEAT))
+            assert "no connection left" in str(error)
+            assert not isinstance(error, FleetRefused), "it passes"
+        eventually(lambda: _answers(lambda: host.beat(BEAT)))
+    finally:
+        postgres.stop()
+        postgres.start()
+
+
 def _answers(ask: Callable[[], object]) -> bool:
     with contextlib.suppress(FleetUnavailable):
         ask()

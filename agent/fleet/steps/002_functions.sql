@@ -107,6 +107,9 @@ begin
     if m.database <> trusted or me.number < seen then
         raise exception using errcode = 'FL001', message = 'another database, or an older copy';
     end if;
+    if me.trusts <> trusted then  -- it asks this one: nobody has to wait for its next beat
+        update fleet_hosts x set trusts = trusted where x.id = me.id;
+    end if;
     b := fleet_lock(me.project);
     now_ := clock_timestamp();
     if rate is not null then
