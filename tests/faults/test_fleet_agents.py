@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,24 @@ def test_agents_that_are_killed_and_a_database_that_crashes_make_one_job_of_each
         assert jobs(places[0] / "ledger.db") | jobs(places[2] / "ledger.db") == ids(server) == claims(shared)
     for place in places:
         assert PASSWORD not in (place / "agent.log").read_text()
+
+
+def test_a_host_that_sleeps_beyond_its_lease_and_wakes_pays_for_nothing_twice(tmp_path: Path, shared: Shared) -> None:
+    places = [place_of(tmp_path, name, seed=0) for name in ("cam_a", "cam_b")]
+    with Playment(latency=0.2) as server, contextlib.ExitStack() as stack:
+        given = fleet_environ(places[0], server, shared, SUBMIT_WORKERS="2")
+        sleeper = stack.enter_context(process("run", environ=given, cwd=places[0]))
+        eventually(lambda: len(server.jobs) >= UNITS // 8, SECONDS)
+        sleeper.send_signal(signal.SIGSTOP)
+        shared.sql("update fleet.fleet_claims set lease_until = now() where job_id is null")
+        with joined(places[1], server, shared):
+            eventually(lambda: is_done(places[1] / "ledger.db"), SECONDS)
+            sleeper.send_signal(signal.SIGCONT)
+            eventually(lambda: is_done(places[0] / "ledger.db"), SECONDS)
+        sleeper.terminate()
+        assert sleeper.wait(30) == 0
+        assert len(server.jobs) == UNITS
+        assert jobs(places[0] / "ledger.db") == jobs(places[1] / "ledger.db") == ids(server)
 
 
 def test_while_the_database_is_away_all_but_sending_goes_on(tmp_path: Path, playment: Playment, shared: Shared) -> None:
