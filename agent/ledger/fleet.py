@@ -164,13 +164,13 @@ def pauses(ledger: Ledger, *, paused: bool) -> None:
         ledger.put(fleet_paused="1" if paused else "")
 
 
-def away(ledger: Ledger, text: str, since: str) -> None:
-    """Write that the fleet's database is away."""
-    ledger.put(fleet=text, fleet_since=since)
+def away(ledger: Ledger, text: str, since: str, *, refuses: bool) -> None:
+    """Write that the fleet's database is away, or `refuses` us: then a person must mend it."""
+    ledger.put(fleet=text, fleet_since=since, fleet_refuses="1" if refuses else "")
     ledger.record(None, "outage", text)
 
 
 def back(ledger: Ledger, text: str) -> None:
     """Write that it is back."""
-    ledger.put(fleet="")
+    ledger.put(fleet="", fleet_refuses="")
     ledger.record(None, "outage", text)

@@ -61,6 +61,7 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         outage="",
         unpublished="",
         fleet="",
+        fleet_refuses="",
         fleet_paused="",
     )
     if is_here:

@@ -123,10 +123,11 @@ class Membership:
             elif kind is self._away_as and now - self._told_at < HOUR:
                 return
             self._told_at, self._away_as = now, kind
-            how = "refuses this host" if isinstance(error, FleetRefused) else "not reachable"
+            refuses = isinstance(error, FleetRefused)
+            how = "refuses this host" if refuses else "not reachable"
             text = self.trouble = f"fleet database {how} since {self._since}: {error}"
         log.warning("nothing new is sent: %s", text)
-        self._ledger.submit(partial(notes.away, text=text, since=self._since))
+        self._ledger.submit(partial(notes.away, text=text, since=self._since, refuses=refuses))
         self._wake()
 
     def is_shut(self) -> None:

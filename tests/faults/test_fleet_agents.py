@@ -180,6 +180,25 @@ def test_while_the_database_is_away_all_but_sending_goes_on(tmp_path: Path, play
     assert not list(query(ledger, "select 1 from events where detail like ?", f"%{PASSWORD}%"))
 
 
+def test_a_wrong_password_is_for_a_person_and_costs_nothing_but_sending(
+    tmp_path: Path, playment: Playment, shared: Shared
+) -> None:
+    place = tmp_path / "cam_a"
+    write(place / "inbox" / "a.jpg", image(1))
+    given = fleet_environ(place, playment, shared)
+    shared.postgres.sql("alter role cam_a password 'another'")
+    try:
+        with joined(place, playment, shared) as agent:
+            agent.becomes("a.jpg", "pending")
+            eventually(lambda: "refuses this host since" in agent.value("fleet"))
+            assert command("status", environ=given, cwd=place).returncode == 3
+            shared.postgres.sql(f"alter role cam_a password '{PASSWORD}'")
+            agent.becomes("a.jpg", "submitted")
+            eventually(lambda: command("status", environ=given, cwd=place).returncode == 0)
+    finally:
+        shared.postgres.sql(f"alter role cam_a password '{PASSWORD}'")
+
+
 def test_one_run_sends_all_and_tells_the_fleet(tmp_path: Path, playment: Playment, shared: Shared) -> None:
     place = place_of(tmp_path, "cam_a", seed=0)
     done = command("run", "--once", environ=fleet_environ(place, playment, shared), cwd=place)
