@@ -28,6 +28,7 @@ from tests.benchmarks.memory import memory
 from tests.benchmarks.posting import example, jobs, jobs0
 from tests.benchmarks.publishing import publishing
 from tests.benchmarks.sequences import sequences
+from tests.benchmarks.sharing import sharing
 from tests.benchmarks.table import table, write_json
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "ledger": ledger,
     "memory": memory,
     "fleet": fleet,
+    "sharing": sharing,
     "growth": scans.growth,
 }
 
