@@ -22,8 +22,6 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 8.0
 """A statement is ended by the server after so long, and given up here two seconds later, should the server hang."""
-ROOM = 2
-"""The most connections of one host at once: of a hundred, so few find PostgreSQL's default of 100 used up."""
 KEPT_SECONDS = 600.0
 """No connection is kept for longer: a server that was moved, or has other rules now, is found again."""
 CUT = frozenset({None, "57P01", "57P02", "57P03", "57P05"})
@@ -78,16 +76,15 @@ class Timed(psycopg.Connection[tuple[Any, ...]]):
 
 
 class Line:
-    """The way to one database, from any thread.
+    """The way to one database, from any thread: one connection, which answers one question after the other.
 
-    A connection may stay open for the next question as long as `keeps` is set.
+    It may stay open for the next one as long as `keeps` is set.
     """
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._room = threading.BoundedSemaphore(ROOM)
         self._lock = threading.Lock()
-        self._kept: list[Timed] = []
+        self._kept: Timed | None = None
         self.keeps = False
 
     def call(self, ask: Callable[[Timed], T]) -> T:
@@ -95,7 +92,7 @@ class Line:
 
         Raises FleetUnavailable, FleetRefused.
         """
-        with self._room:
+        with self._lock:
             kept = self._take()
             if kept is not None:
                 with contextlib.suppress(_CutError):
@@ -105,9 +102,14 @@ class Line:
     def keep(self, *, as_told: bool) -> None:
         """Keep a connection for the next question from now on, for a while, or none: then what is kept is closed."""
         self.keeps = as_told
-        kept = None if as_told else self._take()
-        if kept is not None:
-            kept.close()
+        # Whoever asks for longer closes it then: a stop need not wait for that.
+        if not as_told and self._lock.acquire(timeout=0.2):
+            try:
+                kept = self._take()
+            finally:
+                self._lock.release()
+            if kept is not None:
+                kept.close()
 
     def _ask(self, connection: Timed, ask: Callable[[Timed], T], *, is_new: bool) -> T:
         connection.expires = time.monotonic() + STATEMENT_SECONDS + 2
@@ -121,23 +123,18 @@ class Line:
         except BaseException:
             connection.close()
             raise
-        self._put_back(connection)
+        if self.keeps:
+            self._kept = connection
+        else:
+            connection.close()
         return answer
 
     def _take(self) -> Timed | None:
-        with self._lock:
-            kept = self._kept.pop() if self._kept else None
+        kept, self._kept = self._kept, None
         if kept is not None and time.monotonic() - kept.born > KEPT_SECONDS:
             kept.close()
             return None
         return kept
-
-    def _put_back(self, connection: Timed) -> None:
-        with self._lock:
-            if self.keeps and not self._kept:
-                self._kept.append(connection)
-                return
-        connection.close()
 
 
 class _CutError(Exception):
