@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.core import spend_guard
@@ -150,7 +150,8 @@ class Fleet:
     def look(self, folder: str) -> Looked:
         """Return what a person is to know of the database; nothing is changed."""
         found = self._rows("select fleet.fleet_check(%s, %s, %s)", folder)[0][0]
-        return Looked(**(found | {"sharing": tuple(found["sharing"]), "attention": tuple(found["attention"])}))
+        known = {each.name: found[each.name] for each in fields(Looked)}  # a newer database may say more
+        return Looked(**(known | {"sharing": tuple(found["sharing"]), "attention": tuple(found["attention"])}))
 
     def claim(self, units: Sequence[UnitClaim]) -> list[UnitSaid]:
         """Return whose each unit is to read; no path may be there twice. The last beat must have told a folder."""

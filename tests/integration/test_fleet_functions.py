@@ -583,6 +583,12 @@ def test_two_versions_of_the_agent_at_once(shared: Shared, monkeypatch: pytest.M
     shared.sql("update fleet.fleet_meta set version = 99")
     assert older.beat(BEAT).schema == 99, "a newer schema serves it still"
     assert said(older.grant(asked("r"))) == [Say.GO]
+    shared.sql("alter function fleet.fleet_check(text, text, text) rename to before")
+    shared.sql(
+        "create function fleet.fleet_check(p text, h text, f text) returns jsonb language sql security definer "
+        """as $$ select fleet.before(p, h, f) || '{"more": 1}' $$"""
+    )
+    assert older.look("").schema == 99, "what it says more is no matter"
     with pytest.raises(FleetRefused, match="made by a newer one"):
         shared.create()
     shared.sql("update fleet.fleet_meta set serves = 98")
