@@ -16,6 +16,8 @@ The tree::
     ├── FileChanged             a file is not the one that was settled
     ├── HeldByFolder            the settings of a job's folder stop it
     ├── Interrupted             the agent stops, or is blocked: what goes on in rounds is to end
+    ├── FleetUnavailable        the fleet's database does not answer: nothing new may be sent
+    │   └── FleetRefused        it does not let us in, or is not what this version knows: a person must mend it
     └── RemoteError             the target, or the place where files are published, did not do it
         ├── TryLater            passing: back off and try again
         │   └── Unpublished     a file cannot be uploaded, or fetched from where it was published
@@ -128,6 +130,16 @@ class HeldByFolder(AgentError):
 
 class Interrupted(AgentError):
     """The agent stops, or is blocked: what goes on in rounds is to end."""
+
+
+class FleetUnavailable(AgentError):
+    """The fleet's database does not answer now: what it has granted stands, nothing new may be sent."""
+
+
+class FleetRefused(FleetUnavailable):
+    """The fleet's database refuses us (password, rights, TLS), or has another schema: a person must mend it."""
+
+    exit_code = 3
 
 
 class RemoteError(AgentError):

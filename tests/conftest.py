@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.postgres import Postgres, Shared
     from tests.sending import Clock, Server
 
 GRACE_SECONDS = 5.0
@@ -51,3 +52,21 @@ def server(clock: Clock) -> Iterator[Server]:
 
     with Server(clock) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """Give a PostgreSQL for the tests of a module; without a disk to be sure of, which none of them pulls out."""
+    from tests.postgres import MISSING, Postgres, programs  # noqa: PLC0415 (it needs psycopg)
+
+    if programs() is None:
+        pytest.skip(MISSING)
+    with Postgres("-c", "fsync=off") as running:
+        yield running
+
+
+@pytest.fixture
+def shared(postgres: Postgres) -> Iterator[Shared]:
+    """Give a fleet's database."""
+    with postgres.shared() as database:
+        yield database

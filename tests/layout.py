@@ -30,14 +30,14 @@ LAYERS = (
     {"reporting", "demo"},
     {"service"},
     {"noticing", "sending"},
-    {"reading", "publishing", "results"},
+    {"reading", "publishing", "results", "fleet"},
     {"folder", "ledger", "settings", "targets", "terminal"},
     {"core", "host", "http", "sandbox"},
     {"model", "errors"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-SQL_MODULES = frozenset({"sqlite3", "sqlite_utils"})
+SQL_MODULES = frozenset({"sqlite3", "sqlite_utils", "psycopg"})
 SQL_ATTRIBUTES = frozenset({"sql", "execute", "executemany", "executescript"})
 SQL_TEXT = re.compile(
     r"\bselect\b.+\bfrom\b|\binsert\s+(or\s+\w+\s+)?into\b|\bupdate\s+\w+\s+set\b|\bdelete\s+from\b"

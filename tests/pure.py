@@ -20,6 +20,8 @@ SINGLE = frozenset(
     {
         "agent",
         "agent.errors",
+        "agent.fleet",
+        "agent.fleet.records",
         "agent.folder",
         "agent.folder.covered",
         "agent.publishing",
@@ -30,6 +32,7 @@ SINGLE = frozenset(
         "agent.settings.folder_toml",
         "agent.settings.parsers",
         "agent.settings.places",
+        "agent.settings.secret",
         "agent.settings.settings",
         "agent.settings.variables",
         "agent.targets",

@@ -19,7 +19,7 @@ from agent.core.reference_id import IdRules
 from agent.core.spend_guard import Limits
 from agent.folder.scanner import Scanner
 from agent.host.workers import Pools
-from agent.ledger import jobs, related, units
+from agent.ledger import jobs, past, related, units
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger
@@ -33,6 +33,7 @@ from agent.sandbox.server import Answer
 from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
+from agent.service.membership import Membership
 from agent.targets.gate import Gate
 from agent.targets.playment.client import Playment
 from agent.targets.playment.target import PlaymentTarget
@@ -44,11 +45,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.model.jobs import Namer
+    from agent.publishing import Publisher
     from agent.sandbox.server import Request
+    from agent.service.shared import Fleet
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = IdRules("{path}~{digest}", "host1")
 NO_LIMITS = Limits()
+PUBLISHER = BaseUrl("http://127.0.0.1:9/")
 TERMS = Terms(Edition.V0, "boxes", None, 5)
 
 
@@ -164,6 +168,9 @@ class Options:
     workers: int = 4
     post_seconds: float = 120.0
     paused: bool = False
+    fleet: Fleet | None = None
+    publisher: Publisher = PUBLISHER
+    is_new: bool = False
 
 
 class Sending:
@@ -193,13 +200,16 @@ class Sending:
         self.ledger = LedgerWriter(ledger)
         stack.callback(self.ledger.close)
         self.ledger.call(jobs.recover)
+        if options.is_new:
+            self.ledger.call(past.begin)
+            self.gate.pause(paused=True)
         client = Playment(self._url, "p1", KEY, options.terms.edition, post_seconds=options.post_seconds)
         target = target_of(client)
         stack.callback(target.close)
         self.context = SendingContext(
             target=target,
             batches=Batches(target, LedgerBatches(self.ledger)),
-            publisher=BaseUrl("http://127.0.0.1:9/"),
+            publisher=options.publisher,
             probe=None,
             probe_all=False,
             scanner=self.scanner,
@@ -215,7 +225,18 @@ class Sending:
         )
         reads = stack.enter_context(Reads.open(self.path))
         pools = Pools.of_threads(publish=options.workers, post=options.workers)
-        self.submitter = Submitter(self.context, self.ledger, reads, self.gate, pools)
+        member = None
+        if options.fleet is not None:
+            member = Membership(
+                options.fleet,
+                self.ledger,
+                self.gate,
+                host=self.path.parent.name,
+                folder="",
+                now=self.clock.now,
+                monotonic=self.clock.monotonic,
+            )
+        self.submitter = Submitter(self.context, self.ledger, reads, self.gate, pools, grantor=member)
         self.submitter.turn = partial(self._turn, self.submitter.turn)  # type: ignore[method-assign]
         self.submitter.start()
         stack.callback(self._stop)

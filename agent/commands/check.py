@@ -18,6 +18,7 @@ from agent.commands.look import as_json
 from agent.errors import SettingsError
 from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok
+from agent.reporting.checks.fleet import check_fleet
 from agent.reporting.checks.folder import check_folder, check_folder_settings, check_inodes, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
 from agent.reporting.checks.pictures import check_pictures
@@ -76,6 +77,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     yield from check_folder_settings(settings, found)
     yield check_noticing(settings, found)
     yield from check_ledger(settings, wall())
+    yield from check_fleet(settings, wall)
     yield from check_target(settings, wall)
     yield from check_publishing(settings, found.image)
 

@@ -89,7 +89,7 @@ def status(*, as_json: bool) -> None:
             show_table(("path", "state", "error_code", "reason"), report.attention)
             if report.attention_jobs > len(report.attention):
                 shell.say(f"… all of them: the view attention in {path}")
-    if blocked:
+    if blocked or report.agent.get("fleet_refuses"):
         sys.exit(3)
     is_silent = alive is Life.SILENT
     sys.exit(1 if report.attention_jobs or is_silent or _needs_attention(report.agent, utc_now()) else 0)
@@ -132,6 +132,8 @@ def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
         yield f"PAUSED, nothing is sent: {paused}"
     if outage := agent.get("outage"):
         yield f"OUTAGE: {outage}"
+    if fleet := agent.get("fleet"):
+        yield f"FLEET, nothing new is sent: {fleet}"
     if blocked := agent.get("blocked"):
         yield f"BLOCKED, nothing is sent: {blocked}"
 

@@ -13,6 +13,7 @@ import click
 from rich.progress import track
 
 from agent.commands import shell
+from agent.commands.fleet import joined
 from agent.commands.selection import Wanted, choose, end, may_cost, say_each, selects, told
 from agent.core.states import UNREAD, State
 from agent.host import locks
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.ledger.orders import Target
+
+
+of_fleet = click.option("--fleet", "of_fleet", is_flag=True, help="Of all hosts of the fleet, not of this one.")
 
 
 @contextmanager
@@ -169,27 +173,34 @@ def baseline() -> None:
 
 
 @click.command()
+@of_fleet
 @shell.settled
-def pause() -> None:
+def pause(*, of_fleet: bool) -> None:
     """Stop sending; noticing goes on.
 
     Example: playment-agent pause
     """
-    _pause(paused=True)
+    _pause(paused=True, of_fleet=of_fleet)
 
 
 @click.command()
+@of_fleet
 @shell.settled
-def resume() -> None:
+def resume(*, of_fleet: bool) -> None:
     """Start sending again.
 
     Example: playment-agent resume
     """
-    _pause(paused=False)
+    _pause(paused=False, of_fleet=of_fleet)
 
 
-def _pause(*, paused: bool) -> None:
-    with open_ledger(create=paused) as ledger, ledger.transaction():
-        before = orders.pause(ledger, paused=paused)
-    now = "sending is paused; noticing goes on" if paused else "sending goes on"
+def _pause(*, paused: bool, of_fleet: bool) -> None:
+    if of_fleet:
+        with joined() as fleet:
+            before = fleet.pause(paused=paused)
+    else:
+        with open_ledger(create=paused) as ledger, ledger.transaction():
+            before = orders.pause(ledger, paused=paused)
+    whose = " from all hosts of the fleet" if of_fleet else ""
+    now = f"sending{whose} is paused; noticing goes on" if paused else f"sending{whose} goes on"
     shell.say(f"{now} (as before)" if before is paused else now)

@@ -62,6 +62,8 @@ PAST = Policy("what a project has, where the ledger is new", 1.0, 2.0, 10.0)
 STORE = Policy("a request to an object store", 0.1, 2.0, 15.0, jitter=True, tries=3, patience=120.0)
 QUESTION = Policy("a question about results", 1.0, tries=3)
 RESULT = Policy("a result that could not be fetched", None, 2.0, DAY, asked="`RESULTS_POLL_SECONDS`", kept=True)
+FLEET = Policy("all that is sent, where the fleet's database does not answer", 1.0)
+TAKEN = Policy("a unit that another host of the fleet reads, or a job that it is sending", 1.0, 2.0, 60.0)
 LEDGER = Policy("what sending writes to a ledger that cannot be written", 2.0)
 LOCKED_LEDGER = Policy("a ledger that another process is writing to", None, asked="SQLite's own", patience=10.0)
 START = Policy("a start, for a folder or a key file that is not there yet", 2.0)
@@ -93,6 +95,8 @@ POLICIES = (
     STORE,
     QUESTION,
     RESULT,
+    FLEET,
+    TAKEN,
     LEDGER,
     LOCKED_LEDGER,
     START,

@@ -70,6 +70,11 @@ def place_in(mountinfo: str, path: str) -> str:
     return f"{name} {source} {os.path.normpath(root + path[len(point.rstrip('/')) :])}"
 
 
+def shared_place(path: Path) -> str:
+    """Return what tells a folder that other machines may see from all others, '' for one that only this one sees."""
+    return place(path) if filesystem_kind(path).network else ""
+
+
 def hidden(path: Path) -> str:
     """Return which setting of its unit hides `path` from this service, '' where none does."""
     return hidden_in(_mountinfo(), os.path.realpath(path))

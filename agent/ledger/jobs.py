@@ -39,10 +39,11 @@ ACCEPTED: dict[str, object] = {
 """What stands in the row of a job that the target has, beside its job_id: nothing of how it came there."""
 
 
-def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits, *, quiet: bool = False) -> list[Job]:
+def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits | None, *, quiet: bool = False) -> list[Job]:
     """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read.
 
-    Those that the spend guard puts off, or holds, are left out. `quiet`: no event tells of it.
+    Those that the spend guard puts off, or holds, are left out; where there are no `limits` a fleet has let them all go
+    and counted them. `quiet`: no event tells of it.
     """
     at = iso(ledger.now)
     rows = {
@@ -61,7 +62,9 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits, *, quiet: bool =
         if row is None or row[:5] != (State.PENDING, job.reference_id, job.attempts, None, job.path):
             continue
         unanswered, trying_since = row[5:]
-        if limits.are_set and not spend.admit(ledger, job.id, limits):
+        if limits is None:
+            spend.note(ledger, job.id)
+        elif limits.are_set and not spend.admit(ledger, job.id, limits):
             continue
         tried = replace(job, attempts=job.attempts + 1, is_named=True)
         moves.append(

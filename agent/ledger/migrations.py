@@ -107,6 +107,32 @@ def m012_sizes(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def m013_fleet(connection: sqlite3.Connection) -> None:
+    """Have `attention` show that the fleet's database is away, as one row without a path, too."""
+    steps.run(
+        connection,
+        """
+        drop view attention;
+        create view attention as
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where state in ('held', 'invalid', 'failed', 'duplicate')
+            union all
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where +state = 'settling' and error_code = 'unreadable'
+            and updated_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-120 seconds')
+            union all
+            select '', 'trouble', trouble.value, 'publishing', 0, since.value
+            from agent as trouble join agent as since on since.key = 'unpublished_since'
+            where trouble.key = 'unpublished' and trouble.value <> ''
+            union all
+            select '', 'trouble', trouble.value, 'fleet', 0, since.value
+            from agent as trouble join agent as since on since.key = 'fleet_since'
+            where trouble.key = 'fleet' and trouble.value <> ''
+            order by updated_at;
+        """,
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     steps.m001_jobs,
     steps.m002_results_and_spend,
@@ -120,6 +146,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     lean.m010_frames,
     lean.m011_jobs,
     m012_sizes,
+    m013_fleet,
 )
 
 

@@ -72,13 +72,13 @@ def _is_unknown(ledger: Ledger) -> bool:
 
 def is_paused(ledger: Ledger) -> bool:
     """Tell whether nothing may be sent: a person says so, or the start of a new ledger."""
-    return bool(ledger.get("paused")) or _is_unknown(ledger)
+    return bool(ledger.get("paused") or ledger.get("fleet_paused")) or _is_unknown(ledger)
 
 
 def why_paused(kept: Mapping[str, str]) -> str:
     """Say why nothing is sent, by what the agent says of itself; '' where sending is not paused."""
     if not kept.get("paused") and not is_unknown(kept):
-        return ""
+        return "the whole fleet is; 'resume --fleet' has it go on" if kept.get("fleet_paused") else ""
     return kept.get("paused_why") or "a person has paused it; 'resume' has it go on"
 
 
@@ -147,6 +147,21 @@ def finish(ledger: Ledger, rules: IdRules, *, found: bool, whole: bool) -> list[
             _pause(ledger, f"{ledger.target}'s lists are too long to look through them for ids of REFERENCE_ID")
         ledger.put(past=KNOWN)
     return look_again(ledger, rules)
+
+
+def told_by_fleet(ledger: Ledger, *, known: bool) -> None:
+    """Take note that a fleet has said whether it knew this host: then the ledger is lost, not the first one.
+
+    What the target has of this host is taken over as it comes to be sent. But what was dismissed, or set aside, was
+    known to the lost ledger alone: a person is to look.
+    """
+    if not _is_unknown(ledger):
+        return
+    if known:
+        _pause(ledger, "the fleet knows jobs of this host already")
+    else:
+        ledger.put(paused_why="")
+    ledger.put(past=KNOWN)
 
 
 def decided(ledger: Ledger) -> None:

@@ -86,7 +86,7 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int) -> Report:
 
 def _troubles(sql: sqlite3.Connection) -> int:
     """Count what needs attention and is no job."""
-    return int(agent(sql).get("unpublished", "") != "")
+    return sum(bool(agent(sql).get(key)) for key in ("unpublished", "fleet"))
 
 
 def status(sql: sqlite3.Connection) -> list[dict[str, Any]]:

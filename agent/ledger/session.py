@@ -60,6 +60,9 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         unlisted_since="",
         outage="",
         unpublished="",
+        fleet="",
+        fleet_refuses="",
+        fleet_paused="",
     )
     if is_here:
         watches(ledger, here)

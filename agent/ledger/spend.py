@@ -6,6 +6,7 @@ Each function that writes runs inside a transaction of its caller.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.spend_guard import Allowance, Limits, Spent, ask, day_of, is_used_up, next_day
@@ -42,16 +43,32 @@ def admit(ledger: Ledger, job: int, limits: Limits) -> bool:
     if counted:
         return True
     answer, why = ask(limits, today(ledger.sql, ledger.now), frames)
+    if answer is not Allowance.TODAY:
+        refuse(ledger, job, answer, why)
+        return False
+    _let(ledger, job)
+    return True
+
+
+def refuse(ledger: Ledger, job: int, answer: Allowance, why: str, seconds: float = 0.0) -> None:
+    """Put a pending job off until the next UTC day, or hold it; `seconds` is how long that is by another's clock."""
     if answer is Allowance.NEVER:
         _hold(ledger, job, why)
-        return False
-    if answer is Allowance.TOMORROW:
-        until = _say(ledger, why)
-        ledger.set(job, reason=_waits(why, until), error_code=CODE, next_attempt_at=until)
-        return False
+        return
+    until = _say(ledger, why, iso(ledger.now + timedelta(seconds=seconds)) if seconds else "")
+    ledger.set(job, reason=_waits(why, until), error_code=CODE, next_attempt_at=until)
+
+
+def note(ledger: Ledger, job: int) -> None:
+    """Count a pending job here, too, that a fleet has counted, if that was not done before."""
+    (counted,) = ledger.sql.execute("select spent_for is reference_id from jobs where id = ?", (job,)).fetchone()
+    if not counted:
+        _let(ledger, job)
+
+
+def _let(ledger: Ledger, job: int) -> None:
     count(ledger, job)
     ledger.sql.execute("update jobs set reason = '', error_code = '' where id = ? and error_code = ?", (job, CODE))
-    return True
 
 
 def count(ledger: Ledger, job: int) -> None:
@@ -78,6 +95,15 @@ def put_off_all(ledger: Ledger, limits: Limits) -> int:
         too_large = f"select id, frame_count from jobs where {WAITING} and frame_count > ?2"  # noqa: S608 (our words)
         for job, frames in ledger.sql.execute(too_large, (until, limits.frames)).fetchall():
             _hold(ledger, job, ask(limits, spent, frames)[1])
+    return _put_off(ledger, why, until)
+
+
+def put_off_all_as(ledger: Ledger, why: str) -> int:
+    """Put off every job that was not counted yet, as a fleet says that nothing more may be sent today."""
+    return _put_off(ledger, why, _say(ledger, why))
+
+
+def _put_off(ledger: Ledger, why: str, until: str) -> int:
     return ledger.sql.execute(
         f"update jobs set reason = ?2, error_code = ?3, next_attempt_at = ?1 where {WAITING}",  # noqa: S608 (our words)
         (until, _waits(why, until), CODE),
@@ -117,10 +143,11 @@ def reconsider(ledger: Ledger) -> None:
     )
 
 
-def _say(ledger: Ledger, why: str) -> str:
+def _say(ledger: Ledger, why: str, until: str = "") -> str:
     """Say loudly, once a day and limit, that jobs wait; return until when."""
-    until = iso(next_day(ledger.now))
-    if ledger.get("spend_limit_until") != until:
+    is_told = ledger.get("spend_limit_until") > iso(ledger.now) if until else False
+    until = until or iso(next_day(ledger.now))
+    if ledger.get("spend_limit_until") != until and not is_told:
         ledger.put(spend_limit=why, spend_limit_until=until)
         ledger.record(None, "spend limit", _waits(why, until))
         log.warning("%s", _waits(why, until))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from agent.core.states import State
 from agent.errors import FileChanged, FolderUnavailable, Interrupted, LedgerUnavailable
 from agent.host.workers import DEFECT
-from agent.ledger import bulk, past, units
+from agent.ledger import bulk, fleet, past, units
 from agent.ledger.reads import Reads
 from agent.ledger.writer import Each
-from agent.model import Adopt, shown
+from agent.model import Adopt, Keep, Queue, shown
 from agent.noticing.messages import Finished
 from agent.noticing.moved import left_behind
 
@@ -48,6 +48,17 @@ class Verdicts:
         """Take over the job that the target had of a unit before there was this ledger, where it had one."""
         if isinstance(self._planned(ledger, unit), Adopt):
             self._write(ledger, unit)
+
+    def take_over(self, ledger: Ledger, unit: Unit, reference_id: str, job_id: str) -> State | None:
+        """Write that another host has sent a unit that was not read here; None where it is to be read after all."""
+        action = self._planned(ledger, unit)
+        match action:
+            case Keep():
+                return units.apply(ledger, action)
+            case Queue(_, ids, _) if ids[0] == reference_id:
+                state = units.apply(ledger, action)
+                return State.SUBMITTED if fleet.sent_elsewhere(ledger, reference_id, job_id) else state
+        return None
 
     def _planned(self, ledger: Ledger, unit: Unit) -> Action:
         reads = Reads.within(ledger)

@@ -161,7 +161,11 @@ class Detector:
 
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
-        again = self._intake.was_read(outcome.unit)
+        again = self._intake.was_read(outcome.unit, outcome.state)
+        if outcome.taken:
+            self._intake.taken(outcome.unit, outcome.taken, now)
+            self.look(outcome.unit, now)
+            return
         if outcome.unread:
             self._intake.unread(outcome.unit, outcome.unread, now)
             self.look(outcome.unit, now)

@@ -14,15 +14,18 @@ from agent.core.states import ARRIVAL, LEFT_OUT, SETTINGS, UNREADABLE
 from agent.core.unreadable import Unreadable
 from agent.ledger.units import Sight
 from agent.model import Kind
+from agent.noticing.claims import ELSEWHERE, Unshared, Wanted
 from agent.reading.processes.pool import CHUNK_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from agent.core.folder_rules import FolderRules
-    from agent.model import Listing, Stamp, Unit, UnitKey
+    from agent.core.states import State
+    from agent.model import File, Listing, Stamp, Unit, UnitKey
     from agent.noticing.arriving import Arriving
     from agent.noticing.book import Book, Decider
+    from agent.noticing.claims import Claims
     from agent.noticing.rest import Rest
     from agent.reading.start import Readers
 
@@ -62,6 +65,7 @@ class Intake:
         book: Book,
         decider: Decider,
         elsewhere: Iterable[UnitKey] = (),
+        claims: Claims = Unshared(),  # noqa: B008 (it holds nothing)
     ) -> None:
         self._rest = rest
         self._arriving = arriving
@@ -74,6 +78,8 @@ class Intake:
         self._restless = Restless()
         self._unreadable = Unreadable()
         self._elsewhere = set(elsewhere)
+        self._claims = claims
+        self._taken: dict[UnitKey, float] = {}
         self.has_seen = False
         """Whether a look has shown any unit."""
 
@@ -113,7 +119,9 @@ class Intake:
         waiting.observe(unit, look, quiet=self._image_quiet, now=now, blocked_until=until)
         for settled in waiting.settled():
             if not (settled in self._restless and self._rest.was_sent_so(settled, stamp)):  # its times went back
-                self._read(settled, 1, partial(self._readers.reader.image, settled.path, stamp))
+                reader = self._readers.reader
+                unread = partial(reader.unread_image, settled.path, stamp)
+                self._read(settled, [("", *stamp)], partial(reader.image, settled.path, stamp), unread)
 
     def see_sequence(
         self, unit: UnitKey, listing: Listing, now: float, rules: FolderRules = NOTHING, *, took: float = 0.0
@@ -149,12 +157,18 @@ class Intake:
             if why:
                 self.hold(settled, why, len(listing.files), listing.bytes, code=LEFT_OUT)
             elif not (settled in self._restless and self._rest.were_sent_so(settled, listing.files)):
-                read = partial(self._readers.reader.sequence, settled.path, [*listing.files], rules.order)
-                self._read(settled, len(listing.files), read)
+                reader = self._readers.reader
+                unread = partial(reader.unread_sequence, settled.path, listing.files, rules.order)
+                read = partial(reader.sequence, settled.path, [*listing.files], rules.order)
+                self._read(settled, listing.files, read, unread)
 
     def changed(self, unit: UnitKey, now: float) -> None:
         """Take note that a unit has changed while it was read or sent: it is not read again at once."""
         self._restless.changed(unit, self._arriving.quiet_of(unit.kind), now)
+
+    def taken(self, unit: UnitKey, seconds: float, now: float) -> None:
+        """Take note that another host reads a unit: it is asked about again after so many seconds."""
+        self._taken[unit] = now + seconds
 
     def unread(self, unit: UnitKey, reason: str, now: float) -> None:
         """Take note that a unit could not be read, and why: it waits, and is tried again."""
@@ -183,6 +197,8 @@ class Intake:
         if unit in self._unreadable:
             until = max(self._unreadable.until(unit), self._restless.until(unit))
             return _Delay(until, self._unreadable.reason(unit), UNREADABLE)
+        if unit in self._taken:
+            return _Delay(max(self._taken[unit], self._restless.until(unit)), ELSEWHERE)
         if unit in self._restless:
             reason = self._restless.reason(unit)
         return _Delay(self._restless.until(unit), reason)
@@ -222,8 +238,9 @@ class Intake:
         self._let_go(unit)
         self._book.leave_alone(unit, reason)
 
-    def was_read(self, unit: UnitKey) -> bool:
+    def was_read(self, unit: UnitKey, state: State | None) -> bool:
         """Take note that a unit was read and written; return whether it is to be looked at once more."""
+        self._claims.was_read(unit, state)
         files = self._rest.reading.get(unit)
         if files is not None:
             self._count(unit.kind, -1, -files)
@@ -233,14 +250,22 @@ class Intake:
         self._rest.waiting.forget(unit)
         self._arriving.forget(unit)
         self._unreadable.forget(unit)
+        self._taken.pop(unit, None)
         self._book.withdraw(unit)
 
-    def _read(self, unit: UnitKey, files: int, read: Callable[[], Unit]) -> None:
-        self._rest.reading[unit] = files
+    def _read(
+        self, unit: UnitKey, files: Sequence[File], reads: Callable[[], Unit], unread: Callable[[str], Unit]
+    ) -> None:
+        self._rest.reading[unit] = len(files)
         self._arriving.forget(unit)
-        self._count(unit.kind, 1, files)
+        self._taken.pop(unit, None)
+        self._count(unit.kind, 1, len(files))
         self._book.withdraw(unit)
-        self._readers.pools[unit.kind].submit(partial(self._decider.take, unit, read))
+        self._claims.take(Wanted(unit, files, reads, partial(self._has_read, unit), unread))
+
+    def _has_read(self, unit: UnitKey, reads: Callable[[], Unit]) -> None:
+        """Have a unit read and decided about (called by any thread)."""
+        self._readers.pools[unit.kind].submit(partial(self._decider.take, unit, reads))
 
     def _count(self, kind: Kind, units: int, files: int) -> None:
         load = self._load[kind]

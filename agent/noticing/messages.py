@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 class Finished:
     """A unit was read and written; `state` None: it is to be looked at again.
 
-    That is done later where it `changed` meanwhile, or could not be read: `unread` says why.
+    That is done later where it `changed` meanwhile, could not be read (`unread` says why), or is `taken` by another
+    host: after so many seconds.
     """
 
     unit: UnitKey
     state: State | None
     changed: bool = False
     unread: str = ""
+    taken: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

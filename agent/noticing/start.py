@@ -9,6 +9,7 @@ from agent.core.listing_queue import ListingQueue
 from agent.folder.inodes import InodeWatch
 from agent.host.clock import Clocks
 from agent.noticing.arriving import Arriving, NobodyKnown
+from agent.noticing.claims import Unshared
 from agent.noticing.compare import Comparison
 from agent.noticing.detector import Detector
 from agent.noticing.intake import Intake
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agent.model import File
     from agent.noticing.arriving import Writers
     from agent.noticing.book import Book, Decider
+    from agent.noticing.claims import Claims
     from agent.reading.start import Readers
 
 
@@ -54,6 +56,7 @@ def noticing(
     cover: Callable[[str], None] = lambda _folder: None,
     fed: Callable[[], None] = lambda: None,
     quiet_since: Callable[[Iterable[File], float], float] | None = None,
+    claims: Claims = Unshared(),  # noqa: B008 (it holds nothing)
 ) -> Noticing:
     """Return what notices the units of a tree and puts what it decides into `book` and `decider`.
 
@@ -69,6 +72,7 @@ def noticing(
         book=book,
         decider=decider,
         elsewhere=() if trusted else reads.unsent(),
+        claims=claims,
     )
     comparison = Comparison(tree, rest, intake, monotonic=clocks.monotonic, absence_is_proof=absence_is_proof)
     lister = Lister(tree, queue, rest, comparison, inodes, book=book, clocks=clocks, cover=cover)

@@ -14,6 +14,8 @@ from agent.model import Frame, Kind, Stamp, Unit, basename, join, shown
 from agent.reading.repeated import RepeatedReading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agent.core.image_rules import ImageRules
     from agent.model import File, Image, Sequence, Taken
     from agent.reading.examiner import FileExaminer
@@ -77,6 +79,22 @@ class Reader:
         digest = found.digest()
         found.put_in_order()
         return self._unit(folder, arranged, found, digest)
+
+    def unread_image(self, path: str, stamp: Stamp, digest: str) -> Unit:
+        """Return a single image that another host has read, and found to have this digest."""
+        return Unit(path, Kind.IMAGE, (Frame(0, basename(path), path, stamp, digest),), digest)
+
+    def unread_sequence(self, folder: str, files: Iterable[File], order: str | None, digest: str) -> Unit:
+        """Return the frames of a folder that another host has read, and found to have this digest together.
+
+        Of each by itself nothing is known; nor, where they go by the times of their EXIF, how they go.
+        """
+        named = {file[0]: file for file in files}
+        names = frame_order.arrange(named, order or self._order).names
+        frames = (
+            Frame(place, name, join(folder, name), Stamp(*named[name][1:]), "") for place, name in enumerate(names)
+        )
+        return Unit(folder, Kind.SEQUENCE, tuple(frames), digest)
 
     def _unit(self, folder: str, arranged: Sequence, found: _Found, digest: str | None) -> Unit:
         doubts = found.doubts()

@@ -136,7 +136,7 @@ class Dry:
         while self.parts.detector.is_scanning(clock()):
             self.parts.detector.turn(clock())
             while self.here.taken:
-                self.parts.intake.was_read(self.here.taken.pop())
+                self.parts.intake.was_read(self.here.taken.pop(), None)
             yield
 
     def look(self, unit: UnitKey) -> None:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from agent.sending.context import SendingContext
 
 
-def put_off_beyond_limit(context: SendingContext, ledger: LedgerWriter, reads: Reads) -> None:
+def put_off_beyond_limit(context: SendingContext, ledger: LedgerWriter, reads: Reads, spent: str) -> None:
     """Put off all that was not counted yet, once the day's limit is reached: nothing is published in vain.
 
-    Whether a job may be sent is decided once more with its intent. Raises LedgerUnavailable.
+    Whether a job may be sent is decided once more with its intent. `spent` is why a fleet sends no more today, or ''.
+    Raises LedgerUnavailable.
     """
     now = context.now()
+    if spent and reads.has_uncounted_due(now):
+        ledger.call(partial(spend.put_off_all_as, why=spent))
     if is_used_up(context.limits, reads.spent_today(now)) and reads.has_uncounted_due(now):
         ledger.call(partial(spend.put_off_all, limits=context.limits))
 

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from agent.model import Job
 
@@ -61,6 +61,13 @@ class InFlight:
             self._posting.update(job.id for job in taken)
             self._publishing.difference_update(job.id for job in taken)
             return taken
+
+    def ready_again(self, jobs: Sequence[Job]) -> None:
+        """Take note that jobs which were taken are ready still, before all others."""
+        with self._lock:
+            self._ready.extendleft(reversed(jobs))
+            self._publishing.update(job.id for job in jobs)
+            self._posting.difference_update(job.id for job in jobs)
 
     def put_back(self, lets: Callable[[int], bool] = lambda _job: False) -> None:
         """Let go of the jobs that are ready, but for those that `lets` lets go on."""

@@ -8,7 +8,6 @@ ledger's thread, and a job counts as in flight until its outcome is committed.
 from __future__ import annotations
 
 import logging
-import math
 import random
 import threading
 from dataclasses import replace
@@ -25,6 +24,8 @@ from agent.ledger import jobs, spend
 from agent.sending.access import Access
 from agent.sending.admission import put_off_beyond_limit
 from agent.sending.adoption import IDLE, Adoption
+from agent.sending.granting import Granting
+from agent.sending.grantor import Alone
 from agent.sending.in_flight import InFlight
 from agent.sending.outcomes import Outcomes
 from agent.sending.past import Past
@@ -33,9 +34,6 @@ from agent.sending.probing import Probing
 from agent.sending.publication import Publication
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from concurrent.futures import Future
-
     from agent.core.spend_guard import Limits
     from agent.host.workers import Pools
     from agent.ledger.due import Candidate
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from agent.ledger.writer import LedgerWriter
     from agent.model import Job
     from agent.sending.context import SendingContext
+    from agent.sending.grantor import Grantor
     from agent.targets.gate import Gate
 
 log = logging.getLogger(__package__)
@@ -52,12 +51,21 @@ AHEAD = 3
 
 
 class Submitter:
-    """Sends from `start` until `close`. `reads` are the dispatcher's own.
+    """Sends from `start` until `close`. `reads` are the dispatcher's own; without a `grantor` this host is alone.
 
-    `turn` is the dispatcher's thread's, `_intended` the ledger's; all others may be called in any thread.
+    `turn` is the dispatcher's thread's; all others may be called in any thread.
     """
 
-    def __init__(self, context: SendingContext, ledger: LedgerWriter, reads: Reads, gate: Gate, pools: Pools) -> None:
+    def __init__(
+        self,
+        context: SendingContext,
+        ledger: LedgerWriter,
+        reads: Reads,
+        gate: Gate,
+        pools: Pools,
+        *,
+        grantor: Grantor | None = None,
+    ) -> None:
         self._context = context
         self._ledger = ledger
         self._reads = reads
@@ -70,9 +78,9 @@ class Submitter:
         self._stopping = False
         self._in_flight = InFlight()
         self._outcomes = Outcomes(ledger, context.monotonic, self.wake)
-        self._access = Access(context.target, context.publisher, gate, context.monotonic, self._tell_blocked)
+        self._grantor = grantor or Alone(gate)
+        self._access = Access(context.target, context.publisher, gate, context.monotonic, self._refused)
         self._repeats = Repeats()
-        self._not_before = -math.inf
         self._clock_steps = ClockSteps(context.now, context.monotonic)
         self._has_no_clock = False
         self._probing = Probing(
@@ -97,6 +105,16 @@ class Submitter:
             random=chance,
             on_unsettled=self._publication.unsettled,
         )
+        self._granting = Granting(
+            ledger,
+            self._grantor,
+            self._in_flight,
+            limits=context.limits,
+            monotonic=context.monotonic,
+            is_quiet=lambda job: self._probing.is_on and self._probing.is_probe(job.id),
+            post=lambda job: pools.posting.submit(partial(self._posting.post, job)),
+            wake=self.wake,
+        )
         self._adoption = Adoption(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._past = Past(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
@@ -104,6 +122,7 @@ class Submitter:
     def start(self) -> None:
         """Take turns in a thread of its own."""
         self._thread.start()
+        self._grantor.start(self.wake)
 
     def wake(self) -> None:
         """Look for work now: something in the ledger has changed."""
@@ -120,6 +139,7 @@ class Submitter:
         """Have these be the spend guard's limits from now on, also for what was put off by those before."""
         if limits != self._context.limits:
             self._context = replace(self._context, limits=limits)
+            self._granting.limits = limits
             self._ledger.submit(spend.reconsider).add_done_callback(lambda _done: self.wake())
 
     def in_flight(self) -> int:
@@ -128,25 +148,27 @@ class Submitter:
 
     @property
     def trouble(self) -> str:
-        """What is away of the target and the place of the files, for a person; '' where both are there."""
-        return "; ".join(text for text in (self._probing.target.told, self._probing.store.told) if text)
+        """What is away of the target, the place of the files and the fleet, for a person; '' where all are there."""
+        return "; ".join(filter(None, (self._probing.target.told, self._probing.store.told, self._grantor.trouble)))
 
     @property
     def is_past_unknown(self) -> bool:
-        """Whether it is still to be asked what the project had before there was the ledger."""
-        return self._past.is_unknown
+        """Whether it is still to be asked what the project, or the fleet, had before there was the ledger."""
+        return not self._grantor.is_met if self._grantor.is_shared else self._past.is_unknown
 
     def close(self, seconds: float) -> bool:
         """Finish what is in flight, for `seconds` at most; return whether all of it was."""
         self._stopping = True
         self._gate.stop()
+        self._granting.stop()
         self.wake()
         self._thread.join()
         deadline = self._context.monotonic() + seconds
-        pools = (self._pools.publishing, self._pools.posting)
+        pools = (self._pools.publishing, self._pools.posting, self._grantor.pool)
         clean = [pool.close(max(0.0, deadline - self._context.monotonic())) for pool in pools]
         clean.append(self._adoption.close(max(0.0, deadline - self._context.monotonic())))
         self._outcomes.flush()
+        self._grantor.close(max(0.0, deadline - self._context.monotonic()))
         return all(clean)
 
     def _run(self) -> None:
@@ -168,14 +190,16 @@ class Submitter:
 
     def turn(self) -> float:
         """Do what can be done now; return after how many seconds to look again unless woken."""
-        waits = [self._outcomes.again() or IDLE, self._not_before_wait()]
+        waits = [self._outcomes.again() or IDLE, self._granting.held_back()]
         if self._gate.blocked and not self._gate.lets_probes:
             waits.append(self._access.turn(self._pools.publishing))
-        waits += [self._mind_the_clock(), self._past.turn(self._reads)]
+        waits.append(self._mind_the_clock())
+        if not self._grantor.is_shared:
+            waits.append(self._past.turn(self._reads))
         if self._gate.is_shut:
             self._in_flight.put_back()  # nothing may leave, and nobody knows for how long
             return min(waits)
-        if self._not_before_wait() < IDLE:
+        if self._granting.held_back() < IDLE:
             return min(waits)
         waits.append(self._probing.turn())
         waits.append(self._probe() if self._probing.is_on else self._send_all())
@@ -188,9 +212,9 @@ class Submitter:
         busy = flying.all()
         wait = self._probing.wait(busy)
         if flying.ready:
-            return self._claim()
+            return self._granting.turn()
         if wait <= 0:
-            put_off_beyond_limit(self._context, self._ledger, self._reads)
+            put_off_beyond_limit(self._context, self._ledger, self._reads, self._grantor.spent)
             candidate = self._publication.probe(self._reads, busy)
             if candidate is not None:
                 self._probing.begin(candidate.job.id)
@@ -208,25 +232,21 @@ class Submitter:
         """Have all sent that is due, as far as there is room; return seconds until there may be more."""
         waits = [IDLE]
         flying = self._in_flight
-        room = min(self._limit_publishing - flying.publishing, self._limit_posting - flying.posting)
+        publishing = flying.publishing - (self._granting.idle if self._context.publisher.uploads else 0)
+        room = max(0, min(self._limit_publishing - publishing, self._limit_posting - flying.posting))
         if room > min(self._limit_publishing, self._limit_posting) // 2 or (room and not flying.posting):
-            put_off_beyond_limit(self._context, self._ledger, self._reads)
+            put_off_beyond_limit(self._context, self._ledger, self._reads, self._grantor.spent)
             for candidate in self._publication.due(self._reads, room, flying.all()):
                 flying.begin(candidate.job.id)
                 self._publication.begin(candidate)
         if flying.ready:
-            waits.append(self._claim())
+            waits.append(self._granting.turn())
         seconds = self._until_due()
         idle = not flying.publishing and not flying.posting
         waits.append(self._adoption.turn(self._reads, idle=idle and seconds > 0))
         if seconds > 0 or idle:
             waits.append(max(seconds, 0.05))
         return min(waits)
-
-    def _not_before_wait(self) -> float:
-        """Return for how many seconds no intent is written, IDLE where one may be now."""
-        wait = self._not_before - self._context.monotonic()
-        return wait if wait > 0 else IDLE
 
     def _mind_the_clock(self) -> float:
         """Let nothing leave while the clock is not set, and return seconds until it is to be looked at again.
@@ -262,35 +282,16 @@ class Submitter:
                     self._probing.target_failed(candidate.job.id, error)
                 self._posting.failed(candidate.job, error, tries=tries)
             case LedgerUnavailable():
-                self._not_before = self._context.monotonic() + LEDGER.seconds()
+                self._granting.hold_back()
                 self._in_flight.end([candidate.job.id])
             case _:
                 log.error(DEFECT, exc_info=error)
                 self._posting.failed(candidate.job, defect(error), tries=tries)
         self.wake()
 
-    def _claim(self) -> float:
-        """Write the intents of all jobs that are ready, as far as the rate allows; return seconds until more may."""
-        count, wait = self._gate.starts(self._in_flight.ready)
-        taken = self._in_flight.take(count)
-        if taken:
-            quiet = all(self._probing.is_on and self._probing.is_probe(job.id) for job in taken)
-            work = partial(jobs.intend, jobs=taken, limits=self._context.limits, quiet=quiet)
-            future = self._ledger.submit(work, first=True)
-            future.add_done_callback(partial(self._intended, taken))
-        return wait if self._in_flight.ready else IDLE
-
-    def _intended(self, taken: Sequence[Job], future: Future[list[Job]]) -> None:
-        """Hand on what may be sent now (in the ledger's thread)."""
-        intended = future.result() if future.exception() is None else []
-        if future.exception() is not None:
-            self._not_before = self._context.monotonic() + LEDGER.seconds()
-        going = {job.id for job in intended}
-        self._in_flight.end(job.id for job in taken if job.id not in going)
-        for job in intended:
-            self._pools.posting.submit(partial(self._posting.post, job))
-        if len(going) < len(taken):
-            self.wake()
+    def _refused(self, reason: str) -> None:
+        self._tell_blocked(reason)
+        self._grantor.blocks(reason)
 
     def _tell_blocked(self, reason: str) -> None:
         self._outcomes.write(lambda ledger: ledger.put(blocked=reason))

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from agent.core.folder_rules import NO_FOLDERS
+from agent.core.spend_guard import Limits
 from agent.errors import SettingsError
+from agent.fleet.joining import join
+from agent.fleet.records import Budget
 from agent.folder.scanner import Scanner
 from agent.folder.settings_files import FolderSettingsFiles
+from agent.host import mounts
 from agent.host.clock import utc_now
 from agent.host.workers import Pools
 from agent.ledger.batches import LedgerBatches
@@ -26,11 +30,13 @@ from agent.results.poller import END_SECONDS, ResultsPoller
 from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
+from agent.service.membership import Membership
 from agent.settings.folder_toml import parse
 from agent.settings.parts import (
     batch_chooser,
     batch_namer,
     filters_of,
+    fleet_host_of,
     how_to_mend_the_key,
     is_probed,
     limits_of,
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.folder_rules import FolderRulesSource
+    from agent.fleet.client import Fleet
     from agent.ledger.writer import LedgerWriter
     from agent.model import Kind
     from agent.publishing import Publisher
@@ -116,12 +123,39 @@ def folders_of(settings: Settings, scanner: Scanner) -> FolderRulesSource:
     return FolderSettingsFiles(scanner, partial(parse, edition=settings.edition))
 
 
+def fleet_of(settings: Settings) -> Fleet | None:
+    """Return the way to what the hosts of the project share, None where this one is alone; nothing is asked of it yet.
+
+    Raises SettingsError where the extra for it is missing, FleetRefused for what is no address.
+    """
+    if settings.fleet_dsn is None:
+        return None
+    fleet = join(settings.fleet_dsn.reveal(), settings.playment_project_id, fleet_host_of(settings))
+    fleet.budget = _budget(settings)
+    return fleet
+
+
+def member_of(
+    settings: Settings, fleet: Fleet, ledger: LedgerWriter, gate: Gate, monotonic: Callable[[], float]
+) -> Membership:
+    """Return this host's part in its fleet."""
+    folder = mounts.shared_place(settings.watch_dir)
+    return Membership(
+        fleet, ledger, gate, host=fleet_host_of(settings), folder=folder, now=utc_now, monotonic=monotonic
+    )
+
+
+def _budget(settings: Settings) -> Budget:
+    return Budget(settings.submit_jobs_per_minute, limits_of(settings))
+
+
 @contextlib.contextmanager
 def sending(
     settings: Settings,
     ledger: LedgerWriter,
     gate: Gate,
     *,
+    member: Membership | None,
     scanner: Scanner,
     publisher: Publisher,
     folders: FolderRulesSource,
@@ -131,6 +165,8 @@ def sending(
     follow: Follow,
 ) -> Iterator[Submitter]:
     """Give a submitter that runs, and close what it uses in the end; the submitter itself is the caller's to close.
+
+    Of a `member` of a fleet the rate, and what may be spent, are the fleet's.
 
     `on_changed` is told of a unit whose files changed under way; `fingerprint` is as in SendingContext.
     """
@@ -146,7 +182,7 @@ def sending(
             probe_all=settings.publish_probe == "all",
             scanner=scanner,
             terms=terms_of(settings),
-            limits=limits_of(settings),
+            limits=Limits() if member else limits_of(settings),
             rules=rules_of(settings),
             batch_name=batch_namer(settings),
             batch_of=batch_chooser(settings),
@@ -157,16 +193,19 @@ def sending(
             fingerprint=fingerprint,
         )
         pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
-        submitter = Submitter(context, ledger, reads, gate, pools)
-        follow(partial(_obey, target, submitter))
+        submitter = Submitter(context, ledger, reads, gate, pools, grantor=member)
+        follow(partial(_obey, target, submitter, member))
         submitter.start()
         yield submitter
 
 
-def _obey(target: Target, submitter: Submitter, settings: Settings) -> None:
+def _obey(target: Target, submitter: Submitter, member: Membership | None, settings: Settings) -> None:
     target.use_key(settings.playment_api_key.reveal())
     submitter.knock()
-    submitter.limit(limits_of(settings))
+    if member is None:
+        submitter.limit(limits_of(settings))
+    else:
+        member.limit(_budget(settings))
 
 
 @contextlib.contextmanager

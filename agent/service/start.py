@@ -14,7 +14,7 @@ from agent.core.unset_clock import is_unset
 from agent.errors import Interrupted
 from agent.folder.tree import Tree
 from agent.folder.watched_folder import WatchedFolder
-from agent.host import locks
+from agent.host import locks, mounts
 from agent.host.clock import Clocks, utc_now
 from agent.ledger import past
 from agent.ledger.reads import Reads
@@ -23,6 +23,7 @@ from agent.ledger.store import Ledger, iso
 from agent.ledger.upkeep import Upkeep
 from agent.ledger.writer import LedgerWriter
 from agent.model import UnitKey
+from agent.noticing.claims import Claims, Unshared
 from agent.noticing.decide import LedgerDecider, Verdicts
 from agent.noticing.ledger_book import LedgerBook
 from agent.noticing.messages import Changed, LedgerChanged
@@ -30,7 +31,17 @@ from agent.noticing.rounds import Rounds
 from agent.noticing.start import Noticing, noticing
 from agent.publishing import namer
 from agent.reading.start import reading
-from agent.service.assembly import TARGET_NAME, collecting, folders_of, publisher_of, scanner_of, sending
+from agent.service.assembly import (
+    TARGET_NAME,
+    collecting,
+    fleet_of,
+    folders_of,
+    member_of,
+    publisher_of,
+    scanner_of,
+    sending,
+)
+from agent.service.shared_reading import SharedReading
 from agent.settings.parts import filters_of, image_rules_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
@@ -131,17 +142,20 @@ def started(
                 raise Interrupted("not read: the agent is stopping")
 
         order, doubt = settings.sequence_order, settings.sequence_order_doubt
-        rules = image_rules_of(settings)
+        pictures = image_rules_of(settings)
         readers = stack.enter_context(
-            reading(scanner, settings.sequence_gaps, go_on, order=order, doubt=doubt, rules=rules)
+            reading(scanner, settings.sequence_gaps, go_on, order=order, doubt=doubt, rules=pictures)
         )
         if not once:
             stack.enter_context(collecting(settings, ledger, gate, follow))
+        fleet = fleet_of(settings)
+        member = None if fleet is None else member_of(settings, fleet, ledger, gate, clocks.monotonic)
         submitter = stack.enter_context(
             sending(
                 settings,
                 ledger,
                 gate,
+                member=member,
                 scanner=scanner,
                 publisher=publisher,
                 folders=folders,
@@ -154,6 +168,12 @@ def started(
         stack.callback(_stop_sending, submitter, tell)
         reads = stack.enter_context(Reads.open(settings.ledger_path))
         watch.start()
+        rules = rules_of(settings)
+        verdicts = Verdicts(scanner, rules, namer(publisher))
+        claims: Claims = Unshared()
+        if fleet is not None and member is not None and mounts.shared_place(settings.watch_dir):
+            claims = shared = SharedReading(fleet, ledger, verdicts=verdicts, rules=rules, post=post, member=member)
+            stack.callback(shared.close)
 
         def begin_noticing(trusted: bool) -> Noticing:  # noqa: FBT001 (said by Rounds)
             return noticing(
@@ -162,13 +182,14 @@ def started(
                 quiet_of(settings),
                 readers,
                 book=LedgerBook(ledger, post),
-                decider=LedgerDecider(ledger, Verdicts(scanner, rules_of(settings), namer(publisher)), post),
+                decider=LedgerDecider(ledger, verdicts, post),
                 clocks=clocks,
                 absence_is_proof=watch.is_proof,
                 trusted=trusted,
                 writers=watch,
                 cover=watch.cover,
                 fed=fed,
+                claims=claims,
             )
 
         rounds = Rounds(

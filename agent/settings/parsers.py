@@ -28,6 +28,15 @@ def key(text: str) -> str:
     return text
 
 
+def dsn(text: str) -> str:
+    """Return PostgreSQL's address of a database, as libpq takes it; its error never repeats it."""
+    # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
+    is_uri = text.startswith(("postgresql://", "postgres://"))
+    if not text.isprintable() or not (is_uri or re.match(r"\s*\w+\s*=", text)):
+        raise ValueError("it must be one line, postgresql://user:password@host/database or host=… dbname=… user=…")
+    return text
+
+
 def path_safe(text: str) -> str:
     """Return an id that can stand in a URL's path as it is."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", text):

@@ -13,12 +13,13 @@ from agent.core.reference_id import IdRules
 from agent.core.spend_guard import Limits
 from agent.model.jobs import Terms
 from agent.settings import parsers
-from agent.settings.settings import Origin
+from agent.settings.secret import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.settings.settings import Secret, Settings
+    from agent.settings.secret import Secret
+    from agent.settings.settings import Settings
 from agent.host.clock import utc_now
 
 BATCH_WORDS = ("day", "folder")
@@ -58,6 +59,11 @@ def rules_of(settings: Settings) -> IdRules:
 def limits_of(settings: Settings) -> Limits:
     """Return the spend guard's limits."""
     return Limits(settings.submit_limit_jobs_per_day, settings.submit_limit_frames_per_day)
+
+
+def fleet_host_of(settings: Settings) -> str:
+    """Return this agent's name in the fleet: two on one host have ledgers of their own."""
+    return settings.fleet_host or f"{socket.gethostname()}:{settings.ledger_path}"
 
 
 def is_copied_at_start(key: Secret) -> bool:

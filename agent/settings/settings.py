@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model import Edition
-from agent.settings import parsers
-from agent.settings.places import Absent, about, overlap, quoted, refused, results_dir
+from agent.settings.places import about, overlap, quoted, refused, results_dir
+from agent.settings.secret import FLEET, KEY, Secret, secret_of
 from agent.settings.variables import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
-
-CREDENTIAL = "playment_api_key"
-"""The name of the systemd credential that may hold the key."""
-
 
 AWS_NAMES = (
     "AWS_ACCESS_KEY_ID",
@@ -34,44 +29,6 @@ AWS_NAMES = (
     "HOME",
 )
 """What other programs set for object stores; a profile's files are looked for in HOME."""
-
-
-class Origin(Enum):
-    """Where a secret comes from."""
-
-    TEXT = auto()
-    FILE = auto()
-    CREDENTIAL = auto()
-
-
-class Secret:
-    """A text that shows itself only to `reveal()`: not to `str`, `repr`, logs, tracebacks, pickle or copies.
-
-    `source` tells where it was read, as a sentence begins.
-    """
-
-    __slots__ = ("_text", "origin", "source")
-
-    def __init__(self, text: str, source: str = "", origin: Origin = Origin.TEXT) -> None:
-        self._text = text
-        self.source = source
-        self.origin = origin
-
-    def reveal(self) -> str:
-        """Return the text itself."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled or copied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +82,8 @@ class Settings:
     results_mode: int | None
     results_poll_seconds: float
     folder_settings: bool
+    fleet_dsn: Secret | None
+    fleet_host: str | None
     ledger_path: Path
     ledger_mode: int | None
     ledger_keep_events_days: int | None
@@ -171,7 +130,8 @@ def parse(
     `read_text` returns what a file holds and raises OSError or UnicodeDecodeError. `resolve` makes a path absolute and
     follows symbolic links. `watch_problem`, `ledger_problem` and `results_problem` say what is wrong with the place, if
     anything is; their sentences go on after the variable's name and path. `env_file` is the resolved file that texts
-    came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret.
+    came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret; and
+    where the fleet's address cannot be read then, it is None.
 
     Raises SettingsError with every problem there is; none of them holds a secret. NotThereYet where each is one that
     time alone may mend.
@@ -188,11 +148,16 @@ def parse(
                 problems.append(f"{variable.name} is {quoted(variable.show(text))}: {error}.")
         elif variable.required:
             problems.append(f"{variable.name} is not set. {variable.explanation}.")
-    key_file = found.pop("playment_api_key_file")
-    found["playment_api_key"] = _key(given, read_text, problems) if needs_key else Secret("")
+    key_file, dsn_file = found.pop("playment_api_key_file"), found.pop("fleet_dsn_file")
+    found["playment_api_key"] = secret_of(KEY, given, read_text, problems) if needs_key else Secret("")
+    found["fleet_dsn"] = secret_of(FLEET, given, read_text, problems if needs_key else [])
     problems += _edition_problems(given, found["playment_priority_weight"])
     found["playment_batch_name"] = _batch_name(found["playment_batch"], found["playment_batch_name"])
-    kept = {"PLAYMENT_API_KEY_FILE": resolve(key_file) if key_file else None, "The file of settings": env_file}
+    kept = {
+        "PLAYMENT_API_KEY_FILE": resolve(key_file) if key_file else None,
+        "FLEET_DSN_FILE": resolve(dsn_file) if dsn_file else None,
+        "The file of settings": env_file,
+    }
     if ledger := ledger_text(given):
         found["ledger_path"] = kept["LEDGER_PATH"] = resolve(ledger)
         if problem := ledger_problem(found["ledger_path"]):
@@ -241,39 +206,6 @@ def unknown_names(names: Iterable[str]) -> list[str]:
             hint = f"did you mean {near[0]}?" if near else ".env.example lists all there are."
             problems.append(f"{name} is no setting of this version: {hint}")
     return problems
-
-
-def _key(given: Mapping[str, str], read_text: Callable[[str], str], problems: list[str]) -> Secret | None:
-    """Return the key from the first place that is set: the variable, the named file, the systemd credential."""
-    if key := given.get("PLAYMENT_API_KEY"):
-        return Secret(key, "PLAYMENT_API_KEY")
-    folder = given.get("CREDENTIALS_DIRECTORY")
-    if file := given.get("PLAYMENT_API_KEY_FILE"):
-        is_copy = bool(folder) and file.startswith(f"{folder}/")
-        source, origin = f"PLAYMENT_API_KEY_FILE ({quoted(file)})", Origin.CREDENTIAL if is_copy else Origin.FILE
-    elif folder:
-        file = f"{folder}/{CREDENTIAL}"
-        source, origin = f"The systemd credential {CREDENTIAL}", Origin.CREDENTIAL
-    else:
-        problems.append(
-            "PLAYMENT_API_KEY is not set. Put the key there, or the path of a file that holds it in "
-            f"PLAYMENT_API_KEY_FILE, or give the unit a credential named {CREDENTIAL}."
-        )
-        return None
-    try:
-        key = read_text(file).rstrip("\r\n")
-        if key:
-            return Secret(parsers.key(key), source, origin)
-        problems.append(f"{source} is empty: it must hold the API key.")
-    except UnicodeDecodeError:
-        problems.append(f"{source} is not a text file: it must hold the API key and nothing else.")
-    except ValueError as error:
-        problems.append(f"{source} does not hold a key: {error}.")
-    except OSError as error:
-        # The service's copy of a credential comes with its start or not at all; a file may come with a mount.
-        kind = str if origin is Origin.CREDENTIAL else Absent
-        problems.append(kind(f"{source} cannot be read ({error.strerror}): it must be a file that this user may read."))
-    return None
 
 
 def _edition_problems(given: Mapping[str, str], priority_weight: int | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.frame_order import ORDERS
@@ -11,44 +10,10 @@ from agent.core.image_format import EXTENSIONS
 from agent.core.image_rules import USUAL, USUAL_RULES
 from agent.model.text import without_secrets
 from agent.settings import parsers
+from agent.settings.variable import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One variable: its name, its default as text, a line of explanation, and the reader of its text.
-
-    A `required` one whose default is another's to say (a target's address) is not set where it was not handed one.
-    A `live` one is taken up by a reload, every other one by a restart.
-    `show` gives what an error may repeat of the text. `unset` is the value where neither the variable nor a default is
-    there; `shown_default` describes a default that depends on other variables. Where one `may_be_empty`, an empty text
-    does not stand for the default but for `unset`.
-    """
-
-    name: str
-    default: str
-    explanation: str
-    read: Callable[[str], object]
-    required: bool = False
-    show: Callable[[str], str] = str
-    unset: object = None
-    shown_default: str = ""
-    live: bool = False
-    may_be_empty: bool = False
-
-    @property
-    def field(self) -> str:
-        """The name of the field of `Settings`."""
-        return self.name.lower()
-
-    def text(self, given: Mapping[str, str], defaults: Mapping[str, str]) -> str:
-        """Return what is given of it, else its default."""
-        if given.get(self.name) or (self.may_be_empty and self.name in given):
-            return given[self.name]
-        return defaults.get(self.name, self.default)
-
+    from collections.abc import Mapping
 
 _SECONDS = parsers.number(0.1, 86_400, "seconds")
 _LIMIT = parsers.whole(1, 999_999_999)
@@ -240,6 +205,21 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("RESULTS_POLL_SECONDS", "300", "Seconds between two looks for completed annotations", _SECONDS),
     Variable(
         "FOLDER_SETTINGS", "false", "true: obey .playment.toml files in the watch folder", parsers.switch, unset=False
+    ),
+    Variable(
+        "FLEET_DSN",
+        "",
+        "Many hosts, one project: postgresql://user:password@host/database; or use the next, or a credential fleet_dsn",
+        parsers.dsn,
+        show=parsers.hidden,
+    ),
+    Variable("FLEET_DSN_FILE", "", "A file that holds it", parsers.path),
+    Variable(
+        "FLEET_HOST",
+        "",
+        "This agent's name in the fleet, unlike all others' and never changed",
+        parsers.plain,
+        shown_default="host name:LEDGER_PATH",
     ),
     Variable(
         "LEDGER_PATH",

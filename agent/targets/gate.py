@@ -32,6 +32,7 @@ class Gate:
         self._flow = Flow() if flow is None else flow
         self._tell_hold = tell_hold
         self._clock = clock
+        self._tell_fleet: Callable[[float], None] = lambda _seconds: None
         self._changed = threading.Condition()
         self.limit_rate(per_minute)
         self._next_start = -math.inf
@@ -102,6 +103,16 @@ class Gate:
             self._held_until = max(self._held_until, until)
         if is_longer:
             self._tell_hold(seconds)
+            self._tell_fleet(seconds)
+
+    def share(self, tell: Callable[[float], None]) -> None:
+        """Have a fleet told, too, of a wait that the server has asked for, in seconds."""
+        self._tell_fleet = tell
+
+    def is_held(self, seconds: float) -> None:
+        """Let nothing leave for `seconds`, as another host of the fleet was asked: nobody is told."""
+        with self._changed:
+            self._held_until = max(self._held_until, self._clock() + seconds)
 
     def held_for(self) -> float:
         """Return for how many seconds nothing may leave because the server has asked for it."""

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from tests.benchmarks import chart, scans
 from tests.benchmarks.bursts import burst
+from tests.benchmarks.fleet import fleet
 from tests.benchmarks.idle import idle
 from tests.benchmarks.images import images
 from tests.benchmarks.latency import latency
@@ -28,6 +29,7 @@ from tests.benchmarks.memory import memory
 from tests.benchmarks.posting import example, jobs, jobs0
 from tests.benchmarks.publishing import publishing
 from tests.benchmarks.sequences import sequences
+from tests.benchmarks.sharing import sharing
 from tests.benchmarks.table import table, write_json
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "status": status,
     "ledger": ledger,
     "memory": memory,
+    "fleet": fleet,
+    "sharing": sharing,
     "growth": scans.growth,
 }
 

@@ -58,7 +58,11 @@ class Machine:
         return subprocess.Popen(
             line.split(),
             cwd=self.folder,
-            env={"PATH": str(self.folder / "bin"), "APT_CONFIG": str(self.folder / "apt.conf")},
+            env={
+                "PATH": str(self.folder / "bin"),
+                "APT_CONFIG": str(self.folder / "apt.conf"),
+                "POSTGRESQL_COMMON": str(self.folder / "postgresql-common"),
+            },
             user=user,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -87,7 +91,7 @@ def machine() -> Iterator[Machine]:
             f'Dir::Cache "{name}/cache"; Dir::Etc "{name}/etc"; Dir::Log "{name}"; APT::Sandbox::User "root";\n',
             encoding="utf-8",
         )
-        for tool in ("apt-get", "dpkg", "env", "id", "sh", "sleep"):  # and no sudo
+        for tool in ("apt-get", "dpkg", "env", "id", "mkdir", "sh", "sleep", "tee"):  # and no sudo
             (folder / "bin" / tool).symlink_to(str(shutil.which(tool)))
         found = Machine(folder)
         found.waits(60)
@@ -120,6 +124,20 @@ def test_it_comes_through_when_both_locks_are_let_go(machine: Machine, line: str
         said = running.communicate()[0]
     assert running.returncode == 0
     assert said.count("is already the newest version") == len(line.split()) - 2
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_postgresql_starts_no_cluster_of_its_own(machine: Machine, line: str) -> None:
+    settings = machine.folder / "postgresql-common"
+    assert machine.run(line)[0] == 0
+    assert settings.exists() == (" postgresql " in f"{line} ")
+    if settings.exists():
+        (none,) = settings.rglob("*.conf")
+        assert none.read_text() == "create_main_cluster = false\n"
+        none.unlink()
+        (settings / "createcluster.conf").touch()
+        assert machine.run(line)[0] == 0
+        assert not none.exists(), "one that was there before is left as it is"
 
 
 def test_it_gives_up_on_the_lists_in_apts_own_words(machine: Machine) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.images import FORMATS
+from tests.postgres import programs
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,10 +33,11 @@ def test_every_benchmark_still_runs(tmp_path: Path) -> None:
     rows = json.loads(written.read_text("utf-8"))["rows"]
     assert list(dict.fromkeys(row["benchmark"] for row in rows)) == list(BENCHMARKS)
     missing = {row["benchmark"]: row["missing"] for row in rows if row["missing"]}
-    if shutil.which("watchman"):
-        assert not missing
-    else:
-        assert missing == {"burst": "reference missing: apt-get install watchman"}
+    needed = {
+        **({} if shutil.which("watchman") else {"burst": "reference missing: apt-get install watchman"}),
+        **({} if programs() else dict.fromkeys(("fleet", "sharing"), "reference missing: apt-get install postgresql")),
+    }
+    assert missing == needed
     assert all(row["ok"] is None for row in rows)
     judged = [row for row in rows if row["benchmark"] != "latency"]  # which is beyond what a bare request took
     assert all(figure["value"] >= 0 for row in judged for figure in row["figures"])

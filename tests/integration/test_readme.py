@@ -5,21 +5,31 @@ from __future__ import annotations
 import re
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from agent.commands import cli
 from agent.core.states import State
+from agent.fleet import schema
+from agent.fleet.client import Fleet
+from agent.fleet.records import Beat
 from agent.ledger.upgrade import migrate
 from agent.settings.variables import VARIABLES
 from tests.integration.nginx import SNIPPET
+from tests.postgres import PASSWORD
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres, Shared
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+FLEET_QUERIES = re.findall(r"^fleet=> (.+);\n(.+)\n", README, flags=re.MULTILINE)
 QUERIES = re.findall(r"^sqlite> (.+);\n(.+)\n", README, flags=re.MULTILINE)
 
 
 def test_it_can_be_read_in_one_sitting() -> None:
-    assert 100 <= len(README.splitlines()) <= 250
+    assert 100 <= len(README.splitlines()) <= 275  # 25 of them: beyond one machine
 
 
 def test_the_snippet_for_nginx_is_the_one_that_is_tested() -> None:
@@ -50,6 +60,39 @@ def test_every_command_that_is_named_exists() -> None:
     named = set(re.findall(r"playment-agent (?:--env-file \S+ )?([a-z]+)\b", README)) - {"systemd"}
     assert {"demo", "check", "run", "status"} <= named
     assert named <= set(cli.commands)
+
+
+@pytest.mark.parametrize(("query", "columns"), FLEET_QUERIES)
+def test_a_query_of_the_fleet_has_the_columns_that_are_shown(shared: Shared, query: str, columns: str) -> None:
+    with psycopg.connect(shared.postgres.dsn("fleet_owner", shared.name)) as connection:
+        found = connection.execute(query.encode())
+        assert [column.name for column in found.description or ()] == columns.split()
+
+
+def test_there_are_three_of_them() -> None:
+    assert len(FLEET_QUERIES) == 3
+
+
+def test_the_roles_that_are_shown_let_a_host_in(postgres: Postgres) -> None:
+    (statements,) = re.findall(r"```sql\n(create role fleet_owner.*?)```", README, flags=re.DOTALL)
+    statements = (
+        statements.replace("…", PASSWORD).replace(" fleet ", " readme ").replace("database fleet", "database readme")
+    )
+    kept = [("fleet_owner", "kept_owner"), ("playment_agent", "kept_agent")]
+    for role, aside in kept:
+        postgres.sql(f"alter role {role} rename to {aside}")
+    try:
+        for statement in filter(str.strip, statements.split(";")):
+            postgres.sql(statement)
+        schema.create(postgres.dsn("fleet_owner", "readme"))
+        host = Fleet(postgres.dsn("cam_01", "readme"), "p", "cam_01")
+        assert host.beat(Beat("1", {})).must_mirror
+        host.close()
+    finally:
+        postgres.sql("drop database if exists readme with (force)")
+        postgres.sql("drop role if exists cam_01, fleet_owner, playment_agent")
+        for role, aside in kept:
+            postgres.sql(f"alter role {aside} rename to {role}")
 
 
 def test_every_state_is_explained() -> None:

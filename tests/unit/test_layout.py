@@ -1,4 +1,4 @@
-"""Who may import whom: none one beside or above it. Only `ledger` speaks SQL."""
+"""Who may import whom: none one beside or above it. Only `ledger` speaks SQL, and `fleet` with PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import pytest
 
 from tests.layout import LAYERS, LEVEL, PACKAGE, Module, arrows, figures, floors, modules
 
-MOST_ROOMS = 21
-MOST_ARROWS = 105
+MOST_ROOMS = 22
+MOST_ARROWS = 110
 MOST_FLOORS = 8
+SPEAK_SQL = {"ledger", "fleet"}
 KNOW_SETTINGS = {"commands", "reporting", "demo", "service", "settings"}
 
 
@@ -45,9 +46,14 @@ def test_stages_are_handed_what_they_need_and_never_the_settings() -> None:
     assert {module.room for module in modules() if "settings" in module.imported_rooms()} <= KNOW_SETTINGS
 
 
-def test_only_the_ledger_speaks_sql() -> None:
-    speak = {module.name: found for module in modules() if module.room != "ledger" and (found := module.sql())}
+def test_only_the_ledger_and_the_fleet_speak_sql() -> None:
+    speak = {module.name: found for module in modules() if module.room not in SPEAK_SQL and (found := module.sql())}
     assert speak == {}
+
+
+def test_only_the_fleet_knows_postgresql() -> None:
+    knows = {module.room for module in modules() for name in module.imports() if name.split(".")[0] == "psycopg"}
+    assert knows == {"fleet"}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +61,7 @@ def test_only_the_ledger_speaks_sql() -> None:
     [
         "import sqlite3",
         "import sqlite_utils.db",
+        "import psycopg",
         "from sqlite3 import Error",
         "if TYPE_CHECKING:\n    import sqlite3",
         "ledger.sql",

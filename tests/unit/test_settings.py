@@ -17,7 +17,8 @@ from agent.model import Edition
 from agent.model.text import without_secrets
 from agent.service.assembly import DEFAULTS
 from agent.settings import variables
-from agent.settings.settings import Secret, Settings, unknown_names
+from agent.settings.secret import Secret
+from agent.settings.settings import Settings, unknown_names
 from agent.settings.settings import parse as parse_settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def parse(
     watch_problem: str | None = None,
     ledger_problem: str | None = None,
     results_problem: str | None = None,
+    needs_key: bool = True,
 ) -> Settings:
     def read_text(path: str) -> str:
         if path not in (files or {}):
@@ -56,6 +58,7 @@ def parse(
         ledger_problem=lambda _: ledger_problem,
         results_problem=lambda _: results_problem,
         env_file=env_file,
+        needs_key=needs_key,
     )
 
 
@@ -107,6 +110,8 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         results_mode=None,
         results_poll_seconds=300.0,
         folder_settings=False,
+        fleet_dsn=None,
+        fleet_host=None,
         ledger_path=Path("/place/ledger.db"),
         ledger_mode=None,
         ledger_keep_events_days=400,
@@ -118,7 +123,7 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
 
 def test_every_variable_is_a_field_and_every_field_a_variable() -> None:
     fields = {field.name for field in dataclasses.fields(Settings)}
-    assert {variable.field for variable in variables.VARIABLES} - fields == {"playment_api_key_file"}
+    assert {variable.field for variable in variables.VARIABLES} - fields == {"playment_api_key_file", "fleet_dsn_file"}
     assert fields - {"aws"} <= {variable.field for variable in variables.VARIABLES}
 
 
@@ -369,6 +374,37 @@ def test_a_key_file_that_gives_no_key_is_a_problem_that_names_the_file() -> None
         "PLAYMENT_API_KEY_FILE ('/k') is empty: it must hold the API key."
     ]
     assert "('/k') cannot be read (No such file or directory)" in problems(from_file)[0]
+
+
+def test_the_fleets_address_comes_from_the_first_place_that_is_set_and_may_be_nowhere() -> None:
+    files = {"/d": "postgresql://file/fleet\n", "/creds/fleet_dsn": "host=credential dbname=fleet\n"}
+    places = {"FLEET_DSN": "postgresql://text/fleet", "FLEET_DSN_FILE": "/d", "CREDENTIALS_DIRECTORY": "/creds"}
+    for variable, text in (
+        ("FLEET_DSN", "postgresql://text/fleet"),
+        ("FLEET_DSN_FILE", "postgresql://file/fleet"),
+        ("CREDENTIALS_DIRECTORY", "host=credential dbname=fleet"),
+    ):
+        found = parse(places, files=files).fleet_dsn
+        assert found is not None
+        assert found.reveal() == text
+        places[variable] = ""
+    assert parse(places, files=files).fleet_dsn is None
+    assert parse({"CREDENTIALS_DIRECTORY": "/none"}).fleet_dsn is None
+
+
+@pytest.mark.parametrize("dsn", ["s3cret.example.com", "postgresql://u:s3cret@host/d\n", "mysql://u:s3cret@host/d"])
+def test_what_is_no_address_of_a_database_is_refused_and_never_shown(dsn: str) -> None:
+    found = [*problems({"FLEET_DSN": dsn}), *problems({"FLEET_DSN_FILE": "/d"}, files={"/d": f"{dsn}\nx"})]
+    assert len(found) == 2
+    assert not any("s3cret" in problem for problem in found)
+
+
+def test_the_fleets_address_shows_itself_nowhere_and_no_command_without_a_key_stumbles_over_it() -> None:
+    assert "s3cret" not in repr(parse({"FLEET_DSN": "postgresql://u:s3cret@host/d"}))
+    assert "FLEET_DSN_FILE ('/d') cannot be read" in problems({"FLEET_DSN_FILE": "/d"})[0]
+    assert parse({"FLEET_DSN_FILE": "/d"}, needs_key=False).fleet_dsn is None
+    [problem] = problems({"FLEET_DSN_FILE": "/srv/inbox/dsn"}, files={"/srv/inbox/dsn": "host=h"})
+    assert problem.startswith("FLEET_DSN_FILE lies in the watch folder")
 
 
 def test_what_must_not_be_served_is_refused_inside_the_watch_folder() -> None:
