@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 RAW_BYTES = 4096
 """How much of a TIFF tells whether it is a camera's raw file, whose first directory lies there."""
+HAVE_KIN = ("PNG", "TIFF")
+"""The formats of ours that files of another kind begin like."""
 
 
 class Foreign(NamedTuple):

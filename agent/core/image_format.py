@@ -12,6 +12,7 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     "GIF": ("gif",),
 }
 """The formats that can be proved whole, each with the extensions of its files."""
+_NAMED = {extension: form for form, extensions in EXTENSIONS.items() for extension in extensions}
 
 HEAD_BYTES = 64
 """How much of a file tells its format: an AVIF may name itself behind the brands of its family."""
@@ -27,14 +28,15 @@ _AVIF = (b"avif", b"avis")
 
 def format_of(head: bytes) -> str | None:
     """Tell the format by the first HEAD_BYTES bytes: one of EXTENSIONS, or None."""
+    form = next((form for form, starts in _BEGINNINGS if head.startswith(starts)), None)
+    if form is not None:
+        return form
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WebP"
     # 'BM' alone may begin a text: the length of the second header must be a known one.
     if head.startswith(b"BM") and head[14:16] in {bytes((size, 0)) for size in (12, 40, 52, 56, 64, 108, 124)}:
         return "BMP"
-    if any(brand in _AVIF for brand in brands_of(head)):
-        return "AVIF"
-    return next((form for form, starts in _BEGINNINGS if head.startswith(starts)), None)
+    return "AVIF" if any(brand in _AVIF for brand in brands_of(head)) else None
 
 
 def brands_of(head: bytes) -> list[bytes]:
@@ -55,4 +57,4 @@ def extension_of(name: str) -> str:
 
 def format_named(extension: str) -> str | None:
     """Return the format whose files have an extension, None for those of no format here."""
-    return next((form for form, extensions in EXTENSIONS.items() if extension in extensions), None)
+    return _NAMED.get(extension)

@@ -10,7 +10,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from agent.core.foreign_formats import RAW_BYTES, foreign_picture, foreign_within, no_picture
+from agent.core.foreign_formats import HAVE_KIN, RAW_BYTES, foreign_picture, foreign_within, no_picture
 from agent.core.image_format import HEAD_BYTES, extension_of, format_named, format_of
 from agent.core.image_rules import USUAL_RULES, listed
 from agent.errors import FileChanged
@@ -81,7 +81,7 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded, rules: I
 
 
 def _found(source: Source, form: str) -> Finding:
-    foreign = foreign_within(form, source.peek(RAW_BYTES, 0))
+    foreign = foreign_within(form, source.peek(RAW_BYTES, 0)) if form in HAVE_KIN else None
     return Finding(problem=foreign.sentence) if foreign else _CHECKS[form](source)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from struct import Struct
 from typing import TYPE_CHECKING
 
 from agent.core.foreign_formats import foreign_jpeg
@@ -16,17 +15,14 @@ from agent.reading.formats.equal_runs import LEAST
 from agent.reading.formats.exif import MARK, Part, orientation, taken
 from agent.reading.formats.jpeg_frame import (
     ARITHMETIC,
-    DRI,
     HUFFMAN,
-    SOF,
+    READ,
+    SEGMENT,
     SOS,
-    TABLES,
-    Frame,
+    Headers,
     Scan,
     blocks,
-    frame_of,
-    is_table,
-    scan_of,
+    headers_of,
 )
 from agent.reading.formats.jpeg_runs import ScanPart, judge
 from agent.reading.formats.source import MOST_PARTS, Finding, Source, cut_short
@@ -47,10 +43,9 @@ _SOI, _EOI, _TEM = 0xD8, 0xD9, 0x01
 _RST = range(0xD0, 0xD8)
 _RESTARTS = bytes(byte for marker in _RST for byte in (0xFF, marker))
 _APP1 = 0xE1
-_READ = SOF | TABLES | {SOS}
-_PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDA)) - _READ - {_APP1}  # a length, and no more to us
-_NO_FRAME = Frame()
-_SEGMENT = Struct(">BBH").unpack_from  # 0xFF, the marker, and the length, which counts itself
+_PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDA)) - READ - {_APP1}  # a length, and no more to us
+_NO_HEADERS = Headers()
+_MOST_HEADERS = 4096  # of a file's bytes: with more of them, each segment is read by itself
 
 
 def check_jpeg(source: Source) -> Finding:
@@ -72,27 +67,25 @@ def check_jpeg(source: Source) -> Finding:
         again = jpeg.walk()
         if again.problem:
             return again
-    return judge(source, jpeg.frame, jpeg.parts, found, finding) if found else finding
+    return judge(source, jpeg.headers.frame, jpeg.parts, found, finding) if found else finding
 
 
 @dataclass(slots=True)
 class _Jpeg:
     """How far the walk over a JPEG's segments has come. `first_scan` is the offset of the first scan's data, or 0.
 
-    `scan` is the one that is walked through, `parts` are those that are behind it; `interval` is how many MCUs stand
-    between two restart markers, or 0.
+    `scan` is the one that is walked through, `parts` are those that are behind it.
     """
 
     source: Source
     may_hurry: bool = True
     is_hurried: bool = False
-    frame: Frame = _NO_FRAME
+    headers: Headers = _NO_HEADERS
     doubt: str | None = None
     first_scan: int = 0
     begins: int = 0
     scan: Scan | None = None
     parts: list[ScanPart] = field(default_factory=list)
-    interval: int = 0
     restarts: int = 0
     has_exif: bool = False
     taken: Taken | None = None
@@ -102,7 +95,7 @@ class _Jpeg:
     @property
     def pixels(self) -> tuple[int, int] | None:
         """Width and height, once they are known."""
-        return (self.frame.width, self.frame.height) if self.frame.marker else None
+        return (self.headers.frame.width, self.headers.frame.height) if self.headers.frame.marker else None
 
     def walk(self) -> Finding:
         """Go from the file's first byte to its EOI, or to what makes it none."""
@@ -120,29 +113,35 @@ class _Jpeg:
         In nearly every file they all do: five times faster than `step`, to which the rest is left (measured).
         """
         buffer, start, end = self.source.chunk
-        at = start
+        at, first = start, -1
         while at + 4 <= end:
-            prefix, marker, length = _SEGMENT(buffer, at)
+            prefix, marker, length = SEGMENT(buffer, at)
             if prefix != 0xFF or length < 2:
                 break
             following = at + 2 + length
             if marker not in _PLAIN:
                 if following > end:
                     break
-                if marker in _READ:
-                    finding = self._segment(marker, buffer[at + 4 : following], self.source.position + at - start)
-                    if finding:
-                        return finding
-                    if marker == SOS:
-                        self.source.skip(following - start)
-                        return self._scan()
-                elif marker == _APP1:
+                if marker == _APP1:
                     self._exif(buffer, at + 4, following)
-                else:
+                elif marker not in READ:
                     break
+                elif first < 0:
+                    first = at
+                if marker == SOS and following - first <= _MOST_HEADERS:
+                    return self._hurried(bytes(buffer[first:following]), first - start)
             at = following
-        self.source.skip(at - start)
+        self.source.skip((at if first < 0 else first) - start)
         return None
+
+    def _hurried(self, segments: bytes, before: int) -> Finding | None:
+        """Take in the headers up to the first scan, which come after so many bytes more."""
+        headers, wrong = headers_of(segments)
+        if wrong >= 0:
+            return self._no_segment(segments[wrong + 1], self.source.position + before + wrong)
+        self.source.skip(before + len(segments))
+        self._take_in(headers)
+        return self._scan()
 
     def step(self) -> Finding | None:
         """Go to the next marker and over its segment; return what is found as soon as it is known."""
@@ -170,30 +169,32 @@ class _Jpeg:
         length = int.from_bytes(self.source.take(2)) - 2
         if length < 0:
             return Finding(self.pixels, cut_short(f"the JPEG's segment 0xff{marker:02x} at byte {at:,} has no length"))
-        finding = None
-        if marker in _READ or (marker == _APP1 and not self.has_exif):
+        if marker in READ or (marker == _APP1 and not self.has_exif):
             segment = self.source.peek(length, self.source.position)
             if marker == _APP1:
                 self._exif(segment, 0, len(segment))
             elif len(segment) == length:
-                finding = self._segment(marker, segment, at)
+                headers = self.headers.then(marker, segment)
+                if headers is None:
+                    return self._no_segment(marker, at)
+                self._take_in(headers)
         self.source.skip(length)
-        return finding or (self._scan() if marker == SOS else None)
+        return self._scan() if marker == SOS else None
 
     def _marker(self) -> int | None:
         """Go behind the next marker, and in a scan over the restart markers while they are in turn (B.2.1)."""
         self.restarts = 0
-        if not self.scan or not self.interval:
+        if not self.scan or not self.headers.interval:
             return self.source.search(_MARKER)
         marker, self.restarts = self.source.search_past(_MARKER_OR_RESTART, _RESTARTS)
         return marker
 
     def _is_counted(self) -> bool:
         """Tell whether the scan has as many restart markers as it needs; some write one too many, at its end."""
-        known = self.frame.marker in HUFFMAN + ARITHMETIC and self.frame.height
-        if not self.scan or not self.interval or not known:
+        known = self.headers.frame.marker in HUFFMAN + ARITHMETIC and self.headers.frame.height
+        if not self.scan or not self.headers.interval or not known:
             return True
-        needed = -(-blocks(self.frame, self.scan)[0] // self.interval) - 1
+        needed = -(-blocks(self.headers.frame, self.scan)[0] // self.headers.interval) - 1
         return needed <= self.restarts <= needed + 1
 
     def _exif(self, buffer: bytes | bytearray, start: int, end: int) -> None:
@@ -203,40 +204,31 @@ class _Jpeg:
             part = Part(buffer, start + len(MARK), end)
             self.taken, self.orientation = taken(part), orientation(part)
 
-    def _segment(self, marker: int, body: bytes | bytearray, at: int) -> Finding | None:
-        """Take in what a header or a table says; what is found is a length that cannot be."""
-        if marker in SOF:
-            frame = frame_of(marker, body)
-            is_right = frame is not None
-            if frame and not self.frame.marker:
-                self.frame = frame
-                self.foreign = foreign_jpeg(marker, frame.bits)
-                if not frame.is_usual:
-                    self.doubt = f"an unusual coding (0xff{marker:02x}, {frame.bits} bits)"
-        elif marker == SOS:
-            self.scan = scan_of(body)
-            is_right = self.scan is not None
-        else:
-            is_right = is_table(marker, body)
-            if marker == DRI:
-                self.interval = int.from_bytes(body)
-        if is_right:
-            return None
+    def _take_in(self, headers: Headers) -> None:
+        frame = headers.frame
+        if frame.marker and not self.headers.frame.marker:
+            self.foreign = foreign_jpeg(frame.marker, frame.bits)
+            if not frame.is_usual:
+                self.doubt = f"an unusual coding (0xff{frame.marker:02x}, {frame.bits} bits)"
+        self.headers = headers
+
+    def _no_segment(self, marker: int, at: int) -> Finding:
         problem = f"damaged: the JPEG's segment 0xff{marker:02x} at byte {at:,} is longer or shorter than it says"
         return Finding(self.pixels, f"{problem}; copy it again")
 
     def _scan(self) -> Finding | None:
         if self.foreign:
             return Finding(self.pixels, self.foreign.sentence)
+        self.scan = self.headers.scan
         self.begins, end = self.source.position, self.source.size - 2
         if not self.first_scan:
             self.first_scan = self.begins
             self.source.note_equal_runs()
-        if not self.frame.marker:
+        if not self.headers.frame.marker:
             self.doubt = "a scan without a frame header"
         if len(self.parts) == _MOST_SCANS:
             return Finding(self.pixels, f"damaged: more than {_MOST_SCANS} scans; save it again")
-        may_hurry = self.may_hurry and not self.doubt and not self.interval
+        may_hurry = self.may_hurry and not self.doubt and not self.headers.interval
         if may_hurry and self.begins <= end and self.source.peek(2, end) == b"\xff\xd9":
             self.is_hurried = True
             return self._ended(end)
@@ -248,7 +240,7 @@ class _Jpeg:
             return Finding(self.pixels, "damaged: the JPEG ends before any picture data; copy it again")
         stored = end - self.first_scan
         width, height = self.pixels or (0, 0)
-        if self.frame.marker in HUFFMAN and 8 * stored < -(-width // 8) * -(-height // 8):
+        if self.headers.frame.marker in HUFFMAN and 8 * stored < -(-width // 8) * -(-height // 8):
             problem = f"damaged: {stored:,} bytes of picture data cannot hold {width} x {height} pixels; copy it again"
             return Finding(self.pixels, problem)
         return Finding(self.pixels, None, self.doubt, taken=self.taken, orientation=self.orientation)

@@ -5,6 +5,8 @@ By ITU-T T.81; where a length differs from what the segment itself says, libjpeg
 
 from __future__ import annotations
 
+from functools import lru_cache
+from struct import Struct
 from typing import NamedTuple
 
 SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # the last is JPEG-LS's
@@ -12,6 +14,9 @@ SOS, DHT, DQT, DRI = 0xDA, 0xC4, 0xDB, 0xDD
 TABLES = frozenset({DHT, DQT, DRI})
 HUFFMAN = (0xC0, 0xC1, 0xC2)
 ARITHMETIC = (0xC9, 0xCA)
+READ = SOF | TABLES | {SOS}
+SEGMENT = Struct(">BBH").unpack_from
+"""0xFF, a marker, and the length, which counts itself."""
 _UNKNOWN = 1 << 62
 
 
@@ -41,6 +46,39 @@ class Scan(NamedTuple):
     def refines_averages(self) -> bool:
         """Whether it holds one bit for each block and no more: of the first coefficient, its next one (G.1.2.1)."""
         return self.first == 0 and self.before > 0
+
+
+class Headers(NamedTuple):
+    """What was said before a scan: the first frame header, the last scan's, and how many MCUs a restart comes after."""
+
+    frame: Frame = Frame()
+    scan: Scan | None = None
+    interval: int = 0
+
+    def then(self, marker: int, body: bytes | bytearray) -> Headers | None:
+        """Take in a segment of READ without its length; None where that cannot be right."""
+        if marker in SOF:
+            frame = frame_of(marker, body)
+            return frame and (self if self.frame.marker else self._replace(frame=frame))
+        if marker == SOS:
+            scan = scan_of(body)
+            return scan and self._replace(scan=scan)
+        if not is_table(marker, body):
+            return None
+        return self._replace(interval=int.from_bytes(body)) if marker == DRI else self
+
+
+@lru_cache(maxsize=64)  # all pictures of a camera have the same
+def headers_of(segments: bytes) -> tuple[Headers, int]:
+    """Take in segments that follow upon each other; return where the first one is whose length cannot be, or -1."""
+    headers, at = Headers(), 0
+    while at < len(segments):
+        _, marker, length = SEGMENT(segments, at)
+        following = headers.then(marker, segments[at + 4 : at + 2 + length]) if marker in READ else headers
+        if following is None:
+            return headers, at
+        headers, at = following, at + 2 + length
+    return headers, -1
 
 
 def frame_of(marker: int, body: bytes | bytearray) -> Frame | None:

@@ -246,10 +246,11 @@ class Source:
             return
         start = int(isinstance(self._buffer, bytearray))
         before = self.read - self._end
-        seam = self._seam + bytes(self._buffer[start : min(start + LEAST - 1, self._end)])
-        across = before + start - len(self._seam)
-        found = [(across + first, across + last) for first, last in equal_runs(seam, 0, len(seam))]
-        found += [(before + first, before + last) for first, last in equal_runs(self._buffer, start, self._end)]
+        found = [(before + first, before + last) for first, last in equal_runs(self._buffer, start, self._end)]
+        if self._seam:
+            seam = self._seam + bytes(self._buffer[start : min(start + LEAST - 1, self._end)])
+            across = before + start - len(self._seam)
+            found[:0] = [(across + first, across + last) for first, last in equal_runs(seam, 0, len(seam))]
         for run in found:
             last = self.equal_runs[-1] if self.equal_runs else None
             if last and (run[0] <= last[1] or len(self.equal_runs) == _MOST_RUNS):
