@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFile, ImageFilter
 
 from agent.model import Stamp
+from agent.reading import decode
 from agent.reading.check import examine
 
 if TYPE_CHECKING:
@@ -222,6 +223,28 @@ def test_pictures_and_videos_behind_the_end_marker_are_no_damage(coding: str, tm
 def test_a_hole_before_a_preview_is_found(tmp_path: Path) -> None:
     content = encoded("noise", "baseline")
     assert check(tmp_path, with_hole(content, len(content) // 2) + bytes(3000) + encoded("night", "baseline")).problem
+
+
+def with_notes(content: bytes) -> bytes:
+    """With a maker's notes before the picture, in which there are many runs of equal bytes."""
+    notes = b"".join(bytes([number]) * 600 + b"\xff\xfe" for number in range(100))
+    return content[:2] + b"\xff\xe2" + (len(notes) + 2).to_bytes(2) + notes + content[2:]
+
+
+def test_runs_in_the_headers_hide_no_hole(tmp_path: Path) -> None:
+    content = with_notes(encoded("noise", "baseline"))
+    assert check(tmp_path, content).problem is None
+    assert check(tmp_path, with_hole(content, len(content) * 2 // 3)).problem
+
+
+def test_what_takes_too_much_memory_is_not_decoded_for_equal_bytes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [encoded("noise", coding) for coding in ("baseline", "progressive")]
+    broken = [with_hole(content, len(content) // 2) for content in contents]
+    assert all(check(tmp_path, content).problem for content in broken)
+    monkeypatch.setattr(decode, "_MOST_HELD", 1_000_000)
+    assert [check(tmp_path, content).problem is None for content in broken] == [False, True]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

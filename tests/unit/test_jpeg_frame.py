@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.reading.formats.jpeg_frame import DHT, DQT, DRI, SOF, Frame, Scan, blocks, frame_of, is_table, scan_of
+from agent.reading.formats.jpeg_frame import (
+    DHT,
+    DQT,
+    DRI,
+    SOF,
+    Frame,
+    Scan,
+    blocks,
+    frame_of,
+    held_bytes,
+    is_table,
+    scan_of,
+)
 
 YCC_420 = ((1, 2, 2), (2, 1, 1), (3, 1, 1))
 
@@ -54,3 +66,20 @@ def test_blocks_are_counted_by_scan(
     width: int, height: int, components: tuple[tuple[int, int, int], ...], scan: bytes, expected: tuple[int, int]
 ) -> None:
     assert blocks(Frame(0xC0, 8, width, height, components), Scan(scan, 0, 0)) == expected
+
+
+@pytest.mark.parametrize(
+    ("marker", "components", "scan", "expected"),
+    [
+        (0xC0, YCC_420, b"\1\2\3", 0),
+        (0xC0, YCC_420, b"\1", 40 * 30 * 6 * 128),
+        (0xC2, YCC_420, b"\1\2\3", 40 * 30 * 6 * 128),
+        (0xC2, ((1, 1, 1),), b"\1", 80 * 60 * 128),
+        (0xC2, (), b"", 0),
+    ],
+    ids=["one-scan", "scan-by-scan", "progressive", "progressive-grey", "no-components"],
+)
+def test_a_decoder_holds_all_coefficients_that_come_in_several_scans(
+    marker: int, components: tuple[tuple[int, int, int], ...], scan: bytes, expected: int
+) -> None:
+    assert held_bytes(Frame(marker, 8, 640, 480, components), Scan(scan, 0, 0)) == expected

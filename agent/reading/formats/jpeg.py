@@ -23,6 +23,7 @@ from agent.reading.formats.jpeg_frame import (
     Scan,
     blocks,
     headers_of,
+    held_bytes,
 )
 from agent.reading.formats.jpeg_runs import ScanPart, judge
 from agent.reading.formats.source import MOST_PARTS, Finding, Source, cut_short
@@ -61,7 +62,8 @@ def check_jpeg(source: Source) -> Finding:
     if finding.problem:
         return finding
     source.drain()
-    found = [run for run in source.equal_runs or [] if run[1] - run[0] >= LEAST][:_MOST_RUNS]
+    runs = (run for run in source.equal_runs or [] if run[1] > jpeg.first_scan)  # there may be some in its headers
+    found = [run for run in runs if run[1] - run[0] >= LEAST][:_MOST_RUNS]
     if found and jpeg.is_hurried:  # where its scans are, it does not know
         jpeg = _Jpeg(Source(source.fd, source.size), may_hurry=False)
         again = jpeg.walk()
@@ -83,6 +85,7 @@ class _Jpeg:
     headers: Headers = _NO_HEADERS
     doubt: str | None = None
     first_scan: int = 0
+    held_bytes: int = 0
     begins: int = 0
     scan: Scan | None = None
     parts: list[ScanPart] = field(default_factory=list)
@@ -223,6 +226,7 @@ class _Jpeg:
         self.begins, end = self.source.position, self.source.size - 2
         if not self.first_scan:
             self.first_scan = self.begins
+            self.held_bytes = held_bytes(self.headers.frame, self.scan) if self.scan else 0
             self.source.note_equal_runs()
         if not self.headers.frame.marker:
             self.doubt = "a scan without a frame header"
@@ -243,4 +247,6 @@ class _Jpeg:
         if self.headers.frame.marker in HUFFMAN and 8 * stored < -(-width // 8) * -(-height // 8):
             problem = f"damaged: {stored:,} bytes of picture data cannot hold {width} x {height} pixels; copy it again"
             return Finding(self.pixels, problem)
-        return Finding(self.pixels, None, self.doubt, taken=self.taken, orientation=self.orientation)
+        return Finding(
+            self.pixels, None, self.doubt, taken=self.taken, orientation=self.orientation, held_bytes=self.held_bytes
+        )

@@ -17,6 +17,8 @@ ARITHMETIC = (0xC9, 0xCA)
 READ = SOF | TABLES | {SOS}
 SEGMENT = Struct(">BBH").unpack_from
 """0xFF, a marker, and the length, which counts itself."""
+ONE_SCAN = (0xC0, 0xC1, 0xC9)
+"""Where one scan holds all components, it is the only one: sequential codings."""
 _UNKNOWN = 1 << 62
 
 
@@ -120,6 +122,14 @@ def blocks(frame: Frame, scan: Scan) -> tuple[int, int]:
         return (_up(_up(frame.width * across, most_across), 8) * _up(_up(frame.height * down, most_down), 8),) * 2
     units = _up(frame.width, 8 * most_across) * _up(frame.height, 8 * most_down)
     return units, units * sum(across * down for across, down in (sampling[each] for each in scan.components))
+
+
+def held_bytes(frame: Frame, scan: Scan) -> int:
+    """Return how many bytes of coefficients a decoder holds, by the first scan: two for each, where others follow."""
+    every = bytes(component for component, _, _ in frame.components)
+    if not every or (frame.marker in ONE_SCAN and len(scan.components) == len(every)):
+        return 0
+    return 128 * blocks(frame, Scan(every, 0, 0))[1]
 
 
 def _up(number: int, by: int) -> int:

@@ -39,7 +39,7 @@ class Finding(NamedTuple):
     `taken` is when the picture was taken, if its EXIF says so. `orientation` is how a browser turns it before it is
     seen (EXIF, 1 to 8): always 1 in formats that browsers do not turn. `warnings` are sentences about what is odd and
     no reason to refuse. `doubtful` is where the bytes lie that `doubt` speaks of, if they have a place; in a JPEG, up
-    to the end of the data that they are in.
+    to the end of the data that they are in. `held_bytes` is what a decoder must hold at once beside the picture.
     """
 
     pixels: tuple[int, int] | None = None
@@ -50,6 +50,7 @@ class Finding(NamedTuple):
     orientation: int = 1
     warnings: tuple[str, ...] = ()
     doubtful: tuple[tuple[int, int], ...] = ()
+    held_bytes: int = 0
 
 
 def cut_short(what: str) -> str:

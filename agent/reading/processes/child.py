@@ -49,7 +49,8 @@ def code() -> str:
 def decoded_here(source: Source, form: str, finding: Finding, rules: ImageRules) -> str | None:
     """Decode no doubtful picture, and no large one."""
     width, height = finding.pixels or (0, 0)
-    if not rules.decodes or finding.doubt or width * height > MOST_PIXELS:
+    is_large = max(4 * width * height, finding.held_bytes) > 4 * MOST_PIXELS
+    if not rules.decodes or finding.doubt or is_large:
         return NOT_DECODED
     return decoded(source, form, finding, rules)
 
