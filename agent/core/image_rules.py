@@ -42,14 +42,18 @@ class ImageRules(NamedTuple):
         what = f"it is {_a(forms[0])}"
         if frames:
             what = f"{len(names):,} of {frames:,} frames are {listed(forms)} ({_told(names)})"
+        return f"{what}: {self.why_unsent(forms, 'them' if frames else 'it')}: 'retry' sends it as it is"
+
+    def why_unsent(self, forms: Sequence[str], them: str) -> str:
+        """Say why pictures of formats that are not sent are not, and what to do about `them`."""
         why, may = f"IMAGE_FORMATS allows {listed(self.named)}", "if your annotators' pages show that"
-        if unsent.keys() <= UNSHOWN:
+        if UNSHOWN.issuperset(forms):
             why = f"annotators' pages are browser pages, and browsers show no {listed(forms)}"
             may = "if your project converts what it gets"
         export = [form for form in _EXPORTS if form in self.formats] or self.named
         return (
-            f"{what}: {why}. Export {'them' if frames else 'it'} as {listed(export, 'or')}; {may}, add "
-            f"{','.join(map(str.lower, forms))} to IMAGE_FORMATS: 'retry' sends it as it is"
+            f"{why}. Export {them} as {listed(export, 'or')}; {may}, add {','.join(map(str.lower, forms))} to "
+            "IMAGE_FORMATS"
         )
 
     def why_too_large(self, pixels: tuple[int, int]) -> str | None:
@@ -58,8 +62,8 @@ class ImageRules(NamedTuple):
         if width * height <= self.most_pixels:
             return None
         return (
-            f"too large: {width} x {height} pixels, and IMAGE_MAX_PIXELS allows {self.most_pixels:,}: raise it, or "
-            "export the picture smaller"
+            f"too large: {width} x {height} pixels, and IMAGE_MAX_PIXELS allows {self.most_pixels:,}: raise it and "
+            "'retry', or export the picture smaller"
         )
 
     @property

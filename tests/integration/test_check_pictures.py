@@ -39,13 +39,16 @@ def test_files_that_will_be_held_are_counted(tmp_path: Path) -> None:
         (
             Level.WARN,
             (
-                "2 files are named .tif, .tiff: a TIFF is held, since browsers, which annotators' pages are made for, "
-                "show none; export them as PNG or JPEG, or add tiff to IMAGE_FORMATS (if your project converts what it "
-                "gets)"
+                "2 files are named .tif, .tiff; TIFF is held: annotators' pages are browser pages, and browsers show "
+                "no TIFF. Export them as PNG or JPEG; if your project converts what it gets, add tiff to IMAGE_FORMATS"
             ),
         )
     ]
     assert told(tmp_path, IMAGE_FORMATS="jpeg,tiff,png,webp,bmp")[1:] == []
+    write(tmp_path / "inbox" / "d.png", b"x")
+    assert told(tmp_path, IMAGE_FORMATS="jpeg,tiff")[1][1].startswith(
+        "1 files are named .png; PNG is held: IMAGE_FORMATS allows JPEG and TIFF. Export them as JPEG; "
+    )
 
 
 def test_names_that_no_format_has_are_told(tmp_path: Path) -> None:

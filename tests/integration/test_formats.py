@@ -394,7 +394,8 @@ def test_how_large_a_picture_may_be_is_a_setting(tmp_path: Path) -> None:
     small, usual = ImageRules(most_pixels=WIDTH * HEIGHT - 1), ImageRules(most_pixels=WIDTH * HEIGHT)
     assert look(tmp_path, content("png-rgb"), rules=usual).problem is None
     assert look(tmp_path, content("png-rgb"), rules=small).problem == (
-        "too large: 400 x 320 pixels, and IMAGE_MAX_PIXELS allows 127,999: raise it, or export the picture smaller"
+        "too large: 400 x 320 pixels, and IMAGE_MAX_PIXELS allows 127,999: raise it and 'retry', or export the picture "
+        "smaller"
     )
 
 

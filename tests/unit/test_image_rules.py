@@ -38,5 +38,5 @@ def test_a_sequence_tells_how_many_frames_and_which() -> None:
 def test_a_picture_may_have_so_many_pixels() -> None:
     assert ImageRules().why_too_large((178_956_970, 1)) is None
     assert ImageRules(most_pixels=99).why_too_large((10, 10)) == (
-        "too large: 10 x 10 pixels, and IMAGE_MAX_PIXELS allows 99: raise it, or export the picture smaller"
+        "too large: 10 x 10 pixels, and IMAGE_MAX_PIXELS allows 99: raise it and 'retry', or export the picture smaller"
     )

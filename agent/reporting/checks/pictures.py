@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.foreign_formats import foreign_named
 from agent.core.image_format import EXTENSIONS, format_named
-from agent.core.image_rules import UNSHOWN, listed
+from agent.core.image_rules import listed
 from agent.errors import SettingsError
 from agent.reading import full
 from agent.reporting.checks import fail, ok, warn
@@ -42,7 +42,8 @@ def check_pictures(settings: Settings, names: Mapping[str, int]) -> Iterator[Che
     for form, extensions in held.items():
         count = sum(names.get(extension, 0) for extension in extensions)
         if count:
-            yield warn(PICTURES, f"{count:,} files are named {_dotted(extensions)}: {_what_to_do(form)}")
+            held_since = f"{form} is held: {rules.why_unsent([form], 'them')}"
+            yield warn(PICTURES, f"{count:,} files are named {_dotted(extensions)}; {held_since}")
     for extension in sorted(extension for extension in taken if format_named(extension) is None):
         foreign = foreign_named(extension)
         why = f"{foreign.name}, which is not taken: {foreign.advice}" if foreign else "no format that is known here"
@@ -51,14 +52,6 @@ def check_pictures(settings: Settings, names: Mapping[str, int]) -> Iterator[Che
             f"IMAGE_EXTENSIONS has {extension}, the name of {why}. A file of that name is sent only where it is "
             f"{listed(rules.named, 'or')} all the same",
         )
-
-
-def _what_to_do(form: str) -> str:
-    why = "browsers, which annotators' pages are made for, show none" if form in UNSHOWN else "IMAGE_FORMATS lacks it"
-    return (
-        f"a {form} is held, since {why}; export them as PNG or JPEG, or add {form.lower()} to IMAGE_FORMATS "
-        "(if your project converts what it gets)"
-    )
 
 
 def _dotted(*extensions: frozenset[str]) -> str:
