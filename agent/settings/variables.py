@@ -116,7 +116,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "IMAGE_CHECK",
         "structure",
-        "structure: a picture is decoded where it is doubtful; full: each is, with the extra fullcheck installed",
+        "structure: a picture is decoded where it is doubtful; full: each up to 89,478,485 pixels is (extra fullcheck)",
         parsers.choice("structure", "full"),
     ),
     Variable(
