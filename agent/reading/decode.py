@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from agent.reading.formats.source import Finding, cut_short
+from agent.reading.formats.source import Finding, cut_short, never_written
 from agent.reading.full import damage
 from agent.reading.suspects import fit
 from agent.reading.webp_pictures import needs_all
@@ -58,8 +58,7 @@ def _doubtful(source: Source, form: str, finding: Finding) -> str | None:
         file.seek(0)
         try:
             if form == "WebP":
-                is_whole = _is_whole_webp(source, finding)
-                return None if is_whole else cut_short(f"{finding.doubt}, where picture data belongs")
+                return None if _is_whole_webp(source, finding) else _unwritten_webp(finding)
             _limit(source.size, finding)  # before Pillow makes room for it
             if finding.doubtful:
                 return None if fit(source, finding.doubtful) else _unfit(finding)
@@ -90,6 +89,11 @@ def _too_large(size: int, finding: Finding) -> str | None:
 
 def _unfit(finding: Finding) -> str:
     return f"damaged: {finding.doubt}, and what is there is not as much as the picture needs; copy it again"
+
+
+def _unwritten_webp(finding: Finding) -> str:
+    doubt = finding.doubt or ""
+    return cut_short(f"{doubt}, where picture data belongs") if finding.zero_tail else never_written(doubt)
 
 
 def _limit(size: int, finding: Finding) -> None:

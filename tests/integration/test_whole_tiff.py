@@ -207,7 +207,7 @@ NOT_FOUND = {
     "tiff_lzw": 0.0, "tiff_adobe_deflate": 0.0, "tiff_deflate": 0.0, "packbits": 0.0,
     "raw": 1.0, "jpeg": 1.0, "zstd": 1.0,
 }  # fmt: skip
-"""The shares of missing parts of 4 KiB that pass. Raw pixels are warned of where the file has a hole."""
+"""The shares of missing parts of 4 KiB that pass. Those that pass are warned of where the file has a hole."""
 
 
 @pytest.mark.parametrize("coding", NOT_FOUND)
@@ -234,7 +234,7 @@ def test_deflate_is_judged_by_its_checksum(level: int, rows: int, coding: str, t
     if level:
         at = len(content) - 5000
         problem = look(tmp_path, content[:at] + bytes(3000) + content[at + 3000 :]).problem
-        assert "equal bytes from byte" in str(problem)
+        assert "equal bytes in its picture data from byte" in str(problem)
         assert look(tmp_path, content[:at] + bytes(5000)).problem is not None
 
 
@@ -302,6 +302,16 @@ def test_black_that_was_left_out_is_warned_of_and_not_refused(
     assert "are a hole in the file and read as zeros" in str(image.warning)
     dense = look(tmp_path, file.getvalue(), "b.img")
     assert (dense.problem, dense.warning, dense.digest) == (None, None, image.digest)
+
+
+@pytest.mark.parametrize("coding", sorted(coding for coding, share in NOT_FOUND.items() if share))
+def test_a_hole_in_data_that_proves_nothing_is_warned_of(coding: str, tmp_path: Path) -> None:
+    content = saved("scene", coding)
+    at = len(content) // 2 // 4096 * 4096
+    sparse(tmp_path / "a.tif", content[:at] + bytes(8192) + content[at + 8192 :])
+    image = look_at(tmp_path / "a.tif")
+    assert image.problem is None
+    assert "are a hole in the file and read as zeros" in str(image.warning)
 
 
 def test_a_hole_between_strips_is_none_in_the_picture(tmp_path: Path) -> None:

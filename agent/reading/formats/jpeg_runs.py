@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.reading.formats.jpeg_frame import ARITHMETIC, Frame, Scan, blocks
+from agent.reading.formats.source import equal_bytes, never_written
 
 if TYPE_CHECKING:
     from agent.reading.formats.source import Finding, Source
@@ -48,10 +49,9 @@ def judge(
         for start, end in ((max(start, part.begins), min(end, part.ends)) for start, end in runs):
             if start >= end:
                 continue
-            said = f"{end - start:,} equal bytes in its picture data from byte {start:,}"
+            said = equal_bytes(start, end)
             if frame.marker in ARITHMETIC or (part.scan.refines_averages and not _fits(source, frame, part)):
-                problem = f"damaged: {said}, as where a part was never written; copy it again"
-                return finding._replace(problem=problem, doubt=None)
+                return finding._replace(problem=never_written(said), doubt=None)
             if frame.is_usual and not part.scan.refines_averages and len(doubtful) < _MOST:
                 stretch = _stretch(source, part, start, end)
                 doubtful.setdefault(stretch[1], stretch)

@@ -64,6 +64,16 @@ def animated(pictures: int | str, form: str) -> str:
     return f"it holds {count} pictures (an animated {form}): annotators may see the first alone, or all in turn"
 
 
+def equal_bytes(start: int, end: int) -> str:
+    """Return what is said of a run of equal bytes where picture data belongs."""
+    return f"{end - start:,} equal bytes in its picture data from byte {start:,}"
+
+
+def never_written(what: str) -> str:
+    """Return the sentence for picture data of which a part is missing, before the end."""
+    return f"damaged: {what}, as where a part was never written; copy it again"
+
+
 def zeros(count: int) -> str:
     """Return the sentence for pixel data whose last `count` bytes are zeros that do not belong there."""
     return (

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from agent.reading.formats import tiff_directories as tag
 from agent.reading.formats.exif import MOST_BYTES, Part, taken_at
-from agent.reading.formats.source import Finding, cut_short
-from agent.reading.formats.tiff_codings import DEFLATE, OLD_DEFLATE, PACKBITS, CodedParts
+from agent.reading.formats.source import Finding, equal_bytes, never_written, zeros
+from agent.reading.formats.tiff_codings import DEFLATE, OLD_DEFLATE, PACKBITS, PROVED, CodedParts
 from agent.reading.formats.tiff_directories import BrokenTiffError, Directories
 from agent.reading.formats.tiff_layout import blocks, layout, size
 from agent.reading.formats.zero_tail import Block, hole_warnings, zero_tail
@@ -81,7 +81,7 @@ class _Pages:
             taken=_taken(self._source, self._exif[0]) if self._exif else None,
             warnings=(
                 *((several,) if self._full_size > 1 else ()),
-                *hole_warnings(self._source, self._raw),
+                *hole_warnings(self._source, self._raw + self._coded_parts()),
             ),
         )
 
@@ -92,6 +92,15 @@ class _Pages:
         """Return the blocks of which zeros at the end can only be judged as such."""
         return self._raw + [block for page, block in self._coded if page.coding not in _CHECKED]
 
+    def _coded_parts(self) -> list[Block]:
+        """Return all strips and tiles of which a coding proves nothing."""
+        pages = {id(page): page for page, _ in self._coded if page.coding not in PROVED}
+        return [
+            Block(offset, 0, count, 1)
+            for page in pages.values()
+            for offset, count in zip(page.offsets, page.counts, strict=True)
+        ]
+
     def _unwritten_codes(self) -> str | None:
         """Look at what is doubtful in coded pages: runs of equal bytes, and zeros at the end."""
         runs, written = self._source.equal_runs or [], self._source.content_end
@@ -100,7 +109,7 @@ class _Pages:
             ends = [(max(written, block.offset), block.end)] if block.end - written >= _CODED_ZEROS else []
             run = parts.never_written(page, [*runs, *(ends if page.coding in _CHECKED else ())])
             if run:
-                return cut_short(f"{run[1] - run[0]:,} equal bytes from byte {run[0]:,} on, where picture data belongs")
+                return zeros(run[1] - run[0]) if run[0] >= written else never_written(equal_bytes(*run))
         return None
 
 

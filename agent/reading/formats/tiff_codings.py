@@ -4,7 +4,7 @@
 - PackBits gives as many bytes as the strip's rows have (the last one's may be filled up).
 - LZW cannot hold the same byte some hundred times: a code that follows itself becomes a longer one.
 
-The others (JPEG within TIFF, CCITT, ...) can lack a part within, and nothing here sees it.
+The others (JPEG within TIFF, CCITT, ...) can lack a part within, and nothing here sees it: a hole is warned of.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent.reading.formats.tiff_layout import Layout
 
 LZW, DEFLATE, OLD_DEFLATE, PACKBITS = 5, 8, 32946, 32773
+PROVED = (LZW, DEFLATE, OLD_DEFLATE, PACKBITS)
 _CHUNK = 64 * 1024
 _MOST_BYTES = 1 << 30  # that come out of a file; hostile ones are not looked at any further
 _LOOK = 4096  # what looking for a run's strips is counted as
@@ -35,7 +36,7 @@ class CodedParts:
 
     def never_written(self, page: Layout, doubtful: list[tuple[int, int]]) -> tuple[int, int] | None:
         """Return the first run of doubtful bytes, in order, that proves to be no picture data; None: nothing is."""
-        if not doubtful or page.coding not in (LZW, DEFLATE, OLD_DEFLATE, PACKBITS):
+        if not doubtful or page.coding not in PROVED:
             return None
         parts = sorted(zip(page.offsets, page.counts, range(len(page.offsets)), strict=True))
         next_place = 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.reading.formats.equal_runs import LEAST
 from agent.reading.formats.exif import MOST_BYTES, taken_in
-from agent.reading.formats.source import MOST_PARTS, Finding, animated, cut_short
+from agent.reading.formats.source import MOST_PARTS, Finding, animated, cut_short, equal_bytes
 
 if TYPE_CHECKING:
     from agent.reading.formats.source import Source
@@ -113,8 +113,7 @@ def _doubt(doubtful: list[tuple[int, int]], zeros: int) -> str | None:
         return None
     if zeros >= _ZEROS:
         return f"{zeros:,} zeros at its end"
-    begin, end = max(doubtful, key=lambda run: run[1] - run[0])
-    return f"{end - begin:,} equal bytes from byte {begin:,} on"
+    return equal_bytes(*max(doubtful, key=lambda run: run[1] - run[0]))
 
 
 def pixels_of(kind: bytes, head: bytes) -> tuple[int, int] | None:

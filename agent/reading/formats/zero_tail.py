@@ -73,7 +73,7 @@ def zero_tail(source: Source, blocks: list[Block]) -> str | None:
 
 
 def hole_warnings(source: Source, blocks: list[Block]) -> tuple[str, ...]:
-    """Return a sentence where the file has holes within raw pixels, which no check can tell from black.
+    """Return a sentence where the file has holes within pixels that prove nothing, which none can tell from black.
 
     No proof: tools that leave out blocks of zeros (`cp --sparse=always`, `rsync -S`) make such holes in black areas.
     """
