@@ -14,7 +14,7 @@ from agent.core.names import Filters
 from agent.core.states import AT_TARGET, WAITING
 from agent.demo import store
 from agent.demo.files import FileServer
-from agent.errors import AgentError, LedgerUnavailable
+from agent.errors import AgentError, LedgerRefused, LedgerUnavailable
 from agent.folder.scanner import Scanner
 from agent.host.logs import TextFormatter
 from agent.ledger.reads import Reads
@@ -205,8 +205,8 @@ class Stage:
         try:
             with Reads.open(self.ledger) as reads:
                 return "watch_mode" in reads.agent()
-        except LedgerUnavailable:
-            return False  # it is not there yet, or its tables are not
+        except (LedgerUnavailable, LedgerRefused):
+            return False  # it is not there yet, or its tables are not: for a moment it is a file's header alone
 
     def _look(self, at: float) -> Look:
         events = self._reads.events_after(self._seen)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -264,3 +266,12 @@ def test_drops_come_in_order_and_the_end_waits_for_all(tmp_path: Path) -> None:
         assert told == ["first", "second"]
         assert [(row["path"], row["state"]) for row in stage.rows()] == [("a.jpg", "invalid"), ("b.jpg", "invalid")]
         assert stage.received == []
+
+
+def test_a_ledger_that_is_a_header_yet_is_waited_for(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    assert not stage._is_watching()
+    with contextlib.closing(sqlite3.connect(stage.ledger)) as sql:
+        sql.execute("pragma journal_mode = wal")  # where the agent's first write finds it
+    assert stage.ledger.stat().st_size
+    assert not stage._is_watching()
