@@ -48,8 +48,9 @@ ACCESS = (
         (402, "FS_0003", Refused, "FS_0003"),
         (404, "FS_0006", Refused, "FS_0006"),
         (422, "FS_0001", DuplicateReference, "FS_0001"),
-        *((status, None, TryLater, f"http-{status}") for status in (408, 429, 500, 502, 503, 504, 599)),
+        *((status, None, TryLater, f"http-{status}") for status in (408, 429, 443, 444, 500, 502, 503, 504, 599)),
         (500, "FS_0003", TryLater, "http-500"),
+        (444, "FS_0003", TryLater, "http-444"),
         (503, "FS_0001", TryLater, "http-503"),
         (200, None, TryLater, "bad-reply"),
         (200, "NEW_0001", TryLater, "bad-reply"),
@@ -84,7 +85,7 @@ def test_only_fs_0007_is_given_up_in_time(code: str, patience: float | None) -> 
     [
         *((status, None, True) for status in (500, 502, 503, 504, 599, 200, 204)),
         *((400, code, True) for code in ("FS_0000", "FS_0008", "api_error")),
-        *((status, None, False) for status in (408, 429)),
+        *((status, None, False) for status in (408, 429, 443, 444)),
         (400, "FS_0007", False),
     ],
 )
@@ -107,7 +108,7 @@ def test_only_429_asks_for_fewer(status: int, *, too_often: bool) -> None:
     assert error.is_too_often is too_often
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 503, 200])
+@pytest.mark.parametrize("status", [408, 429, 443, 444, 500, 503, 200])
 def test_a_passing_status_leaves_the_outcome_open(status: int) -> None:
     error = classify(status, None, "", None)
     assert isinstance(error, TryLater)

@@ -1,7 +1,8 @@
 """The one table that turns Playment's failures into ours. Pure.
 
 Source: the error codes of the vendor's reference pages (`playment.readme.io`, TELUS GT Studio) and of the open SDK's
-`playment/exception.py`. HTTP 408, 429, 5xx and broken connections are not documented and carry no promise.
+`playment/exception.py`. HTTP 408, 429, 5xx and broken connections are not documented and carry no promise; 443 and 444
+are among those that the SDK posts again.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ _ACCESS: Final = frozenset(
         "resource_error",
     }
 )
+_SENT_AGAIN: Final = frozenset({408, 429, 443, 444})
+"""HTTP statuses below 500 that are passing, whatever code they come with."""
 TOO_LARGE: Final = 413
 _NO_CREDIT: Final = 402
 _OF_CREDIT: Final = re.compile(r"credit|balance|billing|payment_required|insufficient_funds", re.IGNORECASE)
@@ -78,7 +81,7 @@ def classify(status: int, code: str | None, message: str, retry_after: float | N
     """
     code = _bounded_code(code)
     words = _words(status, code, message)
-    if status in {408, 429} or status >= 500:
+    if status in _SENT_AGAIN or status >= 500:
         sentence = "Playment asks for fewer requests" if status == 429 else "Playment has a passing failure"
         code = f"http-{status}"
         return TryLater(
