@@ -12,11 +12,12 @@ import hmac
 import re
 import threading
 from collections import Counter
-from dataclasses import astuple, dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from agent.model import Edition
+from agent.sandbox.faults import Faults
 from agent.sandbox.fetch import digest_of
 from agent.sandbox.rules import NOT_FETCHED, TRY_LATER, Refusal, check_batch, check_job, decoded
 from agent.sandbox.server import Answer, LoseReply, Request, Server
@@ -25,6 +26,8 @@ from agent.sandbox.state import COMPLETED, SandboxBatch, SandboxJob, SandboxStat
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping
+
+__all__ = ["Faults", "Sandbox"]
 
 _PROJECT: Final = r"/(?P<edition>v0|v1)/projects/(?P<project>[^/]+)"
 _ROUTES: Final = tuple(
@@ -42,29 +45,6 @@ _ROUTES: Final = tuple(
 _RESULT: Final = re.compile(r"/results/(?P<id>[^/]+)\.json")
 _SIGNED: Final = re.compile(r"/signed/(?P<id>[^/]+)\.json")
 _TROUBLE: Final = "Something went wrong, please try again later"
-
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """How likely each trouble is when a job is created, 0 to 1; `retry_after` is in seconds and goes with a 429."""
-
-    lose_reply: float = 0.0
-    """The job is made, and the connection closed without an answer."""
-    error_after: float = 0.0
-    """The job is made, and the answer is a 500."""
-    error_before: float = 0.0
-    """A 500, and nothing is made."""
-    rate_limit: float = 0.0
-    """A 429 with `Retry-After`."""
-    try_later: float = 0.0
-    """`FS_0000`, as a 400."""
-    not_fetched: float = 0.0
-    """`FS_0007`, as if a file could not be read."""
-    retry_after: int = 1
-
-    def __post_init__(self) -> None:
-        if not all(0 <= likely <= 1 for likely in astuple(self)[:-1]):
-            raise ValueError("a fault's likelihood is between 0 and 1")
 
 
 class Sandbox:
