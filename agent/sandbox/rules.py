@@ -61,8 +61,6 @@ def check_job(body: Mapping[str, object], edition: Edition) -> list[str]:
     _check_text(body, "tag" if edition is Edition.V0 else "work_flow_id", "FS_0005")
     if edition is Edition.V1:
         check_uuid(body["work_flow_id"])
-    if body.get("batch_id") is not None:
-        check_uuid(body["batch_id"])
     priority = body.get("priority_weight")
     if priority is not None and (type(priority) is not int or priority not in PRIORITIES[edition]):
         raise Refusal("FS_00012", "Priority weight out of range")

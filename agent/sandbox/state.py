@@ -16,7 +16,7 @@ from agent.sandbox.rules import DEFAULT_PRIORITY, Refusal, check_uuid
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CREATED: Final = "created"
 COMPLETED: Final = "completed"
@@ -66,11 +66,16 @@ class _Project:
 class SandboxState:
     """Every project of the sandbox, each made when it is first named. Ids come from `rng`: a seed repeats a run.
 
+    They are UUIDs, as the pages say; `make_id` makes others, since the vendor may have them all the same.
+
     Every method raises `Refusal` with the documented code.
     """
 
-    def __init__(self, rng: random.Random, page_size: int) -> None:
+    def __init__(
+        self, rng: random.Random, page_size: int, make_id: Callable[[random.Random], str] | None = None
+    ) -> None:
         self._rng = rng
+        self._make_id = make_id or _uuid
         self._page_size = page_size
         self._projects: dict[str, _Project] = {}
         self._jobs: dict[str, SandboxJob] = {}
@@ -97,7 +102,7 @@ class SandboxState:
                 raise Refusal(
                     "BATCH_CREATION", "duplicate key value violates unique constraint 'batches_project_id_name_unique'"
                 )
-            batch = SandboxBatch(self._uuid(), name, str(body["description"]), is_default=False)
+            batch = SandboxBatch(self._make_id(self._rng), name, str(body["description"]), is_default=False)
             project.batches[batch.batch_id] = batch
             return batch
 
@@ -125,7 +130,7 @@ class SandboxState:
             batch = self._batch(project, body.get("batch_id"))
             priority = body.get("priority_weight")
             job = SandboxJob(
-                job_id=self._uuid(),
+                job_id=self._make_id(self._rng),
                 project_id=project_id,
                 reference_id=str(body["reference_id"]),
                 body=body,
@@ -144,10 +149,10 @@ class SandboxState:
 
     def job(self, project_id: str, job_id: str) -> SandboxJob:
         """Return one job of a project."""
-        check_uuid(job_id)
         with self._lock:
             job = self._project(project_id).jobs.get(job_id)
         if job is None:
+            check_uuid(job_id)
             raise Refusal("FS_0006", "Job Unit not found")
         return job
 
@@ -180,7 +185,6 @@ class SandboxState:
 
     def page(self, project_id: str, batch_id: str, token: str) -> tuple[SandboxBatch, list[SandboxJob], str]:
         """Return a batch, one page of its jobs, and the next page's token ('' on the last)."""
-        check_uuid(batch_id)
         with self._lock:
             batch = self._batch(self._project(project_id), batch_id)
             start = _position(token, batch.batch_id) if token else 0
@@ -195,20 +199,24 @@ class SandboxState:
     def _project(self, project_id: str) -> _Project:
         project = self._projects.get(project_id)
         if project is None:
-            project = _Project(SandboxBatch(self._uuid(), "Default", "The project's default batch", is_default=True))
+            project = _Project(
+                SandboxBatch(self._make_id(self._rng), "Default", "The project's default batch", is_default=True)
+            )
             self._projects[project_id] = project
         return project
 
     def _batch(self, project: _Project, batch_id: object) -> SandboxBatch:
         if batch_id is None:
             return project.default
-        batch = project.batches.get(str(batch_id).lower())
+        batch = project.batches.get(str(batch_id)) or project.batches.get(str(batch_id).lower())
         if batch is None:
+            check_uuid(batch_id)
             raise Refusal("resource_error", "batch_id not found")
         return batch
 
-    def _uuid(self) -> str:
-        return str(UUID(int=self._rng.getrandbits(128), version=4))
+
+def _uuid(rng: random.Random) -> str:
+    return str(UUID(int=rng.getrandbits(128), version=4))
 
 
 def _token(batch_id: str, position: int) -> str:

@@ -6,9 +6,9 @@ vendor's pages say: what cannot be read proves nothing about what was done.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
-from uuid import UUID
 
 from agent.errors import TryLater
 from agent.model import Edition, is_utf8
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _Scalar = TypeVar("_Scalar", bound="str | int")
 
 _LARGEST: Final = 2**63 - 1  # the largest integer that the ledger can hold
+_SAFE_IN_A_PATH: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~:=+@|-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +83,23 @@ def created_job(data: Mapping[str, object], reference_id: object) -> str:
     told = _optional(data, "reference_id", str)
     if told is not None and told != reference_id:
         raise bad_reply("it is about another reference_id than the one sent")
-    return _uuid(data, "job_id")
+    return _id(data, "job_id")
 
 
 def created_batch(data: Mapping[str, object]) -> str:
     """Return the `batch_id` of a created batch."""
-    return _uuid(data, "batch_id")
+    return _id(data, "batch_id")
 
 
 def job_details(data: Mapping[str, object], job_id: str, edition: Edition) -> JobDetails:
     """Return one job's details; the answer must be about `job_id`."""
-    told = _uuid(data, "job_id")
+    told = _id(data, "job_id")
     if told.lower() != job_id.lower():
         raise bad_reply("it is about another job than the one asked for")
     return JobDetails(
         job_id=told,
         reference_id=_text(data, "reference_id"),
-        batch_id=_optional(data, "batch_id", str),
+        batch_id=None if data.get("batch_id") is None else _id(data, "batch_id"),
         status=_text(data, "status"),
         tag=_tag(data, edition),
         priority_weight=_optional(data, "priority_weight", int),
@@ -110,7 +111,7 @@ def jobs_page(data: Mapping[str, object], edition: Edition) -> JobsPage:
     """Return one page of a batch's list."""
     jobs = tuple(
         ListedJob(
-            id=_uuid(row, "id"),
+            id=_id(row, "id"),
             reference_id=_text(row, "reference_id"),
             status=_text(row, "status"),
             frames=_optional(row, "frames", int),
@@ -126,7 +127,7 @@ def project_details(data: Mapping[str, object]) -> ProjectDetails:
     """Return the project's name and batches."""
     batches = tuple(
         ListedBatch(
-            id=_uuid(row, "id"),
+            id=_id(row, "id"),
             name=_text(row, "name"),
             is_default=_optional(row, "is_default", bool) or False,
             total_jobs=_optional(row, "total_jobs", int),
@@ -157,13 +158,19 @@ def _text(data: Mapping[str, object], key: str) -> str:
     return value
 
 
-def _uuid(data: Mapping[str, object], key: str) -> str:
-    value = _text(data, key)
-    try:
-        UUID(value)
-    except ValueError:
-        raise bad_reply(f"'{key}' is no UUID") from None
-    return value
+def _id(data: Mapping[str, object], key: str) -> str:
+    """Return an id: the vendor's pages say UUIDs, and whatever it gives is only handed back.
+
+    But it becomes a part of addresses that are asked with the key, and of a temporary file's name: one segment, which
+    no server and no proxy can take for two, or for none.
+    """
+    value = data.get(key)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
+        return str(value)
+    text = _text(data, key)
+    if not _SAFE_IN_A_PATH.fullmatch(text):
+        raise bad_reply(f"'{key}' cannot stand in an address")
+    return text
 
 
 def _tag(data: Mapping[str, object], edition: Edition) -> str | None:
