@@ -28,6 +28,7 @@ _LIKELY = click.FloatRange(0, 1)
 @click.option("--retry-after", type=click.IntRange(0), default=1, metavar="SECONDS", help="What a 429 asks for.")
 @click.option("--try-later", type=_LIKELY, default=0.0, metavar="P", help=f"Answer {TRY_LATER}.")
 @click.option("--not-fetched", type=_LIKELY, default=0.0, metavar="P", help=f"Answer {NOT_FETCHED}.")
+@click.option("--fail-later", type=_LIKELY, default=0.0, metavar="P", help="Make the job, and have it FAILED then.")
 @click.option(
     "--complete-after", type=click.FloatRange(0), default=None, metavar="SECONDS", help="Have jobs annotated so soon."
 )
@@ -45,6 +46,7 @@ def sandbox(
     retry_after: int,
     try_later: float,
     not_fetched: float,
+    fail_later: float,
     complete_after: float | None,
     seed: int | None,
     fetch: bool,
@@ -67,6 +69,7 @@ def sandbox(
         retry_after=retry_after,
         try_later=try_later,
         not_fetched=not_fetched,
+        fail_later=fail_later,
     )
     # Ids and faults of a rehearsal are no secrets.
     running = Sandbox(

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from agent.model import Edition
 from agent.sandbox.faults import Faults
 from agent.sandbox.fetch import digest_of
-from agent.sandbox.rules import NOT_FETCHED, TRY_LATER, Refusal, check_batch, check_job, decoded
+from agent.sandbox.rules import INVALID, NOT_FETCHED, TRY_LATER, Refusal, check_batch, check_job, decoded
 from agent.sandbox.server import Answer, LoseReply, Request, Server
 from agent.sandbox.state import COMPLETED, SandboxBatch, SandboxJob, SandboxState
 
@@ -121,6 +121,10 @@ class Sandbox:
         """Mark a job as annotated, with `result` as its result file. Raises `KeyError` where there is no such job."""
         self._state.complete(job_id, result)
 
+    def fail(self, job_id: str, code: str = INVALID, message: str = "INVALID_IMAGE_LINK") -> None:
+        """Mark a job as failed after it was taken. Raises `KeyError` where there is no such job."""
+        self._state.fail(job_id, code, message)
+
     def _answer(self, request: Request) -> Answer:
         try:
             return self._routed(request)
@@ -167,6 +171,8 @@ class Sandbox:
             self._state.release(request.named["project"], body)
             raise
         job = self._state.create_job(request.named["project"], edition, body, len(sources), fetched)
+        if faults.fail_later and self._state.rolls(1)[0] < faults.fail_later:
+            self.fail(job.job_id)
         if lost < faults.lose_reply:
             raise LoseReply
         if after < faults.error_after:
@@ -195,6 +201,7 @@ class Sandbox:
                 **_tag(job, Edition(request.named["edition"])),
                 "priority_weight": job.priority_weight,
                 "result": f"{self.url}/results/{job.job_id}.json" if job.status == COMPLETED else None,
+                **({} if job.error is None else {"error": dict(zip(("code", "message"), job.error, strict=True))}),
             }
         )
 

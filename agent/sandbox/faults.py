@@ -21,6 +21,8 @@ class Faults:
     """`FS_0000`, as a 400."""
     not_fetched: float = 0.0
     """`FS_0007`, as if a file could not be read."""
+    fail_later: float = 0.0
+    """The job is made and told as made, and is `FAILED` from then on."""
     retry_after: int = 1
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PRIORITIES: Final = {Edition.V0: range(1, 11), Edition.V1: range(1, 10)}
 DEFAULT_PRIORITY: Final = 5
+INVALID: Final = "FS_0003"
 TRY_LATER: Final = "FS_0000"
 NOT_FETCHED: Final = "FS_0007"
 
@@ -86,18 +87,18 @@ def _check_text(body: Mapping[str, object], key: str, missing: str) -> None:
 def _sources(data: object) -> list[str]:
     """Return the URLs in a job's `data`: an image's one, or a sequence's in order."""
     if not isinstance(data, dict) or ("image_url" in data) is ("video_data" in data):
-        raise Refusal("FS_0003", "Data is neither an image_url nor video_data")
+        raise Refusal(INVALID, "Data is neither an image_url nor video_data")
     if "image_url" in data:
         return [_url(data["image_url"])]
     video = data["video_data"]
     frames = video.get("frames") if isinstance(video, dict) else None
     if not isinstance(frames, list) or not frames or not all(isinstance(frame, dict) for frame in frames):
-        raise Refusal("FS_0003", "video_data.frames is not a list of frames")
+        raise Refusal(INVALID, "video_data.frames is not a list of frames")
     ids = [frame.get("frame_id") for frame in frames]
     if not all(isinstance(name, str) and name.strip() and is_utf8(name) for name in ids):
-        raise Refusal("FS_0003", "Invalid string for frame_id detected in sequential data")
+        raise Refusal(INVALID, "Invalid string for frame_id detected in sequential data")
     if len(set(ids)) < len(ids):
-        raise Refusal("FS_0003", "Duplicate frame_id detected in sequential data")
+        raise Refusal(INVALID, "Duplicate frame_id detected in sequential data")
     return [_url(frame.get("src")) for frame in frames]
 
 
@@ -111,4 +112,4 @@ def _url(value: object) -> str:
             host = None
         if host and parts.scheme in _SCHEMES:
             return value
-    raise Refusal("FS_0003", "Data URL invalid")
+    raise Refusal(INVALID, "Data URL invalid")

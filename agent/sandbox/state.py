@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 CREATED: Final = "created"
 COMPLETED: Final = "completed"
+FAILED: Final = "FAILED"  # in capitals: the vendor's page of callbacks has it so
 
 
 @dataclass(slots=True)
 class SandboxJob:
-    """A job as the sandbox holds it. `body` is what was sent; `fetched` maps each file's URL to its sha256 in hex."""
+    """A job as the sandbox holds it. `body` is what was sent; `fetched` maps each file's URL to its sha256 in hex.
+
+    `error` is why it has failed: a code and a message.
+    """
 
     job_id: str
     project_id: str
@@ -38,6 +42,7 @@ class SandboxJob:
     fetched: dict[str, str]
     status: str = CREATED
     result: dict[str, object] | None = None
+    error: tuple[str, str] | None = None
     made_at: float = field(default_factory=time.monotonic)
 
 
@@ -160,8 +165,14 @@ class SandboxState:
         """Mark a job as annotated. Raises `KeyError` where there is none."""
         with self._lock:
             job = self._jobs[job_id]
-            job.status, job.result = COMPLETED, result
+            job.status, job.result, job.error = COMPLETED, result, None
             return job
+
+    def fail(self, job_id: str, code: str, message: str) -> None:
+        """Mark a job as one that nobody can annotate. Raises `KeyError` where there is none."""
+        with self._lock:
+            job = self._jobs[job_id]
+            job.status, job.error = FAILED, (code, message)
 
     def complete_due(self, seconds: float) -> None:
         """Mark the jobs as annotated that were made so long ago, each with a result that names it and holds nothing."""
@@ -169,7 +180,7 @@ class SandboxState:
         with self._lock:
             while self._open and self._open[0].made_at <= due:
                 job = self._open.popleft()
-                if job.result is None:
+                if job.status == CREATED:
                     named: dict[str, object] = {
                         "reference_id": job.reference_id,
                         "job_id": job.job_id,

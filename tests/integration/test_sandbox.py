@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import itertools
 import json
 import random
 import re
@@ -310,6 +311,32 @@ def test_a_lost_reply(sandbox: Sandbox) -> None:
         create(sandbox)
     assert len(sandbox.jobs) == 1
     assert refused(create(sandbox)) == "FS_0001"
+
+
+def test_a_job_that_fails_later(sandbox: Sandbox) -> None:
+    sandbox.faults = Faults(fail_later=1.0)
+    job_id = made(create(sandbox))["job_id"]
+    job = made(get(sandbox, f"/v0/projects/p/jobs/{job_id}"))
+    assert (job["status"], job["result"]) == ("FAILED", None)
+    assert job["error"] == {"code": "FS_0003", "message": "INVALID_IMAGE_LINK"}
+    (batch,) = made(get(sandbox, "/v0/projects/p/details"))["batches"]
+    (listed,) = made(get(sandbox, f"/v0/projects/p/batch/{batch['id']}"))["jobs"]
+    assert listed["status"] == "FAILED"
+    assert refused(create(sandbox)) == "FS_0001"
+    sandbox.complete_after = 0.0
+    assert made(get(sandbox, f"/v0/projects/p/jobs/{job_id}"))["status"] == "FAILED"
+    sandbox.complete(job_id, {})
+    assert "error" not in made(get(sandbox, f"/v0/projects/p/jobs/{job_id}"))
+
+
+def test_ids_may_be_of_another_kind() -> None:
+    numbers = itertools.count(1)
+    with Sandbox(rng=random.Random(7), make_id=lambda _rng: f"No.{next(numbers)}") as sandbox:
+        assert made(create(sandbox))["job_id"] == "No.2"
+        assert made(get(sandbox, "/v0/projects/p/batch/No.1"))["jobs"][0]["id"] == "No.2"
+        assert made(create(sandbox, reference_id="r2", batch_id="No.1"))["job_id"] == "No.3"
+        assert made(get(sandbox, "/v0/projects/p/jobs/No.3"))["batch_id"] == "No.1"
+        assert refused(get(sandbox, "/v0/projects/p/batch/No.7")) == "GE_0001"
 
 
 def test_a_seed_repeats_a_run() -> None:
