@@ -172,7 +172,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "SUBMIT_JOBS_PER_MINUTE",
         "",
-        "An upper limit on the rate; empty: none",
+        "An upper limit on the rate; empty: none. Playment's oldest pages name the only one, 5 requests a second (300)",
         parsers.number(0.01, 1_000_000, "jobs"),
         live=True,
     ),
