@@ -53,7 +53,7 @@ def results() -> None:
             )
         )
         done = rounds.round(everything=True, wait=True)
-    for path, reason in done.failed:
+    for path, reason in done.lost + done.failed:
         shell.say(f"{path}: {reason}")
     shell.say(f"{done.completed:,} jobs were completed since, {done.fetched:,} results are fetched")
     sys.exit(1 if done.failed else 0)

@@ -229,7 +229,10 @@ def _is_open(row: KnownRow) -> bool:
 
 
 def _is_refused(row: KnownRow) -> bool:
-    """Tell whether Playment refused the row for good: then no job exists, and other content starts afresh."""
+    """Tell whether the target refused the row for good: then no job exists, and other content starts afresh.
+
+    One that has failed since the target took it is there (`unanswered`): other content is for a person.
+    """
     return row.state is State.FAILED and row.unanswered == 0
 
 

@@ -51,7 +51,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.SUBMITTING: frozenset(
         {State.SUBMITTED, State.PENDING, State.SETTLING, State.FAILED, State.DUPLICATE},
     ),
-    State.SUBMITTED: frozenset({State.COMPLETED}),
+    State.SUBMITTED: frozenset({State.COMPLETED, State.FAILED}),  # failed: the target took it, and says so later
     State.COMPLETED: frozenset(),
     State.HELD: frozenset({State.PENDING, State.SETTLING, State.GONE, State.IGNORED}),
     State.INVALID: frozenset({State.SETTLING, State.GONE, State.IGNORED}),

@@ -157,8 +157,8 @@ def is_change(target: Target) -> bool:
 
 def dismiss(ledger: Ledger, target: Target) -> bool:
     """Mark a unit as needing no job; False where it was sent already, or is being sent."""
-    # Of a duplicate no answer is waited for: the lists were looked through, and nothing else becomes of it by itself.
-    is_open = target.unanswered and target.state is not State.DUPLICATE
+    # No answer is waited for of a duplicate, whose lists were looked through, nor of what has failed at the target.
+    is_open = target.unanswered and target.state not in (State.DUPLICATE, State.FAILED)
     if is_open or State.IGNORED not in MOVES[target.state]:
         return target.state is State.IGNORED
     reason = "dismissed"

@@ -101,7 +101,8 @@ def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> KnownRow | None:
         where, values = "folder = ?1 and path = ?1 and kind = 'sequence'", (shown(unit.folder),)
     else:
         where, values = "folder = ?1 and kind = 'image'", (shown(unit.folder),)
-    first = f"select id from jobs where {where} and state in ({states}) and deleted_at is null limit 1"  # noqa: S608
+    taken = f"(state in ({states}) or (state = 'failed' and unanswered > 0))"
+    first = f"select id from jobs where {where} and {taken} and deleted_at is null limit 1"  # noqa: S608 (our words)
     rows = rows_where(sql, f"id = ({first})", values)
     return rows[0] if rows else None
 

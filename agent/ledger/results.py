@@ -1,4 +1,4 @@
-"""What is written of annotations: that a job is completed, and where its result is; and what is read to find them.
+"""What is written of annotations: that a job is over, and where its result is; and what is read to find them.
 
 Each function that writes runs inside a transaction of its caller.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.core.retry import RESULT
 from agent.core.states import State
 from agent.ledger.store import iso
-from agent.model.jobs import SentJob
+from agent.model.jobs import FailedJob, SentJob
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,6 +31,14 @@ class Completed:
     job_id: str
     digest: str
     fetches: int
+
+
+@dataclass(slots=True)
+class Over:
+    """What was not known before: how many jobs are completed, and (path, reason) of those that have failed."""
+
+    completed: int
+    failed: list[tuple[str, str]]
 
 
 FRAMES_TOGETHER = 1000
@@ -62,16 +70,33 @@ def open_jobs(sql: sqlite3.Connection, batch_id: str | None) -> list[SentJob]:
 
 
 def still_open(sql: sqlite3.Connection, jobs: Iterable[SentJob]) -> list[SentJob]:
-    """Return those of the jobs that are submitted here, and not known as completed."""
+    """Return those of the jobs that are submitted here, and not known as completed or failed."""
     return [job for job in jobs if _row(sql, job) is not None]
 
 
-def complete(ledger: Ledger, jobs: Iterable[SentJob]) -> int:
-    """Write that the target says these jobs are completed; return how many were not known as such."""
-    rows = [row for row in (_row(ledger.sql, job) for job in jobs) if row is not None]
-    for row in rows:
-        ledger.move(row, State.SUBMITTED, State.COMPLETED, completed_at=iso(ledger.now), reason="", error_code="")
-    return len(rows)
+def over(ledger: Ledger, jobs: Iterable[SentJob | FailedJob]) -> Over:
+    """Write that the target says these jobs are completed, or have failed since it took them.
+
+    One that has failed is still there, and what is sent again may meet it: that counts as a try of an unknown outcome.
+    """
+    told = Over(0, [])
+    for job in jobs:
+        row = _row(ledger.sql, job.job if isinstance(job, FailedJob) else job)
+        if row is None:
+            continue
+        if isinstance(job, FailedJob):
+            detail = f"{job.code}: {job.reason}"
+            columns = {"reason": job.reason, "error_code": job.code, "unanswered": 1}
+            ledger.move(row, State.SUBMITTED, State.FAILED, detail, **columns)
+            told.failed.append((_path(ledger.sql, row), job.reason))
+        else:
+            ledger.move(row, State.SUBMITTED, State.COMPLETED, completed_at=iso(ledger.now), reason="", error_code="")
+            told.completed += 1
+    return told
+
+
+def _path(sql: sqlite3.Connection, row: int) -> str:
+    return str(sql.execute("select path from jobs where id = ?", (row,)).fetchone()[0])
 
 
 def _row(sql: sqlite3.Connection, job: SentJob) -> int | None:

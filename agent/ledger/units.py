@@ -246,7 +246,7 @@ def _move_path(ledger: Ledger, unit: Unit, job: int, ids: tuple[str, ...], arriv
     columns: dict[str, object] = {"path": shown(unit.path), "updated_at": iso(ledger.now)}
     if state is State.PENDING and unanswered:
         columns |= {"lookup": "changed", "reason": f"moved while an answer of {ledger.target}'s is missing"}
-    elif state in (State.PENDING, State.FAILED, State.HELD):
+    elif state in (State.PENDING, State.FAILED, State.HELD) and not unanswered:
         free = _free_id(ledger, job, ids)
         columns |= {**UNFROZEN, **({"reference_id": free} if free else {})}
         ledger.sql.execute("update frame_rows set src = null where job = ?", (job,))

@@ -80,6 +80,15 @@ class SentJob(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job that the target took and that has failed there since: the target's code, and a sentence with its words."""
+
+    job: SentJob
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A job as the target has it, in the list of the batch `batch_id`; what it does not tell is None."""
 

@@ -104,6 +104,8 @@ def _compare(row: Recorded, job: Found, batch: Batch) -> _Compared:
     against = contradictions(job, row)
     for what, here, there in against:
         differs(what, here, there, can_be_adopted=False)
+    if row.state is State.FAILED and row.job_id == job.job_id:
+        return found  # the target took it, and it has failed there: that is known
     if row.state not in AT_TARGET:
         can = may_be_ours(job, row) and State.SUBMITTED in MOVES[row.state]
         differs("unsent", row.state, job.job_id, can_be_adopted=can)

@@ -41,12 +41,13 @@ AT_ONCE = 200
 class Round:
     """What a round did: jobs that turned out completed, results written, and (path, reason) of those that were not.
 
-    `interrupted` says why it ended early, or is ''.
+    `lost` are (path, reason) of jobs that have failed at the target; `interrupted` says why it ended early, or is ''.
     """
 
     completed: int = 0
     fetched: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[tuple[str, str]] = field(default_factory=list)
     interrupted: str = ""
 
 
@@ -106,8 +107,12 @@ class ResultsFetcher:
     # How the jobs stand
 
     def _ask_all(self, done: Round) -> None:
-        for completed in self._target.completed(self._reads, self._ask):
-            done.completed += self._ledger.call(partial(results.complete, jobs=completed))
+        for jobs in self._target.completed(self._reads, self._ask):
+            over = self._ledger.call(partial(results.over, jobs=jobs))
+            done.completed += over.completed
+            done.lost += over.failed
+            for path, reason in over.failed:
+                log.warning("%s: %s", path, reason)
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Call the target, a few times where it fails passingly; obey what it asks for."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from agent.model import Job
-    from agent.model.jobs import Found, Lookup, SentJob
+    from agent.model.jobs import FailedJob, Found, Lookup, SentJob
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Project:
 
 
 class Awaited(Protocol):
-    """The jobs that were sent and are not known as completed, as the ledger has them when it is asked."""
+    """The jobs that were sent and are not known as completed or failed, as the ledger has them when it is asked."""
 
     def open_batches(self) -> Mapping[str | None, int]:
         """Return how many each batch has; None stands for the default one."""
@@ -115,8 +115,10 @@ class Target(Protocol):
         `may_go` is asked before each request; where it says no that is all.
         """
 
-    def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
-        """Yield those of the awaited jobs that are completed, request by request: each are written before the next.
+    def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob | FailedJob]]:
+        """Yield those of the awaited jobs that are completed, or have failed since they were taken.
+
+        That is done request by request: what one shows is written before the next.
 
         What cannot be asked for is told in the log and left for the next round.
         """

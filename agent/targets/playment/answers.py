@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from agent.errors import TryLater
 from agent.model import Edition, is_utf8
+from agent.targets.playment.error_table import vendor_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,10 @@ _SAFE_IN_A_PATH: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~:=+@|-]{1,128}",
 
 @dataclass(frozen=True, slots=True)
 class JobDetails:
-    """One job. `tag` is v1's `work_flow_id`; `result` is the URL of its annotations, once `status` is `completed`."""
+    """One job. `tag` is v1's `work_flow_id`; `result` is the URL of its annotations, once `status` is `completed`.
+
+    `error` is the code, and the message or '', of what went wrong with it, where it tells any.
+    """
 
     job_id: str
     reference_id: str
@@ -33,6 +37,7 @@ class JobDetails:
     tag: str | None
     priority_weight: int | None
     result: str | None
+    error: tuple[str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ def job_details(data: Mapping[str, object], job_id: str, edition: Edition) -> Jo
         tag=_tag(data, edition),
         priority_weight=_optional(data, "priority_weight", int),
         result=_optional(data, "result", str) or None,
+        error=vendor_error(data),
     )
 
 

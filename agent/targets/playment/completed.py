@@ -1,6 +1,6 @@
-"""Which of our jobs are completed at Playment: the lists give 100 jobs a call.
+"""Which of our jobs are completed at Playment, or have failed there: the lists give 100 jobs a call.
 
-The jobs of a batch are asked for one by one only where that takes fewer calls.
+The jobs of a batch are asked for one by one only where that takes fewer calls, and each failed one for why it is so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import AccessRefused, Refused
-from agent.model.jobs import SentJob
+from agent.model.jobs import FailedJob, SentJob
+from agent.targets.playment.error_table import failed_later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__package__)
 
 _COMPLETED: Final = "completed"
+_FAILED: Final = "failed"
 _PAGE: Final = 100
 
 
-def completed(client: Playment, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob]]:
-    """Yield the completed jobs of each page, or each job that was asked for alone."""
+def completed(client: Playment, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob | FailedJob]]:
+    """Yield the jobs of each page that are completed or have failed, or each that was asked for alone."""
     wanted = awaited.open_batches()
     if not wanted:
         return
@@ -50,16 +52,19 @@ def completed(client: Playment, awaited: Awaited, ask: Ask) -> Iterator[list[Sen
 
 def _pages(
     client: Playment, listed: str, batch_id: str | None, awaited: Awaited, ask: Ask, *, missing: int
-) -> Iterator[list[SentJob]]:
-    """Yield the completed jobs of each page, until all that are awaited have been seen."""
+) -> Iterator[list[SentJob | FailedJob]]:
+    """Yield what is over of each page, until all that are awaited have been seen."""
     token: str | None = None
     seen: set[str] = set()
     while missing > 0:
         page = ask(partial(client.batch_jobs, listed, token))
-        ours = awaited.still_open([SentJob(job.reference_id, job.id) for job in page.jobs])
+        stand = {SentJob(job.reference_id, job.id): job.status.casefold() for job in page.jobs}
+        ours = awaited.still_open(stand)
         missing -= len(ours)
-        done = {job.reference_id for job in page.jobs if job.status.casefold() == _COMPLETED}
-        yield [job for job in ours if job.reference_id in done]
+        yield [job for job in ours if stand[job] == _COMPLETED]
+        for job in ours:
+            if stand[job] == _FAILED:
+                yield _alone(client, job, ask, listed_as=_FAILED)
         token = page.next_page_token
         if token is None or token in seen:
             break
@@ -69,11 +74,19 @@ def _pages(
         log.info("%d submitted jobs are not in the list of %s: 'reconcile' says more", missing, name)
 
 
-def _one_by_one(client: Playment, jobs: list[SentJob], ask: Ask) -> Iterator[list[SentJob]]:
+def _one_by_one(client: Playment, jobs: list[SentJob], ask: Ask) -> Iterator[list[SentJob | FailedJob]]:
     for job in jobs:
-        try:
-            details = ask(partial(client.job, job.job_id))
-        except (Refused, AccessRefused) as error:
-            log.warning("%s cannot be asked for: %s", job.reference_id, error)
-            continue
-        yield [job] if details.status.casefold() == _COMPLETED else []
+        yield _alone(client, job, ask)
+
+
+def _alone(client: Playment, job: SentJob, ask: Ask, listed_as: str = "") -> list[SentJob | FailedJob]:
+    """Return a job that is over; where it cannot be asked for, it is as a list has it."""
+    try:
+        details = ask(partial(client.job, job.job_id))
+    except (Refused, AccessRefused) as error:
+        log.warning("%s cannot be asked for: %s", job.reference_id, error)
+        return [FailedJob(job, *failed_later(None, ""))] if listed_as == _FAILED else []
+    status = details.status.casefold()
+    if status == _FAILED:
+        return [FailedJob(job, *failed_later(*details.error))]
+    return [job] if status == _COMPLETED else []

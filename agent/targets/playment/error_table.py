@@ -26,6 +26,7 @@ from agent.targets.playment import NAME
 
 _CODE_CHARACTERS: Final = 80
 
+_FAILED_LATER: Final = "job-failed"
 _DUPLICATE: Final = "FS_0001"
 _NOT_FETCHED: Final = "FS_0007"
 _BATCH_EXISTS: Final = "BATCH_CREATION"
@@ -137,6 +138,16 @@ def too_large(frames: int, size: int, code: str | None, message: str) -> Refused
         f"({_words(TOO_LARGE, _bounded_code(code), message)})",
         code=f"http-{TOO_LARGE}",
     )
+
+
+def failed_later(code: str | None, message: str) -> tuple[str, str]:
+    """Return the code and the sentence for a job that was taken, and that has failed since; None and '' tell nothing.
+
+    Source: the vendor's page of callbacks, where files that stay invalid or unavailable end in `FAILED`, `FS_0003`.
+    """
+    code = _bounded_code(code)
+    told = ": ".join(part for part in (code, bounded(message)) if part) or "it does not say why"
+    return code or _FAILED_LATER, f"{NAME} took this job and says now that it has failed ({told})"
 
 
 def _access_refused(status: int, code: str | None, words: str) -> AccessRefused:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from agent.model import Job
-    from agent.model.jobs import Found, Lookup, SentJob
+    from agent.model.jobs import FailedJob, Found, Lookup, SentJob
     from agent.targets import Ask, Awaited, Fetch
     from agent.targets.playment.client import Playment
 
@@ -66,7 +66,7 @@ class PlaymentTarget:
         """Go through every batch's list."""
         return search.listed(self.client, self.check_access().batches if may_go() else (), may_go)
 
-    def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
+    def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob | FailedJob]]:
         """Ask how the jobs stand, by their batches' lists or one by one."""
         return completed(self.client, awaited, ask)
 
