@@ -52,8 +52,7 @@ class Sandbox:
 
     `port` 0 takes a free one; `latency` is in seconds, for every call; `project_id` None takes any project;
     with `fetch` the files of a job are read while it is created, as in the vendor's usual set-up; ids and faults come
-    from `rng`, the ids as UUIDs unless `make_id` makes others. A job is annotated `complete_after` so many seconds,
-    None: by `complete` alone.
+    from `rng`. A job is annotated `complete_after` so many seconds, None: by `complete` alone.
     """
 
     complete_after: float | None = None
@@ -69,7 +68,6 @@ class Sandbox:
         project_id: str | None = None,
         page_size: int = 100,
         fetch: bool = False,
-        make_id: Callable[[random.Random], str] | None = None,
     ) -> None:
         self.faults = faults or Faults()
         self._api_key = api_key
@@ -77,7 +75,7 @@ class Sandbox:
         self._latency = latency
         self._project_id = project_id
         self._fetch = fetch
-        self._state = SandboxState(rng, page_size, make_id)
+        self._state = SandboxState(rng, page_size)
         self._requests: Counter[str] = Counter()
         self._requests_lock = threading.Lock()
         self._stopping = threading.Event()

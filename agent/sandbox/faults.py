@@ -1,4 +1,4 @@
-"""The troubles that the sandbox can be told to make. Pure."""
+"""The troubles that the sandbox can be told to make."""
 
 from __future__ import annotations
 

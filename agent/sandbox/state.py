@@ -71,16 +71,14 @@ class _Project:
 class SandboxState:
     """Every project of the sandbox, each made when it is first named. Ids come from `rng`: a seed repeats a run.
 
-    They are UUIDs, as the pages say; `make_id` makes others, since the vendor may have them all the same.
+    They are UUIDs, as the pages say; `make_id` may be set to make others, since the vendor may have them all the same.
 
     Every method raises `Refusal` with the documented code.
     """
 
-    def __init__(
-        self, rng: random.Random, page_size: int, make_id: Callable[[random.Random], str] | None = None
-    ) -> None:
+    def __init__(self, rng: random.Random, page_size: int) -> None:
+        self.make_id: Callable[[random.Random], str] = _uuid
         self._rng = rng
-        self._make_id = make_id or _uuid
         self._page_size = page_size
         self._projects: dict[str, _Project] = {}
         self._jobs: dict[str, SandboxJob] = {}
@@ -107,7 +105,7 @@ class SandboxState:
                 raise Refusal(
                     "BATCH_CREATION", "duplicate key value violates unique constraint 'batches_project_id_name_unique'"
                 )
-            batch = SandboxBatch(self._make_id(self._rng), name, str(body["description"]), is_default=False)
+            batch = SandboxBatch(self.make_id(self._rng), name, str(body["description"]), is_default=False)
             project.batches[batch.batch_id] = batch
             return batch
 
@@ -135,7 +133,7 @@ class SandboxState:
             batch = self._batch(project, body.get("batch_id"))
             priority = body.get("priority_weight")
             job = SandboxJob(
-                job_id=self._make_id(self._rng),
+                job_id=self.make_id(self._rng),
                 project_id=project_id,
                 reference_id=str(body["reference_id"]),
                 body=body,
@@ -211,7 +209,7 @@ class SandboxState:
         project = self._projects.get(project_id)
         if project is None:
             project = _Project(
-                SandboxBatch(self._make_id(self._rng), "Default", "The project's default batch", is_default=True)
+                SandboxBatch(self.make_id(self._rng), "Default", "The project's default batch", is_default=True)
             )
             self._projects[project_id] = project
         return project

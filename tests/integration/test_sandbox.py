@@ -331,7 +331,8 @@ def test_a_job_that_fails_later(sandbox: Sandbox) -> None:
 
 def test_ids_may_be_of_another_kind() -> None:
     numbers = itertools.count(1)
-    with Sandbox(rng=random.Random(7), make_id=lambda _rng: f"No.{next(numbers)}") as sandbox:
+    with Sandbox(rng=random.Random(7)) as sandbox:
+        sandbox._state.make_id = lambda _rng: f"No.{next(numbers)}"
         assert made(create(sandbox))["job_id"] == "No.2"
         assert made(get(sandbox, "/v0/projects/p/batch/No.1"))["jobs"][0]["id"] == "No.2"
         assert made(create(sandbox, reference_id="r2", batch_id="No.1"))["job_id"] == "No.3"

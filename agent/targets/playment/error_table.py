@@ -62,7 +62,7 @@ _ACCESS: Final = frozenset(
         "resource_error",
     }
 )
-_SENT_AGAIN: Final = frozenset({408, 429, 443, 444})
+_PASSING_STATUS: Final = frozenset({408, 429, 443, 444})
 """HTTP statuses below 500 that are passing, whatever code they come with."""
 TOO_LARGE: Final = 413
 _NO_CREDIT: Final = 402
@@ -82,7 +82,7 @@ def classify(status: int, code: str | None, message: str, retry_after: float | N
     """
     code = _bounded_code(code)
     words = _words(status, code, message)
-    if status in _SENT_AGAIN or status >= 500:
+    if status in _PASSING_STATUS or status >= 500:
         sentence = "Playment asks for fewer requests" if status == 429 else "Playment has a passing failure"
         code = f"http-{status}"
         return TryLater(
