@@ -488,8 +488,8 @@ def test_what_is_no_body_is_bounded_too(connect: Connect, monkeypatch: pytest.Mo
         b'{"success": false, "data": {"job_id": "' + JOB.encode() + b'"}}',
         b'{"success": "true", "data": {"job_id": "' + JOB.encode() + b'"}}',
         b'{"success": true, "data": {}}',
-        b'{"success": true, "data": {"job_id": 7}}',
-        b'{"success": true, "data": {"job_id": "7"}}',
+        b'{"success": true, "data": {"job_id": 7.5}}',
+        b'{"success": true, "data": {"job_id": "7/8"}}',
         b'{"success": true, "data": {"job_id": "' + JOB.encode() + b'", "reference_id": "other"}}',
     ],
 )
