@@ -1,6 +1,6 @@
 """Real agents that share a real PostgreSQL: each unit becomes one job, whoever is killed, and while nobody can ask.
 
-The long form has 400 units a folder: `python -m tests.soak fleet_agents`.
+The long form has 400 units a folder, and four hosts for the kills: `python -m tests.soak fleet_agents`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
+import sqlite3
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from tests.postgres import Shared
 
 UNITS = 400 if LONG else 40
+
+QUIET_SECONDS = 1.0
 SEQUENCES = 4
 SECONDS = 600.0 if LONG else 60.0
 
@@ -38,11 +42,11 @@ def playment() -> Iterator[Playment]:
         yield server
 
 
-def place_of(root: Path, name: str, *, seed: int) -> Path:
+def place_of(root: Path, name: str, *, seed: int, count: int = UNITS) -> Path:
     """Fill the folder of a host: with the same seed it holds the same as that of another."""
     place = root / name
     inbox = place / "inbox"
-    for number in range(UNITS - SEQUENCES):
+    for number in range(count - SEQUENCES):
         write(inbox / f"{number:04}.jpg", image(seed + number))
     for number in range(SEQUENCES):
         frames(inbox / f"drive_{number}", 3, seed=seed + number)
@@ -67,11 +71,15 @@ def jobs(ledger: Path) -> dict[str, str]:
     return {row["reference_id"]: row["job_id"] for row in query(ledger, "select reference_id, job_id from jobs")}
 
 
+def count_of(ledger: Path, where: str) -> int:
+    """Return how many jobs are so; none while the ledger is being made."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        return int(query(ledger, f"select count(*) as n from jobs where {where}")[0]["n"])
+    return 0
+
+
 def is_done(ledger: Path, count: int = UNITS) -> bool:
-    if not ledger.exists():
-        return False
-    found = query(ledger, "select count(*) as n from jobs where state = 'submitted' and job_id is not null")
-    return bool(found[0]["n"] == count)
+    return count_of(ledger, "state = 'submitted' and job_id is not null") == count
 
 
 def ids(server: Playment) -> dict[str, str]:
@@ -99,7 +107,10 @@ def test_agents_that_are_killed_and_a_database_that_crashes_make_one_job_of_each
     tmp_path: Path, shared: Shared
 ) -> None:
     faults = Faults(lose_reply=0.05, error_after=0.05, error_before=0.05, try_later=0.04)
-    places = [place_of(tmp_path, name, seed=seed) for name, seed in (("cam_a", 0), ("cam_b", 0), ("cam_c", 90_000))]
+    count = UNITS
+    seeds = {"cam_a": 0, "cam_b": 0, "cam_c": 90_000} | ({"cam_d": 180_000} if LONG else {})
+    places = [place_of(tmp_path, name, seed=seed, count=count) for name, seed in seeds.items()]
+    whole = len(set(seeds.values())) * count
     with Playment(faults=faults, latency=0.05) as server, contextlib.ExitStack() as stack:
 
         def start(place: Path) -> Popen[str]:
@@ -107,24 +118,45 @@ def test_agents_that_are_killed_and_a_database_that_crashes_make_one_job_of_each
             return stack.enter_context(process("run", environ=given, cwd=place))
 
         running = [start(place) for place in places]
-        eventually(lambda: len(server.jobs) >= UNITS // 4, SECONDS)
+        eventually(lambda: len(server.jobs) >= whole // 4, SECONDS)
         for number in (0, 2):
             running[number].kill()
             running[number].wait()
         shared.postgres.crash()
         running[2] = start(places[2])
+        eventually(lambda: all(is_told_away(place / "ledger.db") for place in places[1:]), SECONDS)
+        eventually(lambda: is_quiet(server), SECONDS)
+        while_away = len(server.receipts)
         shared.postgres.start()
+        back_at = time.monotonic()
+        eventually(lambda: len(server.receipts) > while_away)
+        if LONG:
+            after = server.receipts[while_away].at - back_at
+            print(f"sending goes on {after:.2f} s after the database answers")  # noqa: T201 (a soak is watched)
+            assert after < 2.0
         running[0] = start(places[0])
-        eventually(lambda: all(is_done(place / "ledger.db") for place in places), SECONDS)
-        eventually(lambda: len(claims(shared)) == 2 * UNITS)
+        eventually(lambda: all(is_done(place / "ledger.db", count) for place in places), SECONDS)
+        eventually(lambda: len(claims(shared)) == whole)
         for each in running:
             each.terminate()
-        assert [each.wait(30) for each in running] == [0, 0, 0]
-        assert len(server.jobs) == len(ids(server)) == 2 * UNITS
-        assert jobs(places[0] / "ledger.db") == jobs(places[1] / "ledger.db")
-        assert jobs(places[0] / "ledger.db") | jobs(places[2] / "ledger.db") == ids(server) == claims(shared)
+        assert [each.wait(30) for each in running] == [0] * len(places)
+        if LONG:
+            print(f"{len(server.jobs):,} jobs by {len(server.receipts):,} requests")  # noqa: T201 (a soak is watched)
+        assert len(server.jobs) == len(ids(server)) == whole
+        known = [jobs(place / "ledger.db") for place in places]
+        assert known[0] == known[1]
+        assert {key: each for ledger in known for key, each in ledger.items()} == ids(server) == claims(shared)
     for place in places:
         assert PASSWORD not in (place / "agent.log").read_text()
+
+
+def is_told_away(ledger: Path) -> bool:
+    return ledger.exists() and bool(query(ledger, "select 1 from agent where key = 'fleet' and value <> ''"))
+
+
+def is_quiet(server: Playment) -> bool:
+    """Tell whether no request has come for a while: those that were granted before may still be tried again."""
+    return not server.receipts or time.monotonic() - server.receipts[-1].at > QUIET_SECONDS
 
 
 def test_a_host_that_sleeps_beyond_its_lease_and_wakes_pays_for_nothing_twice(tmp_path: Path, shared: Shared) -> None:
