@@ -173,6 +173,12 @@ class Postgres:
             time.sleep(0.05)
         return False
 
+    def tool(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
+        """Run one of its programs to its end; return what it tells."""
+        done = subprocess.run([self._bin / program, *arguments], input=given, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [self._bin / program, *arguments],
@@ -214,6 +220,18 @@ class Shared:
     def sql(self, query: str, *values: object, user: str = "postgres") -> list[Any]:
         """Return the rows of a query, by default with all rights."""
         return self.postgres.sql(query, *values, database=self.name, user=user)
+
+    def dump(self) -> bytes:
+        """Return a backup, as `pg_dump` makes it of what is in use."""
+        return self.postgres.tool("pg_dump", self.postgres.dsn(database=self.name))
+
+    def restore(self, backup: bytes) -> None:
+        """Have the database be what it was at a backup."""
+        postgres, apart = self.postgres, f"{self.name}_apart"
+        postgres.sql(f"create database {apart} owner fleet_owner")
+        postgres.tool("psql", "-qXv", "ON_ERROR_STOP=1", postgres.dsn(database=apart), given=backup)
+        postgres.sql(f"drop database {self.name} with (force)")
+        postgres.sql(f"alter database {apart} rename to {self.name}")
 
     def close(self) -> None:
         """Close what hosts have open."""

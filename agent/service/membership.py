@@ -42,8 +42,6 @@ TICK = 1.0
 HOUR = 3600.0
 LAST_TURNS = 3
 """At a stop: as many as it takes until a new database knows all from here, for which the other hosts wait."""
-
-
 LONG_KNOWN = 10
 """Signs of life before the first one of a new ledger, beyond which the host had another ledger."""
 
@@ -207,6 +205,7 @@ class Membership:
             self._telling, self._beat_at = "", 0.0
             return 0.0
         if not self.is_open and self._beat_at:
+            self._fleet.ask([])  # a beat waits for no lock: it may be answered where no grant is
             self._opens()
         return TICK
 
