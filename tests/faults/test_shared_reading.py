@@ -6,25 +6,29 @@ import contextlib
 import os
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.fleet import client
 from agent.host import mounts
 from agent.ledger.fleet import ELSEWHERE
 from agent.noticing.claims import ELSEWHERE as READ_ELSEWHERE
 from agent.reading.reader import Reader
-from tests.faults.test_fleet_agents import UNITS, claims, ids, is_done, jobs, joined, place_of
-from tests.support import Agent, Playment, command, environ, eventually, image, query, write
+from agent.service import membership, shared_reading
+from tests.faults.held_reading import NAS
+from tests.faults.test_fleet_agents import UNITS, claims, fleet_environ, ids, is_done, jobs, joined, place_of
+from tests.support import Agent, Playment, command, environ, eventually, image, process, query, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.postgres import Shared
 
 SECONDS = 60.0
-NAS = "nfs nas:/export /inbox"
+LEASE = 2.0
+HOLDER = "select h.host from fleet.fleet_units u join fleet.fleet_hosts h on h.id = u.host"
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -109,6 +113,67 @@ def test_stamps_that_differ_cost_a_reading_and_never_a_job(
     assert reads["0000.jpg"] == 2
     assert len(playment.receipts) == len(playment.jobs) == UNITS
     assert jobs(places[0] / "ledger.db") == jobs(places[1] / "ledger.db") == ids(playment)
+
+
+def test_stamps_that_always_differ_cost_no_job_while_both_see_all_at_once(
+    tmp_path: Path, playment: Playment, shared: Shared, reads: Reads
+) -> None:
+    places = [place_of(tmp_path, name, seed=0) for name in ("cam_a", "cam_b")]
+    for number, file in enumerate(sorted((places[1] / "inbox").rglob("*.jpg"))):
+        os.utime(file, (number, number))
+    with contextlib.ExitStack() as stack:
+        for place in places:
+            stack.enter_context(joined(place, playment, shared))
+        eventually(lambda: all(is_done(place / "ledger.db") for place in places), SECONDS)
+        eventually(lambda: len(claims(shared)) == UNITS)
+    assert UNITS <= reads.total() <= 2 * UNITS
+    assert len(playment.receipts) == len(playment.jobs) == UNITS
+    assert jobs(places[0] / "ledger.db") == jobs(places[1] / "ledger.db") == ids(playment)
+
+
+def test_a_unit_that_takes_longer_to_read_than_a_lease_stays_with_its_host(
+    tmp_path: Path, playment: Playment, shared: Shared, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "LEASE_SECONDS", LEASE)
+    monkeypatch.setattr(shared_reading, "RENEW_SECONDS", LEASE / 8)
+    monkeypatch.setattr(membership, "BEAT_SECONDS", LEASE / 8)
+    places = [tmp_path / name for name in ("cam_a", "cam_b")]
+    for place in places:
+        os.utime(write(place / "inbox" / "a.jpg", image(1)), (1, 1))
+    reads.may_go.clear()
+    with contextlib.ExitStack() as stack:
+        stack.callback(reads.may_go.set)
+        agents = [stack.enter_context(joined(place, playment, shared)) for place in places]
+        ends = "select extract(epoch from min(lease_until)) from fleet.fleet_units"
+        eventually(lambda: shared.sql(ends)[0])
+        (first,), (holder,) = shared.sql(ends), shared.sql(HOLDER)
+        eventually(lambda: shared.sql(ends)[0] > first + 2 * int(LEASE))
+        assert shared.sql(HOLDER) == [holder]
+        reads.may_go.set()
+        for agent in agents:
+            agent.becomes("a.jpg", "submitted", seconds=SECONDS)
+    assert (reads["a.jpg"], len(playment.receipts)) == (1, 1)
+
+
+def test_what_is_being_read_by_a_host_that_is_killed_is_read_by_another_after_its_lease(
+    tmp_path: Path, playment: Playment, shared: Shared, reads: Reads
+) -> None:
+    places = [tmp_path / name for name in ("cam_a", "cam_b")]
+    for place in places:
+        os.utime(write(place / "inbox" / "a.jpg", image(1)), (1, 1))
+    given = fleet_environ(places[0], playment, shared)
+    driver = Path(__file__).with_name("held_reading.py")
+    with process(str(LEASE), "run", environ=given, cwd=places[0], driver=driver) as dies:
+        eventually(lambda: shared.sql(HOLDER) == ["cam_a"])
+        dies.kill()
+        dies.wait()
+    (ends,) = shared.sql("select extract(epoch from lease_until) from fleet.fleet_units")
+    with joined(places[1], playment, shared) as agent:
+        agent.becomes("a.jpg", "submitted", seconds=SECONDS)
+    (claimed,) = shared.sql("select extract(epoch from claimed_at) from fleet.fleet_claims")
+    assert claimed >= ends
+    assert (reads["a.jpg"], len(playment.receipts)) == (1, 1)
+    assert shared.sql(HOLDER) == ["cam_b"]
 
 
 def test_what_a_dead_host_had_claimed_is_read_after_its_lease(
