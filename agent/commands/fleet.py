@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from agent.fleet.client import Fleet
     from agent.fleet.records import Standing
-    from agent.settings.settings import Settings
+    from agent.settings.secret import Secret
 
 
 @click.group()
@@ -33,12 +33,13 @@ def fleet() -> None:
 def joined() -> Iterator[Fleet]:
     """Give the way to the fleet of the settings. Raises SettingsError where they name none."""
     settings = shell.settings(needs_key=False)
-    with contextlib.closing(join(_dsn(settings), settings.playment_project_id, fleet_host_of(settings))) as found:
+    with contextlib.closing(
+        join(_revealed(settings.fleet_dsn), settings.playment_project_id, fleet_host_of(settings))
+    ) as found:
         yield found
 
 
-def _dsn(settings: Settings) -> str:
-    dsn = settings.fleet_dsn
+def _revealed(dsn: Secret | None) -> str:
     if dsn is None:
         raise SettingsError(["FLEET_DSN is not set, or FLEET_DSN_FILE cannot be read: this host is in no fleet."])
     return dsn.reveal()
@@ -49,11 +50,11 @@ def _dsn(settings: Settings) -> str:
 def init() -> None:
     """Create what the fleet needs in its database, or bring it up to date; to be run as the database's owner.
 
-    It is done in one transaction: whole, or not at all.
+    It is done in one transaction: whole, or not at all. No other setting is needed.
 
     Example: FLEET_DSN_FILE=/root/owner.dsn playment-agent fleet init
     """
-    made = create(_dsn(shell.settings(needs_key=False)))
+    made = create(_revealed(shell.fleet_dsn()))
     if made.before == made.after:
         shell.say(f"the fleet's database is up to date (schema version {made.after})")
     elif made.before:

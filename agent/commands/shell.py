@@ -22,6 +22,7 @@ from agent.settings import load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.settings.secret import Secret
     from agent.settings.settings import Settings
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -76,6 +77,11 @@ def reread() -> Callable[[], Settings]:
 def ledger_path() -> Path:
     """Return the ledger's path; nothing else needs to be set."""
     return load.load_ledger_path(os.environ, Path.cwd(), _env_file())
+
+
+def fleet_dsn() -> Secret | None:
+    """Return the address of the fleet's database, None where there is none; nothing else needs to be set."""
+    return load.load_fleet_dsn(os.environ, Path.cwd(), _env_file())
 
 
 def needs_clock() -> None:

@@ -17,6 +17,7 @@ from dotenv.parser import parse_stream
 from agent.errors import SettingsError
 from agent.host import mounts
 from agent.settings.places import Absent
+from agent.settings.secret import FLEET, Secret, secret_of
 from agent.settings.settings import Settings, ledger_text, parse, unknown_names
 
 if TYPE_CHECKING:
@@ -83,6 +84,18 @@ def load_ledger_path(environ: Mapping[str, str], cwd: Path, env_file: Path | Non
     if problems:
         raise SettingsError(problems)
     return Path(os.path.realpath(cwd / ledger_text({**written, **environ})))
+
+
+def load_fleet_dsn(environ: Mapping[str, str], cwd: Path, env_file: Path | None) -> Secret | None:
+    """Return the fleet's address for who makes its database, None where none is set; no other setting is looked at.
+
+    Raises SettingsError where it, or the file of settings, cannot be read.
+    """
+    _, written, problems = _written(cwd, env_file)
+    found = secret_of(FLEET, {**written, **environ}, lambda path: (cwd / path).read_text(encoding="utf-8"), problems)
+    if problems:
+        raise SettingsError(problems)
+    return found
 
 
 def _written(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str, str], list[str]]:

@@ -65,6 +65,19 @@ def test_init_creates_it_and_then_finds_it_up_to_date(
     assert "better is an owner that is none" in said
 
 
+def test_init_needs_the_address_alone(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "owner.dsn"
+    with postgres.shared(empty=True) as empty:
+        file.write_text(postgres.dsn("fleet_owner", empty.name))
+        told = CliRunner().invoke(cli, ["fleet", "init"], env={"FLEET_DSN_FILE": str(file)})
+        assert (told.exit_code, told.output.splitlines()[0]) == (
+            0, f"the fleet's database is made (schema version {SCHEMA}), and belongs to fleet_owner"
+        )  # fmt: skip
+    told = CliRunner().invoke(cli, ["fleet", "init"], env={"FLEET_DSN_FILE": str(tmp_path / "nowhere")})
+    assert (told.exit_code, "cannot be read" in told.output) == (2, True)
+
+
 def test_without_an_address_there_is_no_fleet(say: Callable[..., tuple[int, str]]) -> None:
     for words in (("fleet", "init"), ("fleet", "status"), ("pause", "--fleet")):
         code, said = say(*words, FLEET_DSN="")
