@@ -21,6 +21,7 @@ from agent.host.workers import DEFECT, Workers
 from agent.ledger import fleet as notes
 from agent.ledger import past, spend
 from agent.ledger.store import iso
+from agent.service.shared import Namesake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,20 +75,18 @@ class Membership:
         self._now = now
         self._monotonic = monotonic
         self._lock = threading.Condition()
-        self._woken = False
-        self._stopping = False
+        self._namesake = Namesake(host)
+        self._woken = self._stopping = False
         self._wake_sending: Callable[[], None] = lambda: None
         self._beat_at = 0.0
         self._away_at: float | None = None
         self._away_as: type[FleetUnavailable] | None = None
-        self._since = ""
+        self._since = self._theirs = self._telling = ""
         self._told_at = 0.0
         self._spent = ("", Spent())
         self._kept: dict[str, Mirrored] = {}
         self._kept_at = 0.0
         self._is_remembered = False
-        self._theirs = ""
-        self._telling = ""
         self._to_block: str | None = None
         self._to_hold = 0.0
         self.is_open = False
@@ -112,6 +111,7 @@ class Membership:
 
     def failed(self, error: FleetUnavailable) -> None:
         """Take note that the database is away: it is asked again before anything is sent."""
+        self._namesake.lost()
         with self._lock:
             self.is_open = False
             self._beat_at = 0.0
@@ -250,6 +250,7 @@ class Membership:
 
     def _obey(self, told: Told) -> None:
         limits, (_, before) = self._fleet.budget.limits, self._spent
+        self._namesake.see(told.memory.number)
         spent = Spent(told.jobs, told.frames)
         self._spent = (day_of(self._now()), spent)
         if told.must_mirror:

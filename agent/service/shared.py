@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
 
     from agent.core.grants import Asked, Granted
     from agent.fleet.records import Beat, Budget, Memory, Mirrored, Told
+
+log = logging.getLogger(__package__)
+
+TIMES = 3
 
 
 class Fleet(Protocol):
@@ -39,3 +44,28 @@ class Fleet(Protocol):
 
     def close(self) -> None:
         """Close what is open."""
+
+
+class Namesake:
+    """Says so where another agent gives signs of life under our name: both would be granted the same jobs.
+
+    Each sign of life is counted, so that ours then skip numbers time after time.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._last = self._skips = 0
+        self._is_told = False
+
+    def lost(self) -> None:
+        """Take note that a sign of ours may have been counted unheard."""
+        self._last = 0
+
+    def see(self, number: int) -> None:
+        """Take note of the number of our newest sign of life."""
+        if self._last:
+            self._skips = self._skips + 1 if number > self._last + 1 else 0
+        self._last = number
+        if self._skips == TIMES and not self._is_told:
+            self._is_told = True
+            log.error("another agent is in the fleet as %s, too: each must have a FLEET_HOST of its own", self._host)

@@ -11,10 +11,11 @@ import pytest
 
 from agent.fleet import client
 from agent.fleet.records import SCHEMA
+from agent.service import membership
 from tests.faults.test_fleet_agents import claims, fleet_environ, ids, joined
 from tests.faults.test_fleet_database import certified
 from tests.postgres import MISSING, Postgres, programs
-from tests.support import Agent, Playment, command, eventually, image, query, write
+from tests.support import Agent, Playment, command, eventually, image, query, used_ledger, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,3 +184,22 @@ def test_tls_is_checked_before_a_word_is_said(place: Path, tmp_path: Path, playm
         with agent_with(root) as agent:
             sends(agent, "first.jpg")
         assert shared.sql("select host from fleet.fleet_hosts") == ["cam_a"]
+
+
+def test_two_agents_of_one_name_are_told_so_and_pay_for_nothing_twice(
+    place: Path, playment: Playment, shared: Shared, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(membership, "BEAT_SECONDS", 0.2)
+    twin = place.parent / "twin" / "cam_a"
+    write(twin / "inbox" / "first.jpg", image(1))
+    used_ledger(twin)  # a new one would be paused: the fleet knows jobs of its name
+    with joined(place, playment, shared) as agent:
+        sends(agent, "first.jpg")
+        numbers = "select number from fleet.fleet_hosts"
+        (number,) = shared.sql(numbers)
+        eventually(lambda: shared.sql(numbers)[0] > number + 10)
+        assert "FLEET_HOST" not in caplog.text
+        with joined(twin, playment, shared) as other:
+            sends(other, "first.jpg")
+            eventually(lambda: caplog.text.count("another agent is in the fleet as cam_a, too") == 2)
+    assert len(playment.jobs) == 1
