@@ -1,6 +1,7 @@
 """Real agents that share a real PostgreSQL: each unit becomes one job, whoever is killed, and while nobody can ask.
 
-The long form has 400 units a folder, and four hosts for the kills: `python -m tests.soak fleet_agents`.
+The long form has 400 units a folder, four hosts for the kills, and an old ledger of 10,000 jobs:
+`python -m tests.soak fleet_agents`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 UNITS = 400 if LONG else 40
 
 QUIET_SECONDS = 1.0
+OLD = 10_000 if LONG else 40
 SEQUENCES = 4
 SECONDS = 600.0 if LONG else 60.0
 
@@ -284,3 +286,53 @@ def test_the_rate_is_one_for_all(tmp_path: Path, playment: Playment, shared: Sha
     assert len(starts) == 40
     # Ten a second: 40 starts take 3.7 s at the least, where at first a fifth of a second's worth goes at once.
     assert starts[-1] - starts[0] > 3.0
+
+
+def test_a_fleet_is_switched_on_for_an_old_ledger_and_off_again(
+    tmp_path: Path, playment: Playment, shared: Shared
+) -> None:
+    places = [place_of(tmp_path, name, seed=0, count=OLD) for name in ("cam_a", "cam_b")]
+    ledger, a_day = places[0] / "ledger.db", {"SUBMIT_LIMIT_JOBS_PER_DAY": str(OLD + 1)}
+    with Agent(settings(places[0], playment.url, **a_day)):
+        eventually(lambda: is_done(ledger, OLD), SECONDS)
+    with joined(places[0], playment, shared, **a_day) as agent:
+        eventually(lambda: len(claims(shared)) == OLD, SECONDS)
+        assert shared.sql("select jobs from fleet.fleet_today") == [OLD]  # what was sent alone today is the fleet's
+        with joined(places[1], playment, shared, **a_day):
+            eventually(lambda: is_done(places[1] / "ledger.db", OLD), SECONDS)
+        write(agent.inbox / "new_1.jpg", image(700_001))
+        agent.becomes("new_1.jpg", "submitted")
+        write(agent.inbox / "new_2.jpg", image(700_002))
+        eventually(lambda: count_of(ledger, "state = 'pending' and error_code = 'spend'") == 1)
+        assert command("pause", "--fleet", environ=fleet_environ(places[0], playment, shared), cwd=tmp_path).stdout
+        eventually(lambda: agent.value("fleet_paused"), SECONDS)
+    assert len(playment.receipts) == len(playment.jobs) == OLD + 1
+    with Agent(settings(places[0], playment.url, **a_day)) as agent:
+        eventually(lambda: count_of(ledger, "state = 'pending' and error_code = 'spend'") == 1)
+        assert (agent.value("fleet"), agent.value("fleet_paused")) == ("", "")
+        assert len(playment.jobs) == OLD + 1  # what the fleet has counted for this host is counted here, too
+    with Agent(settings(places[0], playment.url, SUBMIT_LIMIT_JOBS_PER_DAY=str(OLD + 2))) as agent:
+        agent.becomes("new_2.jpg", "submitted")
+    assert len(playment.receipts) == len(playment.jobs) == OLD + 2
+
+
+def test_a_ledger_that_is_restored_learns_from_the_fleet_what_was_sent_since(
+    tmp_path: Path, playment: Playment, shared: Shared
+) -> None:
+    place = tmp_path / "cam_a"
+    ledger, backup = place / "ledger.db", tmp_path / "backup.db"
+    write(place / "inbox" / "before.jpg", image(1))
+    with joined(place, playment, shared) as agent:
+        agent.becomes("before.jpg", "submitted")
+        done = command("backup", str(backup), environ=fleet_environ(place, playment, shared), cwd=place)
+        assert done.returncode == 0, done.stderr
+        write(place / "inbox" / "after.jpg", image(2))
+        agent.becomes("after.jpg", "submitted")
+        eventually(lambda: len(claims(shared)) == 2)
+    for path in place.glob("ledger.db*"):
+        path.unlink()
+    backup.rename(ledger)
+    with joined(place, playment, shared) as agent:
+        agent.becomes("after.jpg", "submitted")
+    assert jobs(ledger) == ids(playment) == claims(shared)
+    assert len(playment.receipts) == 2
