@@ -15,7 +15,7 @@ from agent.core.grants import Say
 from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.spend_guard import Allowance
 from agent.core.states import State
-from agent.ledger import jobs, reports, spend
+from agent.ledger import jobs, past, reports, spend
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ def pauses(ledger: Ledger, *, paused: bool) -> None:
 def away(ledger: Ledger, text: str, since: str, *, refuses: bool) -> None:
     """Write that the fleet's database is away, or `refuses` us: then a person must mend it."""
     ledger.put(fleet=text, fleet_since=since, fleet_refuses="1" if refuses else "")
+    past.waits_for_fleet(ledger)
     ledger.record(None, "outage", text)
 
 

@@ -149,6 +149,12 @@ def finish(ledger: Ledger, rules: IdRules, *, found: bool, whole: bool) -> list[
     return look_again(ledger, rules)
 
 
+def waits_for_fleet(ledger: Ledger) -> None:
+    """Take note that a fleet, which is asked instead of the lists, does not answer."""
+    if _is_unknown(ledger) and not ledger.get("paused"):
+        ledger.put(paused_why="this ledger is new, and the fleet, which is asked first, has not answered yet")
+
+
 def told_by_fleet(ledger: Ledger, *, known: bool) -> None:
     """Take note that a fleet has said whether it knew this host: then the ledger is lost, not the first one.
 

@@ -102,8 +102,13 @@ def test_no_connection_left_for_it(place: Path, playment: Playment, shared: Shar
             agent.becomes("first.jpg", "pending")
             waits(agent, "no connection left")
             assert playment.receipts == []
+            assert (
+                agent.value("paused_why")
+                == "this ledger is new, and the fleet, which is asked first, has not answered yet"
+            )
             postgres.sql("alter role cam_a connection limit -1")
             sends(agent, "first.jpg")
+            assert agent.value("paused_why") == ""
     finally:
         postgres.sql("alter role cam_a connection limit -1")
 
