@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MISSING = "needs PostgreSQL 13 or newer: Debian's package 'postgresql', or its initdb on the PATH"
 NOBODY = 65534
-PASSWORD = "not-to-be-shown"
+PASSWORD = "fleet-not-to-be-shown"
 HOSTS = ("cam_a", "cam_b", "cam_c", "cam_d")
 
 
@@ -136,6 +136,11 @@ class Postgres:
         parts = {"host": "127.0.0.1", "port": str(self.port), "user": user, "password": PASSWORD, "dbname": database}
         return make_conninfo(**(parts | more))
 
+    @property
+    def place(self) -> list[str]:
+        """What tells one of its programs where it is."""
+        return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+
     def sql(self, query: str, *values: object, database: str = "postgres", user: str = "postgres") -> list[Any]:
         """Return the rows of a query, a row of one column as its value."""
         with psycopg.connect(self.dsn(user, database), autocommit=True) as connection:
@@ -175,7 +180,10 @@ class Postgres:
 
     def tool(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
         """Run one of its programs to its end; return what it tells."""
-        done = subprocess.run([self._bin / program, *arguments], input=given, capture_output=True, check=False)
+        environ = {**os.environ, "PGPASSWORD": PASSWORD}  # a test looks for it in all that `ps` shows
+        done = subprocess.run(
+            [self._bin / program, *arguments], input=given, capture_output=True, env=environ, check=False
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
@@ -223,13 +231,13 @@ class Shared:
 
     def dump(self) -> bytes:
         """Return a backup, as `pg_dump` makes it of what is in use."""
-        return self.postgres.tool("pg_dump", self.postgres.dsn(database=self.name))
+        return self.postgres.tool("pg_dump", *self.postgres.place, self.name)
 
     def restore(self, backup: bytes) -> None:
         """Have the database be what it was at a backup."""
         postgres, apart = self.postgres, f"{self.name}_apart"
         postgres.sql(f"create database {apart} owner fleet_owner")
-        postgres.tool("psql", "-qXv", "ON_ERROR_STOP=1", postgres.dsn(database=apart), given=backup)
+        postgres.tool("psql", "-qXv", "ON_ERROR_STOP=1", *postgres.place, apart, given=backup)
         postgres.sql(f"drop database {self.name} with (force)")
         postgres.sql(f"alter database {apart} rename to {self.name}")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.test_fleet_agents import count_of, fleet_environ
+from tests.postgres import PASSWORD
 from tests.soak import LONG
 from tests.support import Playment, command, eventually, image, process, query, write
 
@@ -39,7 +40,7 @@ def marked(shared: Shared) -> Iterator[Callable[[str], None]]:
 
     let_in(MARKER)
     yield let_in
-    let_in("not-to-be-shown")
+    let_in(PASSWORD)
 
 
 def test_the_password_is_seen_by_nobody(tmp_path: Path, shared: Shared, marked: Callable[[str], None]) -> None:

@@ -508,7 +508,7 @@ def test_it_is_told_by_views_and_to_hosts(shared: Shared) -> None:
 
 def test_whoever_may_read_the_views_can(shared: Shared, postgres: Postgres) -> None:
     shared.joined("cam_a")
-    postgres.sql("create role lead login password 'not-to-be-shown'")
+    postgres.sql("create role lead login password 'fleet-not-to-be-shown'")
     views = "fleet.fleet_status, fleet.fleet_today, fleet.fleet_attention"
     shared.sql(f"grant usage on schema fleet to lead; grant select on {views} to lead", user="fleet_owner")
     for view in views.split(", "):
