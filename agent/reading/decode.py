@@ -26,7 +26,7 @@ _MOST_PIXELS = 89_478_485  # Pillow's own limit (Image.MAX_IMAGE_PIXELS): decodi
 _MOST_HELD = 4 * _MOST_PIXELS  # bytes of a JPEG's coefficients, where they come in several scans
 _MOST_BYTES = 64 * 1024 * 1024
 
-_AGAIN = "copy it again, or save it anew if the copy is the same"
+_COPY_IT = "copy it again, or save it anew if the copy is the same"
 
 # Pillow's classes, not `Image.open`: that one warns of large images by a process-wide filter and hands a JPEG to a
 # second plugin; nothing but the plugin named here ever sees the bytes.
@@ -74,7 +74,7 @@ def _doubtful(source: Source, form: str, finding: Finding) -> str | None:
             if isinstance(error, MemoryError):
                 raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from error
             text = str(error).encode("unicode_escape").decode() or type(error).__name__
-            return f"doubtful: {finding.doubt}, and it cannot be decoded ({text}); {_AGAIN}"
+            return f"doubtful: {finding.doubt}, and it cannot be decoded ({text}); {_COPY_IT}"
     return None
 
 

@@ -193,7 +193,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "RESULTS_DIR",
         "",
-        "An existing folder, outside WATCH_DIR: completed annotations are fetched into it; empty: they are not",
+        "An existing folder, outside WATCH_DIR: completed annotations are fetched into it, as PATH.json, and how large "
+        "and how turned their frames are, as PATH.frames.jsonl; empty: they are not",
         parsers.path,
     ),
     Variable(
