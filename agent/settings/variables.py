@@ -193,8 +193,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "RESULTS_DIR",
         "",
-        "An existing folder, outside WATCH_DIR: completed annotations are fetched into it, as PATH.json, and how large "
-        "and how turned their frames are, as PATH.frames.jsonl; empty: they are not",
+        "A folder outside WATCH_DIR for annotations, PATH.json, and their frames' sizes, PATH.frames.jsonl; or none",
         parsers.path,
     ),
     Variable(
