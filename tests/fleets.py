@@ -135,6 +135,11 @@ class Member:
                     shared.claims[row.reference_id] = Claim(self._host, row.job_id, row.is_open)
         return kept
 
+    def jobs(self, reference_ids: Sequence[str]) -> dict[str, str]:
+        with self._round("jobs"):
+            sent = self._shared.sent()
+            return {each: sent[each] for each in reference_ids if each in sent}
+
     def block(self, reason: str) -> None:
         with self._round("block"):
             self._shared.blocked = reason

@@ -146,6 +146,15 @@ def _take_over(ledger: Ledger, job: Job, job_id: str, *, is_proven: bool) -> Non
     ledger.set(job.id, edition=job.edition, tag=job.tag, batch_id=job.batch_id, priority_weight=job.priority_weight)
 
 
+def put_off(ledger: Ledger, after: int) -> list[tuple[int, str]]:
+    """Return rows beyond an id whose jobs wait for another day, with their reference ids, which tell their content."""
+    return ledger.sql.execute(
+        "select id, reference_id from jobs where state = 'pending' and error_code = ? and lookup is null and id > ? "
+        "and instr(reference_id, substr(digest, 1, ?)) > 0 order by id limit ?",
+        (spend.CODE, after, DIGEST_DIGITS, TOGETHER),
+    ).fetchall()
+
+
 def sent_elsewhere(ledger: Ledger, reference_id: str, job_id: str) -> bool:
     """Write that another host has read and sent what was just queued; return whether it was."""
     row = ledger.sql.execute(

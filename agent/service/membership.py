@@ -19,9 +19,9 @@ from agent.errors import FleetRefused, FleetUnavailable, LedgerUnavailable
 from agent.fleet.records import Beat, Memory, Mirrored
 from agent.host.workers import DEFECT, Workers
 from agent.ledger import fleet as notes
-from agent.ledger import past, spend
+from agent.ledger import spend
 from agent.ledger.store import iso
-from agent.service.shared import Namesake
+from agent.service.shared import Namesake, heed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from agent.core.grants import Asked, Granted
     from agent.fleet.records import Budget, Told
     from agent.host.workers import Pool
-    from agent.ledger.store import Ledger
     from agent.ledger.writer import LedgerWriter
     from agent.service.shared import Fleet
     from agent.targets.gate import Gate
@@ -43,8 +42,6 @@ TICK = 1.0
 HOUR = 3600.0
 LAST_TURNS = 3
 """At a stop: as many as it takes until a new database knows all from here, for which the other hosts wait."""
-LONG_KNOWN = 10
-"""Signs of life before the first one of a new ledger, beyond which the host had another ledger."""
 
 
 class Membership:
@@ -87,6 +84,7 @@ class Membership:
         self._kept: dict[str, Mirrored] = {}
         self._kept_at = 0.0
         self._is_remembered = False
+        self._looked_up_to = 0
         self._to_block: str | None = None
         self._to_hold = 0.0
         self.is_open = False
@@ -196,6 +194,7 @@ class Membership:
             jobs = self._ledger.call(notes.stands)
             self._obey(self._fleet.beat(Beat(__version__, jobs, self._folder)))
             self._beat_at = beat_at
+            self._take_over()
         self._tell_others()
         if not self._is_all_told():
             return 0.0
@@ -208,6 +207,13 @@ class Membership:
             self._fleet.ask([])  # a beat waits for no lock: it may be answered where no grant is
             self._opens()
         return TICK
+
+    def _take_over(self) -> None:
+        """Look whether others have sent some of what waits for another day, so many at each sign of life."""
+        rows = self._ledger.call(partial(notes.put_off, after=self._looked_up_to))
+        self._looked_up_to = rows[-1][0] if len(rows) == notes.TOGETHER else 0
+        for reference_id, job_id in self._fleet.jobs([each for _, each in rows]).items() if rows else ():
+            self._ledger.call(partial(notes.sent_elsewhere, reference_id=reference_id, job_id=job_id))
 
     def _tell_others(self) -> None:
         if self._kept and self._beat_at > self._kept_at:
@@ -256,7 +262,7 @@ class Membership:
         if told.must_mirror:
             self.is_open = False
         reconsider = is_used_up(limits, before) and not is_used_up(limits, spent)
-        is_paused = self._ledger.call(partial(_heed, told=told, reconsider=reconsider))
+        is_paused = self._ledger.call(partial(heed, told=told, reconsider=reconsider))
         self._telling = told.memory.database if told.must_mirror else ""
         self._gate.pause(paused=is_paused)
         self._gate.is_held(told.held)
@@ -283,16 +289,3 @@ class Membership:
         with self._lock:
             self._woken = True
             self._lock.notify_all()
-
-
-def _heed(ledger: Ledger, told: Told, *, reconsider: bool) -> bool:
-    """Write what the fleet says; return whether sending is paused."""
-    if told.must_mirror:
-        notes.meet(ledger, told.memory.database)
-    _, number = notes.memory(ledger)
-    past.told_by_fleet(ledger, known=told.memory.number > number + LONG_KNOWN)
-    notes.pauses(ledger, paused=told.paused)
-    ledger.put(fleet_number=str(told.memory.number))
-    if reconsider:
-        spend.reconsider(ledger)
-    return past.is_paused(ledger)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from agent.ledger import fleet as notes
+from agent.ledger import past, spend
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.core.grants import Asked, Granted
     from agent.fleet.records import Beat, Budget, Memory, Mirrored, Told
+    from agent.ledger.store import Ledger
 
 log = logging.getLogger(__package__)
 
 TIMES = 3
+LONG_KNOWN = 10
+"""Signs of life before the first one of a new ledger, beyond which the host had another ledger."""
 
 
 class Fleet(Protocol):
@@ -35,6 +41,9 @@ class Fleet(Protocol):
 
     def mirror(self, rows: Sequence[Mirrored]) -> list[str]:
         """Tell what was sent from here; return what is to be told again later."""
+
+    def jobs(self, reference_ids: Sequence[str]) -> dict[str, str]:
+        """Return the job_ids of those of these ids that were sent."""
 
     def block(self, reason: str) -> None:
         """Let no host send, or with '' let them again."""
@@ -69,3 +78,16 @@ class Namesake:
         if self._skips == TIMES and not self._is_told:
             self._is_told = True
             log.error("another agent is in the fleet as %s, too: each must have a FLEET_HOST of its own", self._host)
+
+
+def heed(ledger: Ledger, told: Told, *, reconsider: bool) -> bool:
+    """Write what the fleet says; return whether sending is paused."""
+    if told.must_mirror:
+        notes.meet(ledger, told.memory.database)
+    _, number = notes.memory(ledger)
+    past.told_by_fleet(ledger, known=told.memory.number > number + LONG_KNOWN)
+    notes.pauses(ledger, paused=told.paused)
+    ledger.put(fleet_number=str(told.memory.number))
+    if reconsider:
+        spend.reconsider(ledger)
+    return past.is_paused(ledger)

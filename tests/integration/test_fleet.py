@@ -280,6 +280,23 @@ def test_the_days_limit_is_the_fleets_and_what_goes_beyond_is_published_no_more(
     assert len(server.posts()) == 3
 
 
+def test_what_others_have_sent_does_not_wait_for_another_day(
+    tmp_path: Path, server: Server, clock: Clock, shared: Shared
+) -> None:
+    shared.budget = Budget(limits=Limits(jobs=3, frames=100))
+    with host(tmp_path, "one", server, clock, shared) as one:
+        one.drop_many(3)
+        one.becomes(submitted=3)
+        eventually(lambda: len(shared.sent()) == 3)
+    with host(tmp_path, "two", server, clock, shared) as two:
+        eventually(lambda: "two beat" in shared.calls)
+        two.drop_many(4)
+        goes_on_until([two], lambda: two.states() == {"submitted": 3, "pending": 1}, 1.0)
+        taken = {row["reason"] for row in query(two.path, "select reason from jobs where state = 'submitted'")}
+    assert taken == {"another host of the fleet has sent it"}
+    assert len(server.posts()) == 3
+
+
 def test_what_is_larger_than_any_day_allows_is_held(
     tmp_path: Path, server: Server, clock: Clock, shared: Shared
 ) -> None:
