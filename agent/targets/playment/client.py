@@ -57,7 +57,7 @@ class Playment:
         self.project_id = project_id
         self.edition = edition
         self._base_url = base_url.rstrip("/")
-        self._post_seconds = post_seconds
+        self.post_seconds = post_seconds
         self._read_seconds = read_seconds
         self._transport = Transport(
             NAME, self._base_url, _headers(api_key), connect_seconds=connect_seconds, longest_wait=ASKED.longest
@@ -77,7 +77,7 @@ class Playment:
         """
         path = f"{self._project(_edition_of(body, self.edition))}/jobs"
         encoded = _encoded(body)
-        reply = self._sent(path, encoded, self._post_seconds)
+        reply = self._sent(path, encoded, self.post_seconds)
         if reply.status == TOO_LARGE:
             raise too_large(frame_count(body), len(encoded), *vendor_error(_decoded(reply)[0]))
         data = _data(reply)
