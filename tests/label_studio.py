@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -23,8 +24,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
+from tests.postgres import PASSWORD
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from tests.postgres import Postgres
 
 VERSION = "1.23.2"
 MISSING = f"needs label-studio=={VERSION}, which pip could not install here"
@@ -71,15 +76,18 @@ def _prepare(folder: Path) -> None:
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir()
     with Server(folder, data) as server:
-        given = server.call("POST", "/api/token/", {})
-    (data / "personal").write_text(given["token"])
+        server.make_token()
     (folder / "prepared").touch()
 
 
 class Server:
-    """A Label Studio within its `with` block, on the folder `data`; all its processes end with it."""
+    """A Label Studio within its `with` block, on the folder `data`; all its processes end with it.
 
-    def __init__(self, folder: Path, data: Path) -> None:
+    `environ` is what its settings are beside ours, where another database is to be used than the folder's SQLite.
+    """
+
+    def __init__(self, folder: Path, data: Path, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = environ or {}
         self._program = folder / "venv/bin/label-studio"
         self._data = data
         self._process: subprocess.Popen[bytes] | None = None
@@ -103,6 +111,10 @@ class Server:
         """The personal access token of the prepared data."""
         return (self._data / "personal").read_text()
 
+    def make_token(self) -> None:
+        """Make the personal access token, which is given once, and keep it beside the data."""
+        (self._data / "personal").write_text(self.call("POST", "/api/token/", {})["token"])
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         arguments = [
@@ -113,7 +125,7 @@ class Server:
         with (self._data / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, "start", *arguments],
-                env={**os.environ, **QUIET, "HOME": str(self._data)},
+                env={**os.environ, **QUIET, **self._environ, "HOME": str(self._data)},
                 cwd=self._data,
                 stdout=log,
                 stderr=log,
@@ -182,6 +194,28 @@ def running() -> Iterator[Server | None]:
         shutil.copytree(folder / "data", data, ignore=shutil.ignore_patterns("log"))
         with Server(folder, data) as server:
             yield server
+
+
+@contextlib.contextmanager
+def on_postgres(postgres: Postgres) -> Iterator[Server | None]:
+    """Give a server whose database is a new one of `postgres`; None where it could not be installed."""
+    folder = ready()
+    if folder is None:
+        yield None
+        return
+    name = f"label_studio_{secrets.token_hex(4)}"
+    postgres.sql(f"create database {name}")
+    environ = {
+        "DJANGO_DB": "default",
+        "POSTGRE_HOST": "127.0.0.1",
+        "POSTGRE_PORT": str(postgres.port),
+        "POSTGRE_USER": "postgres",
+        "POSTGRE_PASSWORD": PASSWORD,
+        "POSTGRE_NAME": name,
+    }
+    with tempfile.TemporaryDirectory(prefix="label-studio-") as place, Server(folder, Path(place), environ) as server:
+        server.make_token()
+        yield server
 
 
 if __name__ == "__main__":

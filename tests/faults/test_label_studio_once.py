@@ -16,7 +16,7 @@ import pytest
 
 from agent.errors import TryLater
 from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
-from tests.label_studio import MISSING, running
+from tests.label_studio import MISSING, on_postgres, running
 from tests.soak import LONG
 from tests.support import eventually
 from tests.targets import LabelStudios, job_of, lookup_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agent.targets import Twins
     from agent.targets.label_studio.target import LabelStudioTarget
     from tests.label_studio import Server
+    from tests.postgres import Postgres
 
 pytestmark = pytest.mark.timeout(1800 if LONG else 900)  # whoever comes first installs the server
 
@@ -137,6 +138,10 @@ def is_each_once(world: LabelStudios, sender: Sender, jobs: list[Job]) -> None:
 
 @pytest.mark.parametrize("kind", [CUT, BAD_GATEWAY])
 def test_four_of_ten_answers_are_lost(world: LabelStudios, kind: str) -> None:
+    lose_four_of_ten(world, kind)
+
+
+def lose_four_of_ten(world: LabelStudios, kind: str) -> None:
     target = world.target()
     target.check_access()
     world.proxy.kind, world.proxy.rate = kind, 0.4
@@ -162,6 +167,16 @@ def test_four_of_ten_requests_come_late(world: LabelStudios) -> None:
     assert sender.look_again() == twice
     target.close()
     is_each_once(world, sender, jobs)
+
+
+@pytest.mark.skipif(not LONG, reason="SOAK=1: the first start on PostgreSQL takes two minutes")
+def test_four_of_ten_answers_are_lost_on_postgresql(postgres: Postgres) -> None:
+    with on_postgres(postgres) as server:
+        if server is None:
+            pytest.skip(MISSING)
+        for kind in (CUT, BAD_GATEWAY):
+            with Cutting(server.port, seed=18) as proxy:
+                lose_four_of_ten(LabelStudios(server, proxy), kind)
 
 
 def test_two_that_know_nothing_of_each_other_keep_the_same_tasks(world: LabelStudios) -> None:
