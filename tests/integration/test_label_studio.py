@@ -220,9 +220,25 @@ def test_a_job_too_large_for_what_is_before_the_server() -> None:
     with Scripted(sends(http(413, b"<html>"))) as server:
         client = LabelStudio(server.url, LEGACY_TOKEN)
         error = caught(lambda: client.create_task({"project": 1, "data": {"frame_ids": ["a"], "reference_id": "r"}}))
+        assert isinstance(error, Refused)
+        assert "1 frames" in str(error)
+        asked = len(server.heads)
+        data = {"frame_ids": ["a"], "frames": ["x" * 2**24], "reference_id": "r"}
+        error = caught(lambda: client.create_task({"project": 1, "data": data}))
+        assert (type(error), len(server.heads)) == (Refused, asked)
         client.close()
-    assert isinstance(error, Refused)
-    assert "1 frames" in str(error)
+
+
+def test_a_long_sequence_is_made_found_and_read(world: LabelStudios, target: LabelStudioTarget) -> None:
+    job = job_of("s~1", 50_000)
+    ids = [target.create(job) for _ in range(2)]
+    found = target.find([lookup_of(job)], yes)
+    assert found is not None
+    assert (found["s~1"].job_id, found["s~1"].frame_count) == (ids[0], 50_000)
+    twins = target.twins(["s~1"], yes)
+    assert twins is not None
+    assert twins["s~1"].removed == (ids[1],)
+    assert caught(lambda: target.result(ids[0], ask)).code == "result"
 
 
 # ---------------------------------------------------------------- labelling configurations

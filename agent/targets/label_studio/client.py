@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from agent.targets.label_studio.answers import ProjectDetails, Task
 
 _SMALL_BYTES: Final = 2**20
-_LIST_BYTES: Final = 64 * 2**20
+_LIST_BYTES: Final = 19 * 2**20  # below the raw limit of http/sessions
+_MOST_SENT: Final = 16 * 2**20  # what is larger could not be read back, and never be found again; 120,000 frames are 12
 _MOST_PARTS: Final = 1_000_000  # of JSON: a sequence has two for each frame
 
 
@@ -69,15 +70,17 @@ class LabelStudio:
     def create_task(self, body: dict[str, object]) -> int:
         """Create a task and return its id; nothing but 201 and a whole number of this very task tells that it is made.
 
-        Raises AccessRefused where the project is not there.
+        Raises AccessRefused where the project is not there, and Refused for one that could not be read back.
         """
         project, data = body["project"], body["data"]
         assert isinstance(project, int)
         assert isinstance(data, dict)
         encoded = json.dumps(body, allow_nan=False).encode()
+        if len(encoded) > _MOST_SENT:
+            raise too_large(frame_count(body), len(encoded), f"the most is {_MOST_SENT:,}")
         reply = self._exchange("POST", "/api/tasks", encoded, self.post_seconds, _LIST_BYTES)
         if reply.status == TOO_LARGE:
-            raise too_large(frame_count(body), len(encoded))
+            raise too_large(frame_count(body), len(encoded), f"HTTP {TOO_LARGE}")
         if reply.status == NOT_THERE:
             self.project(project)
         return answers.created(_body(reply, 201), project, data["reference_id"])
