@@ -84,7 +84,7 @@ def test_the_server_is_the_one_that_the_table_was_made_from(label_studio: Server
 def test_an_expired_access_token_is_renewed_once_and_the_job_goes(world: LabelStudios, proxy: Cutting) -> None:
     target = world.target()
     target.check_access()
-    target.client._carry("Bearer aaa.bbb.ccc")  # as if what it has had ended early
+    target.client._carry(target.client._entries[-1][1], "Bearer aaa.bbb.ccc")  # as if what it has had ended early
     before = len(proxy.requests)
     target.create(job_of("a~1"))
     target.close()
@@ -104,6 +104,21 @@ def test_only_a_refused_renewal_blocks(world: LabelStudios, proxy: Cutting) -> N
     away.close()
     assert isinstance(error, TryLater)
     assert (error.refused, error.is_outage) == (True, True)  # it was the renewal that was lost, not the job
+
+
+def test_another_token_is_taken_while_we_run(world: LabelStudios) -> None:
+    target = world.target()
+    for key in (LEGACY_TOKEN, world.key, LEGACY_TOKEN):
+        target.use_key(key)
+        target.check_access()
+    target.use_key("0" * 40)
+    assert isinstance(caught(target.check_access), AccessRefused)
+    with pytest.raises(SettingsError):
+        target.use_key("schlüssel")
+    assert isinstance(caught(target.check_access), AccessRefused)  # the one before is in use still
+    target.use_key(world.key)
+    target.check_access()
+    target.close()
 
 
 def test_a_personal_access_token_is_not_let_in_itself(label_studio: Server) -> None:
