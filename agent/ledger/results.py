@@ -99,6 +99,26 @@ def _path(sql: sqlite3.Connection, row: int) -> str:
     return str(sql.execute("select path from jobs where id = ?", (row,)).fetchone()[0])
 
 
+SKIPPED = "skipped"
+"""The error_code of a submitted job that an annotator has put aside: it comes back by itself if it is annotated yet."""
+
+
+def skip(ledger: Ledger, jobs: Iterable[SentJob], reason: str) -> list[str]:
+    """Write that these jobs were put aside at the target; return the paths of those that were not known as such."""
+    told = []
+    for job in jobs:
+        row = ledger.sql.execute(
+            "select id, path from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted' "
+            "and error_code <> ?",
+            (job.reference_id, job.job_id.lower(), SKIPPED),
+        ).fetchone()
+        if row is not None:
+            ledger.set(row[0], reason=reason, error_code=SKIPPED, updated_at=iso(ledger.now))
+            ledger.record(row[0], SKIPPED)
+            told.append(str(row[1]))
+    return told
+
+
 def _row(sql: sqlite3.Connection, job: SentJob) -> int | None:
     row = sql.execute(
         "select id from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted'",

@@ -99,6 +99,7 @@ class ResultsFetcher:
         with self._files.lock(wait=wait):
             try:
                 self._ask_all(done)
+                self._ask_for_skipped()
                 self._fetch_all(done, None if everything else self._now())
             except Interrupted:
                 done.interrupted = self._gate.blocked or "stopped"
@@ -112,6 +113,13 @@ class ResultsFetcher:
             done.completed += over.completed
             done.lost += over.failed
             for path, reason in over.failed:
+                log.warning("%s: %s", path, reason)
+
+    def _ask_for_skipped(self) -> None:
+        """Show what an annotator has put aside: it may stay as it is for ever."""
+        reason = f"an annotator has skipped it in {self._target.name}: nothing comes unless somebody takes it up again"
+        for jobs in self._target.skipped(self._reads, self._ask):
+            for path in self._ledger.call(partial(results.skip, jobs=jobs, reason=reason)):
                 log.warning("%s: %s", path, reason)
 
     def _ask(self, call: Callable[[], T]) -> T:

@@ -1,9 +1,9 @@
 """Stage 5: who takes the jobs. What every target must do, and what must be known of it. Pure.
 
-A target is a package beside this page (`playment/`); `service/assembly.py` picks it, and whatever sends, fetches or
-reports knows this page alone. The vendor's words, codes and addresses stay in the package, and its table of errors
-turns them into `errors.RemoteError`s, by whose class and facts everybody decides. All calls may be made by any thread.
-None of them waits to be let through (`gate.py`), and none tries again: that is for those who call.
+A target is a package beside this page (`playment/`, `label_studio/`); `service/assembly.py` picks it, and whatever
+sends, fetches or reports knows this page alone. The vendor's words, codes and addresses stay in the package, and its
+table of errors turns them into `errors.RemoteError`s, by whose class and facts everybody decides. All calls may be made
+by any thread. None of them waits to be let through (`gate.py`), and none tries again: that is for those who call.
 """
 
 from __future__ import annotations
@@ -41,6 +41,18 @@ class Project:
     batches: tuple[Batch, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """What a second look at a reference_id has shown: the job that stays, and the others of the same reference_id.
+
+    `removed` are gone; `left` are there still, since somebody has worked on them or they hold something else.
+    """
+
+    kept: Found
+    removed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
 class Awaited(Protocol):
     """The jobs that were sent and are not known as completed or failed, as the ledger has them when it is asked."""
 
@@ -76,6 +88,10 @@ class Target(Protocol):
         """
 
     @property
+    def post_seconds(self) -> float:
+        """How long `create` waits for an answer at most; its request may be on its way for longer, or for ever."""
+
+    @property
     def copies_files(self) -> bool:
         """Whether `create` copies a job's files: once it is done they may be deleted, and their URLs may end.
 
@@ -91,7 +107,7 @@ class Target(Protocol):
         """
 
     def check_access(self) -> Project:
-        """Ask for the project by a call that makes nothing. Raises AccessRefused where we are not let in."""
+        """Ask for the project, and leave nothing there. Raises AccessRefused where we, or our jobs, are not let in."""
 
     def use_key(self, api_key: str) -> None:
         """Ask with another key from now on. Raises SettingsError where it cannot be sent."""
@@ -101,6 +117,15 @@ class Target(Protocol):
 
         `may_go` is asked before each request; None where it said no. What is not found may be there all the same for
         a while, where lists lag behind `create`.
+        """
+
+    def twins(self, reference_ids: Iterable[str], may_go: Callable[[], bool]) -> dict[str, Twins] | None:
+        """Look again for jobs that may be there more than once, and remove those that nobody has worked on.
+
+        Returns, by reference_id, what is there; None where `may_go`, which is asked before each request, said no. What
+        stays depends on the target alone, so that every host keeps the same one: of those that were worked on, else of
+        all, the oldest, which may be another than the one that the ledger has. May be asked again at any time. Where
+        duplicates are refused there is nothing to do, and the answer is empty.
         """
 
     def group(self, name: str) -> str:
@@ -122,6 +147,9 @@ class Target(Protocol):
 
         What cannot be asked for is told in the log and left for the next round.
         """
+
+    def skipped(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
+        """Yield those of the awaited jobs that an annotator has put aside: nothing will come unless that is undone."""
 
     def result(self, job_id: str, ask: Ask) -> Fetch:
         """Return what fetches a completed job's annotations.

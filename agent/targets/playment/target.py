@@ -12,11 +12,11 @@ from agent.targets.playment.body import body
 from agent.targets.playment.completed import completed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.model import Job
     from agent.model.jobs import FailedJob, Found, Lookup, SentJob
-    from agent.targets import Ask, Awaited, Fetch
+    from agent.targets import Ask, Awaited, Fetch, Twins
     from agent.targets.playment.client import Playment
 
 
@@ -35,6 +35,11 @@ class PlaymentTarget:
         self.client = client
         self._fetch = fetch
         self._how_to_mend = how_to_mend
+
+    @property
+    def post_seconds(self) -> float:
+        """The client's."""
+        return self.client.post_seconds
 
     def create(self, job: Job) -> str:
         """Create a job."""
@@ -58,6 +63,11 @@ class PlaymentTarget:
         """Look through the batches' lists."""
         return search.search(self.client, wanted, may_go)
 
+    def twins(self, reference_ids: Iterable[str], may_go: Callable[[], bool]) -> dict[str, Twins]:
+        """Return nothing: duplicates are refused."""
+        del reference_ids, may_go
+        return {}
+
     def group(self, name: str) -> str:
         """Make or find a batch."""
         return batches.made_or_found(self.client, name)
@@ -69,6 +79,11 @@ class PlaymentTarget:
     def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob | FailedJob]]:
         """Ask how the jobs stand, by their batches' lists or one by one."""
         return completed(self.client, awaited, ask)
+
+    def skipped(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
+        """Yield nothing: no job is put aside."""
+        del awaited, ask
+        return iter(())
 
     def result(self, job_id: str, ask: Ask) -> Fetch:
         """Ask where a job's result is."""
