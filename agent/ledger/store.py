@@ -17,7 +17,7 @@ from agent.ledger import files
 from agent.ledger.migrations import version_of
 from agent.ledger.recent_frames import RecentFrames
 from agent.ledger.upgrade import migrate
-from agent.ledger.world import other_world
+from agent.ledger.world import bind, other_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -244,4 +244,4 @@ class Ledger:
             problem = other_world(self.sql, world)
             if problem:
                 raise LedgerRefused(f"the ledger {self.path} {problem}")
-            self.put(**world)
+            bind(self, world)

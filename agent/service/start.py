@@ -32,7 +32,7 @@ from agent.noticing.start import Noticing, noticing
 from agent.publishing import namer
 from agent.reading.start import reading
 from agent.service.assembly import (
-    TARGET_NAME,
+    called,
     collecting,
     fleet_of,
     folders_of,
@@ -200,7 +200,7 @@ def started(
 
 def _writer(settings: Settings, stack: contextlib.ExitStack, starting: Callable[[str], None]) -> LedgerWriter:
     """Open the ledger and start the thread that writes to it."""
-    ledger = Ledger(settings.ledger_path, utc_now, TARGET_NAME, mode=settings.ledger_mode, tell=starting)
+    ledger = Ledger(settings.ledger_path, utc_now, called(settings.target), mode=settings.ledger_mode, tell=starting)
     stack.callback(ledger.close)
     ledger.bind(world_of(settings))
     writer = LedgerWriter(ledger, Upkeep(settings.ledger_keep_events_days).step)

@@ -18,6 +18,7 @@ from agent.errors import SettingsError
 from agent.host import mounts
 from agent.settings.places import Absent
 from agent.settings.settings import Settings, ledger_text, parse, unknown_names
+from agent.settings.targets import TARGETS, without_effect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +44,11 @@ def load(
     one that time alone may mend.
     """
     file, written, problems = _written(cwd, env_file)
-    if file and written.get("PLAYMENT_API_KEY"):
+    given = {**written, **environ}
+    if file and any(written.get(target.key.variable) for target in TARGETS.values()):
         _warn_of_readers(file)
+    if told := without_effect(given):
+        log.warning("%s", told)
     problems += unknown_names(written)
 
     def resolve(path: str) -> Path:
@@ -55,7 +59,7 @@ def load(
 
     try:
         settings = parse(
-            {**written, **environ},
+            given,
             defaults=defaults,
             read_text=read_text,
             resolve=resolve,

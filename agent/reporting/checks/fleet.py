@@ -10,7 +10,7 @@ from agent.fleet.joining import join
 from agent.host import mounts
 from agent.reporting.checks import fail, ok, warn
 from agent.reporting.checks.remote import SKEW_SECONDS
-from agent.settings.parts import fleet_host_of
+from agent.settings.parts import fleet_host_of, fleet_project_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def check_fleet(settings: Settings, wall: Callable[[], float]) -> Iterator[Check
         return
     host, folder = fleet_host_of(settings), mounts.shared_place(settings.watch_dir)
     try:
-        with contextlib.closing(join(settings.fleet_dsn.reveal(), settings.playment_project_id, host)) as fleet:
+        with contextlib.closing(join(settings.fleet_dsn.reveal(), fleet_project_of(settings), host)) as fleet:
             before = wall()
             looked = fleet.look(folder)
             skew = (before + wall()) / 2 - looked.clock
