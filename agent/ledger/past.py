@@ -15,6 +15,7 @@ from agent.core.adoption import may_be_ours
 from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.states import State
 from agent.ledger import jobs, reports
+from agent.ledger.store import iso
 from agent.ledger.traces import BEGINS, DIGITS
 from agent.model import Kind, UnitKey, parent
 from agent.model.jobs import Found
@@ -88,6 +89,7 @@ def why_paused(kept: Mapping[str, str]) -> str:
 def begin(ledger: Ledger) -> None:
     """Take note that an agent starts: with a new ledger nothing is sent before it is known what the project has."""
     if has_none(ledger.sql):
+        ledger.put(began_at=iso(ledger.now))
         ledger.put(past=UNKNOWN, paused_why=f"this ledger is new, and {ledger.target}'s lists are looked through first")
 
 

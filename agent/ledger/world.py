@@ -121,3 +121,4 @@ def _leave_project(ledger: Ledger, changed: Sequence[str]) -> None:
         "where state = ?",
         (State.PENDING,),
     )
+    ledger.sql.execute("update jobs set look_again_at = null where look_again_at is not null")

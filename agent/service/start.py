@@ -36,6 +36,7 @@ from agent.service.assembly import (
     collecting,
     fleet_of,
     folders_of,
+    late_of,
     member_of,
     publisher_of,
     scanner_of,
@@ -200,7 +201,8 @@ def started(
 
 def _writer(settings: Settings, stack: contextlib.ExitStack, starting: Callable[[str], None]) -> LedgerWriter:
     """Open the ledger and start the thread that writes to it."""
-    ledger = Ledger(settings.ledger_path, utc_now, called(settings.target), mode=settings.ledger_mode, tell=starting)
+    name, late = called(settings.target), late_of(settings)
+    ledger = Ledger(settings.ledger_path, utc_now, name, mode=settings.ledger_mode, tell=starting, late=late)
     stack.callback(ledger.close)
     ledger.bind(world_of(settings))
     writer = LedgerWriter(ledger, Upkeep(settings.ledger_keep_events_days).step)
