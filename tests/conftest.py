@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.label_studio import Server as LabelStudioServer
     from tests.postgres import Postgres, Shared
     from tests.sending import Clock, Server
 
@@ -70,3 +71,14 @@ def shared(postgres: Postgres) -> Iterator[Shared]:
     """Give a fleet's database."""
     with postgres.shared() as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def label_studio() -> Iterator[LabelStudioServer]:
+    """Give a Label Studio for all tests of a run: they make projects of their own in it."""
+    from tests.label_studio import MISSING, running  # noqa: PLC0415 (as above)
+
+    with running() as server:
+        if server is None:
+            pytest.skip(MISSING)
+        yield server

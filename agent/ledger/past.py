@@ -106,7 +106,7 @@ def not_read(ledger: Ledger, reason: str) -> None:
 def learn(ledger: Ledger, found: Sequence[Found], reader: IdReader) -> list[str]:
     """Keep the jobs whose ids the template can have made, but for those that rows are known to have; return the ids."""
     rows = [
-        (job.reference_id, *named, job.job_id, job.frame_count, job.tag, job.batch_id)
+        (job.reference_id, *named, job.job_id, job.frame_count, job.tag, job.batch_id or "")
         for job in found
         for named in reader.read(job.reference_id)[:1]
     ]
@@ -216,7 +216,7 @@ def take_over(ledger: Ledger, ids: Sequence[str]) -> None:
         moved = f": moved here from {old}" if old not in (None, path) else ""
         ledger.recent.forget(job)
         jobs.accepted(ledger, job, job_id, f"found in {ledger.target}'s lists{moved}")
-        ledger.set(job, tag=tag, batch_id=batch_id)
+        ledger.set(job, tag=tag, batch_id=batch_id or None)
         ledger.sql.execute("delete from listed where reference_id = ?", (reference_id,))
 
 
@@ -248,7 +248,7 @@ def _listed(sql: sqlite3.Connection, where: str, *values: str) -> list[tuple[Fou
         values,
     )
     return [
-        (Found(job_id, reference_id, frame_count, tag, batch_id), path)
+        (Found(job_id, reference_id, frame_count, tag, batch_id or None), path)
         for reference_id, path, _, job_id, frame_count, tag, batch_id in rows
     ]
 

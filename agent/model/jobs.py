@@ -81,13 +81,13 @@ class SentJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A job as the target has it, in the list of the batch `batch_id`; what it does not tell is None."""
+    """A job as the target has it, in the list of the batch `batch_id`; what it does not tell, or know, is None."""
 
     job_id: str
     reference_id: str
     frame_count: int | None
     tag: str | None
-    batch_id: str
+    batch_id: str | None
 
 
 Namer = Callable[[Frame], str | None]

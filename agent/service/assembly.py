@@ -46,7 +46,10 @@ from agent.settings.parts import (
     terms_of,
     uploads,
 )
-from agent.targets import playment
+from agent.targets import label_studio, playment
+from agent.targets.label_studio.client import LabelStudio
+from agent.targets.label_studio.search import Projects
+from agent.targets.label_studio.target import LabelStudioTarget
 from agent.targets.playment.client import Playment
 from agent.targets.playment.target import PlaymentTarget
 
@@ -99,8 +102,21 @@ def _playment(settings: Settings) -> Target:
     return PlaymentTarget(client, download.fetch, how_to_mend_the_key(settings))
 
 
-_NAMES: Final = {targets.PLAYMENT: playment.NAME}
-_MAKERS: Final[Mapping[str, Callable[[Settings], Target]]] = {targets.PLAYMENT: _playment}
+def _label_studio(settings: Settings) -> Target:
+    projects = Projects(int(settings.label_studio_image_project), int(settings.label_studio_sequence_project))
+    return LabelStudioTarget(label_studio_of(settings), projects, how_to_mend_the_key(settings))
+
+
+def label_studio_of(settings: Settings) -> LabelStudio:
+    """Return the client of Label Studio. Raises SettingsError."""
+    return LabelStudio(settings.label_studio_url, settings.label_studio_token.reveal())
+
+
+_NAMES: Final = {targets.PLAYMENT: playment.NAME, targets.LABEL_STUDIO: label_studio.NAME}
+_MAKERS: Final[Mapping[str, Callable[[Settings], Target]]] = {
+    targets.PLAYMENT: _playment,
+    targets.LABEL_STUDIO: _label_studio,
+}
 
 
 def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:

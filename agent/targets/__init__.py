@@ -107,7 +107,7 @@ class Target(Protocol):
         """
 
     def check_access(self) -> Project:
-        """Ask for the project by a call that makes nothing. Raises AccessRefused where we are not let in."""
+        """Ask for the project, and leave nothing there. Raises AccessRefused where we, or our jobs, are not let in."""
 
     def use_key(self, api_key: str) -> None:
         """Ask with another key from now on. Raises SettingsError where it cannot be sent."""

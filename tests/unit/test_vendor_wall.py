@@ -22,7 +22,15 @@ WORDS = re.compile(
     """,
     re.VERBOSE,
 )
+OTHER_WORDS = re.compile(
+    r"""
+    api/tasks | api/projects | api/token | api/jwt | label_config | item_index | valueList | resolve_uri
+    | filter:tasks | total_annotations | was_cancelled | RectangleLabels
+    """,
+    re.VERBOSE,
+)
 TARGET = "targets/playment/"
+OTHER_TARGET = "targets/label_studio/"
 ITS_LIKENESS = ("sandbox/", "demo/proof.py")
 """The vendor's part, played on loopback, and who looks into what that was sent."""
 PLAYS = ("sandbox/", "demo/", "commands/sandbox.py", "commands/demo.py")
@@ -68,6 +76,12 @@ def test_no_module_beside_it_speaks_the_vendors_words(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=_name)
+def test_no_module_beside_it_speaks_the_other_vendors_words(file: Path) -> None:
+    if not _name(file).startswith(OTHER_TARGET):
+        assert not [match[0] for match in OTHER_WORDS.finditer(file.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
 def test_a_text_names_the_vendor_by_the_targets_own_name_alone(file: Path) -> None:
     if not _name(file).startswith((TARGET, *PLAYS, *SETTINGS)):
         tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -91,6 +105,10 @@ def test_the_words_are_found_where_they_are_said() -> None:
     for word in ("FS_0001", "GE_0001", "api.playment", "page_token", "x-api-key", '"work_flow_id"', "image_url"):
         assert word in said
         assert WORDS.search(word)
+    other = "".join(file.read_text(encoding="utf-8") for file in FILES if _name(file).startswith(OTHER_TARGET))
+    for word in ("api/tasks", "api/token", "label_config", "item_index", "valueList", "filter:tasks"):
+        assert word in other
+        assert OTHER_WORDS.search(word)
     assert not WORDS.search("settings.playment_work_flow_id or PLAYMENT_WORK_FLOW_ID")
     function = "def f():\n    'Playment.'\n    return f'{x} of Playment', 'b'"
     assert sorted(_texts(ast.parse(function))) == [" of Playment", "b"]

@@ -8,12 +8,12 @@ redirect is followed.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin
 
 from agent import __version__
 from agent.core.retry import ASKED
+from agent.http.bodies import json_of, secret_forms, without_secret
 from agent.http.transport import Reply, Transport, http_date
 from agent.model import Edition
 from agent.targets.playment import NAME, answers
@@ -31,7 +31,6 @@ __all__ = ["JobDetails", "JobsPage", "ListedBatch", "ListedJob", "Playment", "Pr
 _POST_BYTES: Final = 2**20
 _LIST_BYTES: Final = 16 * 2**20
 _MOST_PARTS: Final = 400_000  # of JSON, some 33,000 batches: 16 MiB of `{},` are 400 MiB once they are read (measured)
-_SECRET_CHARACTERS: Final = 8  # a shorter text is no key of a vendor's, and may stand anywhere in an answer
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -62,11 +61,11 @@ class Playment:
         self._transport = Transport(
             NAME, self._base_url, _headers(api_key), connect_seconds=connect_seconds, longest_wait=ASKED.longest
         )
-        self._key_forms = _forms(api_key)
+        self._key_forms = secret_forms(api_key)
 
     def use_key(self, api_key: str) -> None:
         """Send another key from now on; what comes back may still repeat the one before. Raises `SettingsError`."""
-        self._key_forms |= _forms(api_key)
+        self._key_forms |= secret_forms(api_key)
         self._transport.carry(_headers(api_key))
 
     def create_job(self, body: Mapping[str, object]) -> str:
@@ -79,7 +78,7 @@ class Playment:
         encoded = _encoded(body)
         reply = self._sent(path, encoded, self.post_seconds)
         if reply.status == TOO_LARGE:
-            raise too_large(frame_count(body), len(encoded), *vendor_error(_decoded(reply)[0]))
+            raise too_large(frame_count(body), len(encoded), *vendor_error(json_of(reply, _MOST_PARTS)[0]))
         data = _data(reply)
         return answers.created_job(data, body.get("reference_id"))
 
@@ -131,7 +130,7 @@ class Playment:
         reply = self._exchange("GET", f"/v1/attachments?url={quote(url, safe='')}")
         if reply.status in _REDIRECTS and reply.location:
             return urljoin(self._base_url + "/", reply.location)
-        body, problem = _decoded(reply)
+        body, problem = json_of(reply, _MOST_PARTS)
         raise _error(reply.status, body, problem or "no redirect to a file", reply.retry_after)
 
     def close(self) -> None:
@@ -146,32 +145,19 @@ class Playment:
 
     def _sent(self, path: str, body: bytes, seconds: float) -> Reply:
         url = self._base_url + path
-        return self._without_key(self._transport.exchange("POST", url, body, seconds=seconds, limit=_POST_BYTES))
+        return without_secret(
+            self._transport.exchange("POST", url, body, seconds=seconds, limit=_POST_BYTES), self._key_forms
+        )
 
     def _exchange(self, method: str, path: str) -> Reply:
         url = self._base_url + path
-        return self._without_key(
-            self._transport.exchange(method, url, None, seconds=self._read_seconds, limit=_LIST_BYTES)
+        return without_secret(
+            self._transport.exchange(method, url, None, seconds=self._read_seconds, limit=_LIST_BYTES), self._key_forms
         )
-
-    def _without_key(self, reply: Reply) -> Reply:
-        """Return the answer without the key, should the vendor repeat it: what it says is logged and kept."""
-        body = reply.body
-        for form in self._key_forms:
-            body = body.replace(form, b"[the key]")
-        return replace(reply, body=body)
 
 
 def _headers(api_key: str) -> dict[str, str]:
     return {"x-api-key": api_key, "User-Agent": f"playment-agent/{__version__}"}
-
-
-def _forms(api_key: str) -> frozenset[bytes]:
-    """Return what the key may look like in an answer."""
-    if len(api_key) < _SECRET_CHARACTERS:
-        return frozenset()
-    in_json = json.dumps(api_key)[1:-1]
-    return frozenset(form.encode() for form in (api_key, in_json, in_json.replace("/", "\\/")))
 
 
 def _encoded(body: Mapping[str, object]) -> bytes:
@@ -187,7 +173,7 @@ def _edition_of(body: Mapping[str, object], otherwise: Edition) -> Edition:
 
 def _data(reply: Reply) -> Mapping[str, object]:
     """Return the `data` of a success, which is HTTP 200 with `"success": true`; else raise the table's error."""
-    body, problem = _decoded(reply)
+    body, problem = json_of(reply, _MOST_PARTS)
     if reply.status == 200 and isinstance(body, dict) and body.get("success") is True:
         data = body.get("data")
         if isinstance(data, dict):
@@ -198,18 +184,3 @@ def _data(reply: Reply) -> Mapping[str, object]:
 def _error(status: int, body: object, problem: str, retry_after: float | None) -> RemoteError:
     code, message = vendor_error(body)
     return classify(status, code, message or ("" if code else problem), retry_after)
-
-
-def _decoded(reply: Reply) -> tuple[object, str]:
-    """Return the body's JSON, or None and why it cannot be read."""
-    if reply.cut:
-        return None, "the body is too large"
-    if sum(map(reply.body.count, (b",", b"[", b"{"))) > _MOST_PARTS:
-        return None, "the body has too many parts"
-    try:
-        return json.loads(reply.body), ""
-    except RecursionError:
-        return None, "the body is nested too deeply"
-    except ValueError:
-        start = reply.body[:60].decode(errors="replace")
-        return None, f"the body begins with '{start}'" if start else "the body is empty"

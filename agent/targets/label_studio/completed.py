@@ -1,0 +1,94 @@
+"""Which of our tasks are completed, and which were skipped.
+
+A project is asked for what was completed since the last time, not for all that there is. That is told by the server's
+own clock, and with some time over; once an hour it is asked for all: a job may be completed before it is ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import AccessRefused, Refused
+from agent.model.jobs import SentJob
+from agent.targets.label_studio import queries
+from agent.targets.label_studio.pages import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.targets import Ask, Awaited
+    from agent.targets.label_studio.answers import Task
+    from agent.targets.label_studio.client import LabelStudio
+    from agent.targets.label_studio.queries import Filter
+
+log = logging.getLogger(__package__)
+
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OVER: Final = timedelta(minutes=10)
+_ALL_SECONDS: Final = 3600.0
+
+
+class Completion:
+    """What is known of each project's last time; one thread's alone."""
+
+    def __init__(
+        self, client: LabelStudio, projects: tuple[int, ...], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._projects = projects
+        self._monotonic = monotonic
+        self._since: dict[int, datetime] = {}
+        self._all_at: dict[int, float] = {}
+
+    def completed(self, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob]]:
+        """Yield the awaited jobs that are completed, page by page."""
+        if not awaited.open_batches():
+            return
+        for project in self._projects:
+            try:
+                yield from self._of(project, awaited, ask)
+            except (Refused, AccessRefused) as error:
+                log.warning("the project %d cannot be asked for what is completed: %s", project, error)
+
+    def skipped(self, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob]]:
+        """Yield the awaited jobs that were skipped, page by page."""
+        if not awaited.open_batches():
+            return
+        for project in self._projects:
+            try:
+                for tasks in self._pages(project, ask, *queries.skipped()):
+                    yield _ours(tasks, awaited)
+            except (Refused, AccessRefused) as error:
+                log.warning("the project %d cannot be asked for what is skipped: %s", project, error)
+
+    def _of(self, project: int, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob]]:
+        now = self._monotonic()
+        is_whole = project not in self._all_at or now - self._all_at[project] >= _ALL_SECONDS
+        newest = self._since.get(project, _EVER)
+        since = _EVER if is_whole else newest
+        for tasks in self._pages(project, ask, queries.completed_after(since)):
+            yield _ours(tasks, awaited)
+            newest = max([newest, *(_moment(task) - _OVER for task in tasks)])
+        self._since[project] = newest
+        if is_whole:
+            self._all_at[project] = now
+
+    def _pages(self, project: int, ask: Ask, *filters: Filter) -> Iterator[list[Task]]:
+        return pages(lambda address: ask(partial(self._client.tasks, address, project)), project, *filters)
+
+
+def _ours(tasks: list[Task], awaited: Awaited) -> list[SentJob]:
+    return awaited.still_open([SentJob(task.reference_id, str(task.id)) for task in tasks])
+
+
+def _moment(task: Task) -> datetime:
+    """Return when a task was completed; long ago where that cannot be read."""
+    try:
+        moment = datetime.fromisoformat(task.completed_at or "")
+    except ValueError:
+        return _EVER + _OVER
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
