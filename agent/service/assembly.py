@@ -42,6 +42,7 @@ from agent.settings.parts import (
     how_to_mend_the_key,
     is_probed,
     limits_of,
+    origin_of,
     rules_of,
     terms_of,
     uploads,
@@ -146,6 +147,11 @@ def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
     )
 
 
+def probe_of(settings: Settings) -> Probe:
+    """Return what fetches files as the target, or the page that shows them, would."""
+    return Probe(called(settings.target), origin_of(settings))
+
+
 def scanner_of(settings: Settings) -> Scanner:
     """Return what looks at the watch folder."""
     return Scanner(settings.watch_dir, filters_of(settings))
@@ -207,7 +213,7 @@ def sending(
     """
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(contextlib.closing(target_of(settings)))
-        probe = stack.enter_context(contextlib.closing(Probe(target.name))) if is_probed(settings) else None
+        probe = stack.enter_context(contextlib.closing(probe_of(settings))) if is_probed(settings) else None
         reads = stack.enter_context(Reads.open(settings.ledger_path))
         context = SendingContext(
             target=target,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from agent.core.image_rules import ImageRules, extensions_of
 from agent.core.names import Filters
@@ -14,7 +15,7 @@ from agent.core.spend_guard import Limits
 from agent.model.jobs import Terms
 from agent.settings import parsers
 from agent.settings.secret import Origin
-from agent.settings.targets import PLAYMENT, TARGETS
+from agent.settings.targets import LABEL_STUDIO, PLAYMENT, TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +102,14 @@ def uploads(settings: Settings) -> bool:
 def is_probed(settings: Settings) -> bool:
     """Tell whether URLs are fetched before a job is posted: an `s3://` URL can be fetched by nobody but Playment."""
     return settings.publish_probe != "off" and not (uploads(settings) and settings.publish_urls == "native")
+
+
+def origin_of(settings: Settings) -> str:
+    """Return the origin of the page that loads the files with CORS, '' where none does."""
+    if settings.target != LABEL_STUDIO:
+        return ""
+    parts = urlsplit(settings.label_studio_url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def terms_of(settings: Settings) -> Terms:

@@ -18,11 +18,11 @@ from agent.errors import (
 )
 from agent.ledger.reads import Reads
 from agent.model import shown
-from agent.publishing.probe import MISSING, Probe
+from agent.publishing.probe import MISSING
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
-from agent.service.assembly import called, publisher_of, scanner_of, target_of
+from agent.service.assembly import called, probe_of, publisher_of, scanner_of, target_of
 from agent.settings.parts import BATCH_WORDS, is_probed, rules_of
 from agent.settings.targets import TARGETS
 
@@ -172,7 +172,7 @@ def _answers(settings: Settings, publisher: Publisher) -> Check:
         return ok(PUBLISH, "no URL was fetched: the settings say so")
     source, size = publisher.sample()
     try:
-        with contextlib.closing(Probe(called(settings.target))) as probe:
+        with contextlib.closing(probe_of(settings)) as probe:
             if size is not None:
                 probe.check(publisher.address(source), size)
                 return ok(PUBLISH, f"{source} can be fetched, {size:,} bytes as were uploaded")
@@ -195,7 +195,7 @@ def _fetched(settings: Settings, publisher: Publisher, frame: Frame) -> Check:
         done = "was uploaded" if publisher.uploads else "would be"
         return ok(PUBLISH, f"no URL was fetched, since {why}; {shown(frame.path)} {done} as {source}")
     try:
-        with contextlib.closing(Probe(called(settings.target))) as probe:
+        with contextlib.closing(probe_of(settings)) as probe:
             probe.check(publisher.address(source), frame.stamp.size)
     except RemoteError as error:
         return fail(PUBLISH, str(error))
