@@ -22,6 +22,7 @@ from agent.settings import load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.settings.secret import Secret
     from agent.settings.settings import Settings
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -71,6 +72,11 @@ def settings(*, needs_key: bool = True) -> Settings:
 def reread() -> Callable[[], Settings]:
     """Return what reads the same settings again; it raises SettingsError, and sets nothing up."""
     return functools.partial(load.load, os.environ, Path.cwd(), _env_file(), defaults=DEFAULTS)
+
+
+def address_and_key(target: str) -> tuple[str, Secret]:
+    """Return where a target is and what lets us in; nothing else needs to be set. Raises SettingsError."""
+    return load.load_address_and_key(target, os.environ, Path.cwd(), _env_file())
 
 
 def ledger_path() -> Path:

@@ -45,6 +45,23 @@ class FrameSize(NamedTuple):
     orientation: int | None
 
 
+SKIPPED = "skipped"
+"""The error_code of what was submitted, and what an annotator has put aside."""
+
+
+def skipped(ledger: Ledger, jobs: Iterable[SentJob]) -> None:
+    """Write which of the submitted jobs annotators have put aside, now: for what is one no more nothing is said."""
+    ledger.sql.execute(
+        "update jobs set reason = '', error_code = '' where state = 'submitted' and error_code = ?", (SKIPPED,)
+    )
+    reason = f"skipped at {ledger.target}: nothing comes of it, unless that is undone there"
+    ledger.sql.executemany(
+        "update jobs set reason = ?, error_code = ? "
+        "where state = 'submitted' and reference_id = ? and job_id = ? and error_code = ''",
+        [(reason, SKIPPED, *job) for job in jobs],
+    )
+
+
 def open_batches(sql: sqlite3.Connection) -> dict[str | None, int]:
     """Return how many submitted jobs each batch has; None stands for the project's default batch."""
     return dict(

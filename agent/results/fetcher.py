@@ -76,6 +76,7 @@ class ResultsFetcher:
         self._delay = delay
         self._now = now
         self._progress = progress
+        self._had_skipped = True
         self._stopping = threading.Event()
         self._workers = Workers("results", FETCHERS)
 
@@ -108,6 +109,10 @@ class ResultsFetcher:
     def _ask_all(self, done: Round) -> None:
         for completed in self._target.completed(self._reads, self._ask):
             done.completed += self._ledger.call(partial(results.complete, jobs=completed))
+        skipped = [job for some in self._target.skipped(self._reads, self._ask) for job in some]
+        if skipped or self._had_skipped:
+            self._ledger.call(partial(results.skipped, jobs=skipped))
+        self._had_skipped = bool(skipped)
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Call the target, a few times where it fails passingly; obey what it asks for."""

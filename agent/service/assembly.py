@@ -85,12 +85,6 @@ def target_of(settings: Settings) -> Target:
     return _MAKERS[settings.target](settings)
 
 
-def late_of(settings: Settings) -> float | None:
-    """Return for how many seconds a request may be on its way where a job can be made twice, else None."""
-    with contextlib.closing(target_of(settings)) as target:
-        return None if target.refuses_duplicates else target.post_seconds
-
-
 def _playment(settings: Settings) -> Target:
     client = Playment(
         settings.playment_base_url,

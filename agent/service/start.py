@@ -36,13 +36,13 @@ from agent.service.assembly import (
     collecting,
     fleet_of,
     folders_of,
-    late_of,
     member_of,
     publisher_of,
     scanner_of,
     sending,
 )
 from agent.service.shared_reading import SharedReading
+from agent.service.twice import late_of, twins_of_others
 from agent.settings.parts import filters_of, image_rules_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
@@ -118,6 +118,8 @@ def started(
     scanner = scanner_of(settings)
     folders = folders_of(settings, scanner)
     publisher = publisher_of(settings, scanner)
+    if told := twins_of_others(settings):
+        log.warning("%s", told)
     if publisher.caution:
         log.warning("%s", publisher.caution)
     with contextlib.ExitStack() as stack:

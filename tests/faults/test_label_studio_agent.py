@@ -12,7 +12,7 @@ from agent.targets.label_studio.client import LabelStudio
 from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
 from tests.serving import Served
 from tests.soak import LONG
-from tests.support import Agent, environ, eventually, frames, image, query, write
+from tests.support import Agent, command, environ, eventually, frames, image, query, write
 from tests.targets import LabelStudios
 
 if TYPE_CHECKING:
@@ -153,3 +153,25 @@ def agent_rows(chosen: Settings) -> list[dict[str, object]]:
     with contextlib.suppress(Exception):
         return query(chosen.ledger_path, "select * from jobs")
     return []
+
+
+def test_the_projects_that_init_makes_are_settings_that_check_finds_fine(
+    tmp_path: Path, label_studio: Server, served: Served
+) -> None:
+    write(tmp_path / "token", f"{label_studio.personal_token}\n".encode())
+    given = {"LABEL_STUDIO_URL": label_studio.url, "LABEL_STUDIO_TOKEN_FILE": "token"}
+    refused = command("label-studio", "init", environ={}, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "LABEL_STUDIO_URL" in refused.stderr
+    made = command("label-studio", "init", environ=given, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    given |= dict(line.split("=") for line in made.stdout.split())
+    write(tmp_path / "inbox/a.jpg", image())
+    more = {"WATCH_DIR": str(tmp_path / "inbox"), "PUBLISH_TO": f"{served.url}/", "LEDGER_PATH": str(tmp_path / "l.db")}
+    found = command("check", environ={**given, **more}, cwd=tmp_path)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "playment-agent images" in found.stdout
+    served.allows = ""
+    found = command("check", environ={**given, **more}, cwd=tmp_path)
+    assert found.returncode == 1
+    assert "Access-Control-Allow-Origin" in found.stdout

@@ -10,6 +10,7 @@ from agent.fleet.joining import join
 from agent.host import mounts
 from agent.reporting.checks import fail, ok, warn
 from agent.reporting.checks.remote import SKEW_SECONDS
+from agent.service.twice import twins_of_others
 from agent.settings.parts import fleet_host_of, fleet_project_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ FLEET = "fleet"
 def check_fleet(settings: Settings, wall: Callable[[], float]) -> Iterator[Check]:
     """Ask it as the agent would, where there is one; `wall` gives the time in seconds since 1970."""
     if settings.fleet_dsn is None:
+        if told := twins_of_others(settings):
+            yield warn(FLEET, told)
         return
     host, folder = fleet_host_of(settings), mounts.shared_place(settings.watch_dir)
     try:
