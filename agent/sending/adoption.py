@@ -89,9 +89,11 @@ class Adoption:
         again = [lookup for lookup in wanted if lookup.why == late.TWINS]
         first = [lookup for lookup in wanted if lookup.why != late.TWINS]
         try:
-            if (not first or self._look_up(first)) and (not again or self._look_again(again)):
+            for look, some in ((self._look_up, first), (self._look_again, again)):
+                if some and not look(some):
+                    return
                 self._failures = 0
-                self._not_before = -math.inf
+            self._not_before = -math.inf
         except RemoteError as error:
             self._failed(self._access.judge(error) if isinstance(error, AccessRefused) else error)
         except LedgerUnavailable as error:
