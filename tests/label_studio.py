@@ -116,7 +116,7 @@ class Server:
         (self._data / "personal").write_text(self.call("POST", "/api/token/", {})["token"])
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, and wait until it answers; it ends with the thread that started it, however that ends."""
         arguments = [
             "--no-browser", "--port", str(self.port), "--internal-host", "127.0.0.1", "--host", self.url,
             "--data-dir", str(self._data), "--username", "tests@localhost.invalid", "--password", "not-to-be-shown",
@@ -124,7 +124,7 @@ class Server:
         ]  # fmt: skip
         with (self._data / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "start", *arguments],
+                ["setpriv", "--pdeathsig", "KILL", self._program, "start", *arguments],
                 env={**os.environ, **QUIET, **self._environ, "HOME": str(self._data)},
                 cwd=self._data,
                 stdout=log,

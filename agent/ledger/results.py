@@ -45,23 +45,6 @@ class FrameSize(NamedTuple):
     orientation: int | None
 
 
-SKIPPED = "skipped"
-"""The error_code of what was submitted, and what an annotator has put aside."""
-
-
-def skipped(ledger: Ledger, jobs: Iterable[SentJob]) -> None:
-    """Write which of the submitted jobs annotators have put aside, now: for what is one no more nothing is said."""
-    ledger.sql.execute(
-        "update jobs set reason = '', error_code = '' where state = 'submitted' and error_code = ?", (SKIPPED,)
-    )
-    reason = f"skipped at {ledger.target}: nothing comes of it, unless that is undone there"
-    ledger.sql.executemany(
-        "update jobs set reason = ?, error_code = ? "
-        "where state = 'submitted' and reference_id = ? and job_id = ? and error_code = ''",
-        [(reason, SKIPPED, *job) for job in jobs],
-    )
-
-
 def open_batches(sql: sqlite3.Connection) -> dict[str | None, int]:
     """Return how many submitted jobs each batch has; None stands for the project's default batch."""
     return dict(
@@ -89,6 +72,26 @@ def complete(ledger: Ledger, jobs: Iterable[SentJob]) -> int:
     for row in rows:
         ledger.move(row, State.SUBMITTED, State.COMPLETED, completed_at=iso(ledger.now), reason="", error_code="")
     return len(rows)
+
+
+SKIPPED = "skipped"
+"""The error_code of a submitted job that an annotator has put aside: it comes back by itself if it is annotated yet."""
+
+
+def skip(ledger: Ledger, jobs: Iterable[SentJob], reason: str) -> list[str]:
+    """Write that these jobs were put aside at the target; return the paths of those that were not known as such."""
+    told = []
+    for job in jobs:
+        row = ledger.sql.execute(
+            "select id, path from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted' "
+            "and error_code not in (?, 'twins')",
+            (job.reference_id, job.job_id.lower(), SKIPPED),
+        ).fetchone()
+        if row is not None:
+            ledger.set(row[0], reason=reason, error_code=SKIPPED, updated_at=iso(ledger.now))
+            ledger.record(row[0], SKIPPED)
+            told.append(str(row[1]))
+    return told
 
 
 def _row(sql: sqlite3.Connection, job: SentJob) -> int | None:

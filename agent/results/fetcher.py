@@ -76,7 +76,6 @@ class ResultsFetcher:
         self._delay = delay
         self._now = now
         self._progress = progress
-        self._had_skipped = True
         self._stopping = threading.Event()
         self._workers = Workers("results", FETCHERS)
 
@@ -99,6 +98,7 @@ class ResultsFetcher:
         with self._files.lock(wait=wait):
             try:
                 self._ask_all(done)
+                self._ask_for_skipped()
                 self._fetch_all(done, None if everything else self._now())
             except Interrupted:
                 done.interrupted = self._gate.blocked or "stopped"
@@ -109,10 +109,13 @@ class ResultsFetcher:
     def _ask_all(self, done: Round) -> None:
         for completed in self._target.completed(self._reads, self._ask):
             done.completed += self._ledger.call(partial(results.complete, jobs=completed))
-        skipped = [job for some in self._target.skipped(self._reads, self._ask) for job in some]
-        if skipped or self._had_skipped:
-            self._ledger.call(partial(results.skipped, jobs=skipped))
-        self._had_skipped = bool(skipped)
+
+    def _ask_for_skipped(self) -> None:
+        """Show what an annotator has put aside: it may stay as it is for ever."""
+        reason = f"an annotator has skipped it in {self._target.name}: nothing comes unless somebody takes it up again"
+        for jobs in self._target.skipped(self._reads, self._ask):
+            for path in self._ledger.call(partial(results.skip, jobs=jobs, reason=reason)):
+                log.warning("%s: %s", path, reason)
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Call the target, a few times where it fails passingly; obey what it asks for."""

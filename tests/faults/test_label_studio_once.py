@@ -205,17 +205,13 @@ def test_the_server_is_killed_while_it_makes_tasks() -> None:
             target = world.target()
             target.check_access()
             sender, jobs = Sender(target), units()
-            kills = threading.Thread(target=killing, args=(server, proxy, 3 if LONG else 1))
-            kills.start()
-            sender.send_all(jobs)
-            kills.join()
+            sending = threading.Thread(target=sender.send_all, args=(jobs,))
+            sending.start()
+            for number in range(1, (3 if LONG else 1) + 1):
+                eventually(lambda number=number: len(proxy.requests) > number * 12, 60.0)  # type: ignore[misc]
+                server.kill()
+                server.start()
+            sending.join()
             sender.look_again()
             target.close()
             is_each_once(world, sender, jobs)
-
-
-def killing(server: Server, proxy: Cutting, times: int) -> None:
-    for number in range(1, times + 1):
-        eventually(lambda number=number: len(proxy.requests) > number * 12, 60.0)  # type: ignore[misc]
-        server.kill()
-        server.start()

@@ -84,7 +84,7 @@ def test_the_server_is_the_one_that_the_table_was_made_from(label_studio: Server
 def test_an_expired_access_token_is_renewed_once_and_the_job_goes(world: LabelStudios, proxy: Cutting) -> None:
     target = world.target()
     target.check_access()
-    target.client._carry("Bearer aaa.bbb.ccc")  # as if what it has had ended early
+    target.client._carry(target.client._entries[-1][1], "Bearer aaa.bbb.ccc")  # as if what it has had ended early
     before = len(proxy.requests)
     target.create(job_of("a~1"))
     target.close()
@@ -104,6 +104,21 @@ def test_only_a_refused_renewal_blocks(world: LabelStudios, proxy: Cutting) -> N
     away.close()
     assert isinstance(error, TryLater)
     assert (error.refused, error.is_outage) == (True, True)  # it was the renewal that was lost, not the job
+
+
+def test_another_token_is_taken_while_we_run(world: LabelStudios) -> None:
+    target = world.target()
+    for key in (LEGACY_TOKEN, world.key, LEGACY_TOKEN):
+        target.use_key(key)
+        target.check_access()
+    target.use_key("0" * 40)
+    assert isinstance(caught(target.check_access), AccessRefused)
+    with pytest.raises(SettingsError):
+        target.use_key("schlüssel")
+    assert isinstance(caught(target.check_access), AccessRefused)  # the one before is in use still
+    target.use_key(world.key)
+    target.check_access()
+    target.close()
 
 
 def test_a_personal_access_token_is_not_let_in_itself(label_studio: Server) -> None:
@@ -220,9 +235,25 @@ def test_a_job_too_large_for_what_is_before_the_server() -> None:
     with Scripted(sends(http(413, b"<html>"))) as server:
         client = LabelStudio(server.url, LEGACY_TOKEN)
         error = caught(lambda: client.create_task({"project": 1, "data": {"frame_ids": ["a"], "reference_id": "r"}}))
+        assert isinstance(error, Refused)
+        assert "1 frames" in str(error)
+        asked = len(server.heads)
+        data = {"frame_ids": ["a"], "frames": ["x" * 2**24], "reference_id": "r"}
+        error = caught(lambda: client.create_task({"project": 1, "data": data}))
+        assert (type(error), len(server.heads)) == (Refused, asked)
         client.close()
-    assert isinstance(error, Refused)
-    assert "1 frames" in str(error)
+
+
+def test_a_long_sequence_is_made_found_and_read(world: LabelStudios, target: LabelStudioTarget) -> None:
+    job = job_of("s~1", 50_000)
+    ids = [target.create(job) for _ in range(2)]
+    found = target.find([lookup_of(job)], yes)
+    assert found is not None
+    assert (found["s~1"].job_id, found["s~1"].frame_count) == (ids[0], 50_000)
+    twins = target.twins(["s~1"], yes)
+    assert twins is not None
+    assert twins["s~1"].removed == (ids[1],)
+    assert caught(lambda: target.result(ids[0], ask)).code == "result"
 
 
 # ---------------------------------------------------------------- labelling configurations

@@ -24,10 +24,12 @@ from agent.errors import AlreadyRunning, TryLater
 from agent.host.clock import utc_now
 from agent.ledger.store import Ledger
 from agent.ledger.writer import LedgerWriter
+from agent.model.jobs import SentJob
 from agent.results.files import ResultFiles
 from agent.sandbox.server import Answer
 from agent.service.assembly import results_of
 from agent.targets.gate import Gate
+from agent.targets.playment.target import PlaymentTarget
 from tests.support import Agent, Playment, command, environ, eventually, frames, image, process, query, settings, write
 
 if TYPE_CHECKING:
@@ -168,6 +170,23 @@ def test_the_command_fetches_what_is_completed_and_mirrors_the_watch_folder(
     again = command("results", environ=sent, cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "0 jobs were completed since, 0 results are fetched\n")
     assert not playment.requests - before
+
+
+def test_what_an_annotator_has_put_aside_is_shown_and_comes_all_the_same(
+    tmp_path: Path, sent: dict[str, str], playment: Annotating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = [SentJob(job.reference_id, job.job_id) for job in playment.jobs if job.reference_id.startswith("a.jpg~")]
+    monkeypatch.setattr(PlaymentTarget, "skipped", lambda _self, awaited, _ask: iter([awaited.still_open(aside)]))
+    for _ in range(2):
+        assert one_round(sent, tmp_path).completed == 0
+        asked = "select path, state, reason from jobs where error_code = 'skipped'"
+        [row] = query(tmp_path / "ledger.db", asked)
+        assert (row["path"], row["state"], "skipped" in row["reason"]) == ("a.jpg", "submitted", True)
+        assert len(query(tmp_path / "ledger.db", "select 1 from events where event = 'skipped'")) == 1
+    assert "skipped it in Playment" in command("explain", "a.jpg", environ=sent, cwd=tmp_path).stdout
+    annotate(playment, "a.jpg")
+    assert one_round(sent, tmp_path).completed == 1
+    assert query(tmp_path / "ledger.db", "select 1 from jobs where error_code = 'skipped' or reason <> ''") == []
 
 
 def sizes(place: Path, path: str) -> list[dict[str, Any]]:

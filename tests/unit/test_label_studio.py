@@ -23,6 +23,8 @@ from agent.targets.label_studio.pages import pages
 from tests.targets import job_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.targets.label_studio.answers import Task
 
 # ---------------------------------------------------------------- labelling configurations
@@ -124,6 +126,9 @@ def test_pages_are_resolved_to_frames() -> None:
 
 # ---------------------------------------------------------------- answers
 
+KEYS = ("id", "project", "data", "tasks", "reference_id", "frame_ids", "annotations", "result", "item_index", "detail",
+        "validation_errors", "title", "label_config", "access")  # fmt: skip
+
 
 def row(**changed: object) -> dict[str, object]:
     return {"id": 1, "project": 2, "data": {"reference_id": "a~1", "image": "x"}, **changed}
@@ -154,6 +159,34 @@ def test_a_task_without_an_id_of_ours_is_none_of_ours() -> None:
         assert answers.task(row(data=data)) is None
     assert answers.tasks({"tasks": [row(), row(id=9, data={})]})[1:] == (2, 9)
     assert answers.tasks({"tasks": []}) == ([], 0, 0)
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_any_answer_is_read_or_a_bad_one(body: Any) -> None:
+    readers: tuple[Callable[[object], object], ...] = (
+        lambda body: answers.created(body, 2, "a~1"),
+        answers.tasks,
+        answers.task,
+        lambda body: answers.project_details(body, 1),
+        lambda body: answers.text(body, "access"),
+        lambda body: answers.number(body, "id"),
+    )
+    for reader in readers:
+        try:
+            reader(body)
+        except TryLater as error:
+            assert (error.code, error.refused) == ("bad-reply", False)  # noqa: PT017 (most are read)
+    if isinstance(body, dict):
+        resolved(body)
+    for status in (200, 400, 401, 404, 500, 502):
+        assert str(classify(status, body, "", None))
 
 
 @pytest.mark.parametrize("key", ["annotations", "drafts", "reviews", "reviewers", "comment_count"])

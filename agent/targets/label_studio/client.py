@@ -9,6 +9,7 @@ it sends a POST three times by itself.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from agent import __version__
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from agent.targets.label_studio.answers import ProjectDetails, Task
 
 _SMALL_BYTES: Final = 2**20
-_LIST_BYTES: Final = 64 * 2**20
+_LIST_BYTES: Final = 19 * 2**20  # below the raw limit of http/sessions
+_MOST_SENT: Final = 16 * 2**20  # what is larger could not be read back, and never be found again; 120,000 frames are 12
 _MOST_PARTS: Final = 1_000_000  # of JSON: a sequence has two for each frame
 
 
@@ -51,33 +53,33 @@ class LabelStudio:
         self._base_url = base_url.rstrip("/")
         self.post_seconds = post_seconds
         self._read_seconds = read_seconds
+        self._connect_seconds = connect_seconds
         # The one that renews sends no token: where an expired one is sent along, a server may look at that first.
-        self._transport, self._renewing = (
-            Transport(NAME, self._base_url, _headers(), connect_seconds=connect_seconds, longest_wait=ASKED.longest)
-            for _ in range(2)
-        )
+        self._renewing = self._new_transport()
         self._secrets: tuple[frozenset[bytes], ...] = ()
-        self._login = self._login_with(token)
+        self._entries = [self._entry_with(token)]
 
     def use_token(self, token: str) -> None:
         """Ask with another token from now on; what comes back may still repeat the one before.
 
         Raises `SettingsError`.
         """
-        self._login = self._login_with(token)
+        self._entries.append(self._entry_with(token))
 
     def create_task(self, body: dict[str, object]) -> int:
         """Create a task and return its id; nothing but 201 and a whole number of this very task tells that it is made.
 
-        Raises AccessRefused where the project is not there.
+        Raises AccessRefused where the project is not there, and Refused for one that could not be read back.
         """
         project, data = body["project"], body["data"]
         assert isinstance(project, int)
         assert isinstance(data, dict)
         encoded = json.dumps(body, allow_nan=False).encode()
+        if len(encoded) > _MOST_SENT:
+            raise too_large(frame_count(body), len(encoded), f"the most is {_MOST_SENT:,}")
         reply = self._exchange("POST", "/api/tasks", encoded, self.post_seconds, _LIST_BYTES)
         if reply.status == TOO_LARGE:
-            raise too_large(frame_count(body), len(encoded))
+            raise too_large(frame_count(body), len(encoded), f"HTTP {TOO_LARGE}")
         if reply.status == NOT_THERE:
             self.project(project)
         return answers.created(_body(reply, 201), project, data["reference_id"])
@@ -130,7 +132,8 @@ class LabelStudio:
 
     def close(self) -> None:
         """Close all connections."""
-        self._transport.close()
+        for _, transport in self._entries:
+            transport.close()
         self._renewing.close()
 
     def _get(self, path: str, limit: int) -> Reply:
@@ -138,12 +141,12 @@ class LabelStudio:
 
     def _exchange(self, method: str, path: str, body: bytes | None, seconds: float, limit: int) -> Reply:
         """Make a request, and once more where the access token had ended: a refusal does nothing."""
-        login = self._login
+        login, transport = self._entries[-1]
         url = self._base_url + path
         header = login.header()
-        reply = self._transport.exchange(method, url, body, seconds=seconds, limit=limit)
+        reply = transport.exchange(method, url, body, seconds=seconds, limit=limit)
         if reply.status == 401 and login.is_renewed(header):
-            reply = self._transport.exchange(method, url, body, seconds=seconds, limit=limit)
+            reply = transport.exchange(method, url, body, seconds=seconds, limit=limit)
         return self._without_secrets(reply)
 
     def _renew(self, body: bytes) -> object:
@@ -155,13 +158,20 @@ class LabelStudio:
         decoded, problem = json_of(reply, _MOST_PARTS)
         raise classify(reply.status, decoded, problem, reply.retry_after)
 
-    def _login_with(self, token: str) -> Login:
-        self._hide(token)
-        return Login(token, self._renew, self._carry)
+    def _new_transport(self) -> Transport:
+        return Transport(
+            NAME, self._base_url, _headers(), connect_seconds=self._connect_seconds, longest_wait=ASKED.longest
+        )
 
-    def _carry(self, header: str) -> None:
+    def _entry_with(self, token: str) -> tuple[Login, Transport]:
+        """Return how a token is let in: by connections of its own, so that one token's renewal changes no other's."""
+        self._hide(token)
+        transport = self._new_transport()
+        return Login(token, self._renew, partial(self._carry, transport)), transport
+
+    def _carry(self, transport: Transport, header: str) -> None:
         self._hide(header.partition(" ")[2])
-        self._transport.carry({**_headers(), "Authorization": header})
+        transport.carry({**_headers(), "Authorization": header})
 
     def _hide(self, secret: str) -> None:
         self._secrets = (*self._secrets[-7:], secret_forms(secret))

@@ -69,12 +69,12 @@ def told(body: object) -> str:
     return ": ".join(parts)
 
 
-def too_large(frames: int, size: int) -> Refused:
-    """Return the error for a job whose request the server, or what is before it, finds too large; in bytes."""
+def too_large(frames: int, size: int, said: str) -> Refused:
+    """Return the error for a job that is too large for us, the server, or what is before it; `size` is in bytes."""
     return Refused(
-        f"too large for the server: {frames:,} frames, {size:,} bytes. Ask for a higher limit there, or on the proxy "
-        "in between (nginx: client_max_body_size), and retry it; or split the folder, each part a job of its own "
-        f"(HTTP {TOO_LARGE})",
+        f"too large for the server: {frames:,} frames, {size:,} bytes. Ask for a higher limit on the proxy before it "
+        "(nginx: client_max_body_size), and retry it; or split the folder, each part a job of its own "
+        f"({said})",
         code=f"http-{TOO_LARGE}",
     )
 
