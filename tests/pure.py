@@ -34,6 +34,7 @@ SINGLE = frozenset(
         "agent.settings.places",
         "agent.settings.secret",
         "agent.settings.settings",
+        "agent.settings.targets",
         "agent.settings.variable",
         "agent.settings.variables",
         "agent.targets",

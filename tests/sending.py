@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from agent.publishing import Publisher
     from agent.sandbox.server import Request
     from agent.service.shared import Fleet
+    from agent.targets import Target
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = IdRules("{path}~{digest}", "host1")
@@ -171,6 +172,7 @@ class Options:
     fleet: Fleet | None = None
     publisher: Publisher = PUBLISHER
     is_new: bool = False
+    target: Target | None = None
 
 
 class Sending:
@@ -195,7 +197,8 @@ class Sending:
 
     def __enter__(self) -> Self:
         options, stack = self.options, self._stack
-        ledger = Ledger(self.path, self.clock.now)
+        other = options.target
+        ledger = Ledger(self.path, self.clock.now, late=None if other is None else other.post_seconds)
         stack.callback(ledger.close)
         self.ledger = LedgerWriter(ledger)
         stack.callback(self.ledger.close)
@@ -204,7 +207,7 @@ class Sending:
             self.ledger.call(past.begin)
             self.gate.pause(paused=True)
         client = Playment(self._url, "p1", KEY, options.terms.edition, post_seconds=options.post_seconds)
-        target = target_of(client)
+        target: Target = target_of(client) if other is None else other
         stack.callback(target.close)
         self.context = SendingContext(
             target=target,

@@ -9,6 +9,7 @@ from agent.commands.backup import backup
 from agent.commands.check import check
 from agent.commands.demo import demo
 from agent.commands.fleet import fleet
+from agent.commands.label_studio import label_studio
 from agent.commands.ledger import ledger
 from agent.commands.look import explain, plan, status
 from agent.commands.order import baseline, dismiss, pause, resubmit, resume, retry
@@ -34,5 +35,5 @@ def cli(context: click.Context, env_file: str | None) -> None:
 LOOKING = (plan, status, explain, reconcile, check)
 ORDERS = (retry, resubmit, dismiss, baseline, pause, resume, rebind_command)
 
-for command in (run, *LOOKING, *ORDERS, results, backup, ledger, fleet, demo, sandbox):
+for command in (run, *LOOKING, *ORDERS, results, backup, ledger, fleet, label_studio, demo, sandbox):
     cli.add_command(command)

@@ -24,7 +24,7 @@ from agent.reporting.checks.ledger import check_ledger
 from agent.reporting.checks.pictures import check_pictures
 from agent.reporting.checks.program import check_program
 from agent.reporting.checks.remote import check_publishing, check_target
-from agent.settings.parts import filters_of
+from agent.settings.parts import filters_of, how_jobs_are_made
 from agent.terminal import print_json
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
         for problem in error.problems:
             yield fail("settings", problem, error.exit_code)
         return
-    named = "work flow" if settings.playment_work_flow_id else "tag"
-    yield ok("settings", f"complete; jobs are made with the {named} {settings.tag_or_work_flow!r}")
+    yield ok("settings", f"complete; {how_jobs_are_made(settings)}")
     found = survey(os.fspath(settings.watch_dir), filters_of(settings))
     yield from check_folder(settings, found)
     yield from check_inodes(settings, found)

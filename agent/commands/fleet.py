@@ -13,7 +13,7 @@ from agent.commands import shell
 from agent.commands.look import as_json
 from agent.errors import SettingsError
 from agent.fleet.joining import create, join
-from agent.settings.parts import fleet_host_of
+from agent.settings.parts import fleet_host_of, fleet_project_of
 from agent.terminal import print_json, show_table
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def joined() -> Iterator[Fleet]:
     """Give the way to the fleet of the settings. Raises SettingsError where they name none."""
     settings = shell.settings(needs_key=False)
     with contextlib.closing(
-        join(_revealed(settings.fleet_dsn), settings.playment_project_id, fleet_host_of(settings))
+        join(_revealed(settings.fleet_dsn), fleet_project_of(settings), fleet_host_of(settings))
     ) as found:
         yield found
 

@@ -21,7 +21,7 @@ from agent.host.clock import utc_now
 from agent.ledger import orders, past
 from agent.ledger.store import Ledger, no_ledger
 from agent.reporting.preview import units_now
-from agent.service.assembly import TARGET_NAME
+from agent.service.assembly import called
 from agent.settings.parts import world_of
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def open_ledger(*, create: bool = False) -> Iterator[Ledger]:
     path = shell.ledger_path()
     if not create and not path.exists():
         raise no_ledger(path)
-    ledger = Ledger(path, utc_now, TARGET_NAME)
+    ledger = Ledger(path, utc_now, "")
     try:
+        ledger.target = called(ledger.get("target"))
         yield ledger
     finally:
         ledger.close()
@@ -131,7 +132,7 @@ def dismiss(*, wanted: Wanted) -> None:
         for row in chosen.rows.values():
             is_ignored = orders.dismiss(ledger, row)
             done += is_ignored
-            no = f"it is {row.state}, {TARGET_NAME} has or may have it"
+            no = f"it is {row.state}, {ledger.target} has or may have it"
             lines.append((row.id, f"{row.path}: {'ignored' if is_ignored else no}"))
     say_each(lines, chosen)
     if chosen.rows.keys() - chosen.named:

@@ -74,6 +74,11 @@ def reread() -> Callable[[], Settings]:
     return functools.partial(load.load, os.environ, Path.cwd(), _env_file(), defaults=DEFAULTS)
 
 
+def address_and_key(target: str) -> tuple[str, Secret]:
+    """Return where a target is and what lets us in; nothing else needs to be set. Raises SettingsError."""
+    return load.load_address_and_key(target, os.environ, Path.cwd(), _env_file())
+
+
 def ledger_path() -> Path:
     """Return the ledger's path; nothing else needs to be set."""
     return load.load_ledger_path(os.environ, Path.cwd(), _env_file())

@@ -57,6 +57,15 @@ UNSET_CLOCK = Policy("all that is sent, where the clock is not set", 1.0)
 GATHERING = Policy("a job to be looked up, for others that one pass over the lists serves too", 30.0)
 LOOKUP = Policy("a job that no list shows, and that may be there", 10.0, 2.0, 3600.0, kept=True, patience=3600.0)
 """The lists may lag behind a creation. A wait is as long as it has been looked for already."""
+UNANSWERED = Policy(
+    "a job whose answer is missing, where it could be made twice",
+    None,
+    asked="as long as a request may take",
+    kept=True,
+)
+"""It is looked for at once; it is sent again once a look after that time has not found it."""
+TWINS = Policy("a job that is there twice, both worked on", 3600.0, kept=True)
+"""It is looked at again, until a person has removed one."""
 LISTS = Policy("lists that could not be read", 1.0, 2.0, 300.0)
 PAST = Policy("what a project has, where the ledger is new", 1.0, 2.0, 10.0)
 STORE = Policy("a request to an object store", 0.1, 2.0, 15.0, jitter=True, tries=3, patience=120.0)
@@ -90,6 +99,8 @@ POLICIES = (
     UNSET_CLOCK,
     GATHERING,
     LOOKUP,
+    UNANSWERED,
+    TWINS,
     LISTS,
     PAST,
     STORE,

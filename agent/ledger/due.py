@@ -165,10 +165,17 @@ def waiting(sql: sqlite3.Connection) -> list[Waiting]:
 
 
 def next_due(sql: sqlite3.Connection, exclude: Collection[int], *, lookup: bool) -> datetime | None:
-    """Return when the next pending job is to be sent (or, with `lookup`, looked up), None where none waits."""
+    """Return when the next pending job is to be sent (or, with `lookup`, looked up or at), None where none waits."""
     rows = sql.execute(
         f"select id, next_attempt_at from jobs indexed by jobs_{'lookup' if lookup else 'pending'} "  # noqa: S608
         f"where state = 'pending' and lookup is {'not ' if lookup else ''}null order by next_attempt_at limit ?",
         (len(exclude) + 1,),
     )
-    return next((datetime.fromisoformat(at) for job, at in rows if job not in exclude), None)
+    soonest = next((at for job, at in rows if job not in exclude), None)
+    if lookup:
+        (again,) = sql.execute(
+            "select min(look_again_at) from jobs indexed by jobs_look_again where look_again_at is not null "
+            "and state not in ('pending', 'submitting') and reference_id is not null"
+        ).fetchone()
+        soonest = min(filter(None, (soonest, again)), default=None)
+    return None if soonest is None else datetime.fromisoformat(soonest)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.core.retry import JOB, Verdict, verdict
 from agent.core.states import State
 from agent.core.unset_clock import is_unset
-from agent.ledger import spend
+from agent.ledger import late, spend
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
 from agent.model import shown
@@ -43,7 +43,8 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits | None, *, quiet:
     """Freeze what is about to be sent, attempts + 1, for those of `jobs` that are still as they were read.
 
     Those that the spend guard puts off, or holds, are left out; where there are no `limits` a fleet has let them all go
-    and counted them. `quiet`: no event tells of it.
+    and counted them. `quiet`: no event tells of it. Nor is anything sent whose last try has no answer yet, where that
+    might make it twice: it is looked up.
     """
     at = iso(ledger.now)
     rows = {
@@ -62,6 +63,8 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits | None, *, quiet:
         if row is None or row[:5] != (State.PENDING, job.reference_id, job.attempts, None, job.path):
             continue
         unanswered, trying_since = row[5:]
+        if late.is_asked_first(ledger, job.id, State.PENDING, unanswered):
+            continue
         if limits is None:
             spend.note(ledger, job.id)
         elif limits.are_set and not spend.admit(ledger, job.id, limits):
@@ -84,6 +87,7 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits | None, *, quiet:
             sources += [(job.id, frame.position, frame.src) for frame in job.frames]
         intended.append(tried)
     ledger.move_all(State.PENDING, State.SUBMITTING, moves, quiet=quiet)
+    late.sent(ledger, [job.id for job in intended])
     if sources:
         ledger.sql.execute(
             "update frame_rows set src = value ->> 2 from json_each(?) "
@@ -105,6 +109,7 @@ def accept_all(ledger: Ledger, answers: Sequence[tuple[int, str]]) -> list[None]
         State.SUBMITTED,
         [{"id": job, "detail": "", "job_id": job_id, **columns} for job, job_id in expected],
     )
+    late.answered(ledger, [job for job, _ in expected])
     for job, job_id in answers:
         if states[job] != State.SUBMITTING:
             accepted(ledger, job, job_id)
@@ -122,6 +127,7 @@ def accepted(ledger: Ledger, job: int, job_id: str, detail: str = "") -> None:
         submitted_at=iso(ledger.now),
         **{**ACCEPTED, "reason": detail},
     )
+    late.adopted(ledger, job)
 
 
 def failed(ledger: Ledger, job: int, error: RemoteError, *, tries: int, random: float, probes: bool = False) -> None:
@@ -172,6 +178,8 @@ def put_off(ledger: Ledger, job: int, decided: Verdict, *, quiet: bool = False) 
     then = decided.state
     if then is State.FAILED and unanswered:  # a try that was never answered may have worked after all
         then, lookup = State.PENDING, "given-up"
+    elif then is State.PENDING and unanswered and lookup is None and ledger.late is not None:
+        lookup = late.UNANSWERED
     at = ledger.now + timedelta(seconds=decided.delay or 0.0)
     columns = {
         "reason": decided.reason,
@@ -186,6 +194,8 @@ def put_off(ledger: Ledger, job: int, decided: Verdict, *, quiet: bool = False) 
         ledger.move_quietly(job, state, then, **columns)
     else:
         ledger.move(job, state, then, f"{decided.error_code}: {decided.reason}", **columns)
+    if state is State.SUBMITTING and unanswered:
+        late.sent(ledger, [job])
 
 
 def unsettled(ledger: Ledger, tried: Job, reason: str) -> None:
@@ -230,6 +240,9 @@ def recover(ledger: Ledger) -> int:
         clock_set_back(ledger)
     rows = ledger.sql.execute("select id from jobs where state = 'submitting'").fetchall()
     for (job,) in rows:
+        late.sent(ledger, [job])
+        if late.is_asked_first(ledger, job, State.SUBMITTING, 1):
+            continue
         reason = "the agent was stopped before the answer came"
         ledger.move(job, State.SUBMITTING, State.PENDING, reason, reason=reason, next_attempt_at=iso(ledger.now))
     return len(rows)
@@ -254,6 +267,7 @@ def _passed_by(ledger: Ledger, job: int, tries: int) -> int:
 
 def clock_set_back(ledger: Ledger) -> None:
     """Make due what was put off by a clock that has been set back since: its time may be far away now."""
+    late.clock_set_back(ledger)
     ledger.sql.execute(
         "update jobs set next_attempt_at = ?1 where state = 'pending' and next_attempt_at > ?1 and updated_at > ?1",
         (iso(ledger.now),),

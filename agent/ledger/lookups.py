@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.retry import LOOKUP
 from agent.core.states import State
+from agent.ledger.late import TWINS
 from agent.ledger.store import iso
 from agent.model import Kind
 from agent.model.jobs import Lookup
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.model import Unit
 
+TOGETHER = 1000
+"""Jobs that are looked at again in one pass."""
 HELD = "held"
 """Why a job is looked up that is to be held: it may have been sent under rules of another time, and the ledger lost."""
 
@@ -66,15 +69,23 @@ def in_use(ledger: Ledger, job: int, *, code: str, reason: str) -> None:
 
 
 def lookups(sql: sqlite3.Connection, now: datetime) -> list[Lookup]:
-    """Return the jobs that are to be looked up now."""
+    """Return the jobs that are to be looked up now, and those that are to be looked at again for twins."""
+    columns = "id, path, reference_id, tag, batch_id, frame_count, kind, digest"
+    first = sql.execute(
+        f"select {columns}, lookup, unanswered from jobs indexed by jobs_lookup "  # noqa: S608 (our names)
+        "where state = 'pending' and lookup is not null and next_attempt_at <= ? order by id",
+        (iso(now),),
+    )
+    again = sql.execute(
+        f"select {columns}, '{TWINS}', 1 from jobs indexed by jobs_look_again "  # noqa: S608 (our names)
+        "where look_again_at <= ? and state not in ('pending', 'submitting') and reference_id is not null "
+        "order by look_again_at limit ?",
+        (iso(now), TOGETHER),
+    )
     return [
         Lookup(job, path, reference_id, tag, batch_id, frame_count, Kind(kind), digest, why, bool(unanswered))
-        for job, path, reference_id, tag, batch_id, frame_count, kind, digest, why, unanswered in sql.execute(
-            "select id, path, reference_id, tag, batch_id, frame_count, kind, digest, lookup, unanswered from jobs "
-            "indexed by jobs_lookup "
-            "where state = 'pending' and lookup is not null and next_attempt_at <= ? order by id",
-            (iso(now),),
-        )
+        for rows in (first, again)
+        for job, path, reference_id, tag, batch_id, frame_count, kind, digest, why, unanswered in rows
     ]
 
 

@@ -133,6 +133,42 @@ def m013_fleet(connection: sqlite3.Connection) -> None:
     )
 
 
+def m014_twins(connection: sqlite3.Connection) -> None:
+    """Keep when to look again at a job that a target may have twice; have `attention` show twins that are left.
+
+    `look_again_at` is null wherever duplicates are refused. Writes no row.
+    """
+    steps.run(
+        connection,
+        """
+        alter table jobs add column look_again_at text;
+        create index jobs_look_again on jobs (look_again_at) where look_again_at is not null;
+        create index jobs_twins on jobs (updated_at) where error_code = 'twins';
+
+        drop view attention;
+        create view attention as
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where state in ('held', 'invalid', 'failed', 'duplicate')
+            union all
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where +state = 'settling' and error_code = 'unreadable'
+            and updated_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-120 seconds')
+            union all
+            select path, state, reason, error_code, attempts, updated_at from jobs
+            where error_code = 'twins' and +state in ('submitted', 'completed')
+            union all
+            select '', 'trouble', trouble.value, 'publishing', 0, since.value
+            from agent as trouble join agent as since on since.key = 'unpublished_since'
+            where trouble.key = 'unpublished' and trouble.value <> ''
+            union all
+            select '', 'trouble', trouble.value, 'fleet', 0, since.value
+            from agent as trouble join agent as since on since.key = 'fleet_since'
+            where trouble.key = 'fleet' and trouble.value <> ''
+            order by updated_at;
+        """,
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     steps.m001_jobs,
     steps.m002_results_and_spend,
@@ -147,6 +183,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     lean.m011_jobs,
     m012_sizes,
     m013_fleet,
+    m014_twins,
 )
 
 

@@ -15,6 +15,7 @@ from agent.core.adoption import may_be_ours
 from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.states import State
 from agent.ledger import jobs, reports
+from agent.ledger.store import iso
 from agent.ledger.traces import BEGINS, DIGITS
 from agent.model import Kind, UnitKey, parent
 from agent.model.jobs import Found
@@ -88,6 +89,7 @@ def why_paused(kept: Mapping[str, str]) -> str:
 def begin(ledger: Ledger) -> None:
     """Take note that an agent starts: with a new ledger nothing is sent before it is known what the project has."""
     if has_none(ledger.sql):
+        ledger.put(began_at=iso(ledger.now))
         ledger.put(past=UNKNOWN, paused_why=f"this ledger is new, and {ledger.target}'s lists are looked through first")
 
 
@@ -104,7 +106,7 @@ def not_read(ledger: Ledger, reason: str) -> None:
 def learn(ledger: Ledger, found: Sequence[Found], reader: IdReader) -> list[str]:
     """Keep the jobs whose ids the template can have made, but for those that rows are known to have; return the ids."""
     rows = [
-        (job.reference_id, *named, job.job_id, job.frame_count, job.tag, job.batch_id)
+        (job.reference_id, *named, job.job_id, job.frame_count, job.tag, job.batch_id or "")
         for job in found
         for named in reader.read(job.reference_id)[:1]
     ]
@@ -220,7 +222,7 @@ def take_over(ledger: Ledger, ids: Sequence[str]) -> None:
         moved = f": moved here from {old}" if old not in (None, path) else ""
         ledger.recent.forget(job)
         jobs.accepted(ledger, job, job_id, f"found in {ledger.target}'s lists{moved}")
-        ledger.set(job, tag=tag, batch_id=batch_id)
+        ledger.set(job, tag=tag, batch_id=batch_id or None)
         ledger.sql.execute("delete from listed where reference_id = ?", (reference_id,))
 
 
@@ -252,7 +254,7 @@ def _listed(sql: sqlite3.Connection, where: str, *values: str) -> list[tuple[Fou
         values,
     )
     return [
-        (Found(job_id, reference_id, frame_count, tag, batch_id), path)
+        (Found(job_id, reference_id, frame_count, tag, batch_id or None), path)
         for reference_id, path, _, job_id, frame_count, tag, batch_id in rows
     ]
 

@@ -85,8 +85,11 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int) -> Report:
 
 
 def _troubles(sql: sqlite3.Connection) -> int:
-    """Count what needs attention and is no job."""
-    return sum(bool(agent(sql).get(key)) for key in ("unpublished", "fleet"))
+    """Count what needs attention by no state of its own: what is about all, and jobs that are there twice."""
+    (twins,) = sql.execute(
+        "select count(*) from jobs where error_code = 'twins' and +state in ('submitted', 'completed')"
+    ).fetchone()
+    return int(twins) + sum(bool(agent(sql).get(key)) for key in ("unpublished", "fleet"))
 
 
 def status(sql: sqlite3.Connection) -> list[dict[str, Any]]:

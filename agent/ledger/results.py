@@ -109,7 +109,7 @@ def skip(ledger: Ledger, jobs: Iterable[SentJob], reason: str) -> list[str]:
     for job in jobs:
         row = ledger.sql.execute(
             "select id, path from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted' "
-            "and error_code <> ?",
+            "and error_code not in (?, 'twins')",
             (job.reference_id, job.job_id.lower(), SKIPPED),
         ).fetchone()
         if row is not None:

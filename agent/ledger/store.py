@@ -17,7 +17,7 @@ from agent.ledger import files
 from agent.ledger.migrations import version_of
 from agent.ledger.recent_frames import RecentFrames
 from agent.ledger.upgrade import migrate
-from agent.ledger.world import other_world
+from agent.ledger.world import bind, other_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,7 +105,8 @@ class Ledger:
 
     `target` is what people call who takes the jobs, for the reasons that they read. `recent` holds frames that were
     just written, for who reads what is due. `mode` is that of the file, as `files.make` takes it. `tell` is told what
-    makes the opening last, as by `migrate`.
+    makes the opening last, as by `migrate`. `late` is for how many seconds a request to the target may be on its way,
+    where the same job can be made there twice; None where duplicates are refused.
     """
 
     def __init__(
@@ -116,8 +117,10 @@ class Ledger:
         *,
         mode: int | None = None,
         tell: Callable[[str], None] = lambda _text: None,
+        late: float | None = None,
     ) -> None:
         self.path = path
+        self.late = late
         self.target = target
         self.recent = RecentFrames()
         self._clock = clock
@@ -244,4 +247,4 @@ class Ledger:
             problem = other_world(self.sql, world)
             if problem:
                 raise LedgerRefused(f"the ledger {self.path} {problem}")
-            self.put(**world)
+            bind(self, world)

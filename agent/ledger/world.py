@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,13 +15,26 @@ if TYPE_CHECKING:
 
     from agent.ledger.store import Ledger
 
+FIRST_TARGET = "playment"
+"""What a ledger is bound to that was bound before there were two targets."""
 WORLD_HINT = {
+    "target": "TARGET",
     "project_id": "PLAYMENT_PROJECT_ID",
     "base_url": "PLAYMENT_BASE_URL",
+    "label_studio_url": "LABEL_STUDIO_URL",
+    "label_studio_image_project": "LABEL_STUDIO_IMAGE_PROJECT",
+    "label_studio_sequence_project": "LABEL_STUDIO_SEQUENCE_PROJECT",
     "watch_dir": "WATCH_DIR",
     "reference_id_template": "REFERENCE_ID",
 }
 TEMPLATE = "REFERENCE_ID"
+PROJECTS = (
+    "TARGET",
+    "PLAYMENT_PROJECT_ID",
+    "LABEL_STUDIO_IMAGE_PROJECT",
+    "LABEL_STUDIO_SEQUENCE_PROJECT",
+)
+"""The settings that say whose the jobs are."""
 REBOUND = tuple(variable for variable in WORLD_HINT.values() if variable != TEMPLATE)
 """The settings to which a ledger can be bound anew. Ids that were sent are for ever, so their template is not one."""
 
@@ -39,6 +53,8 @@ class Change(NamedTuple):
 def changes(sql: sqlite3.Connection, world: Mapping[str, str]) -> list[Change]:
     """Return in what a ledger is bound to another world; a link where the watch folder was, to where it is, is none."""
     bound = dict(sql.execute("select key, value from agent"))
+    if bound.get("project_id") and not bound.get("target"):
+        bound["target"] = FIRST_TARGET
     return [
         Change(WORLD_HINT[key], bound[key], now)
         for key, now in sorted(world.items())
@@ -64,6 +80,13 @@ def other_world(sql: sqlite3.Connection, world: Mapping[str, str]) -> str | None
     return f"belongs to other settings: {told}. {advice}"
 
 
+def bind(ledger: Ledger, world: Mapping[str, str]) -> None:
+    """Write what a ledger is bound to. Runs inside a transaction of its caller."""
+    others = [key for key in WORLD_HINT if key not in world]
+    ledger.sql.execute("delete from agent where key in (select value from json_each(?))", (json.dumps(others),))
+    ledger.put(**world)
+
+
 def rebind(ledger: Ledger, world: Mapping[str, str], changed: Sequence[Change]) -> None:
     """Bind a ledger to `world`, which is `changed` so; every row stays. Runs inside a transaction of its caller.
 
@@ -73,15 +96,15 @@ def rebind(ledger: Ledger, world: Mapping[str, str], changed: Sequence[Change]) 
     variables = {change.variable for change in changed}
     if TEMPLATE in variables:
         raise LedgerRefused(f"{TEMPLATE} cannot be changed: the ids that were sent stay as they are. Set it back")
-    if "PLAYMENT_PROJECT_ID" in variables:
-        _leave_project(ledger)
+    if left := sorted(variables.intersection(PROJECTS)):
+        _leave_project(ledger, left)
     if variables - {"WATCH_DIR"}:
         ledger.sql.execute("delete from batches")  # found again by their names
-    ledger.put(**world)
+    bind(ledger, world)
     ledger.record(None, "rebound", "; ".join(map(str, changed)))
 
 
-def _leave_project(ledger: Ledger) -> None:
+def _leave_project(ledger: Ledger, changed: Sequence[str]) -> None:
     """Have what was not sent yet sent by the settings of its time, not by those that an earlier try has frozen."""
     (open_jobs,) = ledger.sql.execute(
         "select count(*) from jobs where (unanswered > 0 and state not in (?, ?)) or state = ? "
@@ -90,11 +113,12 @@ def _leave_project(ledger: Ledger) -> None:
     ).fetchone()
     if open_jobs:
         raise LedgerRefused(
-            f"{open_jobs:,} jobs were tried in the old project, and no answer is known yet: set PLAYMENT_PROJECT_ID "
-            "back, and let the agent run until there is one"
+            f"{open_jobs:,} jobs were tried in the old project, and no answer is known yet: set "
+            f"{' and '.join(changed)} back, and let the agent run until there is one"
         )
     ledger.sql.execute(
         "update jobs set edition = null, tag = null, batch_id = null, priority_weight = null, trying_since = null "
         "where state = ?",
         (State.PENDING,),
     )
+    ledger.sql.execute("update jobs set look_again_at = null where look_again_at is not null")

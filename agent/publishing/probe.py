@@ -49,11 +49,12 @@ class Probe:
     """Fetches URLs over connections that are kept, one session for each thread that uses it.
 
     The environment's proxies and CA bundle are obeyed; no credentials are sent, be it from netrc, cookies or the URL.
-    `target` is what people call who is to fetch them.
+    `target` is what people call who is to fetch them. Where a page of another origin is to show them, `origin` is that
+    page's (`https://host`), and the answer must allow it: a browser loads them with CORS, and shows nothing else.
     """
 
-    def __init__(self, target: str) -> None:
-        self._sessions = PerThread(lambda: _Session(target))
+    def __init__(self, target: str, origin: str = "") -> None:
+        self._sessions = PerThread(lambda: _Session(target, origin))
 
     def check(self, url: str, size: int) -> None:
         """Fetch `url` and return if it answers with `size` bytes; at most three redirects are followed.
@@ -93,12 +94,15 @@ class Probe:
 class _Session:
     """A requests session that sends URLs as they are, and reads the environment once for each host."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, origin: str) -> None:
         self._target = target
+        self._origin = origin
         self._requests = Session()
         self._requests.headers.update(
             {"User-Agent": "playment-agent", "Accept-Encoding": "identity", "Range": "bytes=0-0"}
         )
+        if origin:
+            self._requests.headers["Origin"] = origin
         self._environment: dict[tuple[str, str], tuple[dict[str, str], bool | str]] = {}
 
     def ask(self, url: str, size: int) -> tuple[str | None, int, str | None]:
@@ -110,10 +114,28 @@ class _Session:
         with self._get(url) as response:
             target = response.headers.get("Location") if response.is_redirect else None
             if target is None:
-                return None, response.status_code, _problem(response, size, self._target)
+                problem = _problem(response, size, self._target) or self._not_shown(url, response)
+                return None, response.status_code, problem
             _finish(response)
+            if problem := self._not_shown(url, response):
+                return None, response.status_code, problem
             # A header's bytes reach us as Latin-1; what no URL may hold is escaped, escapes are left alone.
             return quote(target.encode("latin-1"), safe="!#$%&'()*+,/:;=?@[]~"), response.status_code, None
+
+    def _not_shown(self, url: str, response: requests.Response) -> str | None:
+        """Return why a page of our origin shows nothing of the answer, as the end of a sentence, or None.
+
+        https://fetch.spec.whatwg.org/#cors-check holds for redirects, too.
+        """
+        parts = urlsplit(url)
+        allowed = response.headers.get("Access-Control-Allow-Origin", "").strip()
+        if not self._origin or f"{parts.scheme}://{parts.netloc}" == self._origin or allowed in {"*", self._origin}:
+            return None
+        return (
+            f"can be fetched, but {self._target}'s page at {self._origin} would stay empty: a browser shows it there "
+            "only where the server answers with Access-Control-Allow-Origin, as '*' or that address, and it says "
+            f"{allowed or 'nothing'!r}"
+        )
 
     def status(self, url: str) -> int:
         """Return the status of the answer."""

@@ -12,7 +12,7 @@ from agent.ledger.reads import Reads
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
 from agent.reporting.preview import look_at
-from agent.service.assembly import TARGET_NAME, folders_of, scanner_of
+from agent.service.assembly import called, folders_of, scanner_of
 from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:
     on_disk = list(_on_disk(settings, path))
     yield from on_disk
     for row in rows:
-        yield from _about_row(row)
+        yield from _about_row(row, called(settings.target))
     if not rows and not on_disk:
         yield f"{shown(path)}: not in the watch folder {watch_dir}, and not in the ledger"
     elif not rows:
@@ -128,7 +128,7 @@ def _frames(scanner: Scanner, key: UnitKey, rules: FolderRules) -> int:
     return sum(key.kind is Kind.SEQUENCE or join(key.folder, file[0]) == key.path for file in listing.files)
 
 
-def _about_row(row: Mapping[str, Any]) -> Iterator[str]:
+def _about_row(row: Mapping[str, Any], target: str) -> Iterator[str]:
     """Say what the ledger has: the state, the reason, the ids, and how it came to that."""
     reason = f": {row['reason']}" if row["reason"] else ""
     yield f"job {row['id']} ({row['kind']}, {row['path']}) is {row['state']}{reason}"
@@ -137,7 +137,7 @@ def _about_row(row: Mapping[str, Any]) -> Iterator[str]:
     if row["reference_id"]:
         yield f"  reference_id {row['reference_id']}"
     if row["job_id"]:
-        yield f"  {TARGET_NAME}'s job_id {row['job_id']}, submitted at {row['submitted_at']}"
+        yield f"  {target}'s job_id {row['job_id']}, submitted at {row['submitted_at']}"
     if row["next_attempt_at"] and row["state"] == State.COMPLETED:
         yield f"  its result is asked for again at {row['next_attempt_at']}, after {row['fetches']} tries"
     elif row["next_attempt_at"]:

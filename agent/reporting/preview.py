@@ -13,7 +13,7 @@ from agent.ledger.reads import Reads
 from agent.model import Adopt, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
 from agent.reporting.dry import dry_noticing
-from agent.service.assembly import TARGET_NAME, scanner_of
+from agent.service.assembly import called, scanner_of
 from agent.settings.parts import rules_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class Step:
 class Plans:
     """Decides about settled units as the ledger's thread would, and keeps the steps."""
 
-    def __init__(self, scanner: Scanner, reads: Reads, rules: IdRules) -> None:
+    def __init__(self, scanner: Scanner, reads: Reads, rules: IdRules, target: str) -> None:
+        self._target = target
         self._scanner = scanner
         self._reads = reads
         self._rules = rules
@@ -85,7 +86,7 @@ class Plans:
         except FolderUnavailable as error:
             self.steps.append(Step(ACTIONS[Wait], unit.path, unit.kind, 0, str(error)))
         else:
-            self.steps.append(_as_step(self._reads.plan(content, self._rules, left)))
+            self.steps.append(_as_step(self._reads.plan(content, self._rules, left), self._target))
 
 
 def preview(settings: Settings) -> list[Step]:
@@ -96,7 +97,7 @@ def preview(settings: Settings) -> list[Step]:
     """
     scanner = scanner_of(settings)
     with Reads.open(settings.ledger_path) if settings.ledger_path.exists() else Reads.of_nothing() as reads:
-        plans = Plans(scanner, reads, rules_of(settings))
+        plans = Plans(scanner, reads, rules_of(settings), called(settings.target))
         dry = dry_noticing(settings, scanner, reads, plans.take)
         for _ in dry.turns():
             pass
@@ -167,7 +168,7 @@ def _to_be_sent(job: Waiting) -> Step:
     return Step(action, job.path, job.kind, len(job.frame_ids), job.reason, job.reference_id, job.frame_ids)
 
 
-def _as_step(action: Action) -> Step:
+def _as_step(action: Action, target: str) -> Step:
     unit = action.unit
     reason = unit.warning or ""
     reference_id = None
@@ -179,13 +180,13 @@ def _as_step(action: Action) -> Step:
         case Queue(_, ids, _):
             reference_id = ids[0]
         case Adopt(_, ids, _, job_id):
-            reason, reference_id = f"{TARGET_NAME} has it as job {job_id}", ids[0]
+            reason, reference_id = f"{target} has it as job {job_id}", ids[0]
         case Keep():
             reason = "touched, but its content is known"
         case Move(_, row, _, _):
             reason = f"moved here; its job (row {row}) is kept"
         case LookUp() | Wait():
-            reason = f"an answer of {TARGET_NAME}'s is missing"
+            reason = f"an answer of {target}'s is missing"
     return Step(
         ACTIONS[type(action)],
         unit.path,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from agent.core.adoption import why_not_ours
 from agent.core.retry import GATHERING, LISTS
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
-from agent.ledger import jobs, lookups
+from agent.ledger import jobs, late, lookups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from agent.host.workers import Pool
     from agent.ledger.reads import Reads
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from agent.model.jobs import Found, Lookup
     from agent.sending.access import Access
     from agent.sending.context import SendingContext
+    from agent.targets import Twins
     from agent.targets.gate import Gate
 
 log = logging.getLogger(__package__)
@@ -84,17 +86,14 @@ class Adoption:
 
     def _pass(self, wanted: Sequence[Lookup]) -> None:
         self._not_before = self._context.monotonic() + LISTS.seconds()
+        again = [lookup for lookup in wanted if lookup.why == late.TWINS]
+        first = [lookup for lookup in wanted if lookup.why != late.TWINS]
         try:
-            name = self._context.target.name
-            found = self._context.target.find(wanted, self._gate.enter)
-            if found is not None:
-                self._ledger.call(partial(settle, wanted=wanted, found=found, target=name))
+            for look, some in ((self._look_up, first), (self._look_again, again)):
+                if some and not look(some):
+                    return
                 self._failures = 0
-                self._not_before = -math.inf
-                log.info("looked up %d jobs in %s's lists, found %d", len(wanted), name, len(found))
-                for lookup in wanted:
-                    if lookup.why == "changed":
-                        self._context.on_changed(lookup.path, lookup.kind)
+            self._not_before = -math.inf
         except RemoteError as error:
             self._failed(self._access.judge(error) if isinstance(error, AccessRefused) else error)
         except LedgerUnavailable as error:
@@ -102,6 +101,31 @@ class Adoption:
         finally:
             self.running = 0
             self._done()
+
+    def _look_up(self, wanted: Sequence[Lookup]) -> bool:
+        """Find what may be there, and have it written; return whether that could be asked."""
+        target, looked_at = self._context.target, self._context.now()
+        found = target.find(wanted, self._gate.enter)
+        if found is None:
+            return False
+        self._ledger.call(partial(settle, wanted=wanted, found=found, target=target.name, looked_at=looked_at))
+        log.info("looked up %d jobs in %s's lists, found %d", len(wanted), target.name, len(found))
+        for lookup in wanted:
+            if lookup.why == "changed":
+                self._context.on_changed(lookup.path, lookup.kind)
+        return True
+
+    def _look_again(self, wanted: Sequence[Lookup]) -> bool:
+        """Have twins of jobs removed, and written what is there; return whether that could be asked."""
+        target, looked_at = self._context.target, self._context.now()
+        twins = target.twins([lookup.reference_id for lookup in wanted], self._gate.enter)
+        if twins is None:
+            return False
+        self._ledger.call(partial(look_again, wanted=wanted, twins=twins, looked_at=looked_at))
+        removed = sum(len(each.removed) for each in twins.values())
+        level = logging.WARNING if removed else logging.DEBUG
+        log.log(level, "looked again at %d jobs at %s, removed %d twins", len(wanted), target.name, removed)
+        return True
 
     def _failed(self, error: RemoteError) -> None:
         self._failures += 1
@@ -114,14 +138,27 @@ class Adoption:
         log.log(level, "%s's lists cannot be read, trying again in %d s: %s", self._context.target.name, wait, error)
 
 
-def settle(ledger: Ledger, *, wanted: Sequence[Lookup], found: Mapping[str, Found], target: str) -> None:
-    """Write what a pass over `target`'s lists has shown. Runs inside a transaction of its caller."""
+def look_again(ledger: Ledger, *, wanted: Sequence[Lookup], twins: Mapping[str, Twins], looked_at: datetime) -> None:
+    """Write what a second look has shown that began at a time. Runs inside a transaction of its caller."""
+    for lookup in wanted:
+        seen = twins.get(lookup.reference_id)
+        kept, removed, left = (seen.kept, len(seen.removed), seen.left) if seen else (None, 0, ())
+        late.looked_again(ledger, lookup, looked_at, kept=kept, removed=removed, left=left)
+
+
+def settle(
+    ledger: Ledger, *, wanted: Sequence[Lookup], found: Mapping[str, Found], target: str, looked_at: datetime
+) -> None:
+    """Write what a look has shown that began at a time. Runs inside a transaction of its caller."""
     for lookup in wanted:
         if not lookups.is_open(ledger, lookup):
             continue
         hit = found.get(lookup.reference_id)
         if hit is None:
-            lookups.not_found(ledger, lookup)
+            if lookup.why == late.UNANSWERED:
+                late.not_found(ledger, lookup, looked_at)
+            else:
+                lookups.not_found(ledger, lookup)
             continue
         reason = why_not_ours(hit, lookup, target)
         if reason is None:

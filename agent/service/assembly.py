@@ -31,25 +31,31 @@ from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
 from agent.service.membership import Membership
+from agent.settings import targets
 from agent.settings.folder_toml import parse
 from agent.settings.parts import (
     batch_chooser,
     batch_namer,
     filters_of,
     fleet_host_of,
+    fleet_project_of,
     how_to_mend_the_key,
     is_probed,
     limits_of,
+    origin_of,
     rules_of,
     terms_of,
     uploads,
 )
-from agent.targets import playment
+from agent.targets import label_studio, playment
+from agent.targets.label_studio.client import LabelStudio
+from agent.targets.label_studio.search import Projects
+from agent.targets.label_studio.target import LabelStudioTarget
 from agent.targets.playment.client import Playment
 from agent.targets.playment.target import PlaymentTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from agent.core.folder_rules import FolderRulesSource
@@ -65,14 +71,21 @@ if TYPE_CHECKING:
 Follow: TypeAlias = "Callable[[Callable[[Settings], object]], object]"
 """Has what it is handed be called with new settings, while the agent runs."""
 
-TARGET_NAME: Final = playment.NAME
-"""What people call who takes the jobs."""
 DEFAULTS: Final = {"PLAYMENT_BASE_URL": playment.BASE_URL}
 """The settings' defaults that are the target's to say, for `settings.load`."""
 
 
+def called(target: str) -> str:
+    """Return what people call a target that the settings name so; it is the first one that there was for ''."""
+    return _NAMES.get(target, playment.NAME)
+
+
 def target_of(settings: Settings) -> Target:
     """Return who takes the jobs of the settings' project. Raises SettingsError."""
+    return _MAKERS[settings.target](settings)
+
+
+def _playment(settings: Settings) -> Target:
     client = Playment(
         settings.playment_base_url,
         settings.playment_project_id,
@@ -82,6 +95,23 @@ def target_of(settings: Settings) -> Target:
     # From a target on loopback, such as a sandbox, results may come from anywhere.
     download = Download(allow_private=is_loopback(urlsplit(settings.playment_base_url).hostname or ""))
     return PlaymentTarget(client, download.fetch, how_to_mend_the_key(settings))
+
+
+def _label_studio(settings: Settings) -> Target:
+    projects = Projects(int(settings.label_studio_image_project), int(settings.label_studio_sequence_project))
+    return LabelStudioTarget(label_studio_of(settings), projects, how_to_mend_the_key(settings))
+
+
+def label_studio_of(settings: Settings) -> LabelStudio:
+    """Return the client of Label Studio. Raises SettingsError."""
+    return LabelStudio(settings.label_studio_url, settings.label_studio_token.reveal())
+
+
+_NAMES: Final = {targets.PLAYMENT: playment.NAME, targets.LABEL_STUDIO: label_studio.NAME}
+_MAKERS: Final[Mapping[str, Callable[[Settings], Target]]] = {
+    targets.PLAYMENT: _playment,
+    targets.LABEL_STUDIO: _label_studio,
+}
 
 
 def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
@@ -111,6 +141,11 @@ def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
     )
 
 
+def probe_of(settings: Settings) -> Probe:
+    """Return what fetches files as the target, or the page that shows them, would."""
+    return Probe(called(settings.target), origin_of(settings))
+
+
 def scanner_of(settings: Settings) -> Scanner:
     """Return what looks at the watch folder."""
     return Scanner(settings.watch_dir, filters_of(settings))
@@ -130,7 +165,7 @@ def fleet_of(settings: Settings) -> Fleet | None:
     """
     if settings.fleet_dsn is None:
         return None
-    fleet = join(settings.fleet_dsn.reveal(), settings.playment_project_id, fleet_host_of(settings))
+    fleet = join(settings.fleet_dsn.reveal(), fleet_project_of(settings), fleet_host_of(settings))
     fleet.budget = _budget(settings)
     return fleet
 
@@ -172,7 +207,7 @@ def sending(
     """
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(contextlib.closing(target_of(settings)))
-        probe = stack.enter_context(contextlib.closing(Probe(target.name))) if is_probed(settings) else None
+        probe = stack.enter_context(contextlib.closing(probe_of(settings))) if is_probed(settings) else None
         reads = stack.enter_context(Reads.open(settings.ledger_path))
         context = SendingContext(
             target=target,
@@ -200,7 +235,7 @@ def sending(
 
 
 def _obey(target: Target, submitter: Submitter, member: Membership | None, settings: Settings) -> None:
-    target.use_key(settings.playment_api_key.reveal())
+    target.use_key(settings.key.reveal())
     submitter.knock()
     if member is None:
         submitter.limit(limits_of(settings))
@@ -223,7 +258,7 @@ def results_of(
         contextlib.closing(target_of(settings)) as target,
         Reads.open(settings.ledger_path) as reads,
     ):
-        follow(lambda new: target.use_key(new.playment_api_key.reveal()))
+        follow(lambda new: target.use_key(new.key.reveal()))
         results = ResultsFetcher(
             target,
             ledger,

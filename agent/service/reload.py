@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.errors import SettingsError
@@ -57,7 +56,7 @@ class Reload:
         log.info(
             "settings read again: %s", f"obeyed from now on: {names}" if names else "nothing that can change now did"
         )
-        if is_copied_at_start(found.playment_api_key):
+        if is_copied_at_start(found.key):
             log.info("the key is systemd's copy of the start: another one is taken by a restart alone")
         if changed.waiting:
             log.warning("these have changed and are obeyed after a restart: %s", ", ".join(changed.waiting))
@@ -67,9 +66,9 @@ class Reload:
         with contextlib.suppress(SettingsError):  # said at the start, or by a reload
             found = self._read()
             target_of(found).close()
-            if found.playment_api_key != self.settings.playment_api_key:
-                log.warning("there is a new key: %s", found.playment_api_key.source)
-                self._take(replace(self.settings, playment_api_key=found.playment_api_key))
+            if found.key != self.settings.key:
+                log.warning("there is a new key: %s", found.key.source)
+                self._take(self.settings.with_key_of(found))
 
     def _take(self, settings: Settings) -> None:
         before, self.settings = self.settings, settings

@@ -32,7 +32,7 @@ from agent.noticing.start import Noticing, noticing
 from agent.publishing import namer
 from agent.reading.start import reading
 from agent.service.assembly import (
-    TARGET_NAME,
+    called,
     collecting,
     fleet_of,
     folders_of,
@@ -42,6 +42,7 @@ from agent.service.assembly import (
     sending,
 )
 from agent.service.shared_reading import SharedReading
+from agent.service.twice import late_of, twins_of_others
 from agent.settings.parts import filters_of, image_rules_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
@@ -117,6 +118,8 @@ def started(
     scanner = scanner_of(settings)
     folders = folders_of(settings, scanner)
     publisher = publisher_of(settings, scanner)
+    if told := twins_of_others(settings):
+        log.warning("%s", told)
     if publisher.caution:
         log.warning("%s", publisher.caution)
     with contextlib.ExitStack() as stack:
@@ -200,7 +203,8 @@ def started(
 
 def _writer(settings: Settings, stack: contextlib.ExitStack, starting: Callable[[str], None]) -> LedgerWriter:
     """Open the ledger and start the thread that writes to it."""
-    ledger = Ledger(settings.ledger_path, utc_now, TARGET_NAME, mode=settings.ledger_mode, tell=starting)
+    name, late = called(settings.target), late_of(settings)
+    ledger = Ledger(settings.ledger_path, utc_now, name, mode=settings.ledger_mode, tell=starting, late=late)
     stack.callback(ledger.close)
     ledger.bind(world_of(settings))
     writer = LedgerWriter(ledger, Upkeep(settings.ledger_keep_events_days).step)

@@ -16,12 +16,15 @@ from dotenv.parser import parse_stream
 
 from agent.errors import SettingsError
 from agent.host import mounts
-from agent.settings.places import Absent
+from agent.settings.places import Absent, quoted
 from agent.settings.secret import FLEET, Secret, secret_of
 from agent.settings.settings import Settings, ledger_text, parse, unknown_names
+from agent.settings.targets import TARGETS, without_effect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from agent.settings.secret import Secret
 
 log = logging.getLogger(__package__)
 
@@ -44,8 +47,11 @@ def load(
     one that time alone may mend.
     """
     file, written, problems = _written(cwd, env_file)
-    if file and written.get("PLAYMENT_API_KEY"):
+    given = {**written, **environ}
+    if file and any(written.get(target.key.variable) for target in TARGETS.values()):
         _warn_of_readers(file)
+    if told := without_effect(given):
+        log.warning("%s", told)
     problems += unknown_names(written)
 
     def resolve(path: str) -> Path:
@@ -56,7 +62,7 @@ def load(
 
     try:
         settings = parse(
-            {**written, **environ},
+            given,
             defaults=defaults,
             read_text=read_text,
             resolve=resolve,
@@ -96,6 +102,27 @@ def load_fleet_dsn(environ: Mapping[str, str], cwd: Path, env_file: Path | None)
     if problems:
         raise SettingsError(problems)
     return found
+
+
+def load_address_and_key(
+    target: str, environ: Mapping[str, str], cwd: Path, env_file: Path | None
+) -> tuple[str, Secret]:
+    """Return a target's address and key for commands that need nothing else; no other setting is looked at.
+
+    Raises SettingsError.
+    """
+    _, written, problems = _written(cwd, env_file)
+    given, of_target = {**written, **environ}, TARGETS[target]
+    (variable,) = [each for each in of_target.variables if each.name == of_target.address]
+    address = ""
+    try:
+        address = str(variable.read(given.get(variable.name, "")))
+    except ValueError as error:
+        problems.append(f"{variable.name} is {quoted(variable.show(given.get(variable.name, '')))}: {error}.")
+    key = secret_of(of_target.key, given, lambda path: (cwd / path).read_text(encoding="utf-8"), problems)
+    if problems or key is None:
+        raise SettingsError(problems)
+    return address, key
 
 
 def _written(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str, str], list[str]]:

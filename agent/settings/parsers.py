@@ -44,6 +44,13 @@ def path_safe(text: str) -> str:
     return text
 
 
+def number_of(text: str) -> str:
+    """Return a number that names something there, as text without leading zeros."""
+    if not re.fullmatch(r"[0-9]{1,18}", text) or not int(text):
+        raise ValueError("it must be the number from the project's address, such as 7")
+    return str(int(text))
+
+
 def plain(text: str) -> str:
     """Return text that has no control characters."""
     if not text.strip() or not text.isprintable():

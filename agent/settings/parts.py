@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from agent.core.image_rules import ImageRules, extensions_of
 from agent.core.names import Filters
@@ -14,6 +15,7 @@ from agent.core.spend_guard import Limits
 from agent.model.jobs import Terms
 from agent.settings import parsers
 from agent.settings.secret import Origin
+from agent.settings.targets import LABEL_STUDIO, PLAYMENT, TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +30,8 @@ BATCH_WORDS = ("day", "folder")
 def world_of(settings: Settings) -> dict[str, str]:
     """Return what a ledger is bound to."""
     return {
-        "project_id": settings.playment_project_id,
-        "base_url": settings.playment_base_url,
+        "target": settings.target,
+        **{key: getattr(settings, name.lower()) for key, name in TARGETS[settings.target].world.items()},
         "watch_dir": str(settings.watch_dir),
         "reference_id_template": settings.reference_id,
     }
@@ -66,6 +68,13 @@ def fleet_host_of(settings: Settings) -> str:
     return settings.fleet_host or f"{socket.gethostname()}:{settings.ledger_path}"
 
 
+def fleet_project_of(settings: Settings) -> str:
+    """Return what the hosts of a fleet call what they share: the project, at which target and where."""
+    if settings.target == PLAYMENT:
+        return settings.playment_project_id
+    return f"{settings.target} {settings.address} {settings.projects}"
+
+
 def is_copied_at_start(key: Secret) -> bool:
     """Tell whether systemd has handed over the key: its copy stays as it is until a restart."""
     return key.origin is Origin.CREDENTIAL
@@ -73,7 +82,7 @@ def is_copied_at_start(key: Secret) -> bool:
 
 def how_to_mend_the_key(settings: Settings) -> str:
     """Return what a person is to do where the key is refused: it is not taken from everywhere while the agent runs."""
-    key = settings.playment_api_key
+    key = settings.key
     if is_copied_at_start(key):
         return (
             "Put the right key where the unit's LoadCredential= has it and restart the service: systemd hands over a "
@@ -81,7 +90,8 @@ def how_to_mend_the_key(settings: Settings) -> str:
         )
     if key.origin is Origin.FILE:
         return f"Put the right key into {key.source}: while sending is blocked it is read again every minute"
-    return "Set the right PLAYMENT_API_KEY: a file of settings is read again every minute, the environment at a start"
+    name = TARGETS[settings.target].key.variable
+    return f"Set the right {name}: a file of settings is read again every minute, the environment at a start"
 
 
 def uploads(settings: Settings) -> bool:
@@ -94,6 +104,14 @@ def is_probed(settings: Settings) -> bool:
     return settings.publish_probe != "off" and not (uploads(settings) and settings.publish_urls == "native")
 
 
+def origin_of(settings: Settings) -> str:
+    """Return the origin of the page that loads the files with CORS, '' where none does."""
+    if settings.target != LABEL_STUDIO:
+        return ""
+    parts = urlsplit(settings.label_studio_url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def terms_of(settings: Settings) -> Terms:
     """Return what an intent freezes; the batch is left open where it goes by name."""
     batch = settings.playment_batch
@@ -103,6 +121,15 @@ def terms_of(settings: Settings) -> Terms:
         None if batch in BATCH_WORDS else batch,
         settings.playment_priority_weight,
     )
+
+
+def how_jobs_are_made(settings: Settings) -> str:
+    """Say by what the target knows how the jobs' work is done."""
+    if settings.target == PLAYMENT:
+        named = "work flow" if settings.playment_work_flow_id else "tag"
+        return f"jobs are made with the {named} {settings.tag_or_work_flow!r}"
+    images, sequences = settings.label_studio_image_project, settings.label_studio_sequence_project
+    return f"images go to project {images}, sequences to project {sequences}; there are no tags, batches and priorities"
 
 
 def batch_namer(settings: Settings) -> Callable[[str], str | None]:

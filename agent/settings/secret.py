@@ -72,15 +72,6 @@ class Place:
         return f"{self.variable}_FILE"
 
 
-KEY = Place(
-    "PLAYMENT_API_KEY",
-    "playment_api_key",
-    "the API key",
-    "a key",
-    parsers.key,
-    "PLAYMENT_API_KEY is not set. Put the key there, or the path of a file that holds it in PLAYMENT_API_KEY_FILE, "
-    "or give the unit a credential named playment_api_key.",
-)
 FLEET = Place("FLEET_DSN", "fleet_dsn", "the address of the fleet's database", "a PostgreSQL address", parsers.dsn)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model import Edition
 from agent.settings.places import about, overlap, quoted, refused, results_dir
-from agent.settings.secret import FLEET, KEY, Secret, secret_of
+from agent.settings.secret import FLEET, Secret, secret_of
+from agent.settings.targets import TARGETS, chosen, of_others
 from agent.settings.variables import VARIABLES
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ AWS_NAMES = (
 """What other programs set for object stores; a profile's files are looked for in HOME."""
 
 
+PLACES = (*(target.key for target in TARGETS.values()), FLEET)
+"""Where secrets are looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, checked. Each field is the variable of the same name, whose meaning stands in `VARIABLES`.
@@ -39,9 +44,10 @@ class Settings:
     `playment_base_url` has no slash at its end, `publish_to` has one and may be `s3://…`; `image_extensions` are lower
     case without a dot, `image_formats` as in `core.image_format`. `playment_batch` is None, 'day', 'folder' or a UUID,
     and `playment_batch_name` is '' unless it is one of the words. `aws` holds those of AWS_NAMES that are set; it is
-    empty where nothing is uploaded.
+    empty where nothing is uploaded. What is another target's than `target` is as if it were not set.
     """
 
+    target: str
     playment_api_key: Secret
     playment_project_id: str
     playment_tag: str | None
@@ -50,6 +56,10 @@ class Settings:
     playment_batch: str | None
     playment_batch_name: str
     playment_priority_weight: int
+    label_studio_url: str
+    label_studio_token: Secret
+    label_studio_image_project: str
+    label_studio_sequence_project: str
     watch_dir: Path
     watch_mode: Literal["auto", "events", "poll"]
     watch_rescan_seconds: float
@@ -90,6 +100,26 @@ class Settings:
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json"]
     aws: Mapping[str, Secret]
+
+    @property
+    def key(self) -> Secret:
+        """What the target lets us in by."""
+        found: Secret = getattr(self, TARGETS[self.target].key.variable.lower())
+        return found
+
+    @property
+    def address(self) -> str:
+        """Where the target is."""
+        return str(getattr(self, TARGETS[self.target].address.lower()))
+
+    @property
+    def projects(self) -> str:
+        """The target's projects that the jobs go to, for a person."""
+        return " and ".join(dict.fromkeys(str(getattr(self, name.lower())) for name in TARGETS[self.target].projects))
+
+    def with_key_of(self, other: Settings) -> Settings:
+        """Return these settings with the keys of others."""
+        return replace(self, playment_api_key=other.playment_api_key, label_studio_token=other.label_studio_token)
 
     @property
     def edition(self) -> Edition:
@@ -138,6 +168,9 @@ def parse(
     """
     problems: list[str] = []
     found: dict[str, Any] = {}
+    target = chosen(given)
+    without_effect = of_others(target)
+    given = {name: text for name, text in given.items() if name not in without_effect}
     for variable in VARIABLES:
         text = variable.text(given, defaults)
         found[variable.field] = variable.unset
@@ -146,16 +179,14 @@ def parse(
                 found[variable.field] = variable.read(text)
             except ValueError as error:
                 problems.append(f"{variable.name} is {quoted(variable.show(text))}: {error}.")
-        elif variable.required:
+        elif variable.required and variable.name not in without_effect:
             problems.append(f"{variable.name} is not set. {variable.explanation}.")
-    key_file, dsn_file = found.pop("playment_api_key_file"), found.pop("fleet_dsn_file")
-    found["playment_api_key"] = secret_of(KEY, given, read_text, problems) if needs_key else Secret("")
-    found["fleet_dsn"] = secret_of(FLEET, given, read_text, problems if needs_key else [])
-    problems += _edition_problems(given, found["playment_priority_weight"])
+    files = {place.file: found.pop(place.file.lower()) for place in PLACES}
+    found |= _secrets(target, given, read_text, problems, needs_key=needs_key)
+    problems += TARGETS[target].problems(given, found)
     found["playment_batch_name"] = _batch_name(found["playment_batch"], found["playment_batch_name"])
     kept = {
-        "PLAYMENT_API_KEY_FILE": resolve(key_file) if key_file else None,
-        "FLEET_DSN_FILE": resolve(dsn_file) if dsn_file else None,
+        **{name: resolve(file) if file else None for name, file in files.items()},
         "The file of settings": env_file,
     }
     if ledger := ledger_text(given):
@@ -202,26 +233,22 @@ def unknown_names(names: Iterable[str]) -> list[str]:
     problems = []
     for name in names:
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
-        if name not in known and (near or name.startswith("PLAYMENT_")):
+        if name not in known and (near or name.startswith(("PLAYMENT_", "LABEL_STUDIO_"))):
             hint = f"did you mean {near[0]}?" if near else ".env.example lists all there are."
             problems.append(f"{name} is no setting of this version: {hint}")
     return problems
 
 
-def _edition_problems(given: Mapping[str, str], priority_weight: int | None) -> list[str]:
-    """Return the problems of the variables that say which edition of the vendor's API is used."""
-    v0, v1 = given.get("PLAYMENT_TAG"), given.get("PLAYMENT_WORK_FLOW_ID")
-    if v0 and v1:
-        return [
-            "PLAYMENT_TAG and PLAYMENT_WORK_FLOW_ID are both set: exactly one must be (v0 has tags, v1 work flows)."
-        ]
-    if not v0 and not v1:
-        return [
-            "Neither PLAYMENT_TAG nor PLAYMENT_WORK_FLOW_ID is set: exactly one must be (v0 has tags, v1 work flows)."
-        ]
-    if v1 and priority_weight == 10:
-        return ["PLAYMENT_PRIORITY_WEIGHT is '10': with a work flow (v1) it must be a whole number from 1 to 9."]
-    return []
+def _secrets(
+    target: str, given: Mapping[str, str], read_text: Callable[[str], str], problems: list[str], *, needs_key: bool
+) -> dict[str, Secret | None]:
+    """Return the secrets, by their fields; the key is empty of a target that is not used, and where none is needed."""
+    found: dict[str, Secret | None] = {}
+    for name, of_target in TARGETS.items():
+        place, needed = of_target.key, needs_key and name == target
+        found[place.variable.lower()] = secret_of(place, given, read_text, problems) if needed else Secret("")
+    found["fleet_dsn"] = secret_of(FLEET, given, read_text, problems if needs_key else [])
+    return found
 
 
 def _batch_name(batch: str | None, template: str) -> str:

@@ -10,6 +10,7 @@ from agent.core.image_format import EXTENSIONS
 from agent.core.image_rules import USUAL, USUAL_RULES
 from agent.model.text import without_secrets
 from agent.settings import parsers
+from agent.settings.targets import TARGET, TARGETS, of_others
 from agent.settings.variable import Variable
 
 if TYPE_CHECKING:
@@ -21,43 +22,8 @@ _WORKERS = parsers.whole(1, 64)
 _TELLS_APART = frozenset({"path", "digest", "name", "stem"})
 
 VARIABLES: tuple[Variable, ...] = (
-    Variable(
-        "PLAYMENT_API_KEY",
-        "",
-        "The secret API key; or use the next, or a systemd credential named playment_api_key",
-        parsers.key,
-        show=parsers.hidden,
-        live=True,
-    ),
-    Variable("PLAYMENT_API_KEY_FILE", "", "A file that holds the key", parsers.path, live=True),
-    Variable("PLAYMENT_PROJECT_ID", "", "The project's id (required)", parsers.path_safe, required=True),
-    Variable(
-        "PLAYMENT_TAG", "", "The job's tag, for the v0 edition; set exactly one of this and the next", parsers.plain
-    ),
-    Variable("PLAYMENT_WORK_FLOW_ID", "", "The work flow's UUID, for the v1 edition", parsers.uuid),
-    Variable(
-        "PLAYMENT_BASE_URL",
-        "",
-        "Playment's address; http:// only for a loopback host",
-        parsers.base_url,
-        required=True,
-        show=without_secrets,
-    ),
-    Variable(
-        "PLAYMENT_BATCH",
-        "",
-        "Empty: the project's default batch; a UUID: that batch; day or folder: one by name, made when needed",
-        parsers.batch,
-    ),
-    Variable(
-        "PLAYMENT_BATCH_NAME",
-        "",
-        "The name of a day's or folder's batch: {day} (UTC), {folder} (the top folder), {host}",
-        parsers.template("day", "folder", "host"),
-        unset="",
-        shown_default="{day} or {folder}",
-    ),
-    Variable("PLAYMENT_PRIORITY_WEIGHT", "5", "Larger is more urgent: 1 to 10 (v0), 1 to 9 (v1)", parsers.whole(1, 10)),
+    TARGET,
+    *(variable for target in TARGETS.values() for variable in target.variables),
     Variable("WATCH_DIR", "", "The folder to watch (required)", parsers.path, required=True),
     Variable(
         "WATCH_MODE",
@@ -267,10 +233,11 @@ def example(defaults: Mapping[str, str]) -> str:
     live = ", ".join(variable.name for variable in VARIABLES if variable.live)
     taken = f"Taken up while it runs, by `systemctl reload` or SIGHUP: {live}; all others by a restart."
     taken = textwrap.fill(taken, 118, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
+    others = of_others(TARGET.default)
     parts = [f"{_HEAD}{taken}\n"]
     for variable in VARIABLES:
         note = f" (default: {variable.shown_default})" if variable.shown_default else ""
         default = defaults.get(variable.name, variable.default)
-        mark = "" if variable.required and not default else "#"
+        mark = "" if variable.required and not default and variable.name not in others else "#"
         parts.append(f"# {variable.explanation}{note}.\n{mark}{variable.name}={default}\n")
     return "\n".join(parts)

@@ -23,6 +23,8 @@ server {
     ssl_certificate_key /etc/letsencrypt/live/files.example.com/privkey.pem;
     root /srv/inbox;
     # Read only: no listing, no symbolic link out of the folder, no dotfile, no method but GET and HEAD.
+    # Annotators' pages load pictures with CORS: Label Studio's shows none without this, Playment's do not mind.
+    add_header Access-Control-Allow-Origin * always;
     autoindex off;
     disable_symlinks on from=$document_root;
     location ~ /\\. { return 404; }

@@ -357,7 +357,9 @@ def test_what_is_asked_at_every_turn_sorts_and_scans_nothing(ledger: Ledger) -> 
         "PRIMARY KEY (job=? AND position>? AND position<?)",
         "jobs_pending",
         "jobs_lookup",
+        "jobs_look_again",
         "jobs_lookup",
+        "jobs_look_again",
     )
     assert len(plans) == len(wanted)
     for plan, index in zip(plans, wanted, strict=True):

@@ -35,6 +35,7 @@ INTERNAL_COLUMNS = {
     ("jobs", "fetches"),
     ("jobs", "spent_for"),
     ("jobs", "deleted_at"),
+    ("jobs", "look_again_at"),
     ("frames", "ctime_ns"),
     ("frames", "inode"),
 }

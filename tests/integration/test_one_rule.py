@@ -105,7 +105,7 @@ def test_both_take_over_what_may_be_ours_and_nothing_else(
     _waits(ledger, wanted)
     assert lookups.lookups(ledger.sql, ledger.now) == [wanted]
     with ledger.transaction():
-        settle(ledger, wanted=[wanted], found={found.reference_id: found}, target="Playment")
+        settle(ledger, wanted=[wanted], found={found.reference_id: found}, target="Playment", looked_at=ledger.now)
     assert _taken_over(ledger) == expected
 
     _waits(ledger, wanted)

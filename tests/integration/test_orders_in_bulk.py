@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from agent.commands import cli
 from agent.ledger.store import Ledger
-from agent.service.assembly import TARGET_NAME
+from agent.targets.playment import NAME as TARGET_NAME
 from tests.support import command, environ, on_terminal, query
 
 if TYPE_CHECKING:

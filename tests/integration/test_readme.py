@@ -51,13 +51,15 @@ def test_there_are_five_queries() -> None:
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    named = set(re.findall(r"\b((?:PLAYMENT|WATCH|SETTLE|SEQUENCE|IMAGE|PUBLISH|SUBMIT|LEDGER)_[A-Z_]+)\b", README))
+    named = set(
+        re.findall(r"\b((?:PLAYMENT|WATCH|SETTLE|SEQUENCE|IMAGE|PUBLISH|SUBMIT|LEDGER|LABEL_STUDIO)_[A-Z_]+)\b", README)
+    )
     assert named
     assert named <= {variable.name for variable in VARIABLES}
 
 
 def test_every_command_that_is_named_exists() -> None:
-    named = set(re.findall(r"playment-agent (?:--env-file \S+ )?([a-z]+)\b", README)) - {"systemd"}
+    named = set(re.findall(r"playment-agent (?:--env-file \S+ )?([a-z][a-z-]*)\b", README)) - {"systemd"}
     assert {"demo", "check", "run", "status"} <= named
     assert named <= set(cli.commands)
 

@@ -219,3 +219,30 @@ def test_a_terminal_is_asked(tmp_path: Path, known: dict[str, str], answer: str,
     assert "All 10 rows are kept. Go on? [y/N]" in told
     bound = query(tmp_path / "ledger.db", "select value from agent where key = 'watch_dir'")[0]["value"]
     assert bound == str(tmp_path / ("moved" if code == 0 else "inbox"))
+
+
+def test_another_target_is_another_project_and_a_ledger_of_before_is_playments(
+    tmp_path: Path, playment: Playment, known: dict[str, str]
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as tampered, tampered:
+        tampered.execute("delete from agent where key = 'target'")
+    other = {
+        **known,
+        "TARGET": "label-studio",
+        "PUBLISH_PROBE": "sample",
+        "LABEL_STUDIO_URL": "http://127.0.0.1:9",
+        "LABEL_STUDIO_TOKEN": "t",
+        "LABEL_STUDIO_IMAGE_PROJECT": "1",
+        "LABEL_STUDIO_SEQUENCE_PROJECT": "2",
+    }
+    refused = command("run", "--once", environ=other, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "TARGET was 'playment' and is now 'label-studio'" in refused.stderr
+    assert command("run", "--once", environ=known, cwd=tmp_path).returncode == 1, "as before: something is held"
+    rows = query(tmp_path / "ledger.db", "select path, state, job_id from jobs order by id")
+    assert rebound(other, tmp_path, "TARGET", "--yes").startswith("TARGET: 'playment' -> 'label-studio'")
+    assert query(tmp_path / "ledger.db", "select path, state, job_id from jobs order by id") == rows
+    keys = query(tmp_path / "ledger.db", "select key from agent where key in ('project_id', 'label_studio_url')")
+    assert keys == [{"key": "label_studio_url"}]
+    assert rebound({**known, "PLAYMENT_PROJECT_ID": "p9"}, tmp_path, "--yes").startswith("TARGET: 'label-studio'")
+    assert len(playment.jobs) == 3

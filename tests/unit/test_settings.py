@@ -70,6 +70,7 @@ def problems(changes: Mapping[str, str], **more: object) -> list[str]:
 
 def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> None:
     assert parse() == Settings(
+        target="playment",
         playment_api_key=Secret("s3cret"),
         playment_project_id=UUID,
         playment_tag="car",
@@ -78,6 +79,10 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         playment_batch=None,
         playment_batch_name="",
         playment_priority_weight=5,
+        label_studio_url="",
+        label_studio_token=Secret(""),
+        label_studio_image_project="",
+        label_studio_sequence_project="",
         watch_dir=Path("/srv/inbox"),
         watch_mode="auto",
         watch_rescan_seconds=300.0,
@@ -123,7 +128,11 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
 
 def test_every_variable_is_a_field_and_every_field_a_variable() -> None:
     fields = {field.name for field in dataclasses.fields(Settings)}
-    assert {variable.field for variable in variables.VARIABLES} - fields == {"playment_api_key_file", "fleet_dsn_file"}
+    assert {variable.field for variable in variables.VARIABLES} - fields == {
+        "playment_api_key_file",
+        "label_studio_token_file",
+        "fleet_dsn_file",
+    }
     assert fields - {"aws"} <= {variable.field for variable in variables.VARIABLES}
 
 

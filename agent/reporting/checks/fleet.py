@@ -10,7 +10,8 @@ from agent.fleet.joining import join
 from agent.host import mounts
 from agent.reporting.checks import fail, ok, warn
 from agent.reporting.checks.remote import SKEW_SECONDS
-from agent.settings.parts import fleet_host_of
+from agent.service.twice import twins_of_others
+from agent.settings.parts import fleet_host_of, fleet_project_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,10 +26,12 @@ FLEET = "fleet"
 def check_fleet(settings: Settings, wall: Callable[[], float]) -> Iterator[Check]:
     """Ask it as the agent would, where there is one; `wall` gives the time in seconds since 1970."""
     if settings.fleet_dsn is None:
+        if told := twins_of_others(settings):
+            yield warn(FLEET, told)
         return
     host, folder = fleet_host_of(settings), mounts.shared_place(settings.watch_dir)
     try:
-        with contextlib.closing(join(settings.fleet_dsn.reveal(), settings.playment_project_id, host)) as fleet:
+        with contextlib.closing(join(settings.fleet_dsn.reveal(), fleet_project_of(settings), host)) as fleet:
             before = wall()
             looked = fleet.look(folder)
             skew = (before + wall()) / 2 - looked.clock

@@ -18,12 +18,13 @@ from agent.errors import (
 )
 from agent.ledger.reads import Reads
 from agent.model import shown
-from agent.publishing.probe import MISSING, Probe
+from agent.publishing.probe import MISSING
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
-from agent.service.assembly import TARGET_NAME, publisher_of, scanner_of, target_of
+from agent.service.assembly import called, probe_of, publisher_of, scanner_of, target_of
 from agent.settings.parts import BATCH_WORDS, is_probed, rules_of
+from agent.settings.targets import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,33 +36,38 @@ if TYPE_CHECKING:
     from agent.settings.settings import Settings
     from agent.targets import Project, Target
 
-TARGET, BATCH, CLOCK, LEDGER, PUBLISH = TARGET_NAME, "batch", "clock", "ledger", "publishing"
+BATCH, CLOCK, LEDGER, PUBLISH = "batch", "clock", "ledger", "publishing"
 SKEW_SECONDS = 60.0
 MOST_PAGES = 20
 
 
 def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Check]:
     """Ask for the project's details with the key; `wall` gives the time in seconds since 1970."""
+    name = called(settings.target)
     try:
         target = target_of(settings)
     except SettingsError as error:
         for problem in error.problems:
-            yield fail(TARGET, problem, error.exit_code)
+            yield fail(name, problem, error.exit_code)
         return
     with contextlib.closing(target):
         try:
             project = target.check_access()
         except AccessRefused as error:
-            where = f"{settings.playment_base_url}, project {settings.playment_project_id}"
-            yield fail(TARGET, f"{where}: {error}", error.exit_code)
+            where = f"{settings.address}, project {settings.projects}"
+            yield fail(name, f"{where}: {error}", error.exit_code)
         except TryLater as error:
-            yield fail(TARGET, f"{error}. Look at PLAYMENT_BASE_URL, the network and its proxy, or try again later")
+            yield fail(
+                name,
+                f"{error}. Look at {TARGETS[settings.target].address}, the network and its proxy, or try again later",
+            )
             return
         except Refused as error:
-            yield fail(TARGET, f"{error}. Look at PLAYMENT_PROJECT_ID and PLAYMENT_BASE_URL")
+            of = TARGETS[settings.target]
+            yield fail(name, f"{error}. Look at {', '.join(of.projects)} and {of.address}")
         else:
-            name = project.name or settings.playment_project_id
-            yield ok(TARGET, f"{settings.playment_base_url} takes the key; the project is {name!r}")
+            project_name = project.name or settings.projects
+            yield ok(name, f"{settings.address} takes the key; the project is {project_name!r}")
             yield _batch(settings, project)
             yield from _past(settings, target)
         yield _clock(target, wall)
@@ -166,7 +172,7 @@ def _answers(settings: Settings, publisher: Publisher) -> Check:
         return ok(PUBLISH, "no URL was fetched: the settings say so")
     source, size = publisher.sample()
     try:
-        with contextlib.closing(Probe(TARGET_NAME)) as probe:
+        with contextlib.closing(probe_of(settings)) as probe:
             if size is not None:
                 probe.check(publisher.address(source), size)
                 return ok(PUBLISH, f"{source} can be fetched, {size:,} bytes as were uploaded")
@@ -184,12 +190,12 @@ def _fetched(settings: Settings, publisher: Publisher, frame: Frame) -> Check:
         why = (
             "PUBLISH_PROBE is off"
             if settings.publish_probe == "off"
-            else f"nobody but {TARGET_NAME} can fetch such URLs"
+            else f"nobody but {called(settings.target)} can fetch such URLs"
         )
         done = "was uploaded" if publisher.uploads else "would be"
         return ok(PUBLISH, f"no URL was fetched, since {why}; {shown(frame.path)} {done} as {source}")
     try:
-        with contextlib.closing(Probe(TARGET_NAME)) as probe:
+        with contextlib.closing(probe_of(settings)) as probe:
             probe.check(publisher.address(source), frame.stamp.size)
     except RemoteError as error:
         return fail(PUBLISH, str(error))

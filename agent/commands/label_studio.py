@@ -1,0 +1,28 @@
+"""`playment-agent label-studio`: what is done at Label Studio once."""
+
+from __future__ import annotations
+
+import click
+
+from agent.commands import shell
+from agent.service.label_studio import make_projects
+from agent.settings.targets import LABEL_STUDIO
+
+
+@click.group("label-studio")
+def label_studio() -> None:
+    """Make what the agent needs at Label Studio (TARGET=label-studio)."""
+
+
+@label_studio.command()
+@click.option("--title", default="playment-agent", show_default=True, help="What both projects' names begin with.")
+@shell.settled
+def init(*, title: str) -> None:
+    """Make two projects, for boxes on images and on sequences of frames, and print their numbers as settings.
+
+    LABEL_STUDIO_URL and LABEL_STUDIO_TOKEN (or LABEL_STUDIO_TOKEN_FILE) must be set. Each call makes new projects.
+
+    Example: playment-agent label-studio init
+    """
+    images, sequences = make_projects(*shell.address_and_key(LABEL_STUDIO), title)
+    shell.say(f"TARGET={LABEL_STUDIO}\nLABEL_STUDIO_IMAGE_PROJECT={images}\nLABEL_STUDIO_SEQUENCE_PROJECT={sequences}")

@@ -1,0 +1,19 @@
+"""Makes, at Label Studio, the projects that a person would else make by hand."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from agent.targets.label_studio.client import LabelStudio
+from agent.targets.label_studio.projects import make
+
+if TYPE_CHECKING:
+    from agent.settings.secret import Secret
+
+
+def make_projects(url: str, token: Secret, title: str) -> tuple[int, int]:
+    """Make a project for images and one for sequences, and return their numbers. Raises SettingsError, RemoteError."""
+    with contextlib.closing(LabelStudio(url, token.reveal())) as client:
+        images, sequences = make(client, title)
+        return images, sequences

@@ -1,0 +1,177 @@
+"""The whole agent and a real Label Studio, between which answers are lost: each unit becomes one task."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.service import assembly
+from agent.targets.label_studio.client import LabelStudio
+from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
+from tests.serving import Served
+from tests.soak import LONG
+from tests.support import Agent, command, environ, eventually, frames, image, query, write
+from tests.targets import LabelStudios
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from agent.settings.settings import Settings
+    from tests.label_studio import Server
+
+pytestmark = pytest.mark.timeout(1800 if LONG else 900)  # whoever comes first installs the server
+
+IMAGES, FRAMES = (40, 24) if LONG else (12, 24)
+KNOWN = "select 1 from agent where key = 'past' and value = 'known'"
+UNSENT = "select 1 from jobs where state <> 'submitted'"
+OPEN = "select 1 from jobs where state in ('settling', 'pending', 'submitting') or look_again_at is not null"
+
+
+@pytest.fixture
+def proxy(label_studio: Server) -> Iterator[Cutting]:
+    with Cutting(label_studio.port, seed=18) as running:
+        yield running
+
+
+@pytest.fixture
+def world(label_studio: Server, proxy: Cutting) -> LabelStudios:
+    return LabelStudios(label_studio, proxy)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    (tmp_path / "inbox").mkdir()
+    with Served(tmp_path / "inbox") as running:
+        yield running
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have requests be over soon."""
+
+    def client_of(settings: Settings) -> LabelStudio:
+        return LabelStudio(settings.label_studio_url, settings.label_studio_token.reveal(), post_seconds=1.5)
+
+    monkeypatch.setattr(assembly, "label_studio_of", client_of)
+
+
+def settings_of(place: Path, world: LabelStudios, served: Served, **changed: str) -> Settings:
+    from agent.settings import load  # noqa: PLC0415
+
+    given = environ(
+        place,
+        "",
+        TARGET="label-studio",
+        LABEL_STUDIO_URL=world.proxy.url,
+        LABEL_STUDIO_TOKEN=world.key,
+        LABEL_STUDIO_IMAGE_PROJECT=str(world.projects.image),
+        LABEL_STUDIO_SEQUENCE_PROJECT=str(world.projects.sequence),
+        PUBLISH_TO=f"{served.url}/",
+        PUBLISH_PROBE="all",
+        **changed,
+    )
+    return load.load({name: text for name, text in given.items() if not name.startswith("PLAYMENT")}, place, None)
+
+
+def drop(inbox: Path, first: int = 0) -> None:
+    for number in range(first, first + IMAGES):
+        write(inbox / f"image_{number}.jpg", image(number))
+    frames(inbox / f"drive_{first}", FRAMES, seed=1000 + first)
+
+
+def is_each_once(world: LabelStudios, chosen: Settings) -> None:
+    kept = query(chosen.ledger_path, "select reference_id, job_id, state, attempts from jobs order by reference_id")
+    assert world.references() == sorted(row["reference_id"] for row in kept)
+    there = {
+        str(task["data"]["reference_id"]): str(task["id"])
+        for project in world.projects.each()
+        for task in world.server.tasks(project)
+    }
+    assert {row["reference_id"]: row["job_id"] for row in kept} == there
+
+
+def test_what_is_dropped_becomes_tasks_with_their_frames_in_order(
+    tmp_path: Path, world: LabelStudios, served: Served
+) -> None:
+    chosen = settings_of(tmp_path, world, served)
+    with Agent(chosen) as agent:
+        write(agent.inbox / "a.jpg", image())
+        frames(agent.inbox / "drive", 24, seed=7)
+        agent.becomes("a.jpg", "submitted", seconds=60.0)
+        agent.becomes("drive", "submitted", seconds=60.0)
+    (picture,) = world.server.tasks(world.projects.image)
+    (drive,) = world.server.tasks(world.projects.sequence)
+    assert picture["data"]["image"] == f"{served.url}/a.jpg"
+    names = [f"frame_{number}.jpg" for number in range(1, 25)]
+    assert [name.rpartition("/")[2] for name in drive["data"]["frames"]] == drive["data"]["frame_ids"]
+    assert drive["data"]["frame_ids"] == names
+    assert {*served.origins} == {world.proxy.url}
+
+
+@pytest.mark.parametrize("kind", [CUT, BAD_GATEWAY, LATE])
+@pytest.mark.usefixtures("impatient")
+def test_each_unit_is_one_task_however_answers_are_lost(
+    tmp_path: Path, world: LabelStudios, served: Served, kind: str
+) -> None:
+    chosen = settings_of(tmp_path, world, served)
+    with Agent(chosen) as agent:
+        eventually(
+            lambda: query(chosen.ledger_path, "select 1 from agent where key = 'past' and value = 'known'"), 60.0
+        )
+        world.proxy.kind, world.proxy.rate, world.proxy.late_seconds = kind, 0.4, 4.0
+        if kind == LATE:
+            world.proxy.methods = ("POST",)
+        drop(agent.inbox)
+        eventually(lambda: len(agent_rows(chosen)) == IMAGES + 1, 60.0)
+        eventually(lambda: not query(chosen.ledger_path, UNSENT), 300.0)
+        world.proxy.rate = 0.0
+        world.proxy.settle()
+        eventually(lambda: not query(chosen.ledger_path, OPEN), 300.0)
+    assert world.proxy.lost
+    is_each_once(world, chosen)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lost_ledger_takes_over_the_tasks_that_are_there(tmp_path: Path, world: LabelStudios, served: Served) -> None:
+    chosen = settings_of(tmp_path, world, served)
+    with Agent(chosen) as agent:
+        drop(agent.inbox)
+        eventually(lambda: len(agent_rows(chosen)) == IMAGES + 1, 60.0)
+        eventually(lambda: not query(chosen.ledger_path, OPEN), 300.0)
+    for file in tmp_path.glob("ledger.db*"):
+        file.unlink()
+    with Agent(chosen):
+        done = "select count(*) as n from jobs where state = 'submitted'"
+        eventually(lambda: query(chosen.ledger_path, done)[0]["n"] == IMAGES + 1, 120.0)
+    is_each_once(world, chosen)
+
+
+def agent_rows(chosen: Settings) -> list[dict[str, object]]:
+    with contextlib.suppress(Exception):
+        return query(chosen.ledger_path, "select * from jobs")
+    return []
+
+
+def test_the_projects_that_init_makes_are_settings_that_check_finds_fine(
+    tmp_path: Path, label_studio: Server, served: Served
+) -> None:
+    write(tmp_path / "token", f"{label_studio.personal_token}\n".encode())
+    given = {"LABEL_STUDIO_URL": label_studio.url, "LABEL_STUDIO_TOKEN_FILE": "token"}
+    refused = command("label-studio", "init", environ={}, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "LABEL_STUDIO_URL" in refused.stderr
+    made = command("label-studio", "init", environ=given, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    given |= dict(line.split("=") for line in made.stdout.split())
+    write(tmp_path / "inbox/a.jpg", image())
+    more = {"WATCH_DIR": str(tmp_path / "inbox"), "PUBLISH_TO": f"{served.url}/", "LEDGER_PATH": str(tmp_path / "l.db")}
+    found = command("check", environ={**given, **more}, cwd=tmp_path)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "playment-agent images" in found.stdout
+    served.allows = ""
+    found = command("check", environ={**given, **more}, cwd=tmp_path)
+    assert found.returncode == 1
+    assert "Access-Control-Allow-Origin" in found.stdout
