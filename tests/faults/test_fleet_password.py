@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 MARKER = "M4rk3r-n0b0dy-sees"
 COMMANDS = [["check"], ["fleet", "status"]]
 if LONG:
-    COMMANDS += [["status", "--json"], ["status"], ["fleet", "init"], ["fleet", "forget", "cam_b"], ["pause", "--fleet"]]
+    COMMANDS += [
+        ["status", "--json"],
+        ["status"],
+        ["fleet", "init"],
+        ["fleet", "forget", "cam_b"],
+        ["pause", "--fleet"],
+    ]
     COMMANDS += [["resume", "--fleet"], ["plan"], ["explain", "inbox/a.jpg"], ["reconcile"]]
 
 pytestmark = pytest.mark.timeout(240)
