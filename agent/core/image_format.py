@@ -28,9 +28,9 @@ _AVIF = (b"avif", b"avis")
 
 def format_of(head: bytes) -> str | None:
     """Tell the format by the first HEAD_BYTES bytes: one of EXTENSIONS, or None."""
-    form = next((form for form, starts in _BEGINNINGS if head.startswith(starts)), None)
-    if form is not None:
-        return form
+    for form, starts in _BEGINNINGS:
+        if head.startswith(starts):
+            return form
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WebP"
     # 'BM' alone may begin a text: the length of the second header must be a known one.

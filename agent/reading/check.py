@@ -76,7 +76,9 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded, rules: I
         raise OSError(errno.EIO, f"only {source.read:,} of {stamp.size:,} bytes came")
     if not stamp.size:
         problem = "empty file: 0 bytes; copy it again"
-    warning = "; ".join(filter(None, (_mismatch(form, name), *finding.warnings))) or None
+    warning = _mismatch(form, name)
+    if finding.warnings:
+        warning = "; ".join(filter(None, (warning, *finding.warnings)))
     return Image(source.digest(), form, finding.pixels, problem, warning, finding.taken, moved, finding.orientation)
 
 

@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     from tests.postgres import Shared
 
 MARKER = "M4rk3r-n0b0dy-sees"
-COMMANDS = [["check"], ["status", "--json"], ["fleet", "status"]]
+COMMANDS = [["check"], ["fleet", "status"]]
 if LONG:
-    COMMANDS += [["status"], ["fleet", "init"], ["fleet", "forget", "cam_b"], ["pause", "--fleet"]]
+    COMMANDS += [
+        ["status", "--json"],
+        ["status"],
+        ["fleet", "init"],
+        ["fleet", "forget", "cam_b"],
+        ["pause", "--fleet"],
+    ]
     COMMANDS += [["resume", "--fleet"], ["plan"], ["explain", "inbox/a.jpg"], ["reconcile"]]
 
 pytestmark = pytest.mark.timeout(240)

@@ -275,6 +275,7 @@ def test_a_redirect_with_an_endless_body_is_not_read(connect: Connect) -> None:
 
 def test_the_key_is_in_no_log_and_no_repr(sandbox: Sandbox, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "urllib3")  # the agent's own set-up, in a test before, makes it quiet
     playment = connect(sandbox.url)
     playment.create_job(V0_BODY)
     caught(lambda: playment.create_job(V0_BODY))

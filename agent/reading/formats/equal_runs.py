@@ -17,6 +17,7 @@ LEAST = 512
 
 _STEP = 128
 _EQUAL = re.compile(rb"\0{3,}")
+_LEAST_EQUAL = bytes(3)
 
 
 def equal_runs(buffer: bytes | bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -24,8 +25,10 @@ def equal_runs(buffer: bytes | bytearray, start: int, end: int) -> Iterator[tupl
     sampled = buffer[start:end:_STEP]
     if len(sampled) < 4:
         return
-    differences = int.from_bytes(sampled[:-1]) ^ int.from_bytes(sampled[1:])
-    for match in _EQUAL.finditer(differences.to_bytes(len(sampled) - 1)):
+    differences = (int.from_bytes(sampled[:-1]) ^ int.from_bytes(sampled[1:])).to_bytes(len(sampled) - 1)
+    if _LEAST_EQUAL not in differences:  # nearly always: a search for it takes a tenth of one by the expression
+        return
+    for match in _EQUAL.finditer(differences):
         yield from _within(buffer, start + match.start() * _STEP, start + match.end() * _STEP, (start, end))
 
 

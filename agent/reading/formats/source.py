@@ -268,4 +268,5 @@ class Source:
                 self.equal_runs[-1] = (last[0], max(last[1], run[1]))
             else:
                 self.equal_runs.append(run)
-        self._seam = bytes(self._buffer[max(start, self._end - LEAST + 1) : self._end])
+        if self.read < self.size:
+            self._seam = bytes(self._buffer[max(start, self._end - LEAST + 1) : self._end])
