@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from agent.model import Stamp
-from agent.reading.check import examine
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
-    from agent.model import Image
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -68,19 +62,3 @@ def filtered(rows: Sequence[bytes], step: int, filters: Iterable[int]) -> bytes:
 def _paeth(left: int, up: int, corner: int) -> int:
     middle = left + up - corner
     return min((left, up, corner), key=lambda value: abs(middle - value))
-
-
-def look(folder: Path, content: bytes, name: str = "a.png") -> Image:
-    """Return what the agent says of a file with this content."""
-    path = folder / name
-    path.write_bytes(content)
-    return look_at(path)
-
-
-def look_at(path: Path) -> Image:
-    """Return what the agent says of a file that is there."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return examine(fd, path.name, Stamp.of(os.fstat(fd)))
-    finally:
-        os.close(fd)

@@ -275,6 +275,12 @@ class Sending:
         while not stopped.wait(0.01):
             self.clock.advance(0.01)
 
+    def pause(self) -> None:
+        """Hold jobs back, and wait until none is under way: a turn that has begun before may begin some yet."""
+        self.gate.pause(paused=True)
+        self.advance(0.01)
+        eventually(self._rests)
+
     def unpause(self) -> None:
         """Let jobs be sent that were held back until now."""
         self.gate.pause(paused=False)

@@ -77,7 +77,7 @@ class Fleet:
         memory = Memory(database, number)
         return Told(memory, must_mirror, schema, paused, blocked, held, jobs, frames, clock, tuple(sharing))
 
-    def grant(self, asked: Sequence[Asked]) -> list[Granted]:
+    def ask(self, asked: Sequence[Asked]) -> list[Granted]:
         """Return a verdict for each id; no id may be there twice."""
         limits, memory = self.budget.limits, self.memory
         rows = self._rows(
@@ -98,8 +98,6 @@ class Fleet:
                 _, why = spend_guard.ask(limits, spend_guard.Spent(jobs, frames), each.frames)  # noqa: PLW2901 (in the spend guard's words)
             said.append(Granted(each.reference_id, say, job_id, seconds, why))
         return said
-
-    ask = grant
 
     def mirror(self, rows: Sequence[Mirrored]) -> list[str]:
         """Tell what was sent from here; return the ids that another host's lease keeps: to be told again later."""

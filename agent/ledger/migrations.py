@@ -87,12 +87,13 @@ def m008_listed(connection: sqlite3.Connection) -> None:
 
 def m012_sizes(connection: sqlite3.Connection) -> None:
     """Keep how large a frame is and how it is turned to be seen; null of those that were read before. Writes no row."""
-    for statement in (
-        "alter table frame_rows add column width integer",
-        "alter table frame_rows add column height integer",
-        "alter table frame_rows add column orientation integer",
-        "drop view frames",
+    steps.run(
+        connection,
         """
+        alter table frame_rows add column width integer;
+        alter table frame_rows add column height integer;
+        alter table frame_rows add column orientation integer;
+        drop view frames;
         create view frames as
             select job, position,
                 iif(path is null,
@@ -101,10 +102,9 @@ def m012_sizes(connection: sqlite3.Connection) -> None:
                 iif(path is null, (select jobs.path from jobs where jobs.id = job), path) as path, size, mtime_ns,
                 iif(path is null, (select jobs.digest from jobs where jobs.id = job), digest) as digest,
                 src, width, height, orientation, ctime_ns, inode
-            from frame_rows
+            from frame_rows;
         """,
-    ):
-        connection.execute(statement)
+    )
 
 
 def m013_fleet(connection: sqlite3.Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from agent.core.grants import Asked, Granted, Say
+from agent.core.grants import Asked, Granted, Grants, Say
 from agent.host.workers import AtOnce
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.targets.gate import Gate
 
 
-class Grantor(Protocol):
+class Grantor(Grants, Protocol):
     """Who grants: this host alone, or its fleet.
 
     `pool` does the asking. `is_shared` tells that a fleet decides and counts; `is_open` that it may be asked; `is_met`
@@ -32,9 +32,6 @@ class Grantor(Protocol):
     @property
     def spent(self) -> str:
         """Why no job at all may be sent today, or ''."""
-
-    def ask(self, asked: Sequence[Asked]) -> list[Granted]:
-        """Return a verdict for each. Raises FleetUnavailable."""
 
     def failed(self, error: FleetUnavailable) -> None:
         """Take note that it could not be asked."""

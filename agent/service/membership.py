@@ -212,8 +212,8 @@ class Membership:
         """Look whether others have sent some of what waits for another day, so many at each sign of life."""
         rows = self._ledger.call(partial(notes.put_off, after=self._looked_up_to))
         self._looked_up_to = rows[-1][0] if len(rows) == notes.TOGETHER else 0
-        for reference_id, job_id in self._fleet.jobs([each for _, each in rows]).items() if rows else ():
-            self._ledger.call(partial(notes.sent_elsewhere, reference_id=reference_id, job_id=job_id))
+        if rows and (sent := self._fleet.jobs([each for _, each in rows])):
+            self._ledger.call(lambda ledger: [notes.sent_elsewhere(ledger, *each) for each in sent.items()])
 
     def _tell_others(self) -> None:
         if self._kept and self._beat_at > self._kept_at:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from agent.core.grants import Grants
 from agent.ledger import fleet as notes
 from agent.ledger import past, spend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.core.grants import Asked, Granted
     from agent.fleet.records import Beat, Budget, Memory, Mirrored, Told
     from agent.ledger.store import Ledger
 
@@ -22,7 +22,7 @@ LONG_KNOWN = 10
 """Signs of life before the first one of a new ledger, beyond which the host had another ledger."""
 
 
-class Fleet(Protocol):
+class Fleet(Grants, Protocol):
     """The way to what all hosts share; each question may raise FleetUnavailable."""
 
     budget: Budget
@@ -35,9 +35,6 @@ class Fleet(Protocol):
 
     def beat(self, beat: Beat) -> Told:
         """Give a sign of life, and be told what holds for all."""
-
-    def ask(self, asked: Sequence[Asked]) -> list[Granted]:
-        """Return a verdict for each id."""
 
     def mirror(self, rows: Sequence[Mirrored]) -> list[str]:
         """Tell what was sent from here; return what is to be told again later."""

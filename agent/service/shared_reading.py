@@ -130,7 +130,9 @@ class SharedReading:
                 self._turn()
             except Exception:  # the thread must outlive a defect, or nothing would be read any more
                 log.exception(DEFECT)
-        _told(partial(self._units.release, [shown(unit.path) for unit in self._claimed]))
+        with self._changed:
+            claimed = [shown(unit.path) for unit in self._claimed]
+        _told(partial(self._units.release, claimed))
 
     def _has_work(self) -> bool:
         may_claim = self._wanted and len(self._claimed) < MOST

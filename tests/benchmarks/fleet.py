@@ -59,13 +59,13 @@ def _table(bench: Bench) -> list[Row]:
         host = shared.joined("cam_a")
         for start in range(0, count, 500):
             ids = _ids("cam_a", start, 500)
-            host.grant([Asked(each, 1) for each in ids])
+            host.ask([Asked(each, 1) for each in ids])
             host.mirror([Mirrored(each, 1, f"0d3fa111-7a1c-4c8e-9b57-{start:012x}") for each in ids])
         took = []
         for turn in range(bench.size(300, 5)):
             asked = [Asked(each, 1) for each in _ids("new", 24 * turn, TOGETHER)]
             before = time.monotonic()
-            host.grant(asked)
+            host.ask(asked)
             took.append(1000 * (time.monotonic() - before))
         (size,) = shared.sql("select pg_total_relation_size('fleet.fleet_claims') / 1e6")
         viewed = _milliseconds(shared, "select * from fleet.fleet_status, fleet.fleet_today")
@@ -138,7 +138,7 @@ def _live(shared: Shared, count: int, seconds: float, *, asks: bool) -> Seen:
                 if asks:
                     ids = _ids(f"host_{number}", TOGETHER * turn, TOGETHER)
                     before = time.monotonic()
-                    host.grant([Asked(each, 1) for each in ids])
+                    host.ask([Asked(each, 1) for each in ids])
                     with lock:
                         seen.grants.append(time.monotonic() - before)
                     host.mirror([Mirrored(each, 1, each) for each in ids])
@@ -290,7 +290,7 @@ def _post(url: str, ids: Sequence[str], dsn: str) -> list[float]:
             while left and len(posting.ready) < 2 * THREADS:
                 some = [left.popleft() for _ in range(min(TOGETHER, len(left)))]
                 if fleet is not None:
-                    assert {each.say for each in fleet.grant([Asked(each, 1) for each in some])} == {Say.GO}
+                    assert {each.say for each in fleet.ask([Asked(each, 1) for each in some])} == {Say.GO}
                 posting.add(some)
             answered = [posting.done.popleft() for _ in range(len(posting.done))]
             times += [at for _, _, at in answered]

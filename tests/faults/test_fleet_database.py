@@ -41,7 +41,7 @@ def asked(*ids: str) -> list[Asked]:
 
 
 def gone(fleet: Fleet, *ids: str) -> list[str]:
-    return [each.reference_id for each in fleet.grant(asked(*ids)) if each.say is Say.GO]
+    return [each.reference_id for each in fleet.ask(asked(*ids)) if each.say is Say.GO]
 
 
 # --- many at once ---
@@ -55,7 +55,7 @@ def take_all(dsn: str, host: str, count: int) -> None:
     fleet.beat(BEAT)
     left = [f"{host}-{number}" for number in range(count)]
     while left:
-        answers = fleet.grant(asked(*left[:24]))
+        answers = fleet.ask(asked(*left[:24]))
         went = {each.reference_id for each in answers if each.say is Say.GO}
         left = [each for each in left if each not in went]
         if any(each.say is Say.TOMORROW for each in answers):
@@ -127,7 +127,7 @@ def test_sending_goes_on_at_once_when_it_is_back(shared: Shared, postgres: Postg
     assert gone(host, "a") == ["a"]
     postgres.crash()
     with pytest.raises(FleetUnavailable, match="does not answer"):
-        host.grant(asked("b"))
+        host.ask(asked("b"))
     postgres.start()
     assert gone(host, "a", "b") == ["a", "b"]
 
@@ -135,7 +135,7 @@ def test_sending_goes_on_at_once_when_it_is_back(shared: Shared, postgres: Postg
 def test_a_connection_that_was_cut_meanwhile_costs_no_failure(shared: Shared, postgres: Postgres) -> None:
     host = shared.joined("cam_a")
     host._line.keeps = True
-    host.grant(asked("a"))
+    host.ask(asked("a"))
     postgres.stop()
     postgres.start()
     assert gone(host, "b") == ["b"]
@@ -166,7 +166,7 @@ def test_an_older_copy_is_known_by_the_first_host_and_told_by_all_before_anybody
         for host in (first, second):
             assert not host.beat(BEAT).must_mirror
     with pytest.raises(FleetUnavailable, match="older copy"):
-        second.grant(asked("sent"))
+        second.ask(asked("sent"))
     old = first.memory.database
     told = first.beat(BEAT)
     assert told.must_mirror
@@ -175,20 +175,20 @@ def test_an_older_copy_is_known_by_the_first_host_and_told_by_all_before_anybody
     first.trust(told.memory.database)
     assert first.beat(BEAT).jobs == 1, "what was spent today is counted again"
     with pytest.raises(FleetUnavailable, match="older copy"):
-        second.grant(asked("sent"))
+        second.ask(asked("sent"))
     assert second.beat(BEAT).must_mirror
-    (waits,) = first.grant(asked("new"))
+    (waits,) = first.ask(asked("new"))
     assert (waits.say, waits.why) == (Say.WAIT, "the host cam_b has not told this database yet what it sent")
     second.trust(told.memory.database)
     assert not second.beat(BEAT).must_mirror
     assert gone(first, "new") == ["new"]
-    assert [each.say for each in second.grant(asked("sent"))] == [Say.THEIRS]
+    assert [each.say for each in second.ask(asked("sent"))] == [Say.THEIRS]
 
 
 def test_a_host_that_tells_nothing_holds_the_others_up_for_two_minutes_at_most(shared: Shared) -> None:
     first, second = shared.joined("cam_a"), shared.fleet("cam_b")
     second.beat(BEAT)
-    assert [each.say for each in first.grant(asked("r"))] == [Say.WAIT]
+    assert [each.say for each in first.ask(asked("r"))] == [Say.WAIT]
     shared.sql("update fleet.fleet_meta set since = now() - interval '121 seconds'")
     assert gone(first, "r") == ["r"]
 
@@ -203,13 +203,13 @@ def test_an_empty_database_is_told_before_it_is_asked(shared: Shared, postgres: 
             again.beat(BEAT)
         shared.create()
         with pytest.raises(FleetUnavailable):
-            again.grant(asked("sent"))
+            again.ask(asked("sent"))
         told = again.beat(BEAT)
         assert told.must_mirror
         again.mirror([Mirrored("sent", 1, "job")])
         again.trust(told.memory.database)
         again.beat(BEAT)
-        assert [each.say for each in again.grant(asked("sent"))] == [Say.THEIRS]
+        assert [each.say for each in again.ask(asked("sent"))] == [Say.THEIRS]
 
 
 # --- it is away, slow, full, or lets nobody in ---
@@ -223,7 +223,7 @@ def test_a_long_transaction_of_somebody_else_is_away_and_no_hang(shared: Shared,
         assert gone(host, "b") == ["b"], "one that only looks is in nobody's way"
         somebody.execute("select * from fleet.fleet_budget for update")
         with pytest.raises(FleetUnavailable, match="somebody else's transaction"):
-            host.grant(asked("c"))
+            host.ask(asked("c"))
         somebody.rollback()
     assert gone(host, "c") == ["c"]
 
@@ -236,9 +236,9 @@ def test_a_server_that_hangs_is_given_up(
     monkeypatch.setattr(line, "CONNECT_SECONDS", 2)
     host = shared.joined("cam_a")
     host._line.keeps = keeps
-    host.grant(asked("a"))
+    host.ask(asked("a"))
     with postgres.hanging(), pytest.raises(FleetUnavailable, match="does not answer") as caught:
-        host.grant(asked("b"))
+        host.ask(asked("b"))
     assert not isinstance(caught.value, FleetRefused)
     eventually(lambda: gone(host, "b") == ["b"])
 
@@ -287,7 +287,7 @@ def test_a_host_never_has_more_than_one_connection(shared: Shared, postgres: Pos
     host.close()
     with psycopg.connect(postgres.dsn(database=shared.name)) as somebody:
         somebody.execute("select * from fleet.fleet_budget for update")
-        threads = [threading.Thread(target=_answers, args=(lambda: host.grant(asked("r")),)) for _ in range(5)]
+        threads = [threading.Thread(target=_answers, args=(lambda: host.ask(asked("r")),)) for _ in range(5)]
         for thread in threads:
             thread.start()
         query = "select count(*) from pg_stat_activity where usename = 'cam_a'"
@@ -307,7 +307,7 @@ def test_a_connection_is_kept_and_not_for_ever(
 ) -> None:
     host = shared.joined("cam_a")
     kept = postgres.sql(PIDS)
-    host.grant(asked("a"))
+    host.ask(asked("a"))
     assert len(kept) == 1
     assert postgres.sql(PIDS) == kept
     monkeypatch.setattr(line, "KEPT_SECONDS", 0)
@@ -324,8 +324,8 @@ def test_of_a_hundred_hosts_those_keep_none_for_which_there_is_no_room(shared: S
         "select 1, 'h' || n, 'somebody', 1, now() from generate_series(1, 98) n"
     )
     last = shared.joined("cam_a")
-    last.grant(asked("a"))
-    first.grant(asked("b"))
+    last.ask(asked("a"))
+    first.ask(asked("b"))
     eventually(lambda: postgres.sql(PIDS) == [])
     assert len(postgres.sql(PIDS.replace("cam_a", "cam_b"))) == 1
 
@@ -353,7 +353,7 @@ def test_a_wrong_password_is_said_and_never_shown(shared: Shared, caplog: pytest
 def test_the_password_is_in_no_line_of_ps(shared: Shared, postgres: Postgres) -> None:
     host = shared.joined("cam_a")
     host._line.keeps = True
-    host.grant(asked("a"))
+    host.ask(asked("a"))
     lines = [_command_line(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
     assert any("cam_a" in each for each in lines), "the server's process tells who is there"
     assert not any(PASSWORD in each for each in lines)

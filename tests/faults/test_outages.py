@@ -168,8 +168,7 @@ def test_a_pause_in_an_outage_stops_the_probes_too(tmp_path: Path, down: Server,
     with Sending(tmp_path, down.url, clock) as sending:
         sending.drop_many(20)
         sending.passes_until(lambda: sending.submitter.trouble, step=1.0)
-        sending.gate.pause(paused=True)
-        eventually(lambda: not sending.submitter.in_flight())
+        sending.pause()
         posts = len(down.posts())
         for _ in range(20):
             sending.advance(30.0)

@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from agent.model import Stamp
-from agent.reading.check import examine
+from tests.examined import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,11 +80,7 @@ def look(folder: Path, content: bytes, name: str = "a.bin", *, sparse: tuple[int
         file.write(content[: sparse[0]])
         file.seek(sparse[1])
         file.write(content[sparse[1] :])
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return examine(fd, name, Stamp.of(os.fstat(fd)))
-    finally:
-        os.close(fd)
+    return look_at(path)
 
 
 @every_good

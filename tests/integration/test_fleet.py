@@ -85,7 +85,7 @@ def query_ids(ledger: Path) -> list[tuple[str, str]]:
 def test_what_another_host_has_sent_is_taken_over_by_one_move_and_one_event(
     one: Sending, server: Server, shared: Shared
 ) -> None:
-    one.gate.pause(paused=True)
+    one.pause()
     one.drop("a.jpg", b"a")
     reference_id = one.row("a.jpg")["reference_id"]
     shared.claims[reference_id] = Claim("two", "their-job")

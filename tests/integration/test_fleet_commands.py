@@ -89,7 +89,7 @@ def test_status_shows_the_hosts_and_what_is_left_today(say: Callable[..., tuple[
     assert say("fleet", "status") == (0, "no host has been heard of yet\n")
     host = shared.joined("cam_a", project=PROJECT)
     host.budget = Budget(300, Limits(jobs=150))
-    host.grant([Asked("r", 12)])
+    host.ask([Asked("r", 12)])
     host.beat(Beat("1.2", {"pending": 1, "submitted": 2000}))
     code, said = say("fleet", "status")
     assert code == 0
@@ -113,10 +113,10 @@ def test_all_hosts_are_paused_from_one_and_go_on(say: Callable[..., tuple[int, s
     paused = "sending from all hosts of the fleet is paused; noticing goes on"
     assert say("pause", "--fleet") == (0, f"{paused}\n")
     assert say("pause", "--fleet") == (0, f"{paused} (as before)\n")
-    assert [each.say for each in host.grant([Asked("r", 1)])] == [Say.SHUT]
+    assert [each.say for each in host.ask([Asked("r", 1)])] == [Say.SHUT]
     assert say("fleet", "status")[0] == 1
     assert say("resume", "--fleet") == (0, "sending from all hosts of the fleet goes on\n")
-    assert [each.say for each in host.grant([Asked("r", 1)])] == [Say.GO]
+    assert [each.say for each in host.ask([Asked("r", 1)])] == [Say.GO]
 
 
 def test_only_the_owner_forgets_a_host_that_is_dead(say: Callable[..., tuple[int, str]], shared: Shared) -> None:

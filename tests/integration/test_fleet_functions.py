@@ -48,41 +48,41 @@ def today() -> str:
 
 def test_one_host_is_granted_an_id_and_another_is_told_whose_it_is_and_as_what_it_was_sent(shared: Shared) -> None:
     first, second = shared.joined("cam_a"), shared.joined("cam_b")
-    assert said(first.grant(asked("r"))) == [Say.GO]
-    (taken,) = second.grant(asked("r"))
+    assert said(first.ask(asked("r"))) == [Say.GO]
+    (taken,) = second.ask(asked("r"))
     assert taken.say is Say.TAKEN
     assert 0 < taken.seconds <= 5
     assert first.mirror([Mirrored("r", 1, "job-1")]) == []
-    assert second.grant(asked("r")) == [Granted("r", Say.THEIRS, "job-1")]
-    assert first.grant(asked("r")) == [Granted("r", Say.THEIRS, "job-1")]
+    assert second.ask(asked("r")) == [Granted("r", Say.THEIRS, "job-1")]
+    assert first.ask(asked("r")) == [Granted("r", Say.THEIRS, "job-1")]
 
 
 def test_a_host_may_try_its_own_again_and_that_costs_nothing_more(shared: Shared) -> None:
     host = shared.joined("cam_a")
     host.budget = Budget(limits=Limits(jobs=1))
-    assert [said(host.grant(asked("r"))) for _ in range(3)] == [[Say.GO]] * 3
+    assert [said(host.ask(asked("r"))) for _ in range(3)] == [[Say.GO]] * 3
     assert host.beat(BEAT).jobs == 1
     assert shared.sql("select attempts from fleet.fleet_claims") == [3]
-    assert said(host.grant(asked("other"))) == [Say.TOMORROW]
+    assert said(host.ask(asked("other"))) == [Say.TOMORROW]
 
 
 def test_a_claim_goes_to_another_host_when_its_lease_is_over_and_is_counted_once(shared: Shared) -> None:
     first, second = shared.joined("cam_a"), shared.joined("cam_b")
     first.lease = 0.3
-    first.grant(asked("r"))
-    assert said(second.grant(asked("r"))) == [Say.TAKEN]
-    eventually(lambda: said(second.grant(asked("r"))) == [Say.GO])
-    assert said(first.grant(asked("r"))) == [Say.TAKEN], "a host that wakes after its lease asks again, and is told"
+    first.ask(asked("r"))
+    assert said(second.ask(asked("r"))) == [Say.TAKEN]
+    eventually(lambda: said(second.ask(asked("r"))) == [Say.GO])
+    assert said(first.ask(asked("r"))) == [Say.TAKEN], "a host that wakes after its lease asks again, and is told"
     assert second.beat(BEAT).jobs == 1
 
 
 def test_a_batch_is_judged_in_its_order_in_one_round_trip(shared: Shared) -> None:
     first, second = shared.joined("cam_a"), shared.joined("cam_b")
     first.mirror([Mirrored("sent", 1, "j")])
-    first.grant(asked("open"))
+    first.ask(asked("open"))
     second.budget = Budget(limits=Limits(jobs=2, frames=10))
     batch = [Asked("sent", 1), Asked("open", 1), Asked("big", 11), Asked("fits", 3), Asked("more", 1)]
-    answers = second.grant(batch)
+    answers = second.ask(batch)
     assert said(answers) == [Say.THEIRS, Say.TAKEN, Say.NEVER, Say.GO, Say.TOMORROW]
     assert [each.reference_id for each in answers] == [each.reference_id for each in batch]
     assert answers[2].why.startswith("it has 11 frames, more than SUBMIT_LIMIT_FRAMES_PER_DAY (10): ")
@@ -97,7 +97,7 @@ def test_four_hundred_ids_seen_by_four_hosts_are_granted_once_each(shared: Share
         each.reference_id
         for start in range(0, 400, 40)
         for turn in range(4)
-        for each in hosts[turn].grant(asked(*ids[start + 10 * turn :][:20]))
+        for each in hosts[turn].ask(asked(*ids[start + 10 * turn :][:20]))
         if each.say is Say.GO
     ]
     assert sorted(granted) == sorted(ids)
@@ -111,10 +111,10 @@ def test_the_rate_is_the_fleet_s_and_a_burst_a_fifth_of_a_second_s_worth(shared:
     for host in hosts:
         host.budget = Budget(per_minute=60 * 20)
     ids = [[f"{turn}-{number}" for number in range(30)] for turn in range(2)]
-    first = hosts[0].grant(asked(*ids[0]))
+    first = hosts[0].ask(asked(*ids[0]))
     assert said(first)[:5] == [*[Say.GO] * 4, Say.WAIT]
     assert 0.05 <= first[4].seconds < 1
-    went = said(hosts[1].grant(asked(*ids[1]))).count(Say.GO)
+    went = said(hosts[1].ask(asked(*ids[1]))).count(Say.GO)
     (spent,) = shared.sql("select extract(epoch from clock_timestamp() - min(claimed_at)) from fleet.fleet_claims")
     assert went <= 20 * float(spent) + 1
 
@@ -123,7 +123,7 @@ def test_the_rate_is_the_fleet_s_and_a_burst_a_fifth_of_a_second_s_worth(shared:
 def test_a_slow_rate_lets_one_start_and_says_when_the_next_may(shared: Shared, per_minute: float) -> None:
     host = shared.joined("cam_a")
     host.budget = Budget(per_minute=per_minute)
-    answers = host.grant(asked("a", "b"))
+    answers = host.ask(asked("a", "b"))
     assert said(answers) == [Say.GO, Say.WAIT]
     assert 60 / per_minute - 1 < answers[1].seconds <= 60 / per_minute
 
@@ -132,7 +132,7 @@ def test_a_retry_after_holds_all_and_a_shorter_one_does_not_end_it(shared: Share
     first, second = shared.joined("cam_a"), shared.joined("cam_b")
     first.hold(60)
     first.hold(1)
-    (held,) = second.grant(asked("r"))
+    (held,) = second.ask(asked("r"))
     assert held.say is Say.WAIT
     assert 50 < held.seconds <= 60
     assert 50 < second.beat(BEAT).held <= 60
@@ -142,34 +142,34 @@ def test_blocked_and_paused_shut_all_but_what_was_sent(shared: Shared) -> None:
     first, second = shared.joined("cam_a"), shared.joined("cam_b")
     first.mirror([Mirrored("sent", 1, "j")])
     first.block("the key is refused")
-    answers = second.grant(asked("r", "sent"))
+    answers = second.ask(asked("r", "sent"))
     assert said(answers) == [Say.SHUT, Say.THEIRS]
     assert answers[0].why == "the key is refused"
     assert second.beat(BEAT).blocked == "the key is refused"
     first.block("")
     assert second.pause(paused=True) is False
     assert second.pause(paused=True) is True
-    assert first.grant(asked("r"))[0] == Granted("r", Say.SHUT, why="paused by cam_b")
+    assert first.ask(asked("r"))[0] == Granted("r", Say.SHUT, why="paused by cam_b")
     assert first.beat(BEAT).paused
     assert second.pause(paused=False) is True
-    assert said(first.grant(asked("r"))) == [Say.GO]
+    assert said(first.ask(asked("r"))) == [Say.GO]
 
 
 def test_a_new_day_begins_with_nothing_counted(shared: Shared) -> None:
     host = shared.joined("cam_a")
     host.budget = Budget(limits=Limits(jobs=1))
-    assert said(host.grant(asked("a", "b"))) == [Say.GO, Say.TOMORROW]
+    assert said(host.ask(asked("a", "b"))) == [Say.GO, Say.TOMORROW]
     shared.sql("update fleet.fleet_budget set day = day - 1")
     assert host.beat(BEAT).jobs == 0
-    assert said(host.grant(asked("b"))) == [Say.GO]
+    assert said(host.ask(asked("b"))) == [Say.GO]
     assert host.beat(BEAT).jobs == 1
 
 
 def test_projects_do_not_share(shared: Shared) -> None:
     first, second = shared.joined("cam_a", project="p"), shared.joined("cam_a", project="q")
-    first.grant(asked("r"))
+    first.ask(asked("r"))
     first.pause(paused=True)
-    assert said(second.grant(asked("r"))) == [Say.GO]
+    assert said(second.ask(asked("r"))) == [Say.GO]
 
 
 def test_what_was_sent_before_the_fleet_is_counted_where_it_was_today(shared: Shared) -> None:
@@ -187,7 +187,7 @@ def test_what_may_be_on_its_way_is_nobody_else_s_and_what_is_paid_for_goes_beyon
     first, second = shared.joined("cam_a"), shared.joined("cam_b")
     first.budget = second.budget = Budget(limits=Limits(jobs=1))
     first.mirror([Mirrored("open", 1, is_open=True), Mirrored("paid", 1, day=today())])
-    assert said(second.grant(asked("open", "paid", "new"))) == [Say.TAKEN, Say.GO, Say.TOMORROW]
+    assert said(second.ask(asked("open", "paid", "new"))) == [Say.TAKEN, Say.GO, Say.TOMORROW]
 
 
 def test_many_rows_are_mirrored_in_batches(shared: Shared) -> None:
@@ -267,7 +267,7 @@ def test_verdicts_are_those_of_the_rules(kept: Shared, ops: list[tuple[str, int,
             host.budget = Budget(limits=limits)
         for name, turn, value in ops:
             if name == "grant":
-                answers = said(hosts[turn].grant([Asked(*each) for each in value]))
+                answers = said(hosts[turn].ask([Asked(*each) for each in value]))
                 assert answers == [model.say(turn, *each) for each in value]
             elif name == "sent":
                 hosts[turn].mirror([Mirrored(value, 1, f"job-{value}")])
@@ -390,7 +390,7 @@ def test_a_lease_is_renewed_and_a_unit_let_go(shared: Shared) -> None:
 
 
 def test_a_host_s_role_may_call_functions_and_touch_nothing(shared: Shared) -> None:
-    shared.joined("cam_a").grant(asked("r"))
+    shared.joined("cam_a").ask(asked("r"))
     ours = "select relname from pg_class where relnamespace = 'fleet'::regnamespace and relkind = any (%s)"
     tables, views = shared.sql(ours, ["r"]), shared.sql(ours, ["v"])
     assert (len(tables), len(views)) == (6, 3)
@@ -414,13 +414,13 @@ def test_every_function_that_runs_as_the_owner_has_a_search_path_of_its_own(shar
 
 def test_no_role_speaks_for_another_s_host(shared: Shared) -> None:
     first = shared.joined("cam_a", folder="nas")
-    first.grant(asked("r"))
+    first.ask(asked("r"))
     first.claim([unit("a")])
     posing = shared.fleet("cam_a", role="cam_b")
     posing.remember(first.memory)
     for attempt in (
         lambda: posing.beat(BEAT),
-        lambda: posing.grant(asked("r")),
+        lambda: posing.ask(asked("r")),
         lambda: posing.mirror([Mirrored("r", 1, "forged")]),
         lambda: posing.block("forged"),
         lambda: posing.finish([Finished("a", "forged", "d")]),
@@ -436,7 +436,7 @@ def test_no_role_speaks_for_another_s_host(shared: Shared) -> None:
 
 def test_a_host_cannot_change_another_s_claims_under_its_own_name(shared: Shared) -> None:
     first, second = shared.joined("cam_a", folder="nas"), shared.joined("cam_b", folder="nas")
-    first.grant(asked("r"))
+    first.ask(asked("r"))
     first.claim([unit("a")])
     before = shared.sql("select c::text from fleet.fleet_claims c union all select u::text from fleet.fleet_units u")
     assert second.mirror([Mirrored("r", 1, "forged")]) == ["r"], "it is told that it has to say so again later"
@@ -462,7 +462,7 @@ def test_who_is_no_member_is_told_what_to_do(shared: Shared, postgres: Postgres)
 
 def test_a_dead_host_is_forgotten_by_the_owner_and_its_claims_are_free(shared: Shared) -> None:
     first, second = shared.joined("cam_a", folder="nas"), shared.joined("cam_b", folder="nas")
-    first.grant(asked("r"))
+    first.ask(asked("r"))
     first.claim([unit("a")])
     owner = shared.fleet("nobody", role="fleet_owner")
     with pytest.raises(FleetRefused, match="alive: stop its agent first"):
@@ -472,7 +472,7 @@ def test_a_dead_host_is_forgotten_by_the_owner_and_its_claims_are_free(shared: S
     shared.sql("update fleet.fleet_hosts set heartbeat_at = now() - interval '61 seconds' where host = 'cam_a'")
     owner.forget("cam_a")
     assert [host["host"] for host in second.status().hosts] == ["cam_b"]
-    assert said(second.grant(asked("r"))) == [Say.GO]
+    assert said(second.ask(asked("r"))) == [Say.GO]
     assert whose(second, unit("a")) == [Whose.OURS]
     number = first.memory.number
     told = first.beat(BEAT)
@@ -486,7 +486,7 @@ def test_a_dead_host_is_forgotten_by_the_owner_and_its_claims_are_free(shared: S
 def test_it_is_told_by_views_and_to_hosts(shared: Shared) -> None:
     first, second = shared.joined("cam_a"), shared.joined("cam_b")
     first.budget = Budget(600, Limits(150, 9000))
-    first.grant(asked("a", "b", frames=3))
+    first.ask(asked("a", "b", frames=3))
     first.mirror([Mirrored("a", 3, "j")])
     first.beat(Beat("1.2", {"settling": 1, "pending": 2, "submitting": 1, "submitted": 3, "completed": 4, "held": 1}))
     shared.sql("update fleet.fleet_hosts set heartbeat_at = now() - interval '2 minutes' where host = 'cam_b'")
@@ -582,7 +582,7 @@ def test_two_versions_of_the_agent_at_once(shared: Shared, monkeypatch: pytest.M
     older = shared.joined("cam_a")
     shared.sql("update fleet.fleet_meta set version = 99")
     assert older.beat(BEAT).schema == 99, "a newer schema serves it still"
-    assert said(older.grant(asked("r"))) == [Say.GO]
+    assert said(older.ask(asked("r"))) == [Say.GO]
     shared.sql("alter function fleet.fleet_check(text, text, text) rename to before")
     shared.sql(
         "create function fleet.fleet_check(p text, h text, f text) returns jsonb language sql security definer "
@@ -603,4 +603,4 @@ def test_two_versions_of_the_agent_at_once(shared: Shared, monkeypatch: pytest.M
 
 def test_a_host_that_has_not_said_a_word_is_granted_nothing(shared: Shared) -> None:
     with pytest.raises(FleetUnavailable):
-        shared.fleet("cam_a").grant(asked("r"))
+        shared.fleet("cam_a").ask(asked("r"))

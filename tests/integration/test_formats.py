@@ -16,30 +16,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFilter
+from PIL import ImageDraw
 
-from agent.core.image_rules import USUAL_RULES, ImageRules
+from agent.core.image_rules import ImageRules
 from agent.errors import FileChanged
 from agent.model import Stamp
 from agent.reading.check import examine
 from tests import exif
+from tests.examined import look
+from tests.pictures.scenes import grainy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from agent.model import Image
 
 WIDTH, HEIGHT = 400, 320
 
 
-@cache
 def scene(mode: str = "RGB") -> Pillow.Image:
-    """A picture with light, structure and sensor noise, as a camera gives."""
-    light = Pillow.linear_gradient("L").resize((WIDTH, HEIGHT)).point(lambda value: 40 + value // 2)
-    noise = Pillow.frombytes("L", (WIDTH, HEIGHT), random.Random(1).randbytes(WIDTH * HEIGHT))
-    bands = [Pillow.blend(light, noise.rotate(turn).filter(ImageFilter.GaussianBlur(1)), 0.4) for turn in (0, 90, 180)]
-    return Pillow.merge("RGB", bands).convert(mode)
+    return grainy((WIDTH, HEIGHT), mode)
 
 
 def deep() -> Pillow.Image:
@@ -168,16 +164,6 @@ every_good = pytest.mark.parametrize("kind", GOOD)
 @cache
 def content(kind: str) -> bytes:
     return GOOD[kind][1]()
-
-
-def look(folder: Path, content: bytes, name: str = "a.bin", rules: ImageRules = USUAL_RULES) -> Image:
-    path = folder / name
-    path.write_bytes(content)
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        return examine(fd, name, Stamp.of(os.fstat(fd)), rules=rules)
-    finally:
-        os.close(fd)
 
 
 def decodes(content: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 import shutil
 import subprocess
@@ -16,15 +15,14 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFile, ImageFilter
 
-from agent.model import Stamp
 from agent.reading import decode
-from agent.reading.check import examine
+from agent.reading.formats import jpeg
+from tests.examined import look, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from agent.model import Image
 
 SIZE = 1024, 768
 HOLE = 4096
@@ -94,20 +92,6 @@ def encoded(picture: str, coding: str, mode: str = "RGB") -> bytes:
     return file.getvalue()
 
 
-def check(place: Path, content: bytes) -> Image:
-    file = place / "a.jpg"
-    file.write_bytes(content)
-    return check_file(file)
-
-
-def check_file(file: Path) -> Image:
-    fd = os.open(file, os.O_RDONLY)
-    try:
-        return examine(fd, file.name, Stamp.of(os.fstat(fd)))
-    finally:
-        os.close(fd)
-
-
 def with_hole(content: bytes, at: int, size: int = HOLE, fill: int = 0) -> bytes:
     return content[:at] + bytes([fill]) * size + content[at + size :]
 
@@ -121,7 +105,7 @@ def scan_begins(content: bytes) -> int:
 @pytest.mark.parametrize("mode", MODES)
 def test_whole_ones_pass_however_they_are_coded(picture: str, mode: str, tmp_path: Path) -> None:
     for coding in CODINGS:
-        image = check(tmp_path, encoded(picture, coding, mode))
+        image = look(tmp_path, encoded(picture, coding, mode))
         assert (image.problem, image.warning) == (None, None), coding
 
 
@@ -134,7 +118,7 @@ def test_nearly_all_holes_are_found(coding: str, tmp_path: Path) -> None:
     missed = []
     for number in range(12):
         at, fill = begin + room * number // 12, (0, 255, 0x55)[number % 3]
-        if check(tmp_path, with_hole(content, at, fill=fill)).problem is None:
+        if look(tmp_path, with_hole(content, at, fill=fill)).problem is None:
             missed.append((at, fill))
     assert len(missed) <= (2 if "progressive" in coding else 1), missed
 
@@ -144,7 +128,7 @@ def test_nearly_all_holes_are_found(coding: str, tmp_path: Path) -> None:
 def test_data_that_goes_on_in_equal_bytes_to_its_end_marker_is_found(coding: str, fill: int, tmp_path: Path) -> None:
     content = encoded("noise", coding)
     at = len(content) * 6 // 10
-    image = check(tmp_path, with_hole(content, at, len(content) - at - 2, fill))
+    image = look(tmp_path, with_hole(content, at, len(content) - at - 2, fill))
     assert image.problem is not None
 
 
@@ -156,7 +140,7 @@ def test_a_part_that_was_never_written_is_found(tmp_path: Path) -> None:
         out.seek(len(content) * 2 // 3 // 4096 * 4096)
         out.write(content[out.tell() :])
     assert file.stat().st_size == len(content)
-    problem = check_file(file).problem
+    problem = look_at(file).problem
     assert problem is not None
     assert "equal bytes in its picture data" in problem
 
@@ -167,7 +151,7 @@ def test_parts_in_each_others_place_are_found_by_restart_markers(coding: str, tm
     first, second = len(content) // 3, len(content) * 45 // 100
     parts = content[first : first + HOLE], content[second : second + HOLE]
     swapped = content[:first] + parts[1] + content[first + HOLE : second] + parts[0] + content[second + HOLE :]
-    problem = check(tmp_path, swapped).problem
+    problem = look(tmp_path, swapped).problem
     assert problem is not None
     assert "restart markers are not in turn" in problem
 
@@ -176,7 +160,7 @@ def test_a_restart_interval_that_is_missing_is_found(tmp_path: Path) -> None:
     content = encoded("noise", "restarts")
     start = content.index(b"\xff\xd3", scan_begins(content))
     for last in (content.index(b"\xff\xd4", start), content.index(b"\xff\xd3", start + 2)):  # one, and eight
-        problem = check(tmp_path, content[:start] + content[last:]).problem
+        problem = look(tmp_path, content[:start] + content[last:]).problem
         assert problem is not None
         assert "restart markers are not in turn" in problem
 
@@ -185,7 +169,7 @@ def test_one_restart_marker_too_many_at_the_end_is_no_damage(tmp_path: Path) -> 
     content = encoded("noise", "restarts")
     last = max(content.rindex(bytes((0xFF, marker))) for marker in range(0xD0, 0xD8))
     following = bytes((0xFF, 0xD0 + (content[last + 1] - 0xD0 + 1) % 8))
-    assert check(tmp_path, content[:-2] + following + content[-2:]).problem is None
+    assert look(tmp_path, content[:-2] + following + content[-2:]).problem is None
 
 
 @pytest.mark.parametrize(
@@ -198,7 +182,7 @@ def test_a_header_that_is_longer_than_what_it_holds_is_damage(marker: bytes, mor
     at = content.index(marker) + 2
     length = int.from_bytes(content[at : at + 2])
     longer = (length + more).to_bytes(2) + content[at + 2 : at + length] + bytes(more)
-    problem = check(tmp_path, content[:at] + longer + content[at + length :]).problem
+    problem = look(tmp_path, content[:at] + longer + content[at + length :]).problem
     assert problem is not None
     assert f"segment 0x{marker.hex()}" in problem
 
@@ -207,7 +191,7 @@ def test_a_header_that_is_longer_than_what_it_holds_is_damage(marker: bytes, mor
 @pytest.mark.parametrize("coding", ["baseline", "progressive", "restarts"])
 def test_space_behind_the_last_block_is_no_damage(coding: str, fill: int, tmp_path: Path) -> None:
     content = encoded("noise", coding)
-    assert check(tmp_path, content[:-2] + bytes([fill]) * 2000 + content[-2:]).problem is None
+    assert look(tmp_path, content[:-2] + bytes([fill]) * 2000 + content[-2:]).problem is None
 
 
 @pytest.mark.parametrize("coding", ["baseline", "restarts", "optimized"])
@@ -217,12 +201,12 @@ def test_pictures_and_videos_behind_the_end_marker_are_no_damage(coding: str, tm
     small = encoded("night", "baseline")
     video = b"\0\0\0\x18ftypmp42" + bytes(12) + random.Random(3).randbytes(20_000) + bytes(5000)
     for tail in (bytes(3000) + small, small + bytes(4096) + small, video, bytes(10_000)):
-        assert check(tmp_path, content + tail).problem is None
+        assert look(tmp_path, content + tail).problem is None
 
 
 def test_a_hole_before_a_preview_is_found(tmp_path: Path) -> None:
     content = encoded("noise", "baseline")
-    assert check(tmp_path, with_hole(content, len(content) // 2) + bytes(3000) + encoded("night", "baseline")).problem
+    assert look(tmp_path, with_hole(content, len(content) // 2) + bytes(3000) + encoded("night", "baseline")).problem
 
 
 def with_notes(content: bytes) -> bytes:
@@ -231,10 +215,30 @@ def with_notes(content: bytes) -> bytes:
     return content[:2] + b"\xff\xe2" + (len(notes) + 2).to_bytes(2) + notes + content[2:]
 
 
+def test_pictures_that_are_read_at_once_keep_their_own_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def headers(content: bytes) -> bytes:
+        start = content.index(b"\xff\xdb")
+        scan = content.index(b"\xff\xda")
+        return content[start : scan + 2 + int.from_bytes(content[scan + 2 : scan + 4])]
+
+    class Changing(list[bytes]):
+        """Set anew by another thread between the second look at it and the third."""
+
+        def __getitem__(self, _: object) -> Any:
+            return self.pop(0) if len(self) > 1 else super().__getitem__(0)
+
+    one, other = encoded("noise", "baseline"), io.BytesIO()
+    noise().resize((64, 48)).save(other, "JPEG")
+    changing = Changing([headers(one), headers(one), headers(other.getvalue())])
+    monkeypatch.setattr(jpeg, "_recent", changing)
+    image = look(tmp_path, one)
+    assert (image.problem, image.pixels) == (None, SIZE)
+
+
 def test_runs_in_the_headers_hide_no_hole(tmp_path: Path) -> None:
     content = with_notes(encoded("noise", "baseline"))
-    assert check(tmp_path, content).problem is None
-    assert check(tmp_path, with_hole(content, len(content) * 2 // 3)).problem
+    assert look(tmp_path, content).problem is None
+    assert look(tmp_path, with_hole(content, len(content) * 2 // 3)).problem
 
 
 def test_what_takes_too_much_memory_is_not_decoded_for_equal_bytes_alone(
@@ -242,9 +246,9 @@ def test_what_takes_too_much_memory_is_not_decoded_for_equal_bytes_alone(
 ) -> None:
     contents = [encoded("noise", coding) for coding in ("baseline", "progressive")]
     broken = [with_hole(content, len(content) // 2) for content in contents]
-    assert all(check(tmp_path, content).problem for content in broken)
+    assert all(look(tmp_path, content).problem for content in broken)
     monkeypatch.setattr(decode, "_MOST_HELD", 1_000_000)
-    assert [check(tmp_path, content).problem is None for content in broken] == [False, True]
+    assert [look(tmp_path, content).problem is None for content in broken] == [False, True]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -255,9 +259,9 @@ def test_every_cut_and_every_change_of_a_byte_is_judged_and_no_more(
     content = bytearray(encoded("half-flat", coding))
     for at in data.draw(st.lists(st.integers(2, len(content) - 1), max_size=4)):
         content[at] = data.draw(st.sampled_from((0x00, 0xFF, 0xD0, 0xC4, 0xDA, 0xD8)))
-    check(tmp_path, bytes(content))  # it says what it may, and raises nothing
+    look(tmp_path, bytes(content))  # it says what it may, and raises nothing
     cut = data.draw(st.integers(0, len(content) - 3))
-    assert check(tmp_path, encoded("half-flat", coding)[:cut]).problem is not None
+    assert look(tmp_path, encoded("half-flat", coding)[:cut]).problem is not None
 
 
 @pytest.mark.skipif(shutil.which("cjpeg") is None, reason="no cjpeg (Debian: libjpeg-turbo-progs)")
@@ -268,5 +272,5 @@ def test_an_arithmetic_jpeg_of_any_size_is_taken_and_its_holes_are_found(options
     command = ("cjpeg", "-quality", "95", "-arithmetic", *options)
     content = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True).stdout
     assert len(content) > ImageFile.MAXBLOCK
-    assert check(tmp_path, content).problem is None
-    assert check(tmp_path, with_hole(content, len(content) // 2)).problem is not None
+    assert look(tmp_path, content).problem is None
+    assert look(tmp_path, with_hole(content, len(content) // 2)).problem is not None

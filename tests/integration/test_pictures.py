@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examined import look_at
 from tests.pictures import scenes
 from tests.pictures.damage import BLOCK, shows_holes
-from tests.pictures.judging import SMALLEST, damaged, judged, look
+from tests.pictures.judging import SMALLEST, damaged, judged
 from tests.pictures.made import Good
 from tests.pictures.pillow import EXTENSIONS, WAYS, Way
 
@@ -33,7 +34,7 @@ def street(way: Way, size: scenes.Size = LITTLE) -> bytes:
 def seen(folder: Path, content: bytes) -> Image:
     path = folder / "picture"
     path.write_bytes(content)
-    return look(str(path))
+    return look_at(path)
 
 
 @ways

@@ -19,7 +19,8 @@ from PIL import Image as Pillow
 from PIL import PngImagePlugin
 
 from tests import exif
-from tests.pngs import KINDS, MAGIC, SAMPLES, chunk, filtered, header, look, look_at, png, rows_of
+from tests.examined import look, look_at
+from tests.pngs import KINDS, MAGIC, SAMPLES, chunk, filtered, header, png, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -35,8 +35,7 @@ def tried(sending: Sending, server: Server, clock: Clock, path: str, faults: Fau
     else:
         sending.drop_frames(path, ["f1.jpg", "f2.jpg"])
     sending.passes_until(lambda: sending.row(path)["unanswered"] >= 1, step=0.05)
-    sending.gate.pause(paused=True)
-    sending.passes_until(lambda: sending.row(path)["state"] == "pending" and not sending.submitter.in_flight())
+    sending.pause()
     clock.advance(3600.0)
     reads, options = sending.submitter._reads, sending.options
     (candidate,) = reads.due(clock.now(), 1, (), options.terms, recent=sending.ledger.recent)

@@ -506,7 +506,7 @@ def test_a_settings_change_between_intent_and_retry_changes_nothing(
     with Sending(tmp_path, server.url, clock) as sending:
         sending.drop("a.jpg")
         eventually(lambda: sending.row("a.jpg")["attempts"] and sending.states() == {"pending": 1})
-        sending.gate.pause(paused=True)
+        sending.pause()
     server.faults = Faults()
     changed = Terms(Edition.V1, FLOW, "8f14e45f-ceea-467f-9c3a-6c5f4a0a8a12", 1)
     with Sending(tmp_path, server.url, clock, terms=changed, batch_name=lambda _path: "new") as sending:

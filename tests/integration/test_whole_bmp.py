@@ -11,32 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.model import Stamp
-from agent.reading.check import examine
+from tests.examined import look, look_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.model import Image
 
 WIDTH, HEIGHT = 233, 120
 HEADERS = (12, 40, 52, 56, 64, 108, 124)
 RAW = [(header, bits) for header in HEADERS for bits in (1, 2, 4, 8, 16, 24, 32) if header != 12 or bits != 2]
 CODED = {"rle8": (1, 8, 40), "rle4": (2, 4, 40), "rle24": (4, 24, 64)}
-
-
-def look(folder: Path, content: bytes, name: str = "a.bmp") -> Image:
-    path = folder / name
-    path.write_bytes(content)
-    return look_at(path)
-
-
-def look_at(path: Path) -> Image:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return examine(fd, path.name, Stamp.of(os.fstat(fd)))
-    finally:
-        os.close(fd)
 
 
 def bmp(
@@ -84,11 +68,11 @@ def run_length(kind: str, *, seed: int = 2, flat: bool = False, literals: bool =
     return bmp(header, bits, coded(bits, seed=seed, flat=flat, literals=literals), compression=compression)
 
 
-@pytest.mark.parametrize(("header", "bits"), RAW)
-@pytest.mark.parametrize("turned", [1, -1])
+@pytest.mark.parametrize(
+    ("header", "bits", "turned"),
+    [(header, bits, turned) for header, bits in RAW for turned in (1, -1) if header != 12 or turned > 0],
+)
 def test_each_kind_of_raw_pixels_passes(header: int, bits: int, turned: int, tmp_path: Path) -> None:
-    if header == 12 and turned < 0:
-        pytest.skip("this header has no sign")
     image = look(tmp_path, bmp(header, bits, noise(bits), height=turned * HEIGHT))
     assert (image.problem, image.warning, image.pixels) == (None, None, (WIDTH, HEIGHT))
 

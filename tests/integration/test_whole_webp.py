@@ -6,7 +6,6 @@ The shares that are not found are those of the tables here.
 from __future__ import annotations
 
 import io
-import os
 import random
 import struct
 from functools import cache
@@ -16,26 +15,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFilter
+from PIL import ImageDraw
 
-from agent.model import Stamp
-from agent.reading.check import examine
+from tests.examined import look
+from tests.pictures.scenes import grainy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.model import Image
 
 WIDTH, HEIGHT = 640, 480
 
 
 def scene() -> Pillow.Image:
-    """A picture with light, structure and sensor noise."""
-    light = Pillow.linear_gradient("L").resize((WIDTH, HEIGHT)).point(lambda value: 40 + value // 2)
-    noise = Pillow.frombytes("L", (WIDTH, HEIGHT), random.Random(1).randbytes(WIDTH * HEIGHT))
-    bands = [Pillow.blend(light, noise.rotate(turn).filter(ImageFilter.GaussianBlur(1)), 0.4) for turn in (0, 90, 180)]
-    return Pillow.merge("RGB", bands)
+    return grainy((WIDTH, HEIGHT)).copy()
 
 
 def flat(box: tuple[int, int, int, int], colour: tuple[int, int, int] = (0, 0, 0)) -> Pillow.Image:
@@ -101,16 +95,6 @@ def animated() -> bytes:
     others = [scene().rotate(180), scene().transpose(Pillow.Transpose.FLIP_LEFT_RIGHT)]
     scene().save(file, "WEBP", save_all=True, append_images=others, quality=90)
     return file.getvalue()
-
-
-def look(folder: Path, content: bytes) -> Image:
-    path = folder / "a.webp"
-    path.write_bytes(content)
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return examine(fd, "a.webp", Stamp.of(os.fstat(fd)))
-    finally:
-        os.close(fd)
 
 
 def chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -6,15 +6,14 @@ import os
 import struct
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.model import Stamp
-from agent.reading.check import examine
+from tests.examined import look_at
 from tests.pictures.damage import Kind, damages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from agent.model import Image
     from tests.pictures.made import Good
@@ -37,15 +36,6 @@ parts of coded ones that changed places. Every cut must be.
 """
 _SAVED_AS_PNG: Final = "save it as PNG)"
 _SCENES: Final = ("street-1280x720", "night-1280x720", "sky-1280x720", "fisheye-640x480")
-
-
-def look(path: str) -> Image:
-    """Return what the agent says of a file."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return examine(fd, os.path.basename(path), Stamp.of(os.fstat(fd)))
-    finally:
-        os.close(fd)
 
 
 def group_of(image: Image, path: str) -> str:
@@ -96,7 +86,7 @@ class Verdict:
 
 def judged(good: Good) -> Verdict:
     """Have a good file examined."""
-    image = look(good.path)
+    image = look_at(Path(good.path))
     return Verdict(good, group_of(image, good.path), image.problem, image.warning)
 
 
@@ -165,7 +155,7 @@ def damaged(goods: dict[str, list[Good]], folder: Path, *, sparse: bool) -> Shar
                 if damage.kind is Kind.SPARSE and not sparse:
                     continue
                 damage.write(path)
-                image = look(path)
+                image = look_at(Path(path))
                 at = (group, damage.kind)
                 shares.all[at] += 1
                 shares.found[at] += image.problem is not None

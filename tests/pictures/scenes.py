@@ -124,3 +124,12 @@ def _light(size: Size, turn: int) -> Image.Image:
 
 def _noise(size: Size, rng: random.Random) -> Image.Image:
     return Image.frombytes("RGB", size, rng.randbytes(3 * size[0] * size[1]))
+
+
+@cache
+def grainy(size: tuple[int, int], mode: str = "RGB") -> Image.Image:
+    """Return a picture with light, structure and sensor noise, as a camera gives; it is not to be drawn on."""
+    light = Image.linear_gradient("L").resize(size).point(lambda value: 40 + value // 2)
+    noise = Image.frombytes("L", size, random.Random(1).randbytes(size[0] * size[1]))
+    bands = [Image.blend(light, noise.rotate(turn).filter(ImageFilter.GaussianBlur(1)), 0.4) for turn in (0, 90, 180)]
+    return Image.merge("RGB", bands).convert(mode)

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.reading.formats.exif import MOST_BYTES, taken_in
-from agent.reading.formats.isobmff import Box, BrokenError, Fields, boxes, header
-from agent.reading.formats.source import Finding, animated, cut_short
+from agent.reading.formats.isobmff import Box, Fields, boxes, header
+from agent.reading.formats.source import BrokenError, Finding, animated, cut_short
 
 if TYPE_CHECKING:
     from agent.model import Taken

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.reading.formats.source import MOST_PARTS, Finding, animated, cut_short
+from agent.reading.formats.source import MOST_PARTS, BrokenError, Finding, animated, cut_short
 
 if TYPE_CHECKING:
     from agent.reading.formats.source import Source
@@ -19,10 +19,6 @@ _MOST_CODE_BITS = 11  # codes have at most 12 bits, one more than the pixels' ow
 
 # Encoders fill each block but an image's last one: more short ones than this are a hostile file's.
 _USUAL_BLOCK = 128
-
-
-class _BrokenError(Exception):
-    """Ends the walk; its text is the problem's sentence."""
 
 
 class _Image(NamedTuple):
@@ -45,7 +41,7 @@ def check_gif(source: Source) -> Finding:
         walk = _Walk(source)
         screen = walk.screen()
         images = walk.images()
-    except _BrokenError as broken:
+    except BrokenError as broken:
         return Finding(screen, str(broken))
     if not images or not all(image.stored and image.width and image.height for image in images):
         return Finding(screen, "damaged: a picture of the GIF holds no data; copy it again")
@@ -69,7 +65,7 @@ class _Walk:
         return _size(head)
 
     def images(self) -> list[_Image]:
-        """Return what is known of the pictures up to the trailer. Raises _BrokenError."""
+        """Return what is known of the pictures up to the trailer. Raises BrokenError."""
         found: list[_Image] = []
         for _ in range(MOST_PARTS):
             at = self._source.position
@@ -82,16 +78,16 @@ class _Walk:
                 self._take(1)
                 self._chain()
             elif not kind and not any(self._source.peek(16, at)):
-                raise _BrokenError(cut_short(f"the GIF goes on in zeros from byte {at:,}"))
+                raise BrokenError(cut_short(f"the GIF goes on in zeros from byte {at:,}"))
             else:
-                raise _BrokenError(f"damaged: the GIF's block at byte {at:,} is none (0x{kind:02x}); copy it again")
-        raise _BrokenError(f"damaged: more than {MOST_PARTS:,} blocks; save it again")
+                raise BrokenError(f"damaged: the GIF's block at byte {at:,} is none (0x{kind:02x}); copy it again")
+        raise BrokenError(f"damaged: more than {MOST_PARTS:,} blocks; save it again")
 
     def _image(self) -> _Image:
         head = self._take(9)
         self._colours(head[8])
         if self._take(1)[0] > _MOST_CODE_BITS:
-            raise _BrokenError("damaged: a picture of the GIF has codes of an impossible size; copy it again")
+            raise BrokenError("damaged: a picture of the GIF has codes of an impossible size; copy it again")
         return _Image(*_size(head), *_size(head[4:]), self._chain())
 
     def _colours(self, packed: int) -> None:
@@ -124,17 +120,17 @@ class _Walk:
     def _spend(self, blocks: int) -> None:
         self._blocks_left -= blocks
         if self._blocks_left <= 0:
-            raise _BrokenError("damaged: the GIF is made of too many small blocks; save it again")
+            raise BrokenError("damaged: the GIF is made of too many small blocks; save it again")
 
     def _take(self, count: int) -> bytes:
         taken = self._source.take(count)
         if len(taken) < count:
-            raise _BrokenError(cut_short("the GIF has no end (trailer)"))
+            raise BrokenError(cut_short("the GIF has no end (trailer)"))
         return taken
 
     def _skip(self, count: int) -> None:
         if not self._source.skip(count):
-            raise _BrokenError(cut_short("the GIF has no end (trailer)"))
+            raise BrokenError(cut_short("the GIF has no end (trailer)"))
 
 
 def _size(head: bytes) -> tuple[int, int]:

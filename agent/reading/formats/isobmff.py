@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from agent.reading.formats.source import BrokenError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class BrokenError(Exception):
-    """What is read makes no sense; its text is the problem's sentence."""
 
 
 class Box(NamedTuple):

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 
 # Hostile files are made of many scans; real ones have some ten.
-_MOST_RUNS = 64
 _MOST_SCANS = 100
+_MOST_RUNS = 64
 
 # Within a scan 0xFF is followed by 0x00 (a stuffed byte), a restart marker, or another 0xFF (fill): ITU-T T.81 B.1.1.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -135,8 +135,9 @@ class _Jpeg:
                     break
                 elif first < 0:
                     first = at
-                    if _recent[0] and buffer.startswith(_recent[0], at, end):
-                        return self._hurried(_recent[0], at - start)
+                    alike = _recent[0]  # once: another thread reads another picture meanwhile
+                    if alike and buffer.startswith(alike, at, end):
+                        return self._hurried(alike, at - start)
                 if marker == SOS and following - first <= _MOST_HEADERS:
                     return self._hurried(bytes(buffer[first:following]), first - start)
             at = following

@@ -53,6 +53,10 @@ class Finding(NamedTuple):
     held_bytes: int = 0
 
 
+class BrokenError(Exception):
+    """Ends a walk over a file that makes no sense; its text is the problem's sentence."""
+
+
 def cut_short(what: str) -> str:
     """Return the sentence for a file that ends too early."""
     return f"cut short: {what}; copy it again"

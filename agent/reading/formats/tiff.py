@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from agent.reading.formats import tiff_directories as tag
 from agent.reading.formats.exif import MOST_BYTES, Part, taken_at
-from agent.reading.formats.source import Finding, equal_bytes, never_written, zeros
+from agent.reading.formats.source import BrokenError, Finding, equal_bytes, never_written, zeros
 from agent.reading.formats.tiff_codings import DEFLATE, OLD_DEFLATE, PACKBITS, PROVED, CodedParts
-from agent.reading.formats.tiff_directories import BrokenTiffError, Directories
+from agent.reading.formats.tiff_directories import Directories
 from agent.reading.formats.tiff_layout import blocks, layout, size
 from agent.reading.formats.zero_tail import Block, hole_warnings, zero_tail
 
@@ -34,7 +34,7 @@ def check_tiff(source: Source) -> Finding:
     try:
         for tags in Directories(source).walk():
             pages.see(tags)
-    except BrokenTiffError as broken:
+    except BrokenError as broken:
         return Finding(pages.pixels, str(broken))
     return pages.judged()
 
@@ -52,7 +52,7 @@ class _Pages:
         self._zero_is_black = True
 
     def see(self, tags: Tags) -> None:
-        """Take in a page, by its tags. Raises `BrokenTiffError` where it is not all there."""
+        """Take in a page, by its tags. Raises `BrokenError` where it is not all there."""
         self.pixels = self.pixels or size(tags)
         self._exif = self._exif or tags.get(tag.EXIF, ())
         page = layout(tags)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from agent.reading.formats.source import cut_short
+from agent.reading.formats.source import BrokenError, cut_short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,6 @@ _READ |= {TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, KIND, OLD_KIND, PHOTOMETRI
 Tags = dict[int, tuple[int, ...]]
 
 
-class BrokenTiffError(Exception):
-    """Ends the walk; its text is the problem's sentence."""
-
-
 class Directories:
     """Reads the chain of directories, in the file's byte order and pointer size; `values` were read so far."""
 
@@ -43,14 +39,14 @@ class Directories:
         self.values = 0
 
     def walk(self) -> Iterator[Tags]:
-        """Yield the tags of each directory that are read here; raise `BrokenTiffError` for what is not in the file."""
+        """Yield the tags of each directory that are read here; raise `BrokenError` for what is not in the file."""
         offset, seen = self.first, set()
         entry_size = struct.calcsize(self.order + self.entry + self.pointer)
         while offset and offset not in seen:
             seen.add(offset)
             count = self._number(self.counter, offset)
             if not count:
-                raise BrokenTiffError(cut_short(f"the TIFF's directory at byte {offset:,} is empty"))
+                raise BrokenError(cut_short(f"the TIFF's directory at byte {offset:,} is empty"))
             self._spend(count)
             start = offset + struct.calcsize(self.counter)
             table = self._within(start, count * entry_size)
@@ -72,7 +68,7 @@ class Directories:
         (place,) = struct.unpack(self.order + self.pointer, value)
         inline = size <= len(value)
         if not inline and place + size > self.source.size:
-            raise BrokenTiffError(cut_short(f"the TIFF's tag {tag} lies beyond the end of the file"))
+            raise BrokenError(cut_short(f"the TIFF's tag {tag} lies beyond the end of the file"))
         if tag not in _READ or kind not in _LETTERS or not number:
             return None
         self._spend(number)
@@ -82,9 +78,7 @@ class Directories:
     def _spend(self, number: int) -> None:
         self.values += number
         if self.values > _MOST_VALUES:
-            raise BrokenTiffError(
-                f"damaged: more than {_MOST_VALUES:,} values in the TIFF's directories; save it again"
-            )
+            raise BrokenError(f"damaged: more than {_MOST_VALUES:,} values in the TIFF's directories; save it again")
 
     def _number(self, letter: str, offset: int) -> int:
         (number,) = struct.unpack(self.order + letter, self._within(offset, struct.calcsize(letter)))
@@ -93,5 +87,5 @@ class Directories:
     def _within(self, offset: int, count: int) -> bytes:
         found = self.source.peek(count, offset)
         if len(found) < count:
-            raise BrokenTiffError(cut_short(f"the TIFF's directory at byte {offset:,} lies beyond the end of the file"))
+            raise BrokenError(cut_short(f"the TIFF's directory at byte {offset:,} lies beyond the end of the file"))
         return found

@@ -6,8 +6,7 @@ from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.reading.formats import tiff_directories as tag
-from agent.reading.formats.source import cut_short
-from agent.reading.formats.tiff_directories import BrokenTiffError
+from agent.reading.formats.source import BrokenError, cut_short
 from agent.reading.formats.zero_tail import Block
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def size(tags: Tags) -> tuple[int, int]:
     """Return a page's width and height in pixels."""
     width, height = tags.get(tag.WIDTH, (0,))[0], tags.get(tag.HEIGHT, (0,))[0]
     if not width or not height:
-        raise BrokenTiffError("damaged: a directory of the TIFF gives no size; copy it again")
+        raise BrokenError("damaged: a directory of the TIFF gives no size; copy it again")
     return width, height
 
 
@@ -111,9 +110,9 @@ def blocks(page: Layout, file_size: int) -> list[Block]:
     """Return where one page's pixels lie; strips that follow each other become one block. All must be in the file."""
     offsets, counts = page.offsets, page.counts
     if len(counts) != len(offsets) and (counts or not page.is_raw):
-        raise BrokenTiffError("damaged: the TIFF's offsets and byte counts do not match; copy it again")
+        raise BrokenError("damaged: the TIFF's offsets and byte counts do not match; copy it again")
     if 0 in offsets and any(count and not offset for offset, count in zip(offsets, counts, strict=False)):
-        raise BrokenTiffError(cut_short("the TIFF does not say where all of its picture data lies"))
+        raise BrokenError(cut_short("the TIFF does not say where all of its picture data lies"))
     if not offsets:
         return []
     if not page.is_raw:
@@ -127,7 +126,7 @@ def blocks(page: Layout, file_size: int) -> list[Block]:
 
 def _within(end: int, file_size: int) -> None:
     if end > file_size:
-        raise BrokenTiffError(cut_short(f"the TIFF's picture data goes on to byte {end:,} of {file_size:,}"))
+        raise BrokenError(cut_short(f"the TIFF's picture data goes on to byte {end:,} of {file_size:,}"))
 
 
 def _planes(page: Layout) -> list[tuple[int, int]]:
