@@ -109,7 +109,7 @@ def _hosts(bench: Bench) -> list[Row]:
                     busy = _live(shared, count, bench.size(20.0, 0.2), asks=True)
                 one = one or busy
                 figures = [
-                    Figure("beats", 100 * idle.cores, "% of a core", 0.5 if options else None),
+                    Figure("beats", 100 * idle.cores, "% of a core", 0.5),
                     Figure("grant: median", 1000 * median(busy.grants), "ms"),
                     Figure("p95", 1000 * quantiles(busy.grants, n=20)[-1], "ms"),
                     Figure("connections", busy.connections, ""),

@@ -317,16 +317,22 @@ def test_a_connection_is_kept_and_not_for_ever(
     eventually(lambda: postgres.sql(PIDS) == [])
 
 
-def test_of_a_hundred_hosts_those_keep_none_for_which_there_is_no_room(shared: Shared, postgres: Postgres) -> None:
+@pytest.mark.parametrize(("before", "is_kept"), [(93, True), (94, False)])
+def test_of_a_hundred_hosts_those_keep_none_for_which_there_is_no_room(
+    shared: Shared, postgres: Postgres, before: int, *, is_kept: bool
+) -> None:
+    """Of PostgreSQL's default of 100, three are a superuser's, and three are left to others."""
     first = shared.joined("cam_b")
     shared.sql(
         "insert into fleet.fleet_hosts (project, host, role, number, heartbeat_at) "
-        "select 1, 'h' || n, 'somebody', 1, now() from generate_series(1, 98) n"
+        f"select 1, 'h' || n, 'somebody', 1, now() from generate_series(2, {before}) n"
     )
     last = shared.joined("cam_a")
     last.ask(asked("a"))
     first.ask(asked("b"))
-    eventually(lambda: postgres.sql(PIDS) == [])
+    eventually(lambda: len(postgres.sql(PIDS)) == is_kept)
+    last.beat(BEAT)
+    eventually(lambda: len(postgres.sql(PIDS)) == is_kept)
     assert len(postgres.sql(PIDS.replace("cam_a", "cam_b"))) == 1
 
 

@@ -216,21 +216,20 @@ def with_notes(content: bytes) -> bytes:
 
 
 def test_pictures_that_are_read_at_once_keep_their_own_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def headers(content: bytes) -> bytes:
-        start = content.index(b"\xff\xdb")
-        scan = content.index(b"\xff\xda")
-        return content[start : scan + 2 + int.from_bytes(content[scan + 2 : scan + 4])]
-
-    class Changing(list[bytes]):
-        """Set anew by another thread between the second look at it and the third."""
+    class Changing(list[Any]):
+        """Set anew by another thread between the first look at it and the next one."""
 
         def __getitem__(self, _: object) -> Any:
             return self.pop(0) if len(self) > 1 else super().__getitem__(0)
 
     one, other = encoded("noise", "baseline"), io.BytesIO()
     noise().resize((64, 48)).save(other, "JPEG")
-    changing = Changing([headers(one), headers(one), headers(other.getvalue())])
-    monkeypatch.setattr(jpeg, "_recent", changing)
+    openings = []
+    for content in (one, other.getvalue()):
+        assert look(tmp_path, content).problem is None
+        openings.append(jpeg._recent[0])
+    assert openings[0] != openings[1]
+    monkeypatch.setattr(jpeg, "_recent", Changing(openings))
     image = look(tmp_path, one)
     assert (image.problem, image.pixels) == (None, SIZE)
 

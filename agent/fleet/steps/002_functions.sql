@@ -84,8 +84,10 @@ begin
     jobs := case when b.day = (now_ at time zone 'utc')::date then b.jobs else 0 end;
     frames := case when b.day = (now_ at time zone 'utc')::date then b.frames else 0 end;
     clock := extract(epoch from now_);
-    -- One connection a host, and ten for others: those that came first may keep theirs, as long as there is room.
-    select 1 + count(*) filter (where x.id < me.id) + 10 <= current_setting('max_connections')::integer,
+    -- One connection a host: those that came first may keep theirs, as long as three are left for others, beside those
+    -- that are a superuser's. With more left, more hosts make one for every beat, which costs the server most.
+    select count(*) filter (where x.id < me.id) + 1 + 3 <= current_setting('max_connections')::integer
+                - current_setting('superuser_reserved_connections')::integer,
             array_agg(x.host order by x.host) filter (where x.folder = folder_id and x.host <> h)
         into keep, sharing
         from fleet_hosts x where x.project = b.id and x.heartbeat_at > now_ - interval '60 seconds';

@@ -20,16 +20,17 @@ _EQUAL = re.compile(rb"\0{3,}")
 _LEAST_EQUAL = bytes(3)
 
 
-def equal_runs(buffer: bytes | bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield where runs of equal bytes begin and end, in order; some shorter than `LEAST` are among them."""
+def equal_runs(buffer: bytes | bytearray, start: int, end: int) -> list[tuple[int, int]]:
+    """Return where runs of equal bytes begin and end, in order; some shorter than `LEAST` are among them."""
     sampled = buffer[start:end:_STEP]
     if len(sampled) < 4:
-        return
+        return []
     differences = (int.from_bytes(sampled[:-1]) ^ int.from_bytes(sampled[1:])).to_bytes(len(sampled) - 1)
     if _LEAST_EQUAL not in differences:  # nearly always: a search for it takes a tenth of one by the expression
-        return
-    for match in _EQUAL.finditer(differences):
-        yield from _within(buffer, start + match.start() * _STEP, start + match.end() * _STEP, (start, end))
+        return []
+    found = _EQUAL.finditer(differences)
+    sampled_at = ((start + match.start() * _STEP, start + match.end() * _STEP) for match in found)
+    return [run for first, last in sampled_at for run in _within(buffer, first, last, (start, end))]
 
 
 def _within(buffer: bytes | bytearray, first: int, last: int, limits: tuple[int, int]) -> Iterator[tuple[int, int]]:
