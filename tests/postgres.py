@@ -32,10 +32,10 @@ HOSTS = ("cam_a", "cam_b", "cam_c", "cam_d")
 
 
 def programs() -> Path | None:
-    """Return the folder of PostgreSQL's programs, the newest one's, None where there are none."""
+    """Return the folder of PostgreSQL's programs: those on the PATH, else Debian's newest; None where none are."""
     found = sorted(glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda path: int(path.split("/")[4]))
-    newest = found[-1] if found else shutil.which("initdb")
-    return Path(newest).resolve().parent if newest else None
+    chosen = shutil.which("initdb") or (found[-1] if found else None)
+    return Path(chosen).resolve().parent if chosen else None
 
 
 class Postgres:
