@@ -17,7 +17,7 @@ from rich.text import Text
 
 from agent.commands import shell
 from agent.demo import screen
-from agent.demo.proof import receipts
+from agent.demo.proof import of_sandbox, receipts
 from agent.demo.script import script
 from agent.demo.stage import Stage
 from agent.errors import AgentError
@@ -69,14 +69,16 @@ def _demo(console: Console, stage: Stage, *, keep: bool, s3: bool) -> bool:
     if s3:
         console.print(Text("starting an S3 server, which takes some seconds …", "dim"))
     with stage:
-        screen.opening(console, str(stage.inbox), stage.sandbox_url)
+        screen.opening(
+            console, str(stage.inbox), "Playment", f"{stage.sandbox_url} (a sandbox, which fetches what is published)"
+        )
         drops, expected = script(stage.inbox, stage.outside)
         with screen.Screen(console) as shown:
             stage.play(drops, len(expected), shown.tell, shown.show)
         # What is still on its way when all seems done would be sent twice or wrongly: it counts too.
         stage.close()
     rows = stage.rows()
-    got = receipts(expected, rows, stage.received, stage.annotations())
+    got = receipts(expected, rows, of_sandbox(stage.received), stage.annotations())
     screen.report(console, stage.status(), rows, got)
     if s3:
         screen.listed(console, "Uploaded, among others", stage.sources())
