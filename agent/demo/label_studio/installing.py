@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.demo.children import Child
-from agent.demo.label_studio.words import ENTRIES, NEEDED_MB, PACKAGES, PIP, VERSION, no_room, why_not
+from agent.demo.label_studio.words import DATABASE_BYTES, NEEDED_MB, PACKAGES, PIP, PLACED, VERSION, no_room, why_not
 from agent.errors import AgentError
 
 if TYPE_CHECKING:
@@ -90,13 +90,15 @@ class Installation:
             {**environ, "TMPDIR": str(part / "tmp"), "PYTHONUNBUFFERED": "1"},
             str(python),
             *PIP,
-            done=lambda: _part_done(self.log, packages, before),
+            done=partial(_pip_done, self.log, packages, before),
         )
         data = part / "data"
         data.mkdir()
         version = (str(python), "-I", "-m", "label_studio.server", "version", "--data-dir", str(data))
-        self._run(steps, "Making its database", part, server_environ(data), *version)
-        os.rename(data / self.database.name, part / self.database.name)
+        database = data / self.database.name
+        done = partial(_size_done, database)
+        self._run(steps, "Making its database", part, server_environ(data), *version, done=done)
+        os.rename(database, part / self.database.name)
         for each in ("data", "tmp"):
             shutil.rmtree(part / each)
 
@@ -107,12 +109,12 @@ class Installation:
         folder: Path,
         environ: Mapping[str, str],
         *command: str,
-        done: Callable[[], float | None] = lambda: None,
+        done: Callable[[], float] | None = None,
     ) -> None:
         """Run a command to its end, and show it as a step. Raises AgentError where it fails."""
         with steps.step(what) as show, Child(command, environ, self.log, folder) as child:
             while child.exit_code is None:
-                show(done())
+                show(done() if done else None)
                 time.sleep(LOOK_SECONDS)
             if child.exit_code:
                 raise AgentError(why_not(self.log.read_text(errors="replace"), _python(), str(self.log)))
@@ -140,11 +142,16 @@ def _python() -> str:
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def _part_done(log: Path, packages: Path, before: int) -> float:
+def _size_done(database: Path) -> float:
+    """Return how far its database is, by the size that it is to have."""
+    return min(0.99, os.path.getsize(database) / DATABASE_BYTES) if database.exists() else 0.0
+
+
+def _pip_done(log: Path, packages: Path, before: int) -> float:
     """Return how far pip is: one half for what it has collected, one for what it has put into place."""
     collected = log.read_text(errors="replace").count("\nCollecting ")
     placed = len(os.listdir(packages)) - before
-    return min(0.99, 0.5 * min(1.0, collected / PACKAGES) + 0.5 * min(1.0, max(0, placed) / ENTRIES))
+    return min(0.99, 0.5 * min(1.0, collected / PACKAGES) + 0.5 * min(1.0, max(0, placed) / PLACED))
 
 
 @contextlib.contextmanager

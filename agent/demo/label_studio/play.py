@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import signal
 import socket
 import threading
@@ -51,11 +52,15 @@ def play(console: Console, folder: Path, conclude: Conclude, *, keep: bool) -> b
     steps = Steps(console)
     installed = installation(os.environ)
     if not installed.is_whole:
-        console.print(Text(announced(str(installed.folder))), soft_wrap=True)
+        what, _, command = announced(shlex.quote(str(installed.cache))).partition("\n")
+        console.print(Text(what), soft_wrap=not console.is_terminal)
+        console.print(Text(command, "cyan"), soft_wrap=True)
         installed.make(steps)
     with Server(installed, folder / "label-studio", steps) as server:
         projects = make_projects(server.url, server.token, TITLE)
-        with Stage(folder, target=server.settings(*projects)) as stage:
+        results = folder / "results"
+        results.mkdir()
+        with Stage(folder, target=server.settings(*projects, results)) as stage:
             drops, expected = script(stage.inbox, stage.outside)
             told = f"{VERSION} at {server.url}, two new projects; it calls nobody"
             screen.opening(console, str(stage.inbox), WHO, told)
@@ -67,7 +72,7 @@ def play(console: Console, folder: Path, conclude: Conclude, *, keep: bool) -> b
             good = conclude(stage, expected, _report(console, stage, expected, tasks))
             if keep:
                 stage.start_agent()
-                _say_where(console, stage, server, tasks)
+                _say_where(console, stage, server, tasks, results)
                 _until_stopped(console, stage, server)
             else:
                 console.print(Text("Label Studio is taken down; with --keep it goes on, and shows the tasks.", "dim"))
@@ -95,17 +100,16 @@ def _digest(http: Session, url: str) -> str:
     return hashlib.sha256(answer.content).hexdigest() if answer.ok else ""
 
 
-def _say_where(console: Console, stage: Stage, server: Server, tasks: Sequence[Shown]) -> None:
-    """Say where the tasks can be looked at, and who is let in there."""
-    pages = [server.page(task.project, task.job_id) for task in tasks]
+def _say_where(console: Console, stage: Stage, server: Server, tasks: Sequence[Shown], results: Path) -> None:
+    """Say where the tasks can be looked at, and who is let in there; and what else can be done."""
+    pages = [f"{server.page(task.project, task.job_id)}  {task.reference_id}" for task in tasks]
     screen.listed(console, "To look at it in a browser", [*pages, f"user     {USER}", f"password {server.password}"])
     if "SSH_CONNECTION" in os.environ:
         ports = {urlsplit(url).port for url in (server.url, *(url for task in tasks for _, url in task.files))}
         forwarded = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports)
         screen.listed(console, "From the machine that you sit at, first", [f"ssh {forwarded} {socket.gethostname()}"])
-    console.print()
-    told = f"All goes on: what is dropped into {stage.inbox} becomes tasks, too. Ctrl+C ends it."
-    console.print(Text(told, "bold"), soft_wrap=True)
+    lively = [f"what is dropped here becomes tasks  {stage.inbox}", f"what is annotated comes here        {results}"]
+    screen.listed(console, "All goes on until Ctrl+C", lively)
 
 
 def _until_stopped(console: Console, stage: Stage, server: Server) -> None:

@@ -84,14 +84,16 @@ class Server:
         """Return the address of a project's page, or of one of its tasks'."""
         return f"{self.url}/projects/{project}/data" + (f"?task={task}" if task else "")
 
-    def settings(self, images: int, sequences: int) -> dict[str, str]:
-        """Return what an agent is to be set to that sends to these projects."""
+    def settings(self, images: int, sequences: int, results: Path) -> dict[str, str]:
+        """Return what an agent is to be set to that sends to these projects, and fetches what is annotated there."""
         return {
             "TARGET": "label-studio",
             "LABEL_STUDIO_URL": self.url,
             "LABEL_STUDIO_TOKEN": self.token.reveal(),
             "LABEL_STUDIO_IMAGE_PROJECT": str(images),
             "LABEL_STUDIO_SEQUENCE_PROJECT": str(sequences),
+            "RESULTS_DIR": str(results),
+            "RESULTS_POLL_SECONDS": "1",
         }
 
     def _command(self) -> list[str]:
