@@ -113,7 +113,7 @@ def _conclude(
 def _end(number: int, _frame: FrameType | None) -> None:
     """Exit plainly, so that all that was started is ended and the folder removed; nothing disturbs that."""
     for each in ENDS:
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(each, lambda *_: None)  # not SIG_IGN: of one that has come already Python would complain
     sys.exit(128 + number)
 
 
