@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +158,20 @@ def test_half_of_it_is_not_taken_for_whole(tmp_path: Path) -> None:
     assert installed.is_whole
     installed.make(Steps(Console(file=io.StringIO())))  # which another demo has done meanwhile
     assert installed.is_whole
+
+
+def test_a_demo_waits_for_another_that_is_making_the_same(tmp_path: Path) -> None:
+    installed, told = Installation(tmp_path), io.StringIO()
+    making = threading.Thread(target=installed.make, args=(Steps(Console(file=told)),))
+    with (tmp_path / f"{installed.folder.name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        making.start()
+        eventually(lambda: "Waiting for another demo" in told.getvalue())
+        write(installed.database, b"")
+        write(installed.python, b"")
+    making.join(20)
+    assert not making.is_alive()
+    assert "Making an environment" not in told.getvalue()
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

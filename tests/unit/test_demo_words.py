@@ -107,5 +107,7 @@ def test_the_server_is_told_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> 
     environ = server_environ(Path("/d"))
     assert set(environ) <= {
         "PATH", "LANG", "LC_ALL", "TZ", "HOME", "COLLECT_ANALYTICS", "SENTRY_RATE", "SENTRY_DSN", "FRONTEND_SENTRY_DSN",
+        "LATEST_VERSION_CHECK",
     }  # fmt: skip
-    assert (environ["COLLECT_ANALYTICS"], environ["SENTRY_DSN"], environ["HOME"]) == ("false", "", "/d")
+    assert (environ["SENTRY_DSN"], environ["FRONTEND_SENTRY_DSN"], environ["HOME"]) == ("", "", "/d")
+    assert (environ["COLLECT_ANALYTICS"], environ["LATEST_VERSION_CHECK"]) == ("false", "false")

@@ -27,8 +27,14 @@ if TYPE_CHECKING:
     from agent.demo.steps import Steps
 
 LOOK_SECONDS = 0.2
-QUIET = {"COLLECT_ANALYTICS": "false", "SENTRY_RATE": "0", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": ""}
-"""It calls home, at its start and for every error, unless it is told not to four times (1.23.2)."""
+QUIET = {
+    "COLLECT_ANALYTICS": "false",
+    "SENTRY_RATE": "0",
+    "SENTRY_DSN": "",
+    "FRONTEND_SENTRY_DSN": "",
+    "LATEST_VERSION_CHECK": "false",
+}
+"""It calls home, at its start and for every error, unless it is told not to five times (1.23.2)."""
 _MISLEADING = ("PYTHON", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT", "PIP_REQUIRE", "PIP_LOG", "PIP_QUIET")
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ")
 
