@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the folder with the ledger, the images and the log.")
 @click.option("--s3", is_flag=True, help="Upload the images to an S3 server on this machine.")
-@click.option(
-    "--label-studio", "at_label_studio", is_flag=True, help="Send to a real Label Studio, which is installed."
-)
+@click.option("--label-studio", "at_label_studio", is_flag=True, help="Send to a real Label Studio, made on the spot.")
 @click.option(
     "--complete-after",
     type=click.FloatRange(0, 10),
@@ -54,8 +52,8 @@ def demo(*, keep: bool, s3: bool, at_label_studio: bool, complete_after: float |
     it goes on until every job's annotations are here.
 
     With --label-studio the jobs go to a real Label Studio on this machine: pip puts it (1 GB) into an environment of
-    its own in ~/.cache/playment-agent, in 2 to 3 minutes the first time. It says where to look; with --keep all goes on
-    until Ctrl+C, so that you can.
+    its own in ~/.cache/playment-agent, once, in 3 to 6 minutes. With --keep all goes on until Ctrl+C, and it says where
+    to look.
 
     Example: playment-agent demo --keep
     """

@@ -309,3 +309,17 @@ def test_a_stop_while_the_server_starts_leaves_nothing_behind(tmp_path: Path) ->
     assert errors == ""
     assert named(tmp_path) == []
     assert [*tmp_path.glob("playment-demo-*")] == []
+
+
+def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
+    installed = Installation(tmp_path / "cache/playment-agent")
+    write(installed.database, b"no database, and no Label Studio either")
+    installed.python.parent.mkdir(parents=True)
+    installed.python.symlink_to(sys.executable)
+    run = command("demo", "--label-studio", environ=environment(tmp_path), cwd=tmp_path)
+    assert run.returncode == 1
+    [told] = run.stderr.splitlines()
+    assert "Label Studio has ended by itself" in told
+    assert "No module named" in told
+    assert told.endswith(f"made anew after rm -r {installed.folder}.")
+    assert [*tmp_path.glob("playment-demo-*")] == []

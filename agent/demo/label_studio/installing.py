@@ -86,7 +86,7 @@ class Installation:
         python, packages = part / "venv/bin/python", part / "venv/lib" / f"python{_python()}" / "site-packages"
         (part / "tmp").mkdir()
         self._run(
-            steps, "Making an environment for it", part, environ, sys.executable, "-m", "venv", str(part / "venv")
+            steps, "Making an environment for it", part, environ, sys.executable, "-I", "-m", "venv", str(part / "venv")
         )
         before = len(os.listdir(packages))
         self._run(

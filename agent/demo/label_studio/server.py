@@ -78,7 +78,8 @@ class Server:
     def look_after(self) -> None:
         """Raise AgentError where it has ended."""
         if self._child.exit_code is not None:
-            raise AgentError(f"Label Studio has ended by itself: {self._last_word()}.")
+            again = f"where it does so again, it is made anew after rm -r {self._installed.folder}"
+            raise AgentError(f"Label Studio has ended by itself ({self._last_word()}): {again}.")
 
     def page(self, project: int, task: str = "") -> str:
         """Return the address of a project's page, or of one of its tasks'."""
