@@ -34,8 +34,14 @@ if TYPE_CHECKING:
 VERSION = "1.23.2"
 MISSING = f"needs label-studio=={VERSION}, which pip could not install here"
 LEGACY_TOKEN = "0123456789abcdef0123456789abcdef01234567"
-# It calls home, at its start and for every error, unless it is told not to four times.
-QUIET = {"COLLECT_ANALYTICS": "false", "SENTRY_RATE": "0", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": ""}
+# It calls home, at its start and for every error, unless it is told not to five times.
+QUIET = {
+    "COLLECT_ANALYTICS": "false",
+    "SENTRY_RATE": "0",
+    "SENTRY_DSN": "",
+    "FRONTEND_SENTRY_DSN": "",
+    "LATEST_VERSION_CHECK": "false",
+}
 START_SECONDS = 300.0
 
 

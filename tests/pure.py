@@ -19,6 +19,9 @@ FOLDERS = ("core", "model")
 SINGLE = frozenset(
     {
         "agent",
+        "agent.demo",
+        "agent.demo.label_studio",
+        "agent.demo.label_studio.words",
         "agent.errors",
         "agent.fleet",
         "agent.fleet.records",

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from rich.text import Text
 
 from agent.commands import shell
 from agent.demo import screen
-from agent.demo.proof import receipts
+from agent.demo.label_studio.play import ENDS, play
+from agent.demo.proof import of_sandbox, receipts
 from agent.demo.script import script
 from agent.demo.stage import Stage
 from agent.errors import AgentError
@@ -25,6 +27,7 @@ from agent.ledger.reports import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
     from agent.demo.proof import Receipt
     from agent.demo.script import Expected
@@ -33,13 +36,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the folder with the ledger, the images and the log.")
 @click.option("--s3", is_flag=True, help="Upload the images to an S3 server on this machine.")
+@click.option("--label-studio", "at_label_studio", is_flag=True, help="Send to a real Label Studio, made on the spot.")
 @click.option(
     "--complete-after",
     type=click.FloatRange(0, 10),
     metavar="SECONDS",
     help="Have the sandbox annotate each job so soon, and bring the results home.",
 )
-def demo(*, keep: bool, s3: bool, complete_after: float | None) -> None:
+def demo(*, keep: bool, s3: bool, at_label_studio: bool, complete_after: float | None) -> None:
     """See the whole job in ten seconds: nothing to configure, no key, no network.
 
     A sandbox Playment and the real agent run on this machine, in a temporary folder, while images are dropped into
@@ -47,15 +51,24 @@ def demo(*, keep: bool, s3: bool, complete_after: float | None) -> None:
     With --s3 the images are uploaded to a SeaweedFS on this machine, and fetched by signed URLs. With --complete-after
     it goes on until every job's annotations are here.
 
+    With --label-studio the jobs go to a real Label Studio on this machine: pip puts it (1 GB) into an environment of
+    its own in ~/.cache/playment-agent, once, in 3 to 6 minutes. With --keep all goes on until Ctrl+C, and it says where
+    to look.
+
     Example: playment-agent demo --keep
     """
+    if at_label_studio and (s3 or complete_after is not None):
+        raise click.UsageError("--label-studio goes with --keep alone.")
     console = Console(highlight=False)
-    # A plain exit, so that the folder is removed; also where a shell started us with Ctrl-C ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+    # Also where a shell started us with Ctrl-C ignored.
+    for number in ENDS:
+        signal.signal(number, _end)
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="playment-demo-")))
     try:
-        clean = _demo(console, Stage(folder, s3=s3, complete_after=complete_after), keep=keep, s3=s3)
+        if at_label_studio:
+            clean = play(console, folder, partial(_conclude, console, keep=keep), keep=keep)
+        else:
+            clean = _demo(console, Stage(folder, s3=s3, complete_after=complete_after), keep=keep, s3=s3)
     except AgentError as error:
         shell.fail(error)
     finally:
@@ -69,21 +82,37 @@ def _demo(console: Console, stage: Stage, *, keep: bool, s3: bool) -> bool:
     if s3:
         console.print(Text("starting an S3 server, which takes some seconds …", "dim"))
     with stage:
-        screen.opening(console, str(stage.inbox), stage.sandbox_url)
+        screen.opening(
+            console, str(stage.inbox), "Playment", f"{stage.sandbox_url} (a sandbox, which fetches what is published)"
+        )
         drops, expected = script(stage.inbox, stage.outside)
         with screen.Screen(console) as shown:
             stage.play(drops, len(expected), shown.tell, shown.show)
         # What is still on its way when all seems done would be sent twice or wrongly: it counts too.
         stage.close()
     rows = stage.rows()
-    got = receipts(expected, rows, stage.received, stage.annotations())
+    got = receipts(expected, rows, of_sandbox(stage.received), stage.annotations())
     screen.report(console, stage.status(), rows, got)
     if s3:
         screen.listed(console, "Uploaded, among others", stage.sources())
     if stage.results is not None:
         screen.listed(console, "Annotations, as files", map(str, stage.annotations() or ()))
+    return _conclude(console, stage, expected, got, keep=keep)
+
+
+def _conclude(
+    console: Console, stage: Stage, expected: Sequence[Expected], got: Sequence[Receipt], *, keep: bool
+) -> bool:
+    """Say how to look again, and whether all came as it must, which is returned."""
     _to_repeat(console, stage, keep=keep)
     return _verdict(console, stage, expected, got, keep=keep)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Exit plainly, so that all that was started is ended and the folder removed; nothing disturbs that."""
+    for each in ENDS:
+        signal.signal(each, lambda *_: None)  # not SIG_IGN: of one that has come already Python would complain
+    sys.exit(128 + number)
 
 
 def _to_repeat(console: Console, stage: Stage, *, keep: bool) -> None:

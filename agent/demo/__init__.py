@@ -1,1 +1,1 @@
-"""The demo: the production agent on a temporary folder, with a sandbox Playment and real images on loopback."""
+"""The demo: the production agent on a temporary folder with real images, and who takes the jobs, on loopback."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class FileServer(ThreadingTCPServer):
     """Serves the regular files below a scanner's root on 127.0.0.1, as a context manager.
 
-    No link is followed, nothing is listed, and no name with a dot at its start is served.
+    No link is followed, nothing is listed, and no name with a dot at its start is served. A page of any origin may show
+    the files.
     """
 
     daemon_threads = False  # so that the end waits for every thread
@@ -75,14 +76,17 @@ class _Handler(BaseHTTPRequestHandler):
         if size and re.fullmatch(r"bytes=0-0", self.headers.get("Range", "")):
             self.send_response(206)
             self.send_header("Content-Range", f"bytes 0-0/{size}")
-            self.send_header("Content-Length", "1")
-            self.end_headers()
+            self._end_headers("1")
             self.wfile.write(file.read(1))
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(size))
-        self.end_headers()
+        self._end_headers(str(size))
         shutil.copyfileobj(file, self.wfile)
+
+    def _end_headers(self, length: str) -> None:
+        self.send_header("Access-Control-Allow-Origin", "*")  # Label Studio's page loads pictures with CORS
+        self.send_header("Content-Length", length)
+        self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's own signature
         """Say nothing: an access log would drown what the person wants to see."""

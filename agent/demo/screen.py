@@ -99,18 +99,22 @@ def _name(job: Mapping[str, Any]) -> str:
     return f"{job['path']}/" if job["kind"] == "sequence" else str(job["path"])
 
 
-def opening(console: Console, inbox: str, sandbox: str) -> None:
-    """Say what is about to be seen."""
+def opening(console: Console, inbox: str, who: str, where: str) -> None:
+    """Say what is about to be seen: where files are dropped, who takes the jobs, and where that is."""
     console.print(Text("playment-agent: the whole job, on this machine alone", "bold"))
-    console.print(Text.assemble(("inbox    ", "dim"), inbox), soft_wrap=True)
-    console.print(Text.assemble(("Playment ", "dim"), f"{sandbox} (a sandbox, which fetches what is published)\n"))
+    console.print(Text.assemble((f"{'inbox':<{len(who)}} ", "dim"), inbox), soft_wrap=True)
+    console.print(Text.assemble((f"{who} ", "dim"), f"{where}\n"))
 
 
 def report(
-    console: Console, status: Sequence[Mapping[str, Any]], rows: Iterable[Mapping[str, Any]], got: Iterable[Receipt]
+    console: Console,
+    status: Sequence[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Any]],
+    got: Iterable[Receipt],
+    who: str = "the sandbox Playment",
 ) -> None:
-    """Show the status table, the reason of each refused file, and what the sandbox received."""
-    _heading(console, "What the sandbox Playment received")
+    """Show what arrived, the reason of each refused file, and the status table."""
+    _heading(console, f"What {who} received")
     for receipt in got:
         good, bad = Text("✓", "bold green"), Text("✗", "bold red")
         what = "1 image" if receipt.frames == 1 else f"{receipt.frames} frames in order"

@@ -51,11 +51,19 @@ class Stage:
 
     The settings come from `folder`/demo.env alone, never from the environment. Log lines go to `folder`/demo.log.
     With `s3` the files are uploaded to an S3 server on this machine, else served where they lie. Where the sandbox has
-    jobs annotated (`complete_after` so many seconds), their results come into the folder `results`.
+    jobs annotated (`complete_after` so many seconds), their results come into the folder `results`. There is none where
+    `target` holds the settings of who else takes the jobs.
     Raises AgentError where the agent, or that server, cannot start.
     """
 
-    def __init__(self, folder: Path, *, s3: bool = False, complete_after: float | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        s3: bool = False,
+        complete_after: float | None = None,
+        target: Mapping[str, str] | None = None,
+    ) -> None:
         self.inbox = folder / "inbox"
         self.outside = folder / "outside"
         self.ledger = folder / "ledger.db"
@@ -65,7 +73,10 @@ class Stage:
         self.results = None if complete_after is None else folder / "results"
         self._complete_after = complete_after
         self._s3 = s3
+        self._target = target
+        self._sandbox: Sandbox | None = None
         self._stack = contextlib.ExitStack()
+        self._running = contextlib.ExitStack()
         self._failure: Exception | None = None
         self._seen = 0
 
@@ -74,16 +85,9 @@ class Stage:
             self.inbox.mkdir()
             self.outside.mkdir()
             stack.enter_context(_logging_to(self.log))
-            # A demo's job ids are no secrets.
-            self._sandbox = stack.enter_context(Sandbox(rng=random.Random(), api_key=API_KEY, fetch=True))  # noqa: S311
-            self._sandbox.complete_after = self._complete_after
-            settings = self._settings(stack)
-            service = Service(settings)
-            self._agent = threading.Thread(target=self._run, args=(service,), name="agent")
-            self._agent.start()
-            stack.callback(self._agent.join)
-            stack.callback(service.stop)
-            self._await_start()
+            self._settings = self._written(self._taking(stack) if self._target is None else self._target, stack)
+            stack.enter_context(self._running)
+            self.start_agent()
             self._reads = stack.enter_context(Reads.open(self.ledger))
             self._stack = stack.pop_all()
         return self
@@ -97,24 +101,47 @@ class Stage:
 
     @property
     def sandbox_url(self) -> str:
-        """The sandbox Playment's base URL."""
-        return self._sandbox.url
+        """The sandbox Playment's base URL, '' where there is none."""
+        return self._sandbox.url if self._sandbox else ""
 
     @property
     def received(self) -> list[SandboxJob]:
         """The sandbox's jobs, in order of creation."""
-        return self._sandbox.jobs
+        return self._sandbox.jobs if self._sandbox else []
+
+    def start_agent(self) -> None:
+        """Start the agent, at first or once more; it watches the folder then. Raises what it dies of."""
+        service = Service(self._settings)
+        self._agent = threading.Thread(target=self._run, args=(service,), name="agent")
+        self._agent.start()
+        self._running.callback(self._agent.join)
+        self._running.callback(service.stop)
+        self._await_start()
+
+    def stop_agent(self) -> None:
+        """Stop the agent; the servers go on."""
+        self._running.close()
+
+    def look_after_agent(self) -> None:
+        """Raise the error that the agent died of; nothing where it lives."""
+        if self._failure is not None:
+            raise self._failure
 
     def play(
-        self, drops: Sequence[Drop], units: int, tell: Callable[[float, Drop], None], show: Callable[[Look], None]
+        self,
+        drops: Sequence[Drop],
+        units: int,
+        tell: Callable[[float, Drop], None],
+        show: Callable[[Look], None],
+        seconds: float = PLAY_SECONDS,
     ) -> None:
         """Make the drops at their times, telling of each and showing how it goes, until all `units` are at rest.
 
-        Returns early where the agent has died, and after `PLAY_SECONDS`. Raises the error that the agent died of.
+        Returns early where the agent has died, and after so many seconds. Raises the error that the agent died of.
         """
         started = time.monotonic()
         waiting = list(drops)
-        while (at := time.monotonic() - started) < PLAY_SECONDS and self._agent.is_alive():
+        while (at := time.monotonic() - started) < seconds and self._agent.is_alive():
             while waiting and waiting[0].at <= at:
                 drop = waiting.pop(0)
                 drop.do()
@@ -124,8 +151,7 @@ class Stage:
             if not waiting and len(look.jobs) >= units and all(map(self._is_at_rest, look.jobs)):
                 break
             time.sleep(LOOK_SECONDS)
-        if self._failure is not None:
-            raise self._failure
+        self.look_after_agent()
 
     def _is_at_rest(self, job: Mapping[str, Any]) -> bool:
         """Tell whether nothing more is to become of a job; where results are wanted, they must be here."""
@@ -165,13 +191,22 @@ class Stage:
             "AWS_SECRET_ACCESS_KEY": store.SECRET_KEY,
         }
 
-    def _settings(self, stack: contextlib.ExitStack) -> Settings:
-        """Write demo.env, start what publishes the files, and return the settings that are in the file."""
-        written = {
+    def _taking(self, stack: contextlib.ExitStack) -> dict[str, str]:
+        """Start the sandbox, and return the settings for it."""
+        # A demo's job ids are no secrets.
+        self._sandbox = stack.enter_context(Sandbox(rng=random.Random(), api_key=API_KEY, fetch=True))  # noqa: S311
+        self._sandbox.complete_after = self._complete_after
+        return {
             "PLAYMENT_API_KEY": API_KEY,
             "PLAYMENT_PROJECT_ID": "demo",
             "PLAYMENT_TAG": "cars",
             "PLAYMENT_BASE_URL": self._sandbox.url,
+        }
+
+    def _written(self, target: Mapping[str, str], stack: contextlib.ExitStack) -> Settings:
+        """Write demo.env, start what publishes the files, and return the settings that are in the file."""
+        written = {
+            **target,
             "WATCH_DIR": str(self.inbox),
             **self._publishing(stack),
             "PUBLISH_PROBE": "all",

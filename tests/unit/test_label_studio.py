@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.errors import AccessRefused, Refused, RemoteError, TryLater
 from agent.targets.label_studio import answers, queries
-from agent.targets.label_studio.body import body, frame_count, resolved
+from agent.targets.label_studio.body import body, frame_count, resolved, shown
 from agent.targets.label_studio.error_table import classify, is_outage
 from agent.targets.label_studio.labelling import IMAGE_CONFIG, SEQUENCE_CONFIG, Keys, UnfitError, keys_of
 from agent.targets.label_studio.login import Login
@@ -108,6 +108,20 @@ def test_an_image_where_a_list_is_shown_is_a_list_of_one() -> None:
     sent = body(job_of("a~1"), 7, Keys("frames", is_list=True))
     data = sent["data"]
     assert data == {"frames": ["http://h/d/frame_1.jpg"], "frame_ids": ["frame_1.jpg"], "reference_id": "a~1"}
+
+
+def test_what_a_page_shows_is_what_was_sent() -> None:
+    image, frames = Keys("photo", is_list=False), Keys("pages", is_list=True)
+    assert shown(body(job_of("a"), 1, image), image) == [("", "http://h/d/frame_1.jpg")]
+    assert shown(body(job_of("a"), 1, frames), frames) == [("frame_1.jpg", "http://h/d/frame_1.jpg")]
+    sequence = body(job_of("s", 12), 1, frames)
+    assert shown(sequence, frames) == [(f"frame_{n}.jpg", f"http://h/d/frame_{n}.jpg") for n in range(1, 13)]
+    data: Any = sequence["data"]
+    data["pages"].reverse()
+    assert shown(sequence, frames)[0] == ("frame_1.jpg", "http://h/d/frame_12.jpg")
+    del data["pages"][2:], data["frame_ids"][1:]
+    assert shown(sequence, frames) == [("frame_1.jpg", "http://h/d/frame_12.jpg"), ("", "http://h/d/frame_11.jpg")]
+    assert shown({}, frames) == [("", "")]
 
 
 def test_pages_are_resolved_to_frames() -> None:

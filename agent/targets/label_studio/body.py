@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from agent.targets.label_studio.labelling import FRAME_IDS, REFERENCE_ID
@@ -31,6 +32,17 @@ def frame_count(sent: dict[str, object]) -> int:
     data = sent["data"]
     names = data.get(FRAME_IDS) if isinstance(data, dict) else None
     return len(names) if isinstance(names, list) else 1
+
+
+def shown(task: dict[str, object], keys: Keys) -> list[tuple[str, str]]:
+    """Return what a task's page shows: each file's frame_id, '' where it has none, and its URL, in order."""
+    data = task.get("data")
+    found = data.get(keys.key) if isinstance(data, dict) else None
+    names = data.get(FRAME_IDS) if isinstance(data, dict) else None
+    sources = found if isinstance(found, list) else [found]
+    if not isinstance(names, list) or not keys.is_list:
+        names = [""] * len(sources)
+    return [(str(name or ""), str(source or "")) for name, source in zip_longest(names, sources)]
 
 
 def resolved(task: dict[str, object]) -> dict[str, object]:
