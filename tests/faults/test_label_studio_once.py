@@ -155,9 +155,10 @@ def lose_four_of_ten(world: LabelStudios, kind: str) -> None:
 
 def test_four_of_ten_requests_come_late(world: LabelStudios) -> None:
     target = world.target(post_seconds=0.7)
-    while not target._proven >= set(world.projects.each()):
+    for _ in range(20):  # the server may be slower than this at its first requests
         with contextlib.suppress(TryLater):
             target.check_access()
+            break
     world.proxy.kind, world.proxy.rate, world.proxy.methods, world.proxy.late_seconds = LATE, 0.4, ("POST",), 3.0
     sender, jobs = Sender(target), units()
     sender.send_all(jobs)
