@@ -17,7 +17,7 @@ from agent.targets.label_studio import queries
 from agent.targets.label_studio.client import LabelStudio
 from agent.targets.label_studio.error_table import FILTER, QUERY, UNFIT
 from agent.targets.label_studio.labelling import IMAGE_CONFIG, SEQUENCE_CONFIG, keys_of
-from agent.targets.label_studio.proof import Proof, new_trial
+from agent.targets.label_studio.proof import Proof, is_trial
 from agent.targets.label_studio.search import Projects
 from agent.targets.label_studio.target import LabelStudioTarget
 from tests.cutting import CUT, Cutting
@@ -347,11 +347,13 @@ def test_a_filter_that_passes_others_is_seen(world: LabelStudios, target: LabelS
 
 def test_a_trial_whose_answer_was_lost_is_found_and_removed_by_the_next(world: LabelStudios, proxy: Cutting) -> None:
     client = LabelStudio(proxy.url, LEGACY_TOKEN)
-    keys, trial = keys_of(SEQUENCE_CONFIG), new_trial()
-    proof = Proof(client, world.projects.sequence, trial)
+    keys = keys_of(SEQUENCE_CONFIG)
+    proof = Proof(client, world.projects.sequence)
     proxy.rate, proxy.methods = 1.0, ("POST",)
     assert isinstance(caught(lambda: proof.prove(keys)), TryLater)
-    assert world.references() == [trial]
+    [trial] = world.references()
+    assert is_trial(trial)
+    proof.tidy()
     proof.prove(keys)  # without another POST
     assert world.references() == [trial]
     proxy.rate = 0.0
@@ -360,7 +362,7 @@ def test_a_trial_whose_answer_was_lost_is_found_and_removed_by_the_next(world: L
     left = f"playment-agent-check~{10**9}~{'0' * 16}"  # of a process that died long ago
     client.create_task({"project": world.projects.image, "data": {"image": "x", "reference_id": left}})
     client.create_task({"project": world.projects.image, "data": {"image": "x", "reference_id": "a~1"}})
-    proof = Proof(client, world.projects.image, trial)
+    proof = Proof(client, world.projects.image)
     proof.prove(keys_of(IMAGE_CONFIG))
     proof.tidy()
     client.close()
@@ -370,12 +372,12 @@ def test_a_trial_whose_answer_was_lost_is_found_and_removed_by_the_next(world: L
 def test_a_trial_that_arrives_late_is_removed_once_its_request_must_be_over(
     world: LabelStudios, proxy: Cutting
 ) -> None:
-    project, trial = world.projects.image, new_trial()
-    clock = Clock()
+    project, clock = world.projects.image, Clock()
     client = LabelStudio(proxy.url, LEGACY_TOKEN)
-    proof = Proof(client, project, trial, clock.monotonic)
+    proof = Proof(client, project, clock.monotonic)
     proxy.rate, proxy.methods = 1.0, ("POST",)
     assert isinstance(caught(lambda: proof.prove(keys_of(IMAGE_CONFIG))), TryLater)
+    [trial] = world.references()
     proof.prove(keys_of(IMAGE_CONFIG))
     proof.tidy()
     proxy.rate = 0.0
@@ -388,7 +390,12 @@ def test_a_trial_that_arrives_late_is_removed_once_its_request_must_be_over(
     proxy.requests.clear()
     proof.tidy()
     assert not proxy.requests, "nothing can be left by now"
+    left = f"playment-agent-check~{10**9}~{'0' * 16}"  # of a process that was killed
+    client.create_task({"project": project, "data": {"image": "x", "reference_id": left}})
+    clock.advance(3600.0)
+    proof.tidy()
     client.close()
+    assert world.references() == []
 
 
 def test_a_proof_keeps_what_it_has_got_through_where_most_answers_are_lost(world: LabelStudios, proxy: Cutting) -> None:

@@ -32,8 +32,8 @@ _PICTURE: Final = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAA
 _NEWEST: Final = 20
 
 
-def new_trial() -> str:
-    """Return the reference_id for the trials of one process."""
+def _new_trial() -> str:
+    """Return the reference_id of a trial, which tells when it was made."""
     return f"{_PREFIX}{int(time.time())}~{secrets.token_hex(8)}"
 
 
@@ -46,20 +46,17 @@ class Proof:
     """The proof for one project. Used by any thread.
 
     What one call has got through no later one does again: where many answers are lost, a row of requests hardly ever
-    goes well as a whole. `trial` is the reference_id of the task that is made where there is none to be found.
+    goes well as a whole.
     """
 
-    def __init__(
-        self, client: LabelStudio, project: int, trial: str, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, client: LabelStudio, project: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._project = project
-        self._trial = trial
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: str | None = None
+        self._trials: list[str] = []
         self._made: list[int] = []
-        self._is_asked_for = False
         self._may_come_until = -math.inf
         self._is_proven = False
         self._tidy_at = -math.inf
@@ -81,18 +78,19 @@ class Proof:
             self._is_proven = True
 
     def tidy(self) -> None:
-        """Remove the trial, and those that others have left, and again once a request for one must be over.
+        """Remove our trials, and those that others have left: again when a request for one must be over, and hourly.
 
-        Raises every error of the client.
+        One that is to be found yet stays. Raises every error of the client.
         """
         with self._lock:
             now = self._monotonic()
-            if now < self._tidy_at:
+            if not self._is_proven or now < self._tidy_at:
                 return
             for task in self._tasks(queries.address(self._project, (queries.beginning_with(_PREFIX),), 100)):
-                if task.reference_id == self._trial or _age(task.reference_id) > _LEFT_SECONDS:
+                if task.reference_id in self._trials or _age(task.reference_id) > _LEFT_SECONDS:
                     self._client.remove(task.id)
-            self._tidy_at = self._may_come_until if now < self._may_come_until else math.inf
+            may_come = now < self._may_come_until
+            self._tidy_at = self._may_come_until if may_come else now + _LEFT_SECONDS
 
     def _newest(self) -> str:
         """Return the reference_id of one of the newest tasks that are no trials, '' where there is none."""
@@ -100,21 +98,20 @@ class Proof:
         return next((task.reference_id for task in there if not is_trial(task.reference_id)), "")
 
     def _find_trial(self, keys: Keys) -> None:
-        if self._is_asked_for and self._found(self._trial):  # only its answer was lost
+        if self._trials and self._found(self._trials[-1]):  # only an answer was lost
             return
-        if not self._made:
-            self._is_asked_for = True
-            self._made.append(self._make(keys))
-        if not self._found(self._trial):
+        self._trials.append(_new_trial())
+        self._made.append(self._make(keys, self._trials[-1]))
+        if not self._found(self._trials[-1]):
             while self._made:
                 self._client.remove(self._made[-1])
                 self._made.pop()
             raise _unproven("it was not found")
 
-    def _make(self, keys: Keys) -> int:
+    def _make(self, keys: Keys, trial: str) -> int:
         data: dict[str, object] = {keys.key: [_PICTURE], FRAME_IDS: ["check"]} if keys.is_list else {keys.key: _PICTURE}
         try:
-            return self._client.create_task({"project": self._project, "data": {**data, REFERENCE_ID: self._trial}})
+            return self._client.create_task({"project": self._project, "data": {**data, REFERENCE_ID: trial}})
         except TryLater:
             self._may_come_until = self._monotonic() + 2 * self._client.post_seconds
             raise

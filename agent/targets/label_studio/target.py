@@ -14,7 +14,7 @@ from agent.targets.label_studio import NAME, error_table, search
 from agent.targets.label_studio.body import body, resolved
 from agent.targets.label_studio.completed import Completion
 from agent.targets.label_studio.labelling import Keys, UnfitError, keys_of
-from agent.targets.label_studio.proof import Proof, new_trial
+from agent.targets.label_studio.proof import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,8 +44,7 @@ class LabelStudioTarget:
         self.projects = projects
         self._how_to_mend = how_to_mend
         self._keys: dict[int, Keys] = {}
-        trial = new_trial()
-        self._proofs = {project: Proof(client, project, trial) for project in projects.each()}
+        self._proofs = {project: Proof(client, project) for project in projects.each()}
         self._completion = Completion(client, projects.each())
 
     @property
