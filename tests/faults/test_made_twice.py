@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.core.spend_guard import Limits
+from agent.errors import AccessRefused
 from agent.ledger import jobs, orders
 from agent.ledger.due import due
 from agent.ledger.frames import with_sources
@@ -201,6 +202,15 @@ def test_while_the_look_fails_nothing_is_sent(tmp_path: Path, clock: Clock, targ
         target.is_away = False
         agent.passes_until(lambda: is_over(agent, submitted=1), step=60.0)
     assert len(target.posts) == len(target.names()) == 1
+
+
+def test_a_project_that_takes_no_job_for_a_moment_fails_none(tmp_path: Path, clock: Clock, target: Twice) -> None:
+    refusal = AccessRefused("its configuration fits no job", code="labelling-config", is_of_all=True)
+    target.fates = deque([Fate(arrives=None, error=refusal)])
+    with sending(tmp_path, clock, target) as agent:
+        agent.drop("a.jpg")
+        agent.passes_until(lambda: agent.states() == {"submitted": 1}, step=1.0)
+    assert len(target.posts) == 2
 
 
 def test_a_target_that_does_what_it_is_asked_and_whose_answers_are_all_lost_is_not_away(

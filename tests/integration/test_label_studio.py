@@ -345,6 +345,19 @@ def test_a_filter_that_passes_others_is_seen(world: LabelStudios, target: LabelS
     assert world.references() == ["a~1", "b~2"]
 
 
+def test_a_try_that_gets_on_with_the_proof_is_no_sign_of_an_outage(world: LabelStudios, proxy: Cutting) -> None:
+    target = world.target(key=LEGACY_TOKEN)
+    facts = []
+    for methods in (("GET",), ("POST",), ("GET",), ("POST",)):
+        proxy.rate, proxy.methods = 1.0, methods
+        error = caught(lambda: target.create(job_of("a~1")))
+        assert isinstance(error, TryLater)
+        facts.append((error.refused, error.is_outage))
+    target.close()
+    # Nothing is known; the configuration is, and that there is no task; nothing more; the trial is found, the job made.
+    assert facts == [(True, True), (True, False), (True, True), (False, True)]
+
+
 def test_a_trial_whose_answer_was_lost_is_found_and_removed_by_the_next(world: LabelStudios, proxy: Cutting) -> None:
     client = LabelStudio(proxy.url, LEGACY_TOKEN)
     keys = keys_of(SEQUENCE_CONFIG)

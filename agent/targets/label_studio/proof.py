@@ -61,6 +61,11 @@ class Proof:
         self._is_proven = False
         self._tidy_at = -math.inf
 
+    @property
+    def steps(self) -> int:
+        """How much was got through: a try that adds to it has had an answer, and kept it."""
+        return (self._known is not None) + len(self._made)
+
     def prove(self, keys: Keys) -> None:
         """Have the server find a task that it has; where none has a reference_id, one is made for it.
 
@@ -144,4 +149,5 @@ def _unproven(reason: str) -> AccessRefused:
         f"{NAME} was asked for a task that it has by its {REFERENCE_ID}, and {reason}: nothing is sent, since no lost "
         "reply could be made good",
         code=FILTER,
+        is_of_all=True,
     )

@@ -144,12 +144,17 @@ class LabelStudioTarget:
     def _ready(self, project: int, kind: Kind) -> Keys:
         """Return what a project asks for, asked once; it has proven by then that it finds its tasks.
 
-        Raises TryLater (`refused`: the job itself was not sent).
+        Raises TryLater (`refused`: the job itself was not sent), which is none of an outage where some of that is known
+        now that was not: else many tries that each get on would look like one.
         """
+        proof = self._proofs[project]
+        before = (project in self._keys, proof.steps)
         try:
             keys = self._keys.get(project) or self._learn(self.client.project(project), kind)
-            self._proofs[project].prove(keys)
+            proof.prove(keys)
         except TryLater as error:
+            if (project in self._keys, proof.steps) > before:
+                raise TryLater(str(error), code=error.code, retry_after=error.retry_after, refused=True) from None
             raise error.of_another() from None
         self._tidy(project)
         return _fit(project, keys, kind)
@@ -180,6 +185,7 @@ def _unfit(project: int, reason: str) -> AccessRefused:
         f"the labelling configuration of {NAME}'s project {project} {reason}: mend it there, or make projects with "
         "'playment-agent label-studio init'",
         code=error_table.UNFIT,
+        is_of_all=True,
     )
 
 
