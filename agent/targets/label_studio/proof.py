@@ -63,7 +63,7 @@ class Proof:
 
     @property
     def steps(self) -> int:
-        """How much was got through: a try that adds to it has had an answer, and kept it."""
+        """How much was got through so far."""
         return (self._known is not None) + len(self._made)
 
     def prove(self, keys: Keys) -> None:

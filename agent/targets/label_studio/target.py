@@ -144,20 +144,24 @@ class LabelStudioTarget:
     def _ready(self, project: int, kind: Kind) -> Keys:
         """Return what a project asks for, asked once; it has proven by then that it finds its tasks.
 
-        Raises TryLater (`refused`: the job itself was not sent), which is none of an outage where some of that is known
-        now that was not: else many tries that each get on would look like one.
+        Where a request fails after others that have told something, it goes on at once: of so many in a row one is
+        soon lost, and each try that ends so makes the job wait longer. Raises TryLater (`refused`: the job itself was
+        not sent).
         """
-        proof = self._proofs[project]
-        before = (project in self._keys, proof.steps)
-        try:
-            keys = self._keys.get(project) or self._learn(self.client.project(project), kind)
-            proof.prove(keys)
-        except TryLater as error:
-            if (project in self._keys, proof.steps) > before:
-                raise TryLater(str(error), code=error.code, retry_after=error.retry_after, refused=True) from None
-            raise error.of_another() from None
+        while True:
+            before = self._known(project)
+            try:
+                keys = self._keys.get(project) or self._learn(self.client.project(project), kind)
+                self._proofs[project].prove(keys)
+                break
+            except TryLater as error:
+                if self._known(project) == before or error.retry_after or error.is_too_often:
+                    raise error.of_another() from None
         self._tidy(project)
         return _fit(project, keys, kind)
+
+    def _known(self, project: int) -> tuple[bool, int]:
+        return project in self._keys, self._proofs[project].steps
 
     def _learn(self, details: ProjectDetails, kind: Kind) -> Keys:
         try:
