@@ -36,6 +36,7 @@ pytestmark = pytest.mark.timeout(3600 if LONG else 900)  # whoever comes first i
 
 DATABASES = ("sqlite", "postgresql") if LONG else ("sqlite",)
 KINDS = (CUT, LATE, BAD_GATEWAY) if LONG else (CUT, LATE)
+FLEET_KINDS = (CUT, LATE) if LONG else (CUT,)
 IMAGES, SEQUENCES, FRAMES = (60, 6, 120) if LONG else (8, 1, 12)
 UNITS = IMAGES + SEQUENCES
 KILLS = 8 if LONG else 1
@@ -256,14 +257,15 @@ def test_after_a_kill_and_a_lost_ledger_what_is_there_is_taken_over(
     assert sorted(posts(world)[before:]) == sorted({row["reference_id"] for row in query(ledger, IDS)} - known)
 
 
+@pytest.mark.parametrize("kind", FLEET_KINDS)
 def test_hosts_of_a_fleet_of_which_one_is_killed_make_one_task_of_each_unit(
-    tmp_path: Path, world: LabelStudios, shared: Shared
+    tmp_path: Path, world: LabelStudios, shared: Shared, kind: str
 ) -> None:
     places = [tmp_path / name for name in ("cam_a", "cam_b")]
     ledgers = [place / "ledger.db" for place in places]
     for place in places:
         drop(place / "inbox")
-    loses(world.proxy, CUT)
+    loses(world.proxy, kind)
     with contextlib.ExitStack() as stack:
         served = stack.enter_context(Served(places[0] / "inbox"))
 
@@ -278,6 +280,7 @@ def test_hosts_of_a_fleet_of_which_one_is_killed_make_one_task_of_each_unit(
         running[0].wait()
         eventually(lambda: count_of(ledgers[1], DONE) == UNITS, SECONDS)
         world.proxy.rate = 0.0
+        world.proxy.settle()
         running[0] = start(places[0])
         eventually(lambda: all(is_done(ledger) for ledger in ledgers), SECONDS)
         for each in running:
