@@ -221,9 +221,16 @@ class BatchExists(Refused):
 
 
 class AccessRefused(RemoteError):
-    """The key is wrong, or the project or bucket is not ours: what was asked may be fine, but nothing can be sent."""
+    """The key is wrong, or the project or bucket is not ours: what was asked may be fine, but nothing can be sent.
+
+    `is_of_all` tells that it is never of one job's making, even where the next look finds nothing wrong.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, code: str, is_of_all: bool = False) -> None:
+        self.is_of_all = is_of_all
+        super().__init__(message, code=code)
 
 
 class StoreRefused(AccessRefused):

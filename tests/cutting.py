@@ -18,6 +18,8 @@ LATE = "late"
 class Cutting:
     """Passes requests on to `port`, and with the chance `rate` does to their answers what `kind` says.
 
+    `requests` are their methods and paths, `posted` the paths and bodies of POSTs, as they came.
+
     `methods` are those that it may happen to. What is late is delivered after `late_seconds`, and its answer is lost;
     `settle` waits for all of it.
     """
@@ -28,6 +30,7 @@ class Cutting:
         self.methods = methods
         self.late_seconds = 4.0
         self.requests: list[tuple[str, str]] = []
+        self.posted: list[tuple[str, bytes]] = []
         self.lost = 0
         self._port = port
         self._random = random.Random(seed)
@@ -61,6 +64,8 @@ class Cutting:
         with self._lock:
             self._under_way += 1
             self.requests.append((handler.command, handler.path))
+            if handler.command == "POST":
+                self.posted.append((handler.path, body))
             loses = handler.command in self.methods and self._random.random() < self.rate
             self.lost += loses
         try:

@@ -91,7 +91,7 @@ class Twice:
                 self._coming.append((self.now() + fate.arrives, name, len(job.frames)))
             self._arrive()
             if not fate.is_answered:
-                raise TryLater("no answer", code="connection")
+                raise TryLater("no answer", code="connection", is_outage=True)
             del self._open[name]
             return str(self.tasks[-1].number)
 

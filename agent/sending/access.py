@@ -56,8 +56,8 @@ class Access:
     def judge(self, error: AccessRefused) -> RemoteError:
         """Knock once (ask for the project's details, or write to the bucket): refused too, everything stops.
 
-        Else the refusal is this job's alone: for good where the target says so, and tried again where a store does,
-        whose rights and rules take a while to reach all of it.
+        Else the refusal is this job's alone, and for good. It is tried again where it cannot be its own, and where a
+        store says so, whose rights and rules take a while to reach all of it.
         """
         door = self._store if isinstance(error, StoreRefused) else self._target
         with self._lock:
@@ -75,7 +75,7 @@ class Access:
                 return error
             except RemoteError as other:
                 return other.of_another() if isinstance(other, TryLater) else _later(other)
-            if door is self._store:
+            if door is self._store or error.is_of_all:
                 return _later(error)
             return Refused(str(error), code=error.code)
 

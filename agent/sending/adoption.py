@@ -32,7 +32,10 @@ IDLE = 3600.0
 
 
 class Adoption:
-    """One pass at a time over the target's lists, for all jobs that wait for one. `done` is called after each."""
+    """One pass at a time over the target's lists, for all jobs that wait for one. `done` is called after each.
+
+    `worked` is called where a job is there whose answer was lost: the target takes jobs.
+    """
 
     def __init__(
         self,
@@ -42,12 +45,14 @@ class Adoption:
         *,
         access: Access,
         worker: Pool,
+        worked: Callable[[], None],
         done: Callable[[], None],
     ) -> None:
         self._context = context
         self._ledger = ledger
         self._gate = gate
         self._access = access
+        self._worked = worked
         self._done = done
         self._worker = worker
         self._gathering_since: float | None = None
@@ -59,8 +64,11 @@ class Adoption:
     def turn(self, reads: Reads, *, idle: bool, is_away: bool = False) -> float:
         """Start a pass if jobs wait for one and none else is being sent, or they have waited for long enough.
 
-        Returns after how many seconds to ask again. Where the target `is_away`, as people were told, the log is spared.
+        Returns after how many seconds to ask again. Where the target `is_away`, as people were told, the log is spared;
+        once it is back, nothing waits for lists that could not be read meanwhile.
         """
+        if self._is_away and not is_away:
+            self._not_before = -math.inf
         self._is_away = is_away
         if self.running:
             return IDLE
@@ -108,7 +116,9 @@ class Adoption:
         found = target.find(wanted, self._gate.enter)
         if found is None:
             return False
-        self._ledger.call(partial(settle, wanted=wanted, found=found, target=target.name, looked_at=looked_at))
+        work = partial(settle, wanted=wanted, found=found, target=target.name, looked_at=looked_at)
+        if self._ledger.call(work):
+            self._worked()
         log.info("looked up %d jobs in %s's lists, found %d", len(wanted), target.name, len(found))
         for lookup in wanted:
             if lookup.why == "changed":
@@ -148,8 +158,12 @@ def look_again(ledger: Ledger, *, wanted: Sequence[Lookup], twins: Mapping[str, 
 
 def settle(
     ledger: Ledger, *, wanted: Sequence[Lookup], found: Mapping[str, Found], target: str, looked_at: datetime
-) -> None:
-    """Write what a look has shown that began at a time. Runs inside a transaction of its caller."""
+) -> bool:
+    """Write what a look has shown that began at a time; return whether a job is there whose answer was lost.
+
+    Runs inside a transaction of its caller.
+    """
+    is_taken = False
     for lookup in wanted:
         if not lookups.is_open(ledger, lookup):
             continue
@@ -164,5 +178,7 @@ def settle(
         if reason is None:
             jobs.accepted(ledger, lookup.id, hit.job_id, f"found in {target}'s lists: an earlier try had worked")
             ledger.set(lookup.id, batch_id=hit.batch_id)
+            is_taken |= lookup.why == late.UNANSWERED
         else:
             lookups.not_ours(ledger, lookup.id, reason)
+    return is_taken

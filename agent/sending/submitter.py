@@ -115,7 +115,10 @@ class Submitter:
             post=lambda job: pools.posting.submit(partial(self._posting.post, job)),
             wake=self.wake,
         )
-        self._adoption = Adoption(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
+        worked = self._probing.target.worked
+        self._adoption = Adoption(
+            context, ledger, gate, access=self._access, worker=pools.looking, worked=worked, done=self.wake
+        )
         self._past = Past(context, ledger, gate, access=self._access, worker=pools.looking, done=self.wake)
         self._thread = threading.Thread(target=self._run, name="dispatch")
 

@@ -1,44 +1,78 @@
-"""The whole agent and a real Label Studio, between which answers are lost: each unit becomes one task."""
+"""The whole agent and a real Label Studio, between which answers are lost: each unit becomes one task.
+
+`python -m tests.soak label_studio_agent` does the same with more of everything, and on PostgreSQL, too.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import json
+import random
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent.service import assembly
-from agent.targets.label_studio.client import LabelStudio
+from agent.settings import load
+from agent.targets.label_studio.proof import is_trial
 from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
+from tests.faults.impatient import client_of
+from tests.label_studio import MISSING, on_postgres
 from tests.serving import Served
 from tests.soak import LONG
-from tests.support import Agent, command, environ, eventually, frames, image, query, write
+from tests.support import Agent, command, environ, eventually, frames, image, process, query, write
 from tests.targets import LabelStudios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from agent.settings.settings import Settings
     from tests.label_studio import Server
+    from tests.postgres import Shared
 
-pytestmark = pytest.mark.timeout(1800 if LONG else 900)  # whoever comes first installs the server
+pytestmark = pytest.mark.timeout(3600 if LONG else 900)  # whoever comes first installs the server
 
-IMAGES, FRAMES = (40, 24) if LONG else (12, 24)
+DATABASES = ("sqlite", "postgresql") if LONG else ("sqlite",)
+KINDS = (CUT, LATE, BAD_GATEWAY) if LONG else (CUT, LATE)
+FLEET_KINDS = (CUT, LATE) if LONG else (CUT,)
+IMAGES, SEQUENCES, FRAMES = (60, 6, 120) if LONG else (8, 1, 12)
+UNITS = IMAGES + SEQUENCES
+KILLS = 8 if LONG else 1
+SECONDS = 600.0 if LONG else 120.0
+POST_SECONDS = 2.0
+LATE_SECONDS = 4.5
+"""Later than the look after which a job is sent again, and sooner than the second look."""
+IMPATIENT = Path(__file__).with_name("impatient.py")
+
+IDS = "select reference_id from jobs"
 KNOWN = "select 1 from agent where key = 'past' and value = 'known'"
-UNSENT = "select 1 from jobs where state <> 'submitted'"
-OPEN = "select 1 from jobs where state in ('settling', 'pending', 'submitting') or look_again_at is not null"
+DONE = "select 1 from jobs where state = 'submitted'"
+OPEN = "select 1 from jobs where state <> 'submitted' or look_again_at is not null"
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def studio(request: pytest.FixtureRequest) -> Iterator[Server]:
+    if request.param == "sqlite":
+        yield request.getfixturevalue("label_studio")
+        return
+    with on_postgres(request.getfixturevalue("postgres")) as server:
+        if server is None:
+            pytest.skip(MISSING)
+        yield server
 
 
 @pytest.fixture
-def proxy(label_studio: Server) -> Iterator[Cutting]:
-    with Cutting(label_studio.port, seed=18) as running:
+def proxy(studio: Server) -> Iterator[Cutting]:
+    with Cutting(studio.port, seed=18) as running:
+        running.late_seconds = LATE_SECONDS
         yield running
 
 
 @pytest.fixture
-def world(label_studio: Server, proxy: Cutting) -> LabelStudios:
-    return LabelStudios(label_studio, proxy)
+def world(studio: Server, proxy: Cutting) -> LabelStudios:
+    return LabelStudios(studio, proxy)
 
 
 @pytest.fixture
@@ -51,16 +85,10 @@ def served(tmp_path: Path) -> Iterator[Served]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have requests be over soon."""
-
-    def client_of(settings: Settings) -> LabelStudio:
-        return LabelStudio(settings.label_studio_url, settings.label_studio_token.reveal(), post_seconds=1.5)
-
-    monkeypatch.setattr(assembly, "label_studio_of", client_of)
+    monkeypatch.setattr(assembly, "label_studio_of", lambda settings: client_of(settings, POST_SECONDS))
 
 
-def settings_of(place: Path, world: LabelStudios, served: Served, **changed: str) -> Settings:
-    from agent.settings import load  # noqa: PLC0415
-
+def given_of(place: Path, world: LabelStudios, served: Served, **more: str) -> dict[str, str]:
     given = environ(
         place,
         "",
@@ -71,26 +99,71 @@ def settings_of(place: Path, world: LabelStudios, served: Served, **changed: str
         LABEL_STUDIO_SEQUENCE_PROJECT=str(world.projects.sequence),
         PUBLISH_TO=f"{served.url}/",
         PUBLISH_PROBE="all",
-        **changed,
+        **more,
     )
-    return load.load({name: text for name, text in given.items() if not name.startswith("PLAYMENT")}, place, None)
+    return {name: text for name, text in given.items() if not name.startswith("PLAYMENT")}
 
 
-def drop(inbox: Path, first: int = 0) -> None:
-    for number in range(first, first + IMAGES):
+def settings_of(place: Path, world: LabelStudios, served: Served) -> Settings:
+    return load.load(given_of(place, world, served), place, None)
+
+
+def drop(inbox: Path) -> None:
+    for number in range(IMAGES):
         write(inbox / f"image_{number}.jpg", image(number))
-    frames(inbox / f"drive_{first}", FRAMES, seed=1000 + first)
+    for number in range(SEQUENCES):
+        frames(inbox / f"drive_{number}", FRAMES, seed=1000 + number)
 
 
-def is_each_once(world: LabelStudios, chosen: Settings) -> None:
-    kept = query(chosen.ledger_path, "select reference_id, job_id, state, attempts from jobs order by reference_id")
-    assert world.references() == sorted(row["reference_id"] for row in kept)
-    there = {
-        str(task["data"]["reference_id"]): str(task["id"])
-        for project in world.projects.each()
-        for task in world.server.tasks(project)
-    }
-    assert {row["reference_id"]: row["job_id"] for row in kept} == there
+def loses(proxy: Cutting, kind: str) -> None:
+    """Have four of ten answers be lost from now on; what is late are POSTs."""
+    proxy.kind, proxy.rate = kind, 0.4
+    proxy.methods = ("POST",) if kind == LATE else ("POST", "GET", "DELETE")
+
+
+def count_of(ledger: Path, rows: str) -> int:
+    """Return how many rows there are; none while the ledger is being made."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        return len(query(ledger, rows))
+    return 0
+
+
+def is_done(ledger: Path) -> bool:
+    """Tell whether all units have their tasks, and nothing is to be looked at again."""
+    return count_of(ledger, DONE) == UNITS and not query(ledger, OPEN)
+
+
+def posts(world: LabelStudios) -> list[str]:
+    """Return the reference_ids of the tasks that were asked for, in order, but of trials."""
+    asked = [
+        json.loads(body)["data"]["reference_id"] for path, body in list(world.proxy.posted) if path == "/api/tasks"
+    ]
+    return [reference_id for reference_id in asked if not is_trial(reference_id)]
+
+
+def tasks_of(world: LabelStudios) -> list[dict[str, Any]]:
+    """Return all tasks but trials: one that was killed leaves its own, which an agent removes an hour later."""
+    tasks = [task for project in world.projects.each() for task in world.server.tasks(project)]
+    return [task for task in tasks if not is_trial(task["data"]["reference_id"])]
+
+
+def is_each_once(world: LabelStudios, ledger: Path) -> None:
+    """Have every unit be there once, known by its task, a sequence with its frames in order."""
+    rows = query(ledger, "select path, kind, reference_id, job_id from jobs where state = 'submitted'")
+    assert len(rows) == UNITS
+    tasks = tasks_of(world)
+    assert sorted(task["data"]["reference_id"] for task in tasks) == sorted(row["reference_id"] for row in rows)
+    there = {task["data"]["reference_id"]: task for task in tasks}
+    assert {row["reference_id"]: row["job_id"] for row in rows} == {name: str(there[name]["id"]) for name in there}
+    names = [f"frame_{number}.jpg" for number in range(1, FRAMES + 1)]
+    for row in rows:
+        content = there[row["reference_id"]]["data"]
+        if row["kind"] == "sequence":
+            assert content["frame_ids"] == names
+            paths = [url.split("/", 3)[3] for url in content["frames"]]
+            assert paths == [f"{row['path']}/{name}" for name in names]
+        else:
+            assert content["image"].endswith(f"/{row['path']}")
 
 
 def test_what_is_dropped_becomes_tasks_with_their_frames_in_order(
@@ -111,48 +184,110 @@ def test_what_is_dropped_becomes_tasks_with_their_frames_in_order(
     assert {*served.origins} == {world.proxy.url}
 
 
-@pytest.mark.parametrize("kind", [CUT, BAD_GATEWAY, LATE])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.usefixtures("impatient")
 def test_each_unit_is_one_task_however_answers_are_lost(
     tmp_path: Path, world: LabelStudios, served: Served, kind: str
 ) -> None:
     chosen = settings_of(tmp_path, world, served)
+    loses(world.proxy, kind)
     with Agent(chosen) as agent:
-        eventually(
-            lambda: query(chosen.ledger_path, "select 1 from agent where key = 'past' and value = 'known'"), 60.0
-        )
-        world.proxy.kind, world.proxy.rate, world.proxy.late_seconds = kind, 0.4, 4.0
-        if kind == LATE:
-            world.proxy.methods = ("POST",)
         drop(agent.inbox)
-        eventually(lambda: len(agent_rows(chosen)) == IMAGES + 1, 60.0)
-        eventually(lambda: not query(chosen.ledger_path, UNSENT), 300.0)
+        eventually(lambda: count_of(chosen.ledger_path, DONE) == UNITS, SECONDS)
         world.proxy.rate = 0.0
         world.proxy.settle()
-        eventually(lambda: not query(chosen.ledger_path, OPEN), 300.0)
+        eventually(lambda: is_done(chosen.ledger_path), SECONDS)
     assert world.proxy.lost
-    is_each_once(world, chosen)
+    is_each_once(world, chosen.ledger_path)
+    assert len(world.references()) == UNITS, "no trial is left"
+
+
+def test_agent_and_server_are_killed_while_answers_are_lost(
+    tmp_path: Path, world: LabelStudios, served: Served
+) -> None:
+    rng = random.Random(18)
+    given, ledger = given_of(tmp_path, world, served), tmp_path / "ledger.db"
+    for number in range(KILLS):
+        with process(str(POST_SECONDS), "run", environ=given, cwd=tmp_path, driver=IMPATIENT) as running:
+            eventually(lambda: count_of(ledger, KNOWN), SECONDS)
+            loses(world.proxy, (BAD_GATEWAY, LATE, CUT)[number % 3])
+            if not number:
+                drop(tmp_path / "inbox")
+            wanted = len(posts(world)) + rng.randrange(4, 7)
+            eventually(lambda wanted=wanted: len(posts(world)) >= wanted or is_done(ledger), SECONDS)  # type: ignore[misc]
+            running.kill()
+    with process(str(POST_SECONDS), "run", environ=given, cwd=tmp_path, driver=IMPATIENT) as running:
+        wanted = len(posts(world)) + 1
+        eventually(lambda: len(posts(world)) >= wanted or is_done(ledger), SECONDS)
+        world.server.kill()
+        world.server.start()
+        world.proxy.rate = 0.0
+        world.proxy.settle()
+        eventually(lambda: is_done(ledger), SECONDS)
+        running.terminate()
+        assert running.wait(30) == 0
+    is_each_once(world, ledger)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_lost_ledger_takes_over_the_tasks_that_are_there(tmp_path: Path, world: LabelStudios, served: Served) -> None:
-    chosen = settings_of(tmp_path, world, served)
-    with Agent(chosen) as agent:
-        drop(agent.inbox)
-        eventually(lambda: len(agent_rows(chosen)) == IMAGES + 1, 60.0)
-        eventually(lambda: not query(chosen.ledger_path, OPEN), 300.0)
+def test_after_a_kill_and_a_lost_ledger_what_is_there_is_taken_over(
+    tmp_path: Path, world: LabelStudios, served: Served
+) -> None:
+    given, ledger = given_of(tmp_path, world, served), tmp_path / "ledger.db"
+    with process(str(POST_SECONDS), "run", environ=given, cwd=tmp_path, driver=IMPATIENT) as running:
+        eventually(lambda: count_of(ledger, KNOWN), SECONDS)
+        loses(world.proxy, LATE)
+        drop(tmp_path / "inbox")
+        eventually(lambda: len(tasks_of(world)) > UNITS // 2, SECONDS)
+        running.kill()
+    world.proxy.settle()
+    world.proxy.rate = 0.0
     for file in tmp_path.glob("ledger.db*"):
         file.unlink()
-    with Agent(chosen):
-        done = "select count(*) as n from jobs where state = 'submitted'"
-        eventually(lambda: query(chosen.ledger_path, done)[0]["n"] == IMAGES + 1, 120.0)
-    is_each_once(world, chosen)
+    there, before = tasks_of(world), len(posts(world))
+    with Agent(settings_of(tmp_path, world, served)):
+        eventually(lambda: count_of(ledger, "select 1 from jobs where state <> 'settling'") == UNITS, SECONDS)
+        eventually(lambda: count_of(ledger, DONE) == len(there), SECONDS)
+        assert len(posts(world)) == before, "nothing is sent before a person has looked"
+        done = command("resume", environ=given, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        eventually(lambda: is_done(ledger), SECONDS)
+    is_each_once(world, ledger)
+    known = {task["data"]["reference_id"] for task in there}
+    assert sorted(posts(world)[before:]) == sorted({row["reference_id"] for row in query(ledger, IDS)} - known)
 
 
-def agent_rows(chosen: Settings) -> list[dict[str, object]]:
-    with contextlib.suppress(Exception):
-        return query(chosen.ledger_path, "select * from jobs")
-    return []
+@pytest.mark.parametrize("kind", FLEET_KINDS)
+def test_hosts_of_a_fleet_of_which_one_is_killed_make_one_task_of_each_unit(
+    tmp_path: Path, world: LabelStudios, shared: Shared, kind: str
+) -> None:
+    places = [tmp_path / name for name in ("cam_a", "cam_b")]
+    ledgers = [place / "ledger.db" for place in places]
+    for place in places:
+        drop(place / "inbox")
+    loses(world.proxy, kind)
+    with contextlib.ExitStack() as stack:
+        served = stack.enter_context(Served(places[0] / "inbox"))
+
+        def start(place: Path) -> Any:
+            dsn = shared.postgres.dsn(place.name, shared.name)
+            given = given_of(place, world, served, FLEET_DSN=dsn, FLEET_HOST=place.name)
+            return stack.enter_context(process(str(POST_SECONDS), "run", environ=given, cwd=place, driver=IMPATIENT))
+
+        running = [start(place) for place in places]
+        eventually(lambda: len(posts(world)) >= UNITS // 2, SECONDS)
+        running[0].kill()
+        running[0].wait()
+        eventually(lambda: count_of(ledgers[1], DONE) == UNITS, SECONDS)
+        world.proxy.rate = 0.0
+        world.proxy.settle()
+        running[0] = start(places[0])
+        eventually(lambda: all(is_done(ledger) for ledger in ledgers), SECONDS)
+        for each in running:
+            each.terminate()
+        assert [each.wait(30) for each in running] == [0, 0]
+    for ledger in ledgers:
+        is_each_once(world, ledger)
 
 
 def test_the_projects_that_init_makes_are_settings_that_check_finds_fine(

@@ -16,7 +16,7 @@ import pytest
 
 from agent.errors import TryLater
 from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
-from tests.label_studio import MISSING, on_postgres, running
+from tests.label_studio import MISSING, on_postgres
 from tests.soak import LONG
 from tests.support import eventually
 from tests.targets import LabelStudios, job_of, lookup_of
@@ -155,9 +155,10 @@ def lose_four_of_ten(world: LabelStudios, kind: str) -> None:
 
 def test_four_of_ten_requests_come_late(world: LabelStudios) -> None:
     target = world.target(post_seconds=0.7)
-    while not target._proven >= set(world.projects.each()):
+    for _ in range(20):  # the server may be slower than this at its first requests
         with contextlib.suppress(TryLater):
             target.check_access()
+            break
     world.proxy.kind, world.proxy.rate, world.proxy.methods, world.proxy.late_seconds = LATE, 0.4, ("POST",), 3.0
     sender, jobs = Sender(target), units()
     sender.send_all(jobs)
@@ -196,22 +197,17 @@ def test_two_that_know_nothing_of_each_other_keep_the_same_tasks(world: LabelStu
         is_each_once(world, sender, jobs)
 
 
-def test_the_server_is_killed_while_it_makes_tasks() -> None:
-    with running() as server:
-        if server is None:
-            pytest.skip(MISSING)
-        with Cutting(server.port) as proxy:
-            world = LabelStudios(server, proxy)
-            target = world.target()
-            target.check_access()
-            sender, jobs = Sender(target), units()
-            sending = threading.Thread(target=sender.send_all, args=(jobs,))
-            sending.start()
-            for number in range(1, (3 if LONG else 1) + 1):
-                eventually(lambda number=number: len(proxy.requests) > number * 12, 60.0)  # type: ignore[misc]
-                server.kill()
-                server.start()
-            sending.join()
-            sender.look_again()
-            target.close()
-            is_each_once(world, sender, jobs)
+def test_the_server_is_killed_while_it_makes_tasks(world: LabelStudios) -> None:
+    target = world.target()
+    target.check_access()
+    sender, jobs = Sender(target), units()
+    sending = threading.Thread(target=sender.send_all, args=(jobs,))
+    sending.start()
+    for number in range(1, (3 if LONG else 1) + 1):
+        eventually(lambda number=number: len(world.proxy.requests) > number * 12, 60.0)  # type: ignore[misc]
+        world.server.kill()
+        world.server.start()
+    sending.join()
+    sender.look_again()
+    target.close()
+    is_each_once(world, sender, jobs)

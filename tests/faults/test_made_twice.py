@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.core.spend_guard import Limits
+from agent.errors import AccessRefused
 from agent.ledger import jobs, orders
 from agent.ledger.due import due
 from agent.ledger.frames import with_sources
@@ -201,6 +202,45 @@ def test_while_the_look_fails_nothing_is_sent(tmp_path: Path, clock: Clock, targ
         target.is_away = False
         agent.passes_until(lambda: is_over(agent, submitted=1), step=60.0)
     assert len(target.posts) == len(target.names()) == 1
+
+
+def test_a_project_that_takes_no_job_for_a_moment_fails_none(tmp_path: Path, clock: Clock, target: Twice) -> None:
+    refusal = AccessRefused("its configuration fits no job", code="labelling-config", is_of_all=True)
+    target.fates = deque([Fate(arrives=None, error=refusal)])
+    with sending(tmp_path, clock, target) as agent:
+        agent.drop("a.jpg")
+        agent.passes_until(lambda: agent.states() == {"submitted": 1}, step=1.0)
+    assert len(target.posts) == 2
+
+
+def test_a_target_that_does_what_it_is_asked_and_whose_answers_are_all_lost_is_not_away(
+    tmp_path: Path, clock: Clock, target: Twice
+) -> None:
+    target.fates = deque([LOST] * 50)
+    with sending(tmp_path, clock, target) as agent:
+        began = clock.monotonic()
+        agent.drop_many(30)
+        agent.passes_until(lambda: agent.states() == {"submitted": 30}, step=0.5)
+        assert clock.monotonic() - began < 60.0, "as probes they would go once a minute"
+    assert len(target.posts) == 30
+
+
+def test_lists_that_could_not_be_read_are_read_at_once_when_the_target_is_back(
+    tmp_path: Path, clock: Clock, target: Twice
+) -> None:
+    target.fates = deque([LOST] * 6)
+    target.is_away = True
+    with sending(tmp_path, clock, target) as agent:
+        agent.drop_many(6)
+        began = clock.monotonic()
+        agent.passes_until(lambda: clock.monotonic() > began + 5000, step=50.0)
+        target.is_away = False
+        agent.drop("new.jpg")
+        agent.passes_until(lambda: agent.row("new.jpg")["state"] == "submitted", step=1.0)
+        back_at = clock.monotonic()
+        agent.passes_until(lambda: agent.states() == {"submitted": 7}, step=1.0)
+        assert clock.monotonic() - back_at < 10.0
+    assert len(target.posts) == 7
 
 
 def test_a_lost_ledger_takes_over_what_is_there_and_what_the_old_one_had_sent_arrives(

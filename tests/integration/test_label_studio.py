@@ -17,12 +17,13 @@ from agent.targets.label_studio import queries
 from agent.targets.label_studio.client import LabelStudio
 from agent.targets.label_studio.error_table import FILTER, QUERY, UNFIT
 from agent.targets.label_studio.labelling import IMAGE_CONFIG, SEQUENCE_CONFIG, keys_of
-from agent.targets.label_studio.proof import new_trial, prove
+from agent.targets.label_studio.proof import Proof, is_trial
 from agent.targets.label_studio.search import Projects
 from agent.targets.label_studio.target import LabelStudioTarget
 from tests.cutting import CUT, Cutting
 from tests.fakes import Scripted, http, sends
 from tests.label_studio import LEGACY_TOKEN, VERSION
+from tests.sending import Clock
 from tests.targets import LabelStudios, Sent, ask, job_of, lookup_of
 
 if TYPE_CHECKING:
@@ -344,20 +345,88 @@ def test_a_filter_that_passes_others_is_seen(world: LabelStudios, target: LabelS
     assert world.references() == ["a~1", "b~2"]
 
 
-def test_a_trial_whose_answer_was_lost_is_removed_by_the_next(world: LabelStudios, proxy: Cutting) -> None:
+def test_a_try_goes_on_with_the_proof_as_long_as_something_is_told(world: LabelStudios, proxy: Cutting) -> None:
+    target = world.target(key=LEGACY_TOKEN)
+    facts = []
+    for methods in (("GET",), ("POST",)):
+        proxy.rate, proxy.methods = 1.0, methods
+        error = caught(lambda: target.create(job_of("a~1")))
+        assert isinstance(error, TryLater)
+        facts.append((error.refused, error.is_outage))
+    target.close()
+    assert facts == [(True, True), (False, True)]  # nothing is told; the trial is found, and then the job is sent
+    assert "a~1" in world.references()
+
+
+def test_a_trial_whose_answer_was_lost_is_found_and_removed_by_the_next(world: LabelStudios, proxy: Cutting) -> None:
     client = LabelStudio(proxy.url, LEGACY_TOKEN)
-    keys, trial = keys_of(SEQUENCE_CONFIG), new_trial()
+    keys = keys_of(SEQUENCE_CONFIG)
+    proof = Proof(client, world.projects.sequence)
     proxy.rate, proxy.methods = 1.0, ("POST",)
-    assert isinstance(caught(lambda: prove(client, world.projects.sequence, keys, trial)), TryLater)
+    assert isinstance(caught(lambda: proof.prove(keys)), TryLater)
+    [trial] = world.references()
+    assert is_trial(trial)
+    proof.tidy()
+    proof.prove(keys)  # without another POST
     assert world.references() == [trial]
     proxy.rate = 0.0
-    prove(client, world.projects.sequence, keys, trial)
+    proof.tidy()
     assert world.references() == []
     left = f"playment-agent-check~{10**9}~{'0' * 16}"  # of a process that died long ago
     client.create_task({"project": world.projects.image, "data": {"image": "x", "reference_id": left}})
     client.create_task({"project": world.projects.image, "data": {"image": "x", "reference_id": "a~1"}})
-    prove(client, world.projects.image, keys_of(IMAGE_CONFIG), trial)
+    proof = Proof(client, world.projects.image)
+    proof.prove(keys_of(IMAGE_CONFIG))
+    proof.tidy()
     client.close()
+    assert world.references() == ["a~1"]
+
+
+def test_a_trial_that_arrives_late_is_removed_once_its_request_must_be_over(
+    world: LabelStudios, proxy: Cutting
+) -> None:
+    project, clock = world.projects.image, Clock()
+    client = LabelStudio(proxy.url, LEGACY_TOKEN)
+    proof = Proof(client, project, clock.monotonic)
+    proxy.rate, proxy.methods = 1.0, ("POST",)
+    assert isinstance(caught(lambda: proof.prove(keys_of(IMAGE_CONFIG))), TryLater)
+    [trial] = world.references()
+    proof.prove(keys_of(IMAGE_CONFIG))
+    proof.tidy()
+    proxy.rate = 0.0
+    client.create_task({"project": project, "data": {"image": "x", "reference_id": trial}})
+    proof.tidy()
+    assert world.references() == [trial]
+    clock.advance(2 * client.post_seconds)
+    proof.tidy()
+    assert world.references() == []
+    proxy.requests.clear()
+    proof.tidy()
+    assert not proxy.requests, "nothing can be left by now"
+    left = f"playment-agent-check~{10**9}~{'0' * 16}"  # of a process that was killed
+    client.create_task({"project": project, "data": {"image": "x", "reference_id": left}})
+    clock.advance(3600.0)
+    proof.tidy()
+    client.close()
+    assert world.references() == []
+
+
+def test_a_proof_keeps_what_it_has_got_through_where_most_answers_are_lost(world: LabelStudios, proxy: Cutting) -> None:
+    target = world.target()
+
+    def is_sent() -> bool:
+        try:
+            target.create(job_of("a~1"))
+        except TryLater as error:
+            return not error.refused  # else nothing was sent but what goes before
+        return True
+
+    proxy.rate = 0.6
+    tries = next(number for number in range(1, 200) if is_sent())
+    proxy.rate = 0.0
+    target.check_access()
+    target.close()
+    assert tries < 20, "six requests in a row go well once in 240 times"
     assert world.references() == ["a~1"]
 
 

@@ -6,16 +6,20 @@ A server that does not find what it has answers 'nothing there', and every lost 
 from __future__ import annotations
 
 import logging
+import math
 import secrets
+import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from agent.errors import AccessRefused, Refused
+from agent.errors import AccessRefused, Refused, TryLater
 from agent.targets.label_studio import NAME, queries
 from agent.targets.label_studio.error_table import FILTER
 from agent.targets.label_studio.labelling import FRAME_IDS, REFERENCE_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.targets.label_studio.answers import Task
     from agent.targets.label_studio.client import LabelStudio
     from agent.targets.label_studio.labelling import Keys
@@ -28,8 +32,8 @@ _PICTURE: Final = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAA
 _NEWEST: Final = 20
 
 
-def new_trial() -> str:
-    """Return the reference_id for the trials of one process."""
+def _new_trial() -> str:
+    """Return the reference_id of a trial, which tells when it was made."""
     return f"{_PREFIX}{int(time.time())}~{secrets.token_hex(8)}"
 
 
@@ -38,50 +42,99 @@ def is_trial(reference_id: str) -> bool:
     return reference_id.startswith(_PREFIX)
 
 
-def prove(client: LabelStudio, project: int, keys: Keys, trial: str) -> None:
-    """Have the server find a task that it has; where none has a reference_id, one is made for it, and removed.
+class Proof:
+    """The proof for one project. Used by any thread.
 
-    `trial` is that one's: where its answer was lost, the next call finds it. Raises AccessRefused where the task is not
-    found, and every error of the client.
+    What one call has got through no later one does again: where many answers are lost, a row of requests hardly ever
+    goes well as a whole.
     """
-    there = _tasks(client, queries.address(project, (), _NEWEST, newest=True), project)
-    known = [task for task in there if not is_trial(task.reference_id)]
-    if not known or known[0].id not in _found(client, project, known[0].reference_id):  # it may be gone meanwhile
-        _prove_by_trial(client, project, keys, trial)
-    for task in _tasks(client, queries.address(project, (queries.beginning_with(_PREFIX),), 100), project):
-        if is_trial(task.reference_id) and _age(task.reference_id) > _LEFT_SECONDS:
-            client.remove(task.id)
 
+    def __init__(self, client: LabelStudio, project: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._project = project
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._known: str | None = None
+        self._trials: list[str] = []
+        self._made: list[int] = []
+        self._may_come_until = -math.inf
+        self._is_proven = False
+        self._tidy_at = -math.inf
 
-def _prove_by_trial(client: LabelStudio, project: int, keys: Keys, trial: str) -> None:
-    made = _found(client, project, trial)
-    if not made:
-        data: dict[str, object] = {keys.key: [_PICTURE], FRAME_IDS: ["check"]} if keys.is_list else {keys.key: _PICTURE}
-        made = [client.create_task({"project": project, "data": {**data, REFERENCE_ID: trial}})]
-    try:
-        if not set(made) <= set(_found(client, project, trial)):
+    @property
+    def steps(self) -> int:
+        """How much was got through so far."""
+        return (self._known is not None) + len(self._made)
+
+    def prove(self, keys: Keys) -> None:
+        """Have the server find a task that it has; where none has a reference_id, one is made for it.
+
+        Raises AccessRefused where the task is not found, and every error of the client.
+        """
+        with self._lock:
+            if self._is_proven:
+                return
+            if self._known is None:
+                self._known = self._newest()
+            if not (self._known and self._found(self._known)):
+                self._known = ""  # it may be gone meanwhile
+                self._find_trial(keys)
+                log.info("the project %d finds its tasks by their %s", self._project, REFERENCE_ID)
+            self._is_proven = True
+
+    def tidy(self) -> None:
+        """Remove our trials, and those that others have left: again when a request for one must be over, and hourly.
+
+        One that is to be found yet stays. Raises every error of the client.
+        """
+        with self._lock:
+            now = self._monotonic()
+            if not self._is_proven or now < self._tidy_at:
+                return
+            for task in self._tasks(queries.address(self._project, (queries.beginning_with(_PREFIX),), 100)):
+                if task.reference_id in self._trials or _age(task.reference_id) > _LEFT_SECONDS:
+                    self._client.remove(task.id)
+            may_come = now < self._may_come_until
+            self._tidy_at = self._may_come_until if may_come else now + _LEFT_SECONDS
+
+    def _newest(self) -> str:
+        """Return the reference_id of one of the newest tasks that are no trials, '' where there is none."""
+        there = self._tasks(queries.address(self._project, (), _NEWEST, newest=True))
+        return next((task.reference_id for task in there if not is_trial(task.reference_id)), "")
+
+    def _find_trial(self, keys: Keys) -> None:
+        if self._trials and self._found(self._trials[-1]):  # only an answer was lost
+            return
+        self._trials.append(_new_trial())
+        self._made.append(self._make(keys, self._trials[-1]))
+        if not self._found(self._trials[-1]):
+            while self._made:
+                self._client.remove(self._made[-1])
+                self._made.pop()
             raise _unproven("it was not found")
-    finally:
-        for each in made:
-            client.remove(each)
-    log.info("the project %d finds its tasks by their %s", project, REFERENCE_ID)
 
+    def _make(self, keys: Keys, trial: str) -> int:
+        data: dict[str, object] = {keys.key: [_PICTURE], FRAME_IDS: ["check"]} if keys.is_list else {keys.key: _PICTURE}
+        try:
+            return self._client.create_task({"project": self._project, "data": {**data, REFERENCE_ID: trial}})
+        except TryLater:
+            self._may_come_until = self._monotonic() + 2 * self._client.post_seconds
+            raise
 
-def _found(client: LabelStudio, project: int, reference_id: str) -> list[int]:
-    try:
-        found = _tasks(client, queries.address(project, (queries.by_reference([reference_id]),), 100), project)
-    except Refused as error:
-        raise _unproven(str(error)) from None
-    if any(task.reference_id != reference_id for task in found):
-        raise _unproven("others were found beside it")
-    return [task.id for task in found]
+    def _found(self, reference_id: str) -> bool:
+        try:
+            found = self._tasks(queries.address(self._project, (queries.by_reference([reference_id]),), 100))
+        except Refused as error:
+            raise _unproven(str(error)) from None
+        if any(task.reference_id != reference_id for task in found):
+            raise _unproven("others were found beside it")
+        return bool(found)
 
-
-def _tasks(client: LabelStudio, address: str, project: int) -> list[Task]:
-    page = client.tasks(address, project)
-    if page is None:  # tasks of 100,000 frames: one tells as much as twenty
-        page = client.tasks(address.replace(f"page_size={_NEWEST}", "page_size=1"), project)
-    return page[0] if page else []
+    def _tasks(self, address: str) -> list[Task]:
+        page = self._client.tasks(address, self._project)
+        if page is None:  # tasks of 100,000 frames: one tells as much as twenty
+            page = self._client.tasks(address.replace(f"page_size={_NEWEST}", "page_size=1"), self._project)
+        return page[0] if page else []
 
 
 def _age(reference_id: str) -> float:
@@ -96,4 +149,5 @@ def _unproven(reason: str) -> AccessRefused:
         f"{NAME} was asked for a task that it has by its {REFERENCE_ID}, and {reason}: nothing is sent, since no lost "
         "reply could be made good",
         code=FILTER,
+        is_of_all=True,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,7 +14,7 @@ from agent.targets.label_studio import NAME, error_table, search
 from agent.targets.label_studio.body import body, resolved
 from agent.targets.label_studio.completed import Completion
 from agent.targets.label_studio.labelling import Keys, UnfitError, keys_of
-from agent.targets.label_studio.proof import new_trial, prove
+from agent.targets.label_studio.proof import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from agent.targets.label_studio.answers import ProjectDetails
     from agent.targets.label_studio.client import LabelStudio
     from agent.targets.label_studio.search import Projects
+
+log = logging.getLogger(__package__)
 
 
 class LabelStudioTarget:
@@ -42,9 +44,7 @@ class LabelStudioTarget:
         self.projects = projects
         self._how_to_mend = how_to_mend
         self._keys: dict[int, Keys] = {}
-        self._proven: set[int] = set()
-        self._proving = threading.Lock()
-        self._trial = new_trial()
+        self._proofs = {project: Proof(client, project) for project in projects.each()}
         self._completion = Completion(client, projects.each())
 
     @property
@@ -72,7 +72,8 @@ class LabelStudioTarget:
             details = {project: self.client.project(project) for project in self.projects.each()}
             for kind in Kind:
                 project = self.projects.of(kind)
-                self._prove(project, self._learn(details[project], kind))
+                self._proofs[project].prove(self._learn(details[project], kind))
+                self._proofs[project].tidy()
         except AccessRefused as error:
             if self._how_to_mend and error.code not in {error_table.UNFIT, error_table.FILTER}:
                 raise AccessRefused(f"{error}. {self._how_to_mend}", code=error.code) from None
@@ -90,7 +91,11 @@ class LabelStudioTarget:
 
     def twins(self, reference_ids: Iterable[str], may_go: Callable[[], bool]) -> dict[str, Twins] | None:
         """Ask the projects for tasks of these ids, and remove all but one of each."""
-        return search.twins(self.client, self.projects, reference_ids, may_go)
+        twins = search.twins(self.client, self.projects, reference_ids, may_go)
+        if twins is not None:
+            for project in self.projects.each():
+                self._tidy(project)
+        return twins
 
     def group(self, name: str) -> str:
         """Return the name: there are no batches."""
@@ -139,14 +144,24 @@ class LabelStudioTarget:
     def _ready(self, project: int, kind: Kind) -> Keys:
         """Return what a project asks for, asked once; it has proven by then that it finds its tasks.
 
-        Raises TryLater (`refused`: the job itself was not sent).
+        Where a request fails after others that have told something, it goes on at once: of so many in a row one is
+        soon lost, and each try that ends so makes the job wait longer. Raises TryLater (`refused`: the job itself was
+        not sent).
         """
-        try:
-            keys = self._keys.get(project) or self._learn(self.client.project(project), kind)
-            self._prove(project, keys)
-        except TryLater as error:
-            raise error.of_another() from None
+        while True:
+            before = self._known(project)
+            try:
+                keys = self._keys.get(project) or self._learn(self.client.project(project), kind)
+                self._proofs[project].prove(keys)
+                break
+            except TryLater as error:
+                if self._known(project) == before or error.retry_after or error.is_too_often:
+                    raise error.of_another() from None
+        self._tidy(project)
         return _fit(project, keys, kind)
+
+    def _known(self, project: int) -> tuple[bool, int]:
+        return project in self._keys, self._proofs[project].steps
 
     def _learn(self, details: ProjectDetails, kind: Kind) -> Keys:
         try:
@@ -156,11 +171,11 @@ class LabelStudioTarget:
         self._keys[details.id] = _fit(details.id, keys, kind)
         return keys
 
-    def _prove(self, project: int, keys: Keys) -> None:
-        with self._proving:
-            if project not in self._proven:
-                prove(self.client, project, keys, self._trial)
-                self._proven.add(project)
+    def _tidy(self, project: int) -> None:
+        try:
+            self._proofs[project].tidy()
+        except TryLater as error:
+            log.info("what project %d was tried with is removed later: %s", project, error)
 
 
 def _fit(project: int, keys: Keys, kind: Kind) -> Keys:
@@ -174,6 +189,7 @@ def _unfit(project: int, reason: str) -> AccessRefused:
         f"the labelling configuration of {NAME}'s project {project} {reason}: mend it there, or make projects with "
         "'playment-agent label-studio init'",
         code=error_table.UNFIT,
+        is_of_all=True,
     )
 
 
