@@ -19,7 +19,7 @@ from agent.http.bodies import json_of, secret_forms, without_secret
 from agent.http.transport import Reply, Transport, http_date
 from agent.targets.label_studio import NAME, answers
 from agent.targets.label_studio.body import frame_count
-from agent.targets.label_studio.error_table import NOT_THERE, TOO_LARGE, classify, no_project, too_large
+from agent.targets.label_studio.error_table import NOT_THERE, TOO_LARGE, classify, no_project, no_task, too_large
 from agent.targets.label_studio.login import Login
 
 if TYPE_CHECKING:
@@ -111,8 +111,10 @@ class LabelStudio:
 
     def task(self, task_id: int) -> Task:
         """Return one whole task. Raises Refused where there is none."""
-        body = _body(self._get(f"/api/tasks/{task_id}?resolve_uri=false", _LIST_BYTES), 200)
-        found = answers.task(body)
+        reply = self._get(f"/api/tasks/{task_id}?resolve_uri=false", _LIST_BYTES)
+        if reply.status == NOT_THERE:
+            raise no_task(task_id)
+        found = answers.task(_body(reply, 200))
         if found is None:
             raise Refused(f"{NAME}'s task {task_id} has no reference_id, and is none of this agent's", code="not-ours")
         return found

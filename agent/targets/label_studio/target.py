@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -113,15 +114,15 @@ class LabelStudioTarget:
         """Ask what was skipped."""
         return self._completion.skipped(awaited, ask)
 
-    def result(self, job_id: str, ask: Ask) -> Fetch:
-        """Ask for the task, which holds its annotations."""
+    def result(self, job_id: str, ask: Ask, image: str = "") -> Fetch:
+        """Ask for the task, which holds its annotations, and say of which frame each is."""
         if not job_id.isascii() or not job_id.isdigit():
             raise Refused(f"{NAME} has no task {job_id!r}", code="result")
         task = ask(partial(self.client.task, int(job_id)))
         annotations = task.whole.get("annotations")
         if not isinstance(annotations, list) or not any(_is_given(each) for each in annotations):
             raise TryLater(f"{NAME} has no annotation yet", code="result")
-        content = json.dumps(resolved(task.whole), ensure_ascii=False).encode(errors="backslashreplace")
+        content = json.dumps(resolved(task.whole, image), ensure_ascii=False).encode(errors="backslashreplace")
         return partial(_write, content)
 
     def server_time(self) -> float | None:
@@ -150,7 +151,7 @@ class LabelStudioTarget:
 
     def _learn(self, details: ProjectDetails, kind: Kind) -> Keys:
         try:
-            keys = keys_of(details.config)
+            keys = replace(keys_of(details.config), people=details.people)
         except UnfitError as error:
             raise _unfit(details.id, str(error)) from None
         self._keys[details.id] = _fit(details.id, keys, kind)
