@@ -107,7 +107,8 @@ class LabelStudioTarget:
                 yield batch, found
 
     def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
-        """Ask what was completed since the last time."""
+        """Ask what was completed since the last time. What the projects ask for is asked again before the next job."""
+        self._keys.clear()
         return self._completion.completed(awaited, ask)
 
     def skipped(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
