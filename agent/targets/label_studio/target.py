@@ -45,6 +45,7 @@ class LabelStudioTarget:
         self._keys: dict[int, Keys] = {}
         self._proven: set[int] = set()
         self._proving = threading.Lock()
+        self._reading = threading.Lock()
         self._trial = new_trial()
         self._completion = Completion(client, projects.each())
 
@@ -119,11 +120,12 @@ class LabelStudioTarget:
         """Ask for the task, which holds its annotations, and say of which frame each is."""
         if not job_id.isascii() or not job_id.isdigit():
             raise Refused(f"{NAME} has no task {job_id!r}", code="result")
-        task = ask(partial(self.client.task, int(job_id)))
-        annotations = task.whole.get("annotations")
-        if not isinstance(annotations, list) or not any(_is_given(each) for each in annotations):
-            raise TryLater(f"{NAME} has no annotation yet", code="result")
-        content = json.dumps(resolved(task.whole, image), ensure_ascii=False).encode(errors="backslashreplace")
+        with self._reading:  # what is read takes ten times as much memory as its text
+            task = ask(partial(self.client.task, int(job_id)))
+            annotations = task.whole.get("annotations")
+            if not isinstance(annotations, list) or not any(_is_given(each) for each in annotations):
+                raise TryLater(f"{NAME} has no annotation yet", code="result")
+            content = json.dumps(resolved(task.whole, image), ensure_ascii=False).encode(errors="backslashreplace")
         return partial(_write, content)
 
     def server_time(self) -> float | None:
