@@ -45,7 +45,7 @@ class LabelStudioTarget:
         self._keys: dict[int, Keys] = {}
         self._proven: set[int] = set()
         self._proving = threading.Lock()
-        self._reading = threading.Lock()
+        self._reading = threading.Semaphore(2)  # what is read takes ten times as much memory as its text
         self._trial = new_trial()
         self._completion = Completion(client, projects.each())
 
@@ -120,12 +120,9 @@ class LabelStudioTarget:
         """Ask for the task, which holds its annotations, and say of which frame each is."""
         if not job_id.isascii() or not job_id.isdigit():
             raise Refused(f"{NAME} has no task {job_id!r}", code="result")
-        with self._reading:  # what is read takes ten times as much memory as its text
-            task = ask(partial(self.client.task, int(job_id)))
-            annotations = task.whole.get("annotations")
-            if not isinstance(annotations, list) or not any(_is_given(each) for each in annotations):
-                raise TryLater(f"{NAME} has no annotation yet", code="result")
-            content = json.dumps(resolved(task.whole, image), ensure_ascii=False).encode(errors="backslashreplace")
+        content = ask(partial(self._result, int(job_id), image))
+        if content is None:
+            raise TryLater(f"{NAME} has no annotation yet", code="result")
         return partial(_write, content)
 
     def server_time(self) -> float | None:
@@ -139,6 +136,15 @@ class LabelStudioTarget:
     def close(self) -> None:
         """Close the client's connections."""
         self.client.close()
+
+    def _result(self, task_id: int, image: str) -> bytes | None:
+        """Return what was made of a task, None where nothing was yet."""
+        with self._reading:
+            task = self.client.task(task_id).whole
+            annotations = task.get("annotations")
+            if not isinstance(annotations, list) or not any(_is_given(each) for each in annotations):
+                return None
+            return json.dumps(resolved(task, image), ensure_ascii=False).encode(errors="backslashreplace")
 
     def _ready(self, project: int, kind: Kind) -> Keys:
         """Return what a project asks for, asked once; it has proven by then that it finds its tasks.
