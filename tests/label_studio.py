@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 VERSION = "1.23.2"
 MISSING = f"needs label-studio=={VERSION}, which pip could not install here"
+USER = "tests@localhost.invalid"
+SECRET = "not-to-be-shown"
 LEGACY_TOKEN = "0123456789abcdef0123456789abcdef01234567"
 # It calls home, at its start and for every error, unless it is told not to five times.
 QUIET = {
@@ -125,7 +127,7 @@ class Server:
         """Start it, and wait until it answers; it ends with the thread that started it, however that ends."""
         arguments = [
             "--no-browser", "--port", str(self.port), "--internal-host", "127.0.0.1", "--host", self.url,
-            "--data-dir", str(self._data), "--username", "tests@localhost.invalid", "--password", "not-to-be-shown",
+            "--data-dir", str(self._data), "--username", USER, "--password", SECRET,
             "--user-token", LEGACY_TOKEN, "--enable-legacy-api-token",
         ]  # fmt: skip
         with (self._data / "log").open("ab") as log:

@@ -24,6 +24,7 @@ class Served:
 
         class Handler(SimpleHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            timeout = 2.0  # seconds without a request: browsers keep what they have connected
 
             def log_message(self, *_: Any) -> None:
                 pass

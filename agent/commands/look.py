@@ -115,6 +115,8 @@ def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
     yield _agent_line(agent, alive, now)
     if agent.get("sending"):
         yield f"sent at once: {agent['sending']}"
+    if report.skipped:
+        yield f"skipped by annotators: {report.skipped:,}, of which nothing comes unless somebody takes them up again"
     if others := int(agent.get("other_files") or 0):
         yield f"{others:,} other files are no pictures and get no row: 'explain PATH' says why"
     yield from _troubles(agent, now)

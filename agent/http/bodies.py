@@ -30,11 +30,16 @@ def without_secret(reply: Reply, forms: Iterable[bytes]) -> Reply:
     return replace(reply, body=body)
 
 
+def is_too_large(reply: Reply, most_parts: int) -> bool:
+    """Tell whether an answer is past one of the limits."""
+    return reply.cut or sum(map(reply.body.count, (b",", b"[", b"{"))) > most_parts
+
+
 def json_of(reply: Reply, most_parts: int) -> tuple[object, str]:
     """Return the body's JSON, or None and why it cannot be read: small parts take 25 times their size in memory."""
     if reply.cut:
         return None, "the body is too large"
-    if sum(map(reply.body.count, (b",", b"[", b"{"))) > most_parts:
+    if is_too_large(reply, most_parts):
         return None, "the body has too many parts"
     try:
         return json.loads(reply.body), ""

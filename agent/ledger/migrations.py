@@ -143,7 +143,8 @@ def m014_twins(connection: sqlite3.Connection) -> None:
         """
         alter table jobs add column look_again_at text;
         create index jobs_look_again on jobs (look_again_at) where look_again_at is not null;
-        create index jobs_twins on jobs (updated_at) where error_code = 'twins';
+        create index jobs_twins on jobs (error_code, updated_at) where error_code = 'twins';
+        create index jobs_skipped on jobs (error_code) where error_code = 'skipped';
 
         drop view attention;
         create view attention as

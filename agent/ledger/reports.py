@@ -62,11 +62,15 @@ def standing(sql: sqlite3.Connection) -> Counts:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the `status` command shows; each row is a mapping of column names to values."""
+    """What the `status` command shows; each row is a mapping of column names to values.
+
+    So many jobs are `skipped`: put aside by annotators, which is theirs to say and wants nobody's attention.
+    """
 
     status: list[dict[str, Any]]
     attention: list[dict[str, Any]]
     attention_jobs: int
+    skipped: int
     agent: dict[str, str]
     submitted_last_hour: int
     submitted_last_day: int
@@ -78,6 +82,7 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int) -> Report:
         status=status(sql),
         attention=_rows(sql, "select * from attention limit ?", limit),
         attention_jobs=standing(sql).attention + _troubles(sql),
+        skipped=_skipped(sql),
         agent=agent(sql),
         submitted_last_hour=_submitted_since(sql, now - timedelta(hours=1)),
         submitted_last_day=_submitted_since(sql, now - timedelta(days=1)),
@@ -90,6 +95,11 @@ def _troubles(sql: sqlite3.Connection) -> int:
         "select count(*) from jobs where error_code = 'twins' and +state in ('submitted', 'completed')"
     ).fetchone()
     return int(twins) + sum(bool(agent(sql).get(key)) for key in ("unpublished", "fleet"))
+
+
+def _skipped(sql: sqlite3.Connection) -> int:
+    (count,) = sql.execute("select count(*) from jobs where error_code = 'skipped' and +state = 'submitted'").fetchone()
+    return int(count)
 
 
 def status(sql: sqlite3.Connection) -> list[dict[str, Any]]:

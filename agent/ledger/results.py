@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A completed job whose result is not here yet; `fetches` counts the tries that failed."""
+    """A completed job whose result is not here yet; `fetches` counts the tries that failed.
+
+    `image` is the frame_id of an image's job, '' for a sequence.
+    """
 
     id: int
     path: str
     job_id: str
     digest: str
     fetches: int
+    image: str
 
 
 @dataclass(slots=True)
@@ -119,6 +123,21 @@ def skip(ledger: Ledger, jobs: Iterable[SentJob], reason: str) -> list[str]:
     return told
 
 
+def taken_up(ledger: Ledger, skipped: Iterable[SentJob]) -> list[str]:
+    """Write that of the jobs that were put aside only these still are; return the paths of those that are not."""
+    still = {(job.reference_id, job.job_id.lower()) for job in skipped}
+    told = []
+    rows = ledger.sql.execute(
+        "select id, path, reference_id, lower(job_id) from jobs where error_code = 'skipped' and +state = 'submitted'"
+    ).fetchall()
+    for row, path, *job in rows:
+        if tuple(job) not in still:
+            ledger.set(row, reason="", error_code="", updated_at=iso(ledger.now))
+            ledger.record(row, "taken up")
+            told.append(str(path))
+    return told
+
+
 def _row(sql: sqlite3.Connection, job: SentJob) -> int | None:
     row = sql.execute(
         "select id from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted'",
@@ -130,7 +149,9 @@ def _row(sql: sqlite3.Connection, job: SentJob) -> int | None:
 def unfetched(sql: sqlite3.Connection, now: datetime | None, after: int, limit: int) -> list[Completed]:
     """Return completed jobs without a result, by rising row id beyond `after`; with `now` those whose turn it is."""
     rows = sql.execute(
-        "select id, path, job_id, digest, fetches from jobs where state = 'completed' and result_path is null "
+        "select id, path, job_id, digest, fetches, "
+        "iif(kind = 'image', coalesce((select frame_id from frames where job = jobs.id), ''), '') "
+        "from jobs where state = 'completed' and result_path is null "
         "and id > ? and (? is null or coalesce(next_attempt_at, '') <= ?) order by id limit ?",
         (after, now and iso(now), now and iso(now), limit),
     )

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.core.retry import QUESTION
-from agent.errors import Interrupted, RemoteError, TryLater
+from agent.errors import AccessRefused, Interrupted, Refused, RemoteError, TryLater
 from agent.host.workers import Workers
 from agent.ledger import results
 from agent.results.files import OF_THIS_FILE
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.ledger.reads import Reads
     from agent.ledger.results import Completed
     from agent.ledger.writer import LedgerWriter
+    from agent.model.jobs import SentJob
     from agent.results.files import ResultFiles
     from agent.targets import Target
     from agent.targets.gate import Gate
@@ -118,9 +119,17 @@ class ResultsFetcher:
     def _ask_for_skipped(self) -> None:
         """Show what an annotator has put aside: it may stay as it is for ever."""
         reason = f"an annotator has skipped it in {self._target.name}: nothing comes unless somebody takes it up again"
-        for jobs in self._target.skipped(self._reads, self._ask):
-            for path in self._ledger.call(partial(results.skip, jobs=jobs, reason=reason)):
-                log.warning("%s: %s", path, reason)
+        skipped: list[SentJob] = []
+        try:
+            for jobs in self._target.skipped(self._reads, self._ask):
+                skipped += jobs
+                for path in self._ledger.call(partial(results.skip, jobs=jobs, reason=reason)):
+                    log.warning("%s: %s", path, reason)
+        except (Refused, AccessRefused) as error:
+            log.warning("not all that is skipped could be asked for: %s", error)
+            return
+        for path in self._ledger.call(partial(results.taken_up, skipped=skipped)):
+            log.info("%s: it is skipped no more", path)
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Call the target, a few times where it fails passingly; obey what it asks for."""
@@ -184,7 +193,7 @@ class ResultsFetcher:
     def _fetch(self, job: Completed, halt: threading.Event) -> None:
         if halt.is_set():
             raise Interrupted
-        fetch = self._target.result(job.job_id, self._ask)
+        fetch = self._target.result(job.job_id, self._ask, job.image)
         path, other = self._ledger.call(partial(results.place_of, job=job))
         with self._files.temporary(path, job.job_id) as file:
             fetch(file)

@@ -149,10 +149,15 @@ class Target(Protocol):
         """
 
     def skipped(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
-        """Yield those of the awaited jobs that an annotator has put aside: nothing will come unless that is undone."""
+        """Yield those of the awaited jobs that an annotator has put aside: nothing will come unless that is undone.
 
-    def result(self, job_id: str, ask: Ask) -> Fetch:
-        """Return what fetches a completed job's annotations.
+        Where it ends without an error these are all.
+        """
+
+    def result(self, job_id: str, ask: Ask, image: str = "") -> Fetch:
+        """Return what fetches a completed job's annotations, which say of which frame they are.
+
+        `image` is the frame_id of an image's job, '' for a sequence.
 
         Raises TryLater with code `result` where there are none yet.
         """

@@ -245,6 +245,16 @@ def test_a_job_too_large_for_what_is_before_the_server() -> None:
         client.close()
 
 
+@pytest.mark.parametrize("content", [b"x" * 19 * 2**20, b'"parts": [' + b"0," * 5_000_000], ids=["bytes", "parts"])
+def test_a_task_with_too_much_in_it_is_its_own_trouble_and_no_outage(content: bytes) -> None:
+    with Scripted(sends(http(200, b'{"id": 5, "annotations": [' + content))) as server:
+        client = LabelStudio(server.url, LEGACY_TOKEN)
+        error = caught(lambda: client.task(5))
+        client.close()
+    assert (type(error), error.code) == (Refused, "result")
+    assert "task 5 is larger than" in str(error)
+
+
 def test_a_long_sequence_is_made_found_and_read(world: LabelStudios, target: LabelStudioTarget) -> None:
     job = job_of("s~1", 50_000)
     ids = [target.create(job) for _ in range(2)]

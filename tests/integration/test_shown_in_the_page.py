@@ -10,6 +10,7 @@ import pytest
 from agent.errors import Unpublished
 from agent.publishing.probe import Probe
 from tests.serving import Served
+from tests.support import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,3 +66,22 @@ def test_a_page_of_the_same_origin_needs_no_header_and_neither_does_a_target_tha
 def test_what_cannot_be_fetched_at_all_is_told_as_that(served: Served) -> None:
     served.allows = ""
     assert "answered 404" in problem(served, "/b.jpg")
+
+
+@pytest.mark.parametrize("name", ["check", "run"])
+def test_the_probe_is_not_switched_off_where_nobody_else_looks(tmp_path: Path, name: str) -> None:
+    given = {
+        "TARGET": "label-studio",
+        "LABEL_STUDIO_URL": PAGE,
+        "LABEL_STUDIO_TOKEN": "0" * 40,
+        "LABEL_STUDIO_IMAGE_PROJECT": "1",
+        "LABEL_STUDIO_SEQUENCE_PROJECT": "2",
+        "WATCH_DIR": str(tmp_path),
+        "LEDGER_PATH": str(tmp_path / "ledger.db"),
+        "PUBLISH_TO": "https://files.example.com/",
+        "PUBLISH_PROBE": "off",
+    }
+    told = command(name, environ=given, cwd=tmp_path)
+    assert told.returncode == 2
+    assert "PUBLISH_PROBE is 'off': Label Studio looks at no URL when a task is made" in told.stdout + told.stderr
+    assert not (tmp_path / "ledger.db").exists()

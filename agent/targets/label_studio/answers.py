@@ -15,6 +15,7 @@ from agent.targets.label_studio import NAME
 from agent.targets.label_studio.labelling import FRAME_IDS, REFERENCE_ID
 
 _LARGEST: Final = 2**63 - 1  # the largest integer that the ledger can hold
+_PEOPLE: Final = "maximum_annotations"
 _WORK: Final = ("annotations", "drafts", "total_annotations", "cancelled_annotations", "comment_count")
 
 
@@ -46,11 +47,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class ProjectDetails:
-    """A project's title and its labelling configuration."""
+    """A project's title, its labelling configuration, and how many people are to annotate each task."""
 
     id: int
     title: str
     config: str
+    people: int = 1
 
 
 def bad_reply(what: str) -> TryLater:
@@ -102,7 +104,7 @@ def project_details(body: object, project: int) -> ProjectDetails:
     title, config = body.get("title"), body.get("label_config")
     if not isinstance(title, str) or not isinstance(config, str):
         raise bad_reply("a project has no title, or no labelling configuration")
-    return ProjectDetails(project, title, config)
+    return ProjectDetails(project, title, config, number(body, _PEOPLE) if _PEOPLE in body else 1)
 
 
 def text(body: object, key: str) -> str:

@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING, Final
 from agent import __version__
 from agent.core.retry import ASKED
 from agent.errors import Refused, TryLater
-from agent.http.bodies import json_of, secret_forms, without_secret
+from agent.http.bodies import is_too_large, json_of, secret_forms, without_secret
 from agent.http.transport import Reply, Transport, http_date
 from agent.targets.label_studio import NAME, answers
 from agent.targets.label_studio.body import frame_count
-from agent.targets.label_studio.error_table import NOT_THERE, TOO_LARGE, classify, no_project, too_large
+from agent.targets.label_studio.error_table import (
+    NOT_THERE,
+    TOO_LARGE,
+    classify,
+    no_project,
+    no_task,
+    too_large,
+    unreadable,
+)
 from agent.targets.label_studio.login import Login
 
 if TYPE_CHECKING:
@@ -28,9 +36,10 @@ if TYPE_CHECKING:
     from agent.targets.label_studio.answers import ProjectDetails, Task
 
 _SMALL_BYTES: Final = 2**20
-_LIST_BYTES: Final = 19 * 2**20  # below the raw limit of http/sessions
+_LIST_BYTES: Final = 19 * 2**20  # below the raw limit of http/sessions; 60,000 boxes in one task
 _MOST_SENT: Final = 16 * 2**20  # what is larger could not be read back, and never be found again; 120,000 frames are 12
 _MOST_PARTS: Final = 1_000_000  # of JSON: a sequence has two for each frame
+_TASK_PARTS: Final = 5_000_000  # a box has 18, and a mask one for each number
 
 
 class LabelStudio:
@@ -110,9 +119,13 @@ class LabelStudio:
         return answers.tasks(_body(reply, 200))
 
     def task(self, task_id: int) -> Task:
-        """Return one whole task. Raises Refused where there is none."""
-        body = _body(self._get(f"/api/tasks/{task_id}?resolve_uri=false", _LIST_BYTES), 200)
-        found = answers.task(body)
+        """Return one whole task, with what people have made of it. Raises Refused where there is none."""
+        reply = self._get(f"/api/tasks/{task_id}?resolve_uri=false", _LIST_BYTES)
+        if reply.status == NOT_THERE:
+            raise no_task(task_id)
+        if reply.status == 200 and is_too_large(reply, _TASK_PARTS):
+            raise unreadable(task_id, _LIST_BYTES)
+        found = answers.task(_body(reply, 200, _TASK_PARTS))
         if found is None:
             raise Refused(f"{NAME}'s task {task_id} has no reference_id, and is none of this agent's", code="not-ours")
         return found
@@ -188,9 +201,9 @@ def _all(secrets: Iterable[frozenset[bytes]]) -> frozenset[bytes]:
     return frozenset().union(*secrets)
 
 
-def _body(reply: Reply, status: int) -> object:
+def _body(reply: Reply, status: int, most_parts: int = _MOST_PARTS) -> object:
     """Return the JSON of an answer with this status; else raise the table's error."""
-    body, problem = json_of(reply, _MOST_PARTS)
+    body, problem = json_of(reply, most_parts)
     if reply.status == status and body is not None:
         return body
     raise _error(reply, body, problem)

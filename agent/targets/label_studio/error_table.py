@@ -86,3 +86,13 @@ def no_project(project: int) -> AccessRefused:
         "LABEL_STUDIO_IMAGE_PROJECT and LABEL_STUDIO_SEQUENCE_PROJECT",
         code=f"http-{NOT_THERE}",
     )
+
+
+def no_task(task_id: int) -> Refused:
+    """Return the error for a task that was there, and is not, or is not to be seen by us."""
+    return Refused(f"{NAME} has no task {task_id} any more: somebody has removed it there", code=f"http-{NOT_THERE}")
+
+
+def unreadable(task_id: int, most: int) -> Refused:
+    """Return the error for a task in which so much was made that it is not read; `most` is in bytes."""
+    return Refused(f"{NAME}'s task {task_id} is larger than {most:,} bytes: export it there", code="result")

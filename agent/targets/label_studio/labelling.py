@@ -20,22 +20,29 @@ _DEEPEST: Final = 100
 _KEY: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 IMAGE_CONFIG: Final = """<View>
-  <Image name="image" value="$image" zoom="true" zoomControl="true"/>
+  <Image name="image" value="$image" zoom="true" zoomControl="true" defaultZoom="auto"/>
   <RectangleLabels name="label" toName="image">
     <Label value="Object"/>
   </RectangleLabels>
 </View>
 """
 SEQUENCE_CONFIG: Final = IMAGE_CONFIG.replace('value="$image"', 'valueList="$frames"')
-"""Boxes on images, and on the pages of a list of images; a person adds the labels that are wanted."""
+"""Boxes on images, and on the pages of a list of images; a person adds the labels that are wanted.
+
+By default ('fit') Label Studio 1.23.2 opens a picture that is smaller than its page enlarged, with its edges cut off.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Where a task's picture stands in its `data`; `is_list` tells that a list of pictures is shown, as pages."""
+    """Where a task's picture stands in its `data`; `is_list` tells that a list of pictures is shown, as pages.
+
+    So many `people` are to annotate each task, which the project says beside its configuration.
+    """
 
     key: str
     is_list: bool
+    people: int = 1
 
 
 class UnfitError(Exception):

@@ -38,9 +38,22 @@ def beginning_with(prefix: str) -> Filter:
     return _filter(f"data.{REFERENCE_ID}", "contains", "String", prefix)
 
 
+def among(task_ids: Iterable[int]) -> Filter:
+    """Find tasks by the server's ids."""
+    return _filter("id", "in_list", "Number", list(task_ids))
+
+
 def completed_after(moment: datetime) -> Filter:
-    """Find tasks that were completed after a moment, which is in UTC: the server takes no other way to write it."""
+    """Find tasks that were completed after a moment, which is in UTC: the server takes no other way to write it.
+
+    Where a project counts skips as annotations (`skip_queue` IGNORE_SKIPPED), they hold those that were only skipped.
+    """
     return _filter("completed_at", "greater", "Datetime", moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+
+
+def annotated() -> Filter:
+    """Find tasks with annotations that are no skips."""
+    return _filter("total_annotations", "greater", "Number", 0)
 
 
 def skipped() -> tuple[Filter, Filter]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -45,6 +47,7 @@ class LabelStudioTarget:
         self._how_to_mend = how_to_mend
         self._keys: dict[int, Keys] = {}
         self._proofs = {project: Proof(client, project) for project in projects.each()}
+        self._reading = threading.Semaphore(2)  # what is read takes ten times as much memory as its text
         self._completion = Completion(client, projects.each())
 
     @property
@@ -111,22 +114,21 @@ class LabelStudioTarget:
                 yield batch, found
 
     def completed(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
-        """Ask what was completed since the last time."""
+        """Ask what was completed since the last time. What the projects ask for is asked again before the next job."""
+        self._keys.clear()
         return self._completion.completed(awaited, ask)
 
     def skipped(self, awaited: Awaited, ask: Ask) -> Iterator[Sequence[SentJob]]:
         """Ask what was skipped."""
         return self._completion.skipped(awaited, ask)
 
-    def result(self, job_id: str, ask: Ask) -> Fetch:
-        """Ask for the task, which holds its annotations."""
+    def result(self, job_id: str, ask: Ask, image: str = "") -> Fetch:
+        """Ask for the task, which holds its annotations, and say of which frame each is."""
         if not job_id.isascii() or not job_id.isdigit():
             raise Refused(f"{NAME} has no task {job_id!r}", code="result")
-        task = ask(partial(self.client.task, int(job_id)))
-        annotations = task.whole.get("annotations")
-        if not isinstance(annotations, list) or not any(_is_given(each) for each in annotations):
+        content = ask(partial(self._result, int(job_id), image))
+        if content is None:
             raise TryLater(f"{NAME} has no annotation yet", code="result")
-        content = json.dumps(resolved(task.whole), ensure_ascii=False).encode(errors="backslashreplace")
         return partial(_write, content)
 
     def server_time(self) -> float | None:
@@ -140,6 +142,15 @@ class LabelStudioTarget:
     def close(self) -> None:
         """Close the client's connections."""
         self.client.close()
+
+    def _result(self, task_id: int, image: str) -> bytes | None:
+        """Return what was made of a task, None where nothing was yet."""
+        with self._reading:
+            task = self.client.task(task_id).whole
+            annotations = task.get("annotations")
+            if not isinstance(annotations, list) or not any(_is_given(each) for each in annotations):
+                return None
+            return json.dumps(resolved(task, image), ensure_ascii=False).encode(errors="backslashreplace")
 
     def _ready(self, project: int, kind: Kind) -> Keys:
         """Return what a project asks for, asked once; it has proven by then that it finds its tasks.
@@ -165,7 +176,7 @@ class LabelStudioTarget:
 
     def _learn(self, details: ProjectDetails, kind: Kind) -> Keys:
         try:
-            keys = keys_of(details.config)
+            keys = replace(keys_of(details.config), people=details.people)
         except UnfitError as error:
             raise _unfit(details.id, str(error)) from None
         self._keys[details.id] = _fit(details.id, keys, kind)

@@ -85,8 +85,9 @@ class PlaymentTarget:
         del awaited, ask
         return iter(())
 
-    def result(self, job_id: str, ask: Ask) -> Fetch:
-        """Ask where a job's result is."""
+    def result(self, job_id: str, ask: Ask, image: str = "") -> Fetch:
+        """Ask where a job's result is; it names the frames itself."""
+        del image
         details = ask(partial(self.client.job, job_id))
         if not details.result:
             raise TryLater(f"{NAME} names no result yet", code="result")
