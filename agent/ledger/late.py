@@ -7,7 +7,7 @@ transaction of its caller.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.adoption import why_not_ours
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.ledger.store import Ledger
+    from agent.model import Job
     from agent.model.jobs import Found, Lookup
 
 UNANSWERED = "unanswered"
@@ -68,6 +69,17 @@ def is_asked_first(ledger: Ledger, job: int, state: State, unanswered: int) -> b
     columns = {"lookup": UNANSWERED, "next_attempt_at": iso(ledger.now)}
     ledger.move(job, state, State.PENDING, reason, reason=reason, **columns)
     return True
+
+
+def may_be_there(ledger: Ledger, job: Job, first_seen_at: str) -> bool:
+    """Tell whether a job may be there of which the ledger does not know: then it is looked for before it is sent.
+
+    Nothing tells an older copy of a ledger that was put back. What is older than this start may have been sent since it
+    was made; a new ledger is told by the target's lists.
+    """
+    until = "" if ledger.late is None else ledger.get("unsure_until")
+    changed = datetime.fromtimestamp(max(frame.stamp.ctime_ns for frame in job.frames) / 1e9, UTC)
+    return min(first_seen_at, iso(changed)) < until
 
 
 def not_found(ledger: Ledger, wanted: Lookup, looked_at: datetime) -> State:

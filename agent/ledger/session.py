@@ -45,6 +45,7 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
 
     Another watch folder than that of the last run is not written down: it is only when something is seen in it.
     """
+    is_new = past.has_none(ledger.sql)
     past.begin(ledger)
     last = Whereabouts(ledger.get("watch_dir_identity"), ledger.get("watch_dir_place"))
     is_here = here.is_of_last_time(last)
@@ -54,6 +55,7 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         version=__version__,
         pid=str(os.getpid()),
         started_at=at,
+        unsure_until="" if is_new else at,
         heartbeat_at=at,
         blocked="",
         unlisted="",

@@ -22,6 +22,7 @@ class Job:
     """What is sent for one unit, frozen in the ledger by the intent: a retry is built from this alone.
 
     `is_named` tells whether the ledger holds the frames' `src` as here; `seen` is a sequence's `plan.fingerprint_of`.
+    `may_be_there` tells that the target may have it already, sent at a time of which the ledger does not know.
     """
 
     id: int
@@ -36,6 +37,7 @@ class Job:
     attempts: int
     is_named: bool = True
     seen: bytes | None = None
+    may_be_there: bool = False
 
     @property
     def folder(self) -> str:

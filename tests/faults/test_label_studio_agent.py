@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core.states import State
+from agent.host.clock import utc_now
+from agent.ledger import orders
+from agent.ledger.copy import back_up
+from agent.ledger.store import Ledger
 from agent.service import assembly
 from agent.targets.label_studio.client import LabelStudio
 from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
@@ -147,6 +152,45 @@ def test_a_lost_ledger_takes_over_the_tasks_that_are_there(tmp_path: Path, world
         done = "select count(*) as n from jobs where state = 'submitted'"
         eventually(lambda: query(chosen.ledger_path, done)[0]["n"] == IMAGES + 1, 120.0)
     is_each_once(world, chosen)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_older_copy_of_the_ledger_takes_over_what_was_sent_since(
+    tmp_path: Path, world: LabelStudios, served: Served
+) -> None:
+    chosen = settings_of(tmp_path, world, served)
+    copy = tmp_path / "copy.db"
+    with Agent(chosen) as agent:
+        write(agent.inbox / "before.jpg", image(1))
+        agent.becomes("before.jpg", "submitted", seconds=60.0)
+        write(agent.inbox / "before.jpg", image(2))
+        agent.becomes("before.jpg", "submitted", "held")
+        back_up(chosen.ledger_path, copy)
+        resubmit_what_is_held(chosen)
+        write(agent.inbox / "since.jpg", image(3))
+        frames(agent.inbox / "drive", 3, seed=4)
+        agent.becomes("before.jpg", "submitted", "submitted", seconds=60.0)
+        agent.becomes("since.jpg", "submitted", seconds=60.0)
+        agent.becomes("drive", "submitted", seconds=60.0)
+    there = world.references()
+    for file in tmp_path.glob("ledger.db*"):
+        file.unlink()
+    copy.rename(chosen.ledger_path)
+    with Agent(chosen) as agent:
+        resubmit_what_is_held(chosen)
+        done = "select 1 from jobs where state = 'submitted'"
+        eventually(lambda: len(query(chosen.ledger_path, done)) == 4, 120.0)
+        write(agent.inbox / "new.jpg", image(5))
+        agent.becomes("new.jpg", "submitted", seconds=60.0)
+    assert len(there) == 4
+    assert [each for each in world.references() if not each.startswith("new.jpg")] == there
+    is_each_once(world, chosen)
+
+
+def resubmit_what_is_held(chosen: Settings) -> None:
+    with contextlib.closing(Ledger(chosen.ledger_path, utc_now, late=1.5)) as ledger, ledger.transaction():
+        (held,) = orders.in_states(ledger, {State.HELD})
+        assert orders.resubmit(ledger, held)
 
 
 def agent_rows(chosen: Settings) -> list[dict[str, object]]:

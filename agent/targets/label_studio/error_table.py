@@ -18,6 +18,7 @@ NOT_THERE: Final = 404
 QUERY: Final = "query"
 UNFIT: Final = "labelling-config"
 FILTER: Final = "filter"
+IN_USE: Final = "in-use"
 _OF_A_QUERY: Final = re.compile(r"cannot resolve keyword|unsupported lookup|expected object", re.IGNORECASE)
 """What it says to a query that makes no sense, and never to one that does: with HTTP 500, whoever asks it again."""
 

@@ -7,13 +7,13 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from agent.errors import AccessRefused, Refused, TryLater
+from agent.errors import AccessRefused, DuplicateReference, Refused, TryLater
 from agent.model import Kind
 from agent.targets import Batch, Project
 from agent.targets.label_studio import NAME, error_table, search
 from agent.targets.label_studio.body import body, resolved
 from agent.targets.label_studio.completed import Completion
-from agent.targets.label_studio.labelling import Keys, UnfitError, keys_of
+from agent.targets.label_studio.labelling import REFERENCE_ID, Keys, UnfitError, keys_of
 from agent.targets.label_studio.proof import new_trial, prove
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class LabelStudioTarget:
         """Create a task, in a project that is known to find it again."""
         project = self.projects.of(job.kind)
         keys = self._ready(project, job.kind)
+        if job.may_be_there:
+            self._look_for(job.reference_id, project)
         try:
             return str(self.client.create_task(body(job, project, keys)))
         except Refused:
@@ -135,6 +137,15 @@ class LabelStudioTarget:
     def close(self) -> None:
         """Close the client's connections."""
         self.client.close()
+
+    def _look_for(self, reference_id: str, project: int) -> None:
+        """Raise DuplicateReference where a task of this id is there; TryLater (`refused`) where that cannot be told."""
+        try:
+            found = search.by_reference(self.client, project, [reference_id], lambda: True)
+        except TryLater as error:
+            raise error.of_another() from None
+        if found:
+            raise DuplicateReference(f"{NAME} has a task of this {REFERENCE_ID}", code=error_table.IN_USE)
 
     def _ready(self, project: int, kind: Kind) -> Keys:
         """Return what a project asks for, asked once; it has proven by then that it finds its tasks.
