@@ -120,7 +120,7 @@ class LabelStudios:
         self.key = server.personal_token
         client = LabelStudio(server.url, self.key)
         try:
-            self.projects = make(client, f"tests {random.randrange(10**9)}")
+            self.projects, _ = make(client, f"tests {random.randrange(10**9)}")
         finally:
             client.close()
 

@@ -153,7 +153,7 @@ class Twice:
 
     def check_access(self) -> Project:
         """Let everybody in."""
-        return Project("p", (BATCH,))
+        return Project(("p",), (BATCH,))
 
     def use_key(self, api_key: str) -> None:
         """Take any."""

@@ -61,6 +61,11 @@ def adopted(ledger: Ledger, job: int) -> None:
         _look_at(ledger, [job], _over(ledger, TWICE * ledger.late))
 
 
+def look(ledger: Ledger, job: int) -> None:
+    """Have a job looked at again now: twins of it were seen."""
+    _look_at(ledger, [job], ledger.now)
+
+
 def is_asked_first(ledger: Ledger, job: int, state: State, unanswered: int) -> bool:
     """Have a job looked up before it is sent again, where it may be there; return whether it is."""
     if ledger.late is None or not unanswered:

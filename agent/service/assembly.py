@@ -47,6 +47,7 @@ from agent.settings.parts import (
     terms_of,
     uploads,
 )
+from agent.settings.targets import unheeded_keys
 from agent.targets import label_studio, playment
 from agent.targets.label_studio.client import LabelStudio
 from agent.targets.label_studio.search import Projects
@@ -155,7 +156,9 @@ def folders_of(settings: Settings, scanner: Scanner) -> FolderRulesSource:
     """Return what knows the settings of folders, where they are to be obeyed."""
     if not settings.folder_settings:
         return NO_FOLDERS
-    return FolderSettingsFiles(scanner, partial(parse, edition=settings.edition))
+    return FolderSettingsFiles(
+        scanner, partial(parse, edition=settings.edition, unheeded=unheeded_keys(settings.target))
+    )
 
 
 def fleet_of(settings: Settings) -> Fleet | None:

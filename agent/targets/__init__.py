@@ -35,9 +35,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What the target tells of our project; where it knows no batches there is one, the default."""
+    """What the target tells of our project: what people call it, or its parts, and its batches, where it knows any."""
 
-    name: str
+    names: tuple[str, ...]
     batches: tuple[Batch, ...]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +67,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def settings_of(place: Path, world: LabelStudios, served: Served, **changed: str) -> Settings:
     from agent.settings import load  # noqa: PLC0415
 
+    return load.load(given_of(place, world, served, **changed), place, None)
+
+
+def given_of(place: Path, world: LabelStudios, served: Served, **changed: str) -> dict[str, str]:
     given = environ(
         place,
         "",
@@ -78,7 +83,7 @@ def settings_of(place: Path, world: LabelStudios, served: Served, **changed: str
         PUBLISH_PROBE="all",
         **changed,
     )
-    return load.load({name: text for name, text in given.items() if not name.startswith("PLAYMENT")}, place, None)
+    return {name: text for name, text in given.items() if not name.startswith("PLAYMENT")}
 
 
 def drop(inbox: Path, first: int = 0) -> None:
@@ -185,6 +190,39 @@ def test_an_older_copy_of_the_ledger_takes_over_what_was_sent_since(
     assert len(there) == 4
     assert [each for each in world.references() if not each.startswith("new.jpg")] == there
     is_each_once(world, chosen)
+
+
+def test_reconcile_finds_what_is_missing_extra_and_there_twice(
+    tmp_path: Path, world: LabelStudios, served: Served
+) -> None:
+    chosen = settings_of(tmp_path, world, served)
+    with Agent(chosen) as agent:
+        for number, path in enumerate(("twin.jpg", "gone.jpg", "lost.jpg")):
+            write(agent.inbox / path, image(number))
+            agent.becomes(path, "submitted", seconds=60.0)
+    given = given_of(tmp_path, world, served)
+    ids = {row["path"]: row["job_id"] for row in query(chosen.ledger_path, "select * from jobs")}
+    agreed = command("reconcile", environ=given, cwd=tmp_path)
+    assert (agreed.returncode, agreed.stdout) == (0, "the ledger and Label Studio's lists agree\n")
+    (twin,) = [task for task in world.server.tasks(world.projects.image) if str(task["id"]) == ids["twin.jpg"]]
+    made = world.server.call("POST", "/api/tasks", {"project": world.projects.image, "data": twin["data"]})
+    world.server.call("DELETE", f"/api/tasks/{ids['gone.jpg']}")
+    with contextlib.closing(Ledger(chosen.ledger_path, utc_now)) as ledger, ledger.transaction():
+        ledger.sql.execute("delete from event_log where job = (select id from jobs where path = 'lost.jpg')")
+        ledger.sql.execute("delete from frame_rows where job = (select id from jobs where path = 'lost.jpg')")
+        ledger.sql.execute("delete from jobs where path = 'lost.jpg'")
+    for option in ([], ["--adopt"]):
+        told = command("reconcile", "--json", *option, environ=given, cwd=tmp_path)
+        assert told.returncode == 1, told.stderr
+        assert sorted((each["what"], each["path"], each["there"]) for each in json.loads(told.stdout)) == [
+            ("extra", "", ids["lost.jpg"]),
+            ("missing", "gone.jpg", ""),
+            ("twin", "twin.jpg", str(made["id"])),
+        ]
+    assert query(chosen.ledger_path, "select job_id from jobs where path = 'twin.jpg'")[0]["job_id"] == ids["twin.jpg"]
+    with Agent(chosen):
+        eventually(lambda: len(world.references()) == 2, 60.0)
+    assert {str(task["id"]) for task in world.server.tasks(world.projects.image)} == {ids["twin.jpg"], ids["lost.jpg"]}
 
 
 def resubmit_what_is_held(chosen: Settings) -> None:

@@ -17,6 +17,7 @@ from agent.targets.label_studio import queries
 from agent.targets.label_studio.client import LabelStudio
 from agent.targets.label_studio.error_table import FILTER, QUERY, UNFIT
 from agent.targets.label_studio.labelling import IMAGE_CONFIG, SEQUENCE_CONFIG, keys_of
+from agent.targets.label_studio.projects import make
 from agent.targets.label_studio.proof import new_trial, prove
 from agent.targets.label_studio.search import Projects
 from agent.targets.label_studio.target import LabelStudioTarget
@@ -314,6 +315,24 @@ def test_one_project_for_both(world: LabelStudios) -> None:
         "a~1": (ids["a~1"], 1),
         "s~1": (ids["s~1"], 3),
     }
+
+
+def test_projects_that_are_there_are_found_and_none_is_made_twice(world: LabelStudios, client: LabelStudio) -> None:
+    title = f"Bürß & {world.projects.image}"
+    with Cutting(world.server.port) as proxy:
+        cut = LabelStudio(proxy.url, LEGACY_TOKEN)
+        proxy.rate, proxy.methods = 1.0, ("POST",)
+        assert isinstance(caught(lambda: make(cut, title)), TryLater)  # made, and its answer lost
+        cut.close()
+    projects, there = make(client, title)
+    assert there == [projects.image]
+    assert make(client, title) == (projects, [*projects])
+    configure(world, projects.image, SEQUENCE_CONFIG.replace("$frames", "$pages"))  # takes images, too
+    configure(world, projects.sequence, IMAGE_CONFIG)  # takes no sequences any more
+    again, there = make(client, title)
+    assert (again.image, there) == (projects.image, [projects.image])
+    assert again.sequence > projects.sequence
+    assert make(client, title[:-1] + "x")[1] == []
 
 
 # ---------------------------------------------------------------- the proof that what is there is found

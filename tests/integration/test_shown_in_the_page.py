@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import Unpublished
+from agent.model.hosts import is_mixed
 from agent.publishing.probe import Probe
 from tests.serving import Served
 
@@ -65,3 +66,18 @@ def test_a_page_of_the_same_origin_needs_no_header_and_neither_does_a_target_tha
 def test_what_cannot_be_fetched_at_all_is_told_as_that(served: Served) -> None:
     served.allows = ""
     assert "answered 404" in problem(served, "/b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("url", "page", "mixed"),
+    [
+        ("http://10.0.0.6/a.jpg", "https://ls.example.com", True),
+        ("http://files/a.jpg", "https://ls.example.com", True),
+        ("http://127.0.0.1:8/a.jpg", "https://ls.example.com", False),
+        ("https://files/a.jpg", "https://ls.example.com", False),
+        ("http://10.0.0.6/a.jpg", "http://10.0.0.5:8080", False),
+        ("http://10.0.0.6/a.jpg", "", False),
+    ],
+)
+def test_an_https_page_loads_no_http_picture(url: str, page: str, mixed: bool) -> None:
+    assert is_mixed(url, page) is mixed

@@ -74,8 +74,9 @@ def caught(world: World, call: Callable[[], object]) -> RemoteError:
 
 def test_access_is_checked_and_nothing_is_left(world: World, target: Target) -> None:
     project = target.check_access()
-    assert project.name
-    assert any(batch.is_default for batch in project.batches)
+    assert project.names
+    assert all(project.names)
+    assert not project.batches or any(batch.is_default for batch in project.batches)
     assert world.references() == []
 
 

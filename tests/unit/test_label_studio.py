@@ -127,7 +127,7 @@ def test_pages_are_resolved_to_frames() -> None:
 # ---------------------------------------------------------------- answers
 
 KEYS = ("id", "project", "data", "tasks", "reference_id", "frame_ids", "annotations", "result", "item_index", "detail",
-        "validation_errors", "title", "label_config", "access")  # fmt: skip
+        "validation_errors", "title", "label_config", "access", "results")  # fmt: skip
 
 
 def row(**changed: object) -> dict[str, object]:
@@ -175,6 +175,7 @@ def test_any_answer_is_read_or_a_bad_one(body: Any) -> None:
         answers.tasks,
         answers.task,
         lambda body: answers.project_details(body, 1),
+        answers.projects,
         lambda body: answers.text(body, "access"),
         lambda body: answers.number(body, "id"),
     )

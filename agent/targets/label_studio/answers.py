@@ -105,6 +105,14 @@ def project_details(body: object, project: int) -> ProjectDetails:
     return ProjectDetails(project, title, config)
 
 
+def projects(body: object) -> list[ProjectDetails]:
+    """Return the details of the projects in a list."""
+    rows = body.get("results") if isinstance(body, dict) else None
+    if not isinstance(rows, list):
+        raise bad_reply("it is no list of projects")
+    return [project_details(row, number(row, "id")) for row in rows]
+
+
 def text(body: object, key: str) -> str:
     """Return a text of an object."""
     value = body.get(key) if isinstance(body, dict) else None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from agent import __version__
 from agent.core.retry import ASKED
@@ -54,8 +55,8 @@ class LabelStudio:
         self.post_seconds = post_seconds
         self._read_seconds = read_seconds
         self._connect_seconds = connect_seconds
-        # The one that renews sends no token: where an expired one is sent along, a server may look at that first.
-        self._renewing = self._new_transport()
+        # It sends no token: to renew one, where an expired one is sent along, a server may look at that first.
+        self._bare = self._new_transport()
         self._secrets: tuple[frozenset[bytes], ...] = ()
         self._entries = [self._entry_with(token)]
 
@@ -89,6 +90,11 @@ class LabelStudio:
         body = json.dumps({"title": title, "label_config": config}).encode()
         reply = self._exchange("POST", "/api/projects", body, self._read_seconds, _SMALL_BYTES)
         return answers.number(_body(reply, 201), "id")
+
+    def projects(self, title: str) -> list[ProjectDetails]:
+        """Return the first hundred projects whose title contains this one, the oldest first."""
+        wanted = f"title={quote(title, safe='')}&ordering=id&page_size=100&include=id,title,label_config"
+        return answers.projects(_body(self._get(f"/api/projects?{wanted}", _LIST_BYTES), 200))
 
     def project(self, project: int) -> ProjectDetails:
         """Return a project's details. Raises AccessRefused where it is not there."""
@@ -126,15 +132,17 @@ class LabelStudio:
     def server_time(self, project: int) -> float | None:
         """Return the time by the server's clock in seconds since 1970, or None where its answer tells none.
 
-        Any answer tells it, a refusal too. Raises `TryLater` where there is no answer.
+        Any answer tells it, a refusal too, so that no token is sent. Raises `TryLater` where there is no answer.
         """
-        return http_date(self._get(f"/api/projects/{project}", 4 * _SMALL_BYTES).date)
+        url = f"{self._base_url}/api/projects/{project}"
+        reply = self._bare.exchange("GET", url, None, seconds=self._read_seconds, limit=_SMALL_BYTES)
+        return http_date(reply.date)
 
     def close(self) -> None:
         """Close all connections."""
         for _, transport in self._entries:
             transport.close()
-        self._renewing.close()
+        self._bare.close()
 
     def _get(self, path: str, limit: int) -> Reply:
         return self._exchange("GET", path, None, self._read_seconds, limit)
@@ -151,7 +159,7 @@ class LabelStudio:
 
     def _renew(self, body: bytes) -> object:
         url = f"{self._base_url}/api/token/refresh"
-        reply = self._renewing.exchange("POST", url, body, seconds=self._read_seconds, limit=_SMALL_BYTES)
+        reply = self._bare.exchange("POST", url, body, seconds=self._read_seconds, limit=_SMALL_BYTES)
         if reply.status in {200, 201}:
             return json_of(reply, _MOST_PARTS)[0]
         reply = self._without_secrets(reply)

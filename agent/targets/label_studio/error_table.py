@@ -15,6 +15,7 @@ from agent.targets.label_studio import NAME
 
 TOO_LARGE: Final = 413
 NOT_THERE: Final = 404
+OF_THE_TOKEN: Final = frozenset({"http-401", "http-403"})
 QUERY: Final = "query"
 UNFIT: Final = "labelling-config"
 FILTER: Final = "filter"

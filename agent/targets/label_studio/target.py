@@ -76,11 +76,10 @@ class LabelStudioTarget:
                 project = self.projects.of(kind)
                 self._prove(project, self._learn(details[project], kind))
         except AccessRefused as error:
-            if self._how_to_mend and error.code not in {error_table.UNFIT, error_table.FILTER}:
+            if self._how_to_mend and error.code in error_table.OF_THE_TOKEN:
                 raise AccessRefused(f"{error}. {self._how_to_mend}", code=error.code) from None
             raise
-        names = " and ".join(each.title for each in details.values())
-        return Project(names, tuple(Batch(str(each.id), each.title, is_default=True) for each in details.values()))
+        return Project(tuple(each.title for each in details.values()), batches=())
 
     def use_key(self, api_key: str) -> None:
         """Ask with another token from now on."""
