@@ -29,7 +29,7 @@ class LastRun:
     """What the last run has left: the watch folder that the ledger's files are in, and whether sending is paused.
 
     `is_here` tells whether that is the one that is there now; `inodes_last` is False where the inodes of its files were
-    found not to. `held_for` is for how many seconds more Playment has asked not to be asked: Retry-After holds over a
+    found not to. `held_for` is for how many seconds more the target has asked not to be asked: Retry-After holds over a
     restart.
     """
 

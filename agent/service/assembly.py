@@ -48,7 +48,7 @@ from agent.settings.parts import (
     uploads,
 )
 from agent.settings.targets import unheeded_keys
-from agent.targets import label_studio, playment
+from agent.targets import playment
 from agent.targets.label_studio.client import LabelStudio
 from agent.targets.label_studio.search import Projects
 from agent.targets.label_studio.target import LabelStudioTarget
@@ -78,7 +78,12 @@ DEFAULTS: Final = {"PLAYMENT_BASE_URL": playment.BASE_URL}
 
 def called(target: str) -> str:
     """Return what people call a target that the settings name so; it is the first one that there was for ''."""
-    return _NAMES.get(target, playment.NAME)
+    return _KINDS.get(target, PlaymentTarget).name
+
+
+def keeps_no_files(target: str) -> bool:
+    """Tell whether a job's files must stay as long as somebody annotates, at a target that the settings name so."""
+    return not _KINDS[target].copies_files
 
 
 def target_of(settings: Settings) -> Target:
@@ -108,7 +113,10 @@ def label_studio_of(settings: Settings) -> LabelStudio:
     return LabelStudio(settings.label_studio_url, settings.label_studio_token.reveal())
 
 
-_NAMES: Final = {targets.PLAYMENT: playment.NAME, targets.LABEL_STUDIO: label_studio.NAME}
+_KINDS: Final[Mapping[str, type[PlaymentTarget | LabelStudioTarget]]] = {
+    targets.PLAYMENT: PlaymentTarget,
+    targets.LABEL_STUDIO: LabelStudioTarget,
+}
 _MAKERS: Final[Mapping[str, Callable[[Settings], Target]]] = {
     targets.PLAYMENT: _playment,
     targets.LABEL_STUDIO: _label_studio,

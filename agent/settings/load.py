@@ -148,7 +148,7 @@ def _written(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str, s
 
 def _warn_of_readers(file: Path) -> None:
     if os.stat(file).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        log.warning("%s holds the API key and others than its owner may read it: run chmod 600 on it", file)
+        log.warning("%s holds a key or a token, and others than its owner may read it: run chmod 600 on it", file)
 
 
 def _watch_problem(folder: Path) -> str | None:

@@ -99,7 +99,7 @@ def uploads(settings: Settings) -> bool:
 
 
 def is_probed(settings: Settings) -> bool:
-    """Tell whether URLs are fetched before a job is posted: an `s3://` URL can be fetched by nobody but Playment."""
+    """Tell whether URLs are fetched before a job is posted: an `s3://` URL can be fetched by nobody but the target."""
     return settings.publish_probe != "off" and not (uploads(settings) and settings.publish_urls == "native")
 
 

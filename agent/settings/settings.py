@@ -162,7 +162,7 @@ def parse(
     `read_text` returns what a file holds and raises OSError or UnicodeDecodeError. `resolve` makes a path absolute and
     follows symbolic links. `watch_problem`, `ledger_problem` and `results_problem` say what is wrong with the place, if
     anything is; their sentences go on after the variable's name and path. `env_file` is the resolved file that texts
-    came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret; and
+    came from. A command that asks the target nothing needs no key: then none is read, and it is an empty secret; and
     where the fleet's address cannot be read then, it is None.
 
     Raises SettingsError with every problem there is; none of them holds a secret. NotThereYet where each is one that

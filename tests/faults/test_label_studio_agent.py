@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,9 @@ from agent.host.clock import utc_now
 from agent.ledger import orders
 from agent.ledger.copy import back_up
 from agent.ledger.store import Ledger
+from agent.reporting.checks.remote import check_publishing, check_target
 from agent.service import assembly
+from agent.settings import load
 from agent.targets.label_studio.client import LabelStudio
 from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
 from tests.serving import Served
@@ -65,25 +69,21 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings_of(place: Path, world: LabelStudios, served: Served, **changed: str) -> Settings:
-    from agent.settings import load  # noqa: PLC0415
-
     return load.load(given_of(place, world, served, **changed), place, None)
 
 
 def given_of(place: Path, world: LabelStudios, served: Served, **changed: str) -> dict[str, str]:
-    given = environ(
-        place,
-        "",
-        TARGET="label-studio",
-        LABEL_STUDIO_URL=world.proxy.url,
-        LABEL_STUDIO_TOKEN=world.key,
-        LABEL_STUDIO_IMAGE_PROJECT=str(world.projects.image),
-        LABEL_STUDIO_SEQUENCE_PROJECT=str(world.projects.sequence),
-        PUBLISH_TO=f"{served.url}/",
-        PUBLISH_PROBE="all",
-        **changed,
-    )
-    return {name: text for name, text in given.items() if not name.startswith("PLAYMENT")}
+    given = {
+        "TARGET": "label-studio",
+        "LABEL_STUDIO_URL": world.proxy.url,
+        "LABEL_STUDIO_TOKEN": world.key,
+        "LABEL_STUDIO_IMAGE_PROJECT": str(world.projects.image),
+        "LABEL_STUDIO_SEQUENCE_PROJECT": str(world.projects.sequence),
+        "PUBLISH_TO": f"{served.url}/",
+        "PUBLISH_PROBE": "all",
+    }
+    texts = environ(place, "", **{**given, **changed})
+    return {name: text for name, text in texts.items() if not name.startswith("PLAYMENT")}
 
 
 def drop(inbox: Path, first: int = 0) -> None:
@@ -220,8 +220,10 @@ def test_reconcile_finds_what_is_missing_extra_and_there_twice(
             ("twin", "twin.jpg", str(made["id"])),
         ]
     assert query(chosen.ledger_path, "select job_id from jobs where path = 'twin.jpg'")[0]["job_id"] == ids["twin.jpg"]
-    with Agent(chosen):
-        eventually(lambda: len(world.references()) == 2, 60.0)
+    done = command("run", "--once", environ=given, cwd=tmp_path)  # a run from cron looks, too
+    assert done.returncode == 0, done.stderr
+    assert "removed 1 twins" in done.stderr
+    assert "found 1" in done.stderr  # what the ledger had lost is looked for before it is sent
     assert {str(task["id"]) for task in world.server.tasks(world.projects.image)} == {ids["twin.jpg"], ids["lost.jpg"]}
 
 
@@ -247,13 +249,58 @@ def test_the_projects_that_init_makes_are_settings_that_check_finds_fine(
     assert "LABEL_STUDIO_URL" in refused.stderr
     made = command("label-studio", "init", environ=given, cwd=tmp_path)
     assert made.returncode == 0, made.stderr
+    again = command("label-studio", "init", environ=given, cwd=tmp_path)
+    assert (again.returncode, again.stdout, again.stderr.count("is there already")) == (0, made.stdout, 2)
     given |= dict(line.split("=") for line in made.stdout.split())
     write(tmp_path / "inbox/a.jpg", image())
+    write(tmp_path / "inbox/.playment.toml", b'tag = "cars"\nbatch = "day"\n')
     more = {"WATCH_DIR": str(tmp_path / "inbox"), "PUBLISH_TO": f"{served.url}/", "LEDGER_PATH": str(tmp_path / "l.db")}
-    found = command("check", environ={**given, **more}, cwd=tmp_path)
+    env = {**given, **more, "PLAYMENT_BATCH": "day", "FOLDER_SETTINGS": "true"}
+    found = command("check", environ=env, cwd=tmp_path)
     assert found.returncode == 0, found.stdout + found.stderr
-    assert "playment-agent images" in found.stdout
+    warned = [line for line in found.stdout.splitlines() if not line.startswith("ok ")]
+    assert ["PLAYMENT_BATCH" in warned[0], "batch, tag" in warned[1], len(warned)] == [True, True, 2]
+    assert "takes the token; the projects are 'playment-agent images' and 'playment-agent sequences'" in found.stdout
+    assert not re.search(r"\bPlayment\b|  batch  ", found.stdout)
     served.allows = ""
-    found = command("check", environ={**given, **more}, cwd=tmp_path)
-    assert found.returncode == 1
-    assert "Access-Control-Allow-Origin" in found.stdout
+    (empty,) = check_publishing(load.load(env, tmp_path, None), "a.jpg")
+    assert (empty.exit_code, "Access-Control-Allow-Origin" in empty.text) == (1, True)
+
+
+def test_check_says_what_is_wrong_at_label_studio(tmp_path: Path, world: LabelStudios, served: Served) -> None:
+    def told(**changed: str) -> list[tuple[str, int, str]]:
+        chosen = settings_of(tmp_path, world, served, **changed)
+        return [(each.level, each.exit_code, each.text) for each in check_target(chosen, time.time)]
+
+    for wrong in world.wrong_keys:
+        [refused, clock] = told(LABEL_STUDIO_TOKEN=wrong)
+        assert refused[:2] == ("FAIL", 3)
+        assert refused[2].endswith("the environment at a start")
+        assert "Set the right LABEL_STUDIO_TOKEN" in refused[2]
+        assert clock == ("ok", 0, "within a minute of Label Studio's")
+    [missing, _] = told(LABEL_STUDIO_IMAGE_PROJECT="99999999")
+    assert missing[:2] == ("FAIL", 3)
+    assert f"projects 99999999 and {world.projects.sequence}: Label Studio has no project 99999999" in missing[2]
+    assert "Set the right" not in missing[2]
+    [unfit, _] = told(LABEL_STUDIO_SEQUENCE_PROJECT=str(world.projects.image))
+    assert unfit[:2] == ("FAIL", 3)
+    assert "sequences need <Image" in unfit[2]
+    [away] = told(LABEL_STUDIO_URL="http://127.0.0.1:9")
+    assert away[:2] == ("FAIL", 1)
+    assert "Look at LABEL_STUDIO_URL" in away[2]
+    assert world.references() == []
+
+
+def test_nothing_of_a_folders_tag_or_batch_gets_into_a_job(tmp_path: Path, world: LabelStudios, served: Served) -> None:
+    chosen = settings_of(tmp_path, world, served, FOLDER_SETTINGS="true")
+    with Agent(chosen) as agent:
+        write(agent.inbox / "cam/.playment.toml", b'tag = "cars"\nbatch = "day"\nkind = "images"\n')
+        write(agent.inbox / "cam/a.jpg", image())
+        agent.becomes("cam/a.jpg", "submitted", seconds=60.0)
+    [row] = query(chosen.ledger_path, "select tag, batch_id, (select count(*) from batches) as batches from jobs")
+    assert row == {"tag": "", "batch_id": None, "batches": 0}
+    given = given_of(tmp_path, world, served, FOLDER_SETTINGS="true")
+    explained = command("explain", "cam/a.jpg", environ=given, cwd=tmp_path)
+    assert "tag has no effect in cam/.playment.toml" in explained.stdout
+    assert "its files must stay where they are until it is completed: Label Studio copies none" in explained.stdout
+    assert not re.search(r"\bPlayment\b", explained.stdout)
