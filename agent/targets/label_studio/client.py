@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from agent import __version__
 from agent.core.retry import ASKED
-from agent.errors import Refused, TryLater
+from agent.errors import Refused
 from agent.http.bodies import json_of, secret_forms, without_secret
 from agent.http.transport import Reply, Transport, http_date
 from agent.targets.label_studio import NAME, answers
@@ -113,7 +113,7 @@ class LabelStudio:
             raise no_project(project)
         if reply.cut and reply.status == 200:
             return None
-        return answers.tasks(_body(reply, 200))
+        return answers.tasks(_body(reply, 200, asked=True))
 
     def task(self, task_id: int) -> Task:
         """Return one whole task. Raises Refused where there is none."""
@@ -127,7 +127,7 @@ class LabelStudio:
         """Remove a task; one that is gone already is no error."""
         reply = self._exchange("DELETE", f"/api/tasks/{task_id}", None, self._read_seconds, _SMALL_BYTES)
         if reply.status not in {204, NOT_THERE}:
-            raise _error(reply, None, "no 204")
+            raise classify(reply.status, *json_of(reply, _MOST_PARTS), reply.retry_after)
 
     def server_time(self, project: int) -> float | None:
         """Return the time by the server's clock in seconds since 1970, or None where its answer tells none.
@@ -196,13 +196,9 @@ def _all(secrets: Iterable[frozenset[bytes]]) -> frozenset[bytes]:
     return frozenset().union(*secrets)
 
 
-def _body(reply: Reply, status: int) -> object:
-    """Return the JSON of an answer with this status; else raise the table's error."""
+def _body(reply: Reply, status: int, *, asked: bool = False) -> object:
+    """Return the JSON of an answer with this status; else raise the table's error, as of a question where `asked`."""
     body, problem = json_of(reply, _MOST_PARTS)
     if reply.status == status and body is not None:
         return body
-    raise _error(reply, body, problem)
-
-
-def _error(reply: Reply, body: object, problem: str) -> TryLater | Refused | Exception:
-    return classify(reply.status, body, problem, reply.retry_after)
+    raise classify(reply.status, body, problem, reply.retry_after, asked=asked)
