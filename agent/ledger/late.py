@@ -41,12 +41,12 @@ def sent(ledger: Ledger, jobs: Sequence[int]) -> None:
 def answered(ledger: Ledger, jobs: Sequence[int]) -> None:
     """Write that jobs were made, and an id came back: those are looked at again of which another request may be.
 
-    That is one of an earlier try, of a host of the fleet that has died, or of an agent whose ledger was lost: of what
-    was there when this one was new.
+    That is one of an earlier try, of a host of the fleet that has died, or of an agent whose ledger was lost, or is an
+    older copy now: of what was there at this start.
     """
     if ledger.late is None:
         return
-    began = datetime.fromisoformat(ledger.get("began_at") or iso(EPOCH))
+    began = datetime.fromisoformat(ledger.get("unsure_until") or ledger.get("began_at") or iso(EPOCH))
     limit = iso(ledger.now if ledger.get("fleet_database") else began + timedelta(seconds=ledger.late))
     ledger.sql.execute(
         "update jobs set look_again_at = iif(attempts > 1 or first_seen_at <= ?, ?, null) "

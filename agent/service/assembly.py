@@ -68,7 +68,6 @@ if TYPE_CHECKING:
     from agent.targets import Target
     from agent.targets.gate import Gate
 
-
 Follow: TypeAlias = "Callable[[Callable[[Settings], object]], object]"
 """Has what it is handed be called with new settings, while the agent runs."""
 
@@ -81,9 +80,9 @@ def called(target: str) -> str:
     return _KINDS.get(target, PlaymentTarget).name
 
 
-def keeps_no_files(target: str) -> bool:
-    """Tell whether a job's files must stay as long as somebody annotates, at a target that the settings name so."""
-    return not _KINDS[target].copies_files
+def kind_of(target: str) -> type[PlaymentTarget | LabelStudioTarget]:
+    """Return the class of a target that the settings name so: it tells its facts."""
+    return _KINDS[target]
 
 
 def target_of(settings: Settings) -> Target:

@@ -451,6 +451,13 @@ def test_a_project_that_cannot_be_asked_holds_up_no_other(
     assert "cannot be asked" in caplog.text
 
 
+def test_a_refused_token_ends_the_round(world: LabelStudios, target: LabelStudioTarget) -> None:
+    job = SentJob("a~1", target.create(job_of("a~1")))
+    target.use_key("0" * 40)
+    for call in (target.completed, target.skipped):
+        assert isinstance(caught(partial(list, call(Sent(job), ask))), AccessRefused)
+
+
 def test_more_tasks_than_a_page_holds(world: LabelStudios, target: LabelStudioTarget) -> None:
     project = world.projects.image
     rows = [{"data": {"image": "x", "reference_id": f"r~{n}"}} for n in range(230)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import AccessRefused, Refused
 from agent.model.jobs import SentJob
 from agent.targets.label_studio import queries
+from agent.targets.label_studio.error_table import OF_THE_TOKEN
 from agent.targets.label_studio.pages import pages
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Completion:
             try:
                 yield from self._of(project, awaited, ask)
             except (Refused, AccessRefused) as error:
-                log.warning("the project %d cannot be asked for what is completed: %s", project, error)
+                _tell(project, error, "completed")
 
     def skipped(self, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob]]:
         """Yield the awaited jobs that were skipped, page by page."""
@@ -63,7 +64,7 @@ class Completion:
                 for tasks in self._pages(project, ask, *queries.skipped()):
                     yield _ours(tasks, awaited)
             except (Refused, AccessRefused) as error:
-                log.warning("the project %d cannot be asked for what is skipped: %s", project, error)
+                _tell(project, error, "skipped")
 
     def _of(self, project: int, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob]]:
         now = self._monotonic()
@@ -79,6 +80,13 @@ class Completion:
 
     def _pages(self, project: int, ask: Ask, *filters: Filter) -> Iterator[list[Task]]:
         return pages(lambda address: ask(partial(self._client.tasks, address, project)), project, *filters)
+
+
+def _tell(project: int, error: Refused | AccessRefused, what: str) -> None:
+    """Say why a project cannot be asked, so that the other one is. Raises what is about both: a refused token."""
+    if error.code in OF_THE_TOKEN:
+        raise error
+    log.warning("the project %d cannot be asked for what is %s: %s", project, what, error)
 
 
 def _ours(tasks: list[Task], awaited: Awaited) -> list[SentJob]:
