@@ -210,6 +210,19 @@ def test_a_token_that_cannot_be_sent() -> None:
     assert "schlüssel" not in str(raised.value)
 
 
+@pytest.mark.parametrize("token", [LEGACY_TOKEN, "header-part.claims-part.signature"])
+def test_a_token_that_an_answer_repeats_is_never_told_however_often_it_was_renewed(token: str) -> None:
+    body = json.dumps({"id": "47f6ac64", "detail": f"you sent {token} and Bearer-19-and-more"}).encode()
+    with Scripted(sends(http(400, body))) as server:
+        client = LabelStudio(server.url, token)
+        for number in range(20):
+            client._carry(client._entries[-1][1], f"Bearer Bearer-{number}-and-more")
+        client.use_token("another-token-of-ours")
+        error = caught(lambda: client.project(1))
+        client.close()
+    assert "you sent [the key] and [the key]" in str(error)
+
+
 # ---------------------------------------------------------------- what makes a task, and what does not
 
 

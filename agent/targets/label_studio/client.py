@@ -24,8 +24,6 @@ from agent.targets.label_studio.error_table import NOT_THERE, TOO_LARGE, classif
 from agent.targets.label_studio.login import Login
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from agent.targets.label_studio.answers import ProjectDetails, Task
 
 _SMALL_BYTES: Final = 2**20
@@ -57,7 +55,8 @@ class LabelStudio:
         self._connect_seconds = connect_seconds
         # It sends no token: to renew one, where an expired one is sent along, a server may look at that first.
         self._bare = self._new_transport()
-        self._secrets: tuple[frozenset[bytes], ...] = ()
+        self._tokens: frozenset[bytes] = frozenset()
+        self._access: tuple[frozenset[bytes], ...] = ()
         self._entries = [self._entry_with(token)]
 
     def use_token(self, token: str) -> None:
@@ -173,27 +172,20 @@ class LabelStudio:
 
     def _entry_with(self, token: str) -> tuple[Login, Transport]:
         """Return how a token is let in: by connections of its own, so that one token's renewal changes no other's."""
-        self._hide(token)
+        self._tokens |= secret_forms(token)
         transport = self._new_transport()
         return Login(token, self._renew, partial(self._carry, transport)), transport
 
     def _carry(self, transport: Transport, header: str) -> None:
-        self._hide(header.partition(" ")[2])
+        self._access = (*self._access[-7:], secret_forms(header.partition(" ")[2]))
         transport.carry({**_headers(), "Authorization": header})
 
-    def _hide(self, secret: str) -> None:
-        self._secrets = (*self._secrets[-7:], secret_forms(secret))
-
     def _without_secrets(self, reply: Reply) -> Reply:
-        return without_secret(reply, _all(self._secrets))
+        return without_secret(reply, self._tokens.union(*self._access))
 
 
 def _headers() -> dict[str, str]:
     return {"User-Agent": f"playment-agent/{__version__}"}
-
-
-def _all(secrets: Iterable[frozenset[bytes]]) -> frozenset[bytes]:
-    return frozenset().union(*secrets)
 
 
 def _body(reply: Reply, status: int, *, asked: bool = False) -> object:
