@@ -121,7 +121,8 @@ def looked_again(
         ledger.record(wanted.id, TWINS, told)
     if left or alien:
         others = ", ".join(left) or kept.job_id
-        reason = f"{ledger.target} has it more than once, and what was worked on is not removed: look at {others}"
+        stays = "what was worked on, or is of other files, stays"
+        reason = f"{ledger.target} has it more than once, and {stays}: look at {others}"
         again = iso(ledger.now + timedelta(seconds=AGAIN.seconds()))
         ledger.set(wanted.id, reason=alien or reason, error_code=TWINS, look_again_at=again)
     elif code == TWINS:

@@ -32,7 +32,7 @@ class Job:
     edition: Edition
     tag: str
     batch_id: str | None
-    priority_weight: int
+    priority_weight: int | None
     frames: tuple[Frame, ...]
     attempts: int
     is_named: bool = True
@@ -47,12 +47,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an intent freezes beside the frames: taken from the settings of the moment."""
+    """What an intent freezes beside the frames, from the settings of the moment; None where it means nothing there."""
 
     edition: Edition
     tag: str
     batch_id: str | None
-    priority_weight: int
+    priority_weight: int | None
 
 
 @dataclass(frozen=True, slots=True)

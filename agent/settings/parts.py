@@ -118,7 +118,7 @@ def terms_of(settings: Settings) -> Terms:
         settings.edition,
         settings.tag_or_work_flow,
         None if batch in BATCH_WORDS else batch,
-        settings.playment_priority_weight,
+        settings.playment_priority_weight if settings.target == PLAYMENT else None,
     )
 
 

@@ -297,8 +297,9 @@ def test_nothing_of_a_folders_tag_or_batch_gets_into_a_job(tmp_path: Path, world
         write(agent.inbox / "cam/.playment.toml", b'tag = "cars"\nbatch = "day"\nkind = "images"\n')
         write(agent.inbox / "cam/a.jpg", image())
         agent.becomes("cam/a.jpg", "submitted", seconds=60.0)
-    [row] = query(chosen.ledger_path, "select tag, batch_id, (select count(*) from batches) as batches from jobs")
-    assert row == {"tag": "", "batch_id": None, "batches": 0}
+    [row] = query(chosen.ledger_path, "select tag, batch_id, priority_weight from jobs")
+    assert row == {"tag": "", "batch_id": None, "priority_weight": None}
+    assert not query(chosen.ledger_path, "select * from batches")
     given = given_of(tmp_path, world, served, FOLDER_SETTINGS="true")
     explained = command("explain", "cam/a.jpg", environ=given, cwd=tmp_path)
     assert "tag has no effect in cam/.playment.toml" in explained.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from tests.targets import LabelStudios, Sent, ask, job_of, lookup_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.model import Job
     from tests.label_studio import Server
 
 pytestmark = pytest.mark.timeout(900)  # whoever comes first installs the server
@@ -418,6 +420,27 @@ def test_what_holds_other_frames_is_no_twin(world: LabelStudios, target: LabelSt
     found = target.find([lookup_of(job_of("s~1", 4))], yes)
     assert found is not None
     assert found["s~1"].job_id == second  # the one that fits goes before the oldest
+
+
+def test_what_shows_other_files_is_no_twin_and_a_signature_makes_no_other(
+    world: LabelStudios, target: LabelStudioTarget
+) -> None:
+    def with_source(source: str) -> Job:
+        job = job_of("a~1")
+        return replace(job, frames=tuple(each._replace(src=source) for each in job.frames))
+
+    sources = ("https://h/a.jpg?signature=1", "https://h/a.jpg?signature=2", "https://other-host/a.jpg")
+    first, second, third = (target.create(with_source(source)) for source in sources)
+    twins = target.twins(["a~1"], yes)
+    assert twins is not None
+    assert (twins["a~1"].kept.job_id, twins["a~1"].removed, twins["a~1"].left) == (first, (second,), (third,))
+    configure(world, world.projects.image, IMAGE_CONFIG.replace("$image", "$photo"))
+    world.server.call("DELETE", f"/api/tasks/{third}")
+    assert isinstance(caught(lambda: target.create(with_source(sources[1]))), TryLater)  # the configuration is read
+    again = target.create(with_source(sources[1]))
+    twins = target.twins(["a~1"], yes)
+    assert twins is not None
+    assert (twins["a~1"].kept.job_id, twins["a~1"].removed) == (first, (again,))
 
 
 def test_a_skipped_task_is_told_and_not_completed(world: LabelStudios, target: LabelStudioTarget) -> None:

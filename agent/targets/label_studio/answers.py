@@ -15,6 +15,7 @@ from agent.targets.label_studio import NAME
 from agent.targets.label_studio.labelling import FRAME_IDS, REFERENCE_ID
 
 _LARGEST: Final = 2**63 - 1  # the largest integer that the ledger can hold
+_OURS: Final = frozenset({REFERENCE_ID, FRAME_IDS})
 _WORK: Final = ("annotations", "drafts", "total_annotations", "cancelled_annotations", "comment_count")
 
 
@@ -33,6 +34,18 @@ class Task:
     def frame_count(self) -> int:
         """How many frames it has; an image is one."""
         return 1 if self.frame_ids is None else len(self.frame_ids)
+
+    @property
+    def sources(self) -> list[str]:
+        """The addresses of its files, without what is signed at their end: the same of the same job, sent twice."""
+        data = self.whole.get("data")
+        shown = [value for key, value in data.items() if key not in _OURS] if isinstance(data, dict) else []
+        flat = [each for value in shown for each in (value if isinstance(value, list) else [value])]
+        return [each.partition("?")[0] for each in flat if isinstance(each, str)]
+
+    def is_twin_of(self, other: Task) -> bool:
+        """Tell whether both are the same job, made twice. True of whole tasks only."""
+        return (self.frame_ids, self.sources) == (other.frame_ids, other.sources)
 
     @property
     def is_worked_on(self) -> bool:

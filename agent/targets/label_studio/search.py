@@ -128,7 +128,7 @@ def _settled(client: LabelStudio, tasks: list[Task], may_go: Callable[[], bool])
     for task in whole:
         if task is kept:
             continue
-        if task.is_worked_on or task.frame_ids != kept.frame_ids:
+        if task.is_worked_on or not task.is_twin_of(kept):
             left.append(str(task.id))
             log.warning("%s: task %d is there beside %d: remove one", task.reference_id, task.id, kept.id)
             continue
