@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from agent.model import Edition, Frame, Job, Kind, Stamp
 from agent.model.jobs import Lookup
 from agent.results.download import Download
+from agent.settings import load
 from agent.targets.label_studio.client import LabelStudio
 from agent.targets.label_studio.projects import make
 from agent.targets.label_studio.search import Projects
 from agent.targets.label_studio.target import LabelStudioTarget
 from agent.targets.playment.client import Playment
 from agent.targets.playment.target import PlaymentTarget
-from tests.support import KEY
+from tests.support import KEY, environ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from agent.model.jobs import SentJob
     from agent.sandbox import Sandbox
+    from agent.settings.settings import Settings
     from agent.targets import Target
     from tests.cutting import Cutting
     from tests.label_studio import Server
+    from tests.serving import Served
 
 T = TypeVar("T")
 DIGEST = "ab" * 32
@@ -120,7 +124,7 @@ class LabelStudios:
         self.key = server.personal_token
         client = LabelStudio(server.url, self.key)
         try:
-            self.projects = make(client, f"tests {random.randrange(10**9)}")
+            self.projects, _ = make(client, f"tests {random.randrange(10**9)}")
         finally:
             client.close()
 
@@ -135,3 +139,23 @@ class LabelStudios:
 
     def complete(self, job_id: str, annotation: dict[str, Any]) -> None:
         self.server.call("POST", f"/api/tasks/{job_id}/annotations", {"result": [annotation]})
+
+
+def given_of(place: Path, world: LabelStudios, served: Served, **changed: str) -> dict[str, str]:
+    """Return the environment of an agent that sends what lies in `place/inbox` to this Label Studio."""
+    given = {
+        "TARGET": "label-studio",
+        "LABEL_STUDIO_URL": world.proxy.url,
+        "LABEL_STUDIO_TOKEN": world.key,
+        "LABEL_STUDIO_IMAGE_PROJECT": str(world.projects.image),
+        "LABEL_STUDIO_SEQUENCE_PROJECT": str(world.projects.sequence),
+        "PUBLISH_TO": f"{served.url}/",
+        "PUBLISH_PROBE": "all",
+    }
+    texts = environ(place, "", **{**given, **changed})
+    return {name: text for name, text in texts.items() if not name.startswith("PLAYMENT")}
+
+
+def settings_of(place: Path, world: LabelStudios, served: Served, **changed: str) -> Settings:
+    """Return the settings of that agent."""
+    return load.load(given_of(place, world, served, **changed), place, None)

@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.errors import Refused, TryLater
+from agent.errors import DuplicateReference, Refused, TryLater
 from agent.model.jobs import Found
 from agent.targets import Batch, Project, Twins
 
@@ -80,6 +80,8 @@ class Twice:
         with self._lock:
             fate = self.fates.popleft() if self.fates else CLEAN
             name = job.reference_id
+            if job.may_be_there and self.there(name):
+                raise DuplicateReference("it is there", code="in-use")
             if name in self._open and self.looks.get(name, -1.0) < self._open[name] + LIMIT:
                 self.broken.append(name)
             self.posts.append((self.now(), name))
@@ -151,7 +153,7 @@ class Twice:
 
     def check_access(self) -> Project:
         """Let everybody in."""
-        return Project("p", (BATCH,))
+        return Project(("p",), (BATCH,))
 
     def use_key(self, api_key: str) -> None:
         """Take any."""

@@ -25,7 +25,7 @@ from agent.commands.sandbox import sandbox
 @click.option("--env-file", type=click.Path(), metavar="PATH", help="Read settings from here instead of .env.")
 @click.pass_context
 def cli(context: click.Context, env_file: str | None) -> None:
-    """Turn dropped images, and folders of frames, into exactly one Playment annotation job each.
+    """Turn dropped images, and folders of frames, into exactly one annotation job each.
 
     Try it with nothing configured: playment-agent demo
     """

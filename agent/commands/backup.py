@@ -18,7 +18,7 @@ def backup(*, file: Path) -> None:
     """Copy the ledger into FILE, a new one, while the agent runs or not; it is checked before it gets its name.
 
     To go back to it: stop the agent, remove the ledger with its -wal and -shm files, and put FILE in its place. What
-    was sent meanwhile is not sent again: it is found at Playment by its ids.
+    was sent meanwhile is not sent again: it is found at the target by its ids.
 
     Example: playment-agent backup /var/backups/ledger-2026-11-28.db
     """

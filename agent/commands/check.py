@@ -17,14 +17,14 @@ from agent.commands import shell
 from agent.commands.look import as_json
 from agent.errors import SettingsError
 from agent.model.text import printable
-from agent.reporting.checks import Level, fail, ok
+from agent.reporting.checks import Level, fail, ok, warn
 from agent.reporting.checks.fleet import check_fleet
 from agent.reporting.checks.folder import check_folder, check_folder_settings, check_inodes, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
 from agent.reporting.checks.pictures import check_pictures
 from agent.reporting.checks.program import check_program
 from agent.reporting.checks.remote import check_publishing, check_target
-from agent.settings.parts import filters_of, how_jobs_are_made
+from agent.settings.parts import cautions_of, filters_of, how_jobs_are_made
 from agent.terminal import print_json
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def check(*, as_json: bool) -> None:
     """Try every part of the set-up for real, and say what is wrong and what to do.
 
     Nothing is sent and nothing is made: no job, no batch, no ledger; to an object store one image is uploaded, as it
-    will be anyway. The exit code is 0 where nothing fails, 1 where something does, 2 for settings, 3 where the key,
-    the project or the bucket is refused.
+    will be anyway, and a Label Studio that has no task yet is given one to find, which is removed. The exit code is
+    0 where nothing fails, 1 where something does, 2 for settings, 3 where the key, the project or the bucket is
+    refused.
 
     Example: playment-agent check
     """
@@ -69,6 +70,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
             yield fail("settings", problem, error.exit_code)
         return
     yield ok("settings", f"complete; {how_jobs_are_made(settings)}")
+    yield from (warn("settings", told) for told in cautions_of(settings))
     found = survey(os.fspath(settings.watch_dir), filters_of(settings))
     yield from check_folder(settings, found)
     yield from check_inodes(settings, found)

@@ -15,14 +15,17 @@ def label_studio() -> None:
 
 
 @label_studio.command()
-@click.option("--title", default="playment-agent", show_default=True, help="What both projects' names begin with.")
+@click.option("--title", default="playment-agent", show_default=True, help="What the projects' names begin with.")
 @shell.settled
 def init(*, title: str) -> None:
     """Make two projects, for boxes on images and on sequences of frames, and print their numbers as settings.
 
-    LABEL_STUDIO_URL and LABEL_STUDIO_TOKEN (or LABEL_STUDIO_TOKEN_FILE) must be set. Each call makes new projects.
+    LABEL_STUDIO_URL and LABEL_STUDIO_TOKEN (or LABEL_STUDIO_TOKEN_FILE) must be set. Projects of that name that are
+    there already, and that show images, or lists of images, are taken.
 
     Example: playment-agent label-studio init
     """
-    images, sequences = make_projects(*shell.address_and_key(LABEL_STUDIO), title)
+    images, sequences, there = make_projects(*shell.address_and_key(LABEL_STUDIO), title)
+    for project in there:
+        click.echo(f"project {project} is there already", err=True)
     shell.say(f"TARGET={LABEL_STUDIO}\nLABEL_STUDIO_IMAGE_PROJECT={images}\nLABEL_STUDIO_SEQUENCE_PROJECT={sequences}")

@@ -29,8 +29,8 @@ def rebind_command(*, names: tuple[str, ...], yes: bool) -> None:
     """Bind the ledger to the settings as they are now: the inbox has moved, or the project has another address.
 
     Every row stays, what was dismissed or set aside, too; nothing is sent again. Change the settings and stop the agent
-    first. SETTING names what has changed (WATCH_DIR, PLAYMENT_BASE_URL, PLAYMENT_PROJECT_ID …): all else must be as it
-    was. On a terminal it shows each, old -> new, and asks.
+    first. SETTING names what has changed (WATCH_DIR, PLAYMENT_BASE_URL, LABEL_STUDIO_URL, TARGET …): all else must be
+    as it was. On a terminal it shows each, old -> new, and asks.
 
     Example: playment-agent rebind WATCH_DIR
     """

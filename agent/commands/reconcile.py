@@ -1,4 +1,4 @@
-"""`playment-agent reconcile`: the ledger against Playment's own lists."""
+"""`playment-agent reconcile`: the ledger against the target's own lists."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ from agent.terminal import print_json, show_table
 @as_json
 @shell.settled
 def reconcile(*, adopt: bool, as_json: bool) -> None:
-    """Compare the ledger with Playment's lists: missing, extra, other frame count, tag or batch (exit code 1).
+    """Compare the ledger with the target's lists: missing, extra, twins, other frames, tag or batch (exit code 1).
 
     Lists may lag some minutes behind a submission. Jobs whose ids are not of this folder are counted, no more: other
     agents may send into the project. With --adopt before the first run all files are read, and every job that is of
-    one of them is taken over, also where it was moved since.
+    one of them is taken over, also where it was moved since. Twins, which a Label Studio may have, are with --adopt
+    looked at again by the agent, which removes those that nobody has worked on.
 
     Example: playment-agent reconcile --json
     """

@@ -22,11 +22,15 @@ KINDS = {"images": Kind.IMAGE, "sequence": Kind.SEQUENCE}
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """One file, by its path relative to the watch folder: the values it sets, or what is wrong with it."""
+    """One file, by its path relative to the watch folder: the values it sets, or what is wrong with it.
+
+    `unheeded` are the keys in it that mean nothing where the jobs go.
+    """
 
     path: str
     given: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    unheeded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class FolderRules:
 
     `batch` is '' (the default batch), `day`, `folder`, a UUID or a batch's name. `ready_marker` '' means that none is
     waited for. `order` is one of SEQUENCE_ORDER's values. `problem` is a sentence about a bad file, which holds the
-    units. `sources` names, for each value that is set, the file that says it.
+    units. `sources` names, for each value that is set, the file that says it; `unheeded` does for the keys that mean
+    nothing where the jobs go.
     """
 
     ignore: bool = False
@@ -47,10 +52,12 @@ class FolderRules:
     order: str | None = None
     problem: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    unheeded: Mapping[str, str] = field(default_factory=dict)
 
     def told(self) -> list[str]:
         """Return a sentence for each value, with the file that says it."""
-        return [f"{key} = {as_written(getattr(self, key))}, says {file}" for key, file in sorted(self.sources.items())]
+        said = [f"{key} = {as_written(getattr(self, key))}, says {file}" for key, file in sorted(self.sources.items())]
+        return said + [f"{key} has no effect in {file}" for key, file in sorted(self.unheeded.items())]
 
     def kind_in(self, folder: str, otherwise: Kind) -> Kind:
         """Return what the images directly in `folder` are; in the watch folder itself they are always single ones."""
@@ -101,12 +108,14 @@ def inherit(files: Iterable[SettingsFile]) -> FolderRules:
     """Return what holds in the innermost folder, from the files on the way to it, the outermost first."""
     given: dict[str, Any] = {}
     sources: dict[str, str] = {}
+    unheeded: dict[str, str] = {}
     for file in files:
         if file.problem is not None:
             return FolderRules(problem=file.problem)
         given.update(file.given)
         sources.update(dict.fromkeys(file.given, file.path))
-    return FolderRules(**given, sources=sources) if given else NOTHING
+        unheeded.update(dict.fromkeys(file.unheeded, file.path))
+    return FolderRules(**given, sources=sources, unheeded=unheeded) if given or unheeded else NOTHING
 
 
 def places(folder: str) -> list[str]:

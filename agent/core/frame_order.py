@@ -79,7 +79,7 @@ def digest(frames: Iterable[tuple[str, str]]) -> str:
 
     What is hashed is, for each frame, the name's bytes, a NUL, the frame's digest in lower-case hex, a NUL; a name
     cannot hold a NUL, so no two lists give the same bytes. In a shell: `printf '%s\0%s\0' NAME DIGEST … | sha256sum`.
-    This must never change: it is part of the reference ids at Playment, and another one would submit all work twice.
+    This must never change: it is part of the reference ids at the target, and another one would submit all work twice.
     """
     total = hashlib.sha256()
     texts = (f"{name}\0{frame_digest}\0" for name, frame_digest in frames)

@@ -1,8 +1,8 @@
 """The order in which version 0.1.0 sent the frames of a folder: a sequence's digest is taken over it, for ever. Pure.
 
-A changed order must not change a digest. It is part of the reference ids at Playment, by which a job is recognised when
-the ledger is lost; under another id Playment would take the same frames for a second job. So what the frames are is
-told in this order, and in which order they are sent is decided by `frame_order`.
+A changed order must not change a digest. It is part of the reference ids at the target, by which a job is recognised
+when the ledger is lost; under another id the target would take the same frames for a second job. So what the frames are
+is told in this order, and in which order they are sent is decided by `frame_order`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A unit → the reference_id under which Playment knows it, the same on every run and host. Pure."""
+"""A unit → the reference_id under which the target knows it, the same on every run and host. Pure."""
 
 from __future__ import annotations
 

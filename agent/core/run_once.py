@@ -21,7 +21,8 @@ class RunState:
 
     `unlisted` counts folders that cannot be listed; `busy` tells of scanning, reading, or unread messages; `in_flight`
     counts jobs that are being sent, `put_off` those that wait for another day. `asking` tells that it is not known yet
-    what the project had before a new ledger, `asks` that a person is to say how it goes on.
+    what the project had before a new ledger, `looking` that it is time to look for jobs, or for twins of them, at the
+    target, `asks` that a person is to say how it goes on.
     """
 
     jobs: Mapping[str, int]
@@ -34,6 +35,7 @@ class RunState:
     blocked: bool
     put_off: int = 0
     asking: bool = False
+    looking: bool = False
     asks: bool = False
 
 
@@ -57,7 +59,7 @@ class EndOfRun:
             return moment.in_flight == 0
         left = sum(moment.jobs.get(state, 0) for state in WAITING) - moment.settling - moment.put_off
         patience = (ONCE_SENDING if moment.in_flight else ONCE).patience
-        is_done = not moment.asking and (left <= 0 or moment.shut)
+        is_done = not moment.asking and (moment.shut or (left <= 0 and not moment.looking))
         return is_done or now - self._moved_at > patience
 
 

@@ -113,7 +113,7 @@ def _do(work: Callable[[], None]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Who publishes, posts, and looks through Playment's lists: apart, so that uploads hold no slot for posts."""
+    """Who publishes, posts, and looks through the target's lists: apart, so that uploads hold no slot for posts."""
 
     publishing: Pool
     posting: Pool

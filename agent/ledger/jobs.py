@@ -50,7 +50,7 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits | None, *, quiet:
     rows = {
         row[0]: row[1:]
         for row in ledger.sql.execute(
-            "select id, state, reference_id, attempts, lookup, path, unanswered, trying_since from jobs "
+            "select id, state, reference_id, attempts, lookup, path, unanswered, trying_since, first_seen_at from jobs "
             "where id in (select value from json_each(?))",
             (json.dumps([job.id for job in jobs]),),
         )
@@ -62,14 +62,15 @@ def intend(ledger: Ledger, jobs: Sequence[Job], limits: Limits | None, *, quiet:
         row = rows.get(job.id)
         if row is None or row[:5] != (State.PENDING, job.reference_id, job.attempts, None, job.path):
             continue
-        unanswered, trying_since = row[5:]
+        unanswered, trying_since, first_seen_at = row[5:]
         if late.is_asked_first(ledger, job.id, State.PENDING, unanswered):
             continue
         if limits is None:
             spend.note(ledger, job.id)
         elif limits.are_set and not spend.admit(ledger, job.id, limits):
             continue
-        tried = replace(job, attempts=job.attempts + 1, is_named=True)
+        there = late.may_be_there(ledger, job, first_seen_at)
+        tried = replace(job, attempts=job.attempts + 1, is_named=True, may_be_there=there)
         moves.append(
             {
                 "id": job.id,

@@ -7,7 +7,7 @@ transaction of its caller.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.adoption import why_not_ours
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.ledger.store import Ledger
+    from agent.model import Job
     from agent.model.jobs import Found, Lookup
 
 UNANSWERED = "unanswered"
@@ -40,12 +41,12 @@ def sent(ledger: Ledger, jobs: Sequence[int]) -> None:
 def answered(ledger: Ledger, jobs: Sequence[int]) -> None:
     """Write that jobs were made, and an id came back: those are looked at again of which another request may be.
 
-    That is one of an earlier try, of a host of the fleet that has died, or of an agent whose ledger was lost: of what
-    was there when this one was new.
+    That is one of an earlier try, of a host of the fleet that has died, or of an agent whose ledger was lost, or is an
+    older copy now: of what was there at this start.
     """
     if ledger.late is None:
         return
-    began = datetime.fromisoformat(ledger.get("began_at") or iso(EPOCH))
+    began = datetime.fromisoformat(ledger.get("unsure_until") or ledger.get("began_at") or iso(EPOCH))
     limit = iso(ledger.now if ledger.get("fleet_database") else began + timedelta(seconds=ledger.late))
     ledger.sql.execute(
         "update jobs set look_again_at = iif(attempts > 1 or first_seen_at <= ?, ?, null) "
@@ -60,6 +61,11 @@ def adopted(ledger: Ledger, job: int) -> None:
         _look_at(ledger, [job], _over(ledger, TWICE * ledger.late))
 
 
+def look(ledger: Ledger, job: int) -> None:
+    """Have a job looked at again now: twins of it were seen."""
+    _look_at(ledger, [job], ledger.now)
+
+
 def is_asked_first(ledger: Ledger, job: int, state: State, unanswered: int) -> bool:
     """Have a job looked up before it is sent again, where it may be there; return whether it is."""
     if ledger.late is None or not unanswered:
@@ -68,6 +74,17 @@ def is_asked_first(ledger: Ledger, job: int, state: State, unanswered: int) -> b
     columns = {"lookup": UNANSWERED, "next_attempt_at": iso(ledger.now)}
     ledger.move(job, state, State.PENDING, reason, reason=reason, **columns)
     return True
+
+
+def may_be_there(ledger: Ledger, job: Job, first_seen_at: str) -> bool:
+    """Tell whether a job may be there of which the ledger does not know: then it is looked for before it is sent.
+
+    Nothing tells an older copy of a ledger that was put back. What is older than this start may have been sent since it
+    was made; a new ledger is told by the target's lists.
+    """
+    until = "" if ledger.late is None else ledger.get("unsure_until")
+    changed = datetime.fromtimestamp(max(frame.stamp.ctime_ns for frame in job.frames) / 1e9, UTC)
+    return min(first_seen_at, iso(changed)) < until
 
 
 def not_found(ledger: Ledger, wanted: Lookup, looked_at: datetime) -> State:
@@ -104,7 +121,8 @@ def looked_again(
         ledger.record(wanted.id, TWINS, told)
     if left or alien:
         others = ", ".join(left) or kept.job_id
-        reason = f"{ledger.target} has it more than once, and what was worked on is not removed: look at {others}"
+        stays = "what was worked on, or is of other files, stays"
+        reason = f"{ledger.target} has it more than once, and {stays}: look at {others}"
         again = iso(ledger.now + timedelta(seconds=AGAIN.seconds()))
         ledger.set(wanted.id, reason=alien or reason, error_code=TWINS, look_again_at=again)
     elif code == TWINS:

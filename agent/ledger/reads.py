@@ -185,7 +185,7 @@ class Reads:
         return self._ask(due.next_due, exclude, lookup=lookup)
 
     def lookups(self, now: datetime) -> list[Lookup]:
-        """Return the jobs that are to be looked up in Playment's lists now."""
+        """Return the jobs that are to be looked up in the target's lists now."""
         return self._ask(lookups.lookups, now)
 
     def spent_today(self, now: datetime) -> Spent:
@@ -222,14 +222,14 @@ class Reads:
         """Return how many these are."""
         return self._ask(results.count_unfetched, now)
 
-    # What Playment's lists are compared with
+    # What the target's lists are compared with
 
     def recorded(self, reference_id: str) -> Recorded | None:
         """Return what is known of the job of a reference_id."""
         return self._ask(recorded.recorded, reference_id)
 
     def sent(self) -> Iterator[Sent]:
-        """Yield the jobs that Playment has."""
+        """Yield the jobs that the target has."""
         return self._each(recorded.sent)
 
     # What people ask

@@ -1,4 +1,4 @@
-"""What the ledger has of jobs that Playment's lists are compared with. Reads only."""
+"""What the ledger has of jobs that the target's lists are compared with. Reads only."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Recorded:
 
 
 class Sent(NamedTuple):
-    """A job that Playment has, by all its names."""
+    """A job that the target has, by all its names."""
 
     id: int
     reference_id: str
@@ -56,7 +56,7 @@ def recorded(sql: sqlite3.Connection, reference_id: str) -> Recorded | None:
 
 
 def sent(sql: sqlite3.Connection) -> Iterator[Sent]:
-    """Yield every job that Playment has, oldest first."""
+    """Yield every job that the target has, oldest first."""
     for row in sql.execute(
         "select id, reference_id, path, job_id from jobs where state in ('submitted', 'completed') order by id"
     ):

@@ -33,7 +33,7 @@ class Counts:
 
     @property
     def submitted(self) -> int:
-        """Jobs that Playment has."""
+        """Jobs that the target has."""
         return sum(self.jobs.get(state, 0) for state in AT_TARGET)
 
     @property

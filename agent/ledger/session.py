@@ -29,7 +29,7 @@ class LastRun:
     """What the last run has left: the watch folder that the ledger's files are in, and whether sending is paused.
 
     `is_here` tells whether that is the one that is there now; `inodes_last` is False where the inodes of its files were
-    found not to. `held_for` is for how many seconds more Playment has asked not to be asked: Retry-After holds over a
+    found not to. `held_for` is for how many seconds more the target has asked not to be asked: Retry-After holds over a
     restart.
     """
 
@@ -45,6 +45,7 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
 
     Another watch folder than that of the last run is not written down: it is only when something is seen in it.
     """
+    is_new = past.has_none(ledger.sql)
     past.begin(ledger)
     last = Whereabouts(ledger.get("watch_dir_identity"), ledger.get("watch_dir_place"))
     is_here = here.is_of_last_time(last)
@@ -54,6 +55,7 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         version=__version__,
         pid=str(os.getpid()),
         started_at=at,
+        unsure_until="" if is_new else at,
         heartbeat_at=at,
         blocked="",
         unlisted="",

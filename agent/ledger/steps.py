@@ -20,7 +20,7 @@ def m001_jobs(connection: sqlite3.Connection) -> None:
 
     Beyond the public columns of `jobs`: `folder` is the folder whose listing shows the unit, so that a listing is
     compared by one query; `unanswered` counts the tries whose outcome is unknown; `trying_since` is the first try's
-    time; `lookup` says why the job must be looked up in Playment's lists before anything else (`duplicate`,
+    time; `lookup` says why the job must be looked up in the target's lists before anything else (`duplicate`,
     `changed`, `given-up`). `frames.ctime_ns` and `inode` complete the stamp that tells an untouched file.
     `counts` is kept by triggers: counting a million rows takes 120 ms, reading eleven takes 0.2 ms.
     """

@@ -69,7 +69,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Planned: its content changed while an answer of Playment's is missing: look whether the job was made, first."""
+    """Planned: its content changed while an answer of the target's is missing: look whether the job was made, first."""
 
     unit: Unit
     row: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 # RFC 1918, RFC 3927, RFC 4193, RFC 4291: addresses that no router on the way to the internet passes on.
 _PRIVATE = tuple(
@@ -29,3 +30,12 @@ def is_private(host: str) -> bool:
     """Tell whether this is an address that no router on the way to the internet passes on."""
     address = address_of(host)
     return address is not None and any(address in network for network in _PRIVATE)
+
+
+def is_mixed(url: str, page: str) -> bool:
+    """Tell whether a browser loads nothing from `url` into the page at `page`, for being http:// in an https:// one.
+
+    https://w3c.github.io/webappsec-mixed-content/: its own machine's addresses are as good as https:// ones.
+    """
+    there = urlsplit(url)
+    return urlsplit(page).scheme == "https" and there.scheme == "http" and not is_loopback(there.hostname or "")

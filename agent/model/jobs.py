@@ -22,6 +22,7 @@ class Job:
     """What is sent for one unit, frozen in the ledger by the intent: a retry is built from this alone.
 
     `is_named` tells whether the ledger holds the frames' `src` as here; `seen` is a sequence's `plan.fingerprint_of`.
+    `may_be_there` tells that the target may have it already, sent at a time of which the ledger does not know.
     """
 
     id: int
@@ -31,11 +32,12 @@ class Job:
     edition: Edition
     tag: str
     batch_id: str | None
-    priority_weight: int
+    priority_weight: int | None
     frames: tuple[Frame, ...]
     attempts: int
     is_named: bool = True
     seen: bytes | None = None
+    may_be_there: bool = False
 
     @property
     def folder(self) -> str:
@@ -45,12 +47,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an intent freezes beside the frames: taken from the settings of the moment."""
+    """What an intent freezes beside the frames, from the settings of the moment; None where it means nothing there."""
 
     edition: Edition
     tag: str
     batch_id: str | None
-    priority_weight: int
+    priority_weight: int | None
 
 
 @dataclass(frozen=True, slots=True)

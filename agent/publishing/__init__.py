@@ -1,4 +1,4 @@
-"""Where files gain the URLs that Playment reads them from: one module for each kind of place. Pure."""
+"""Where files gain the URLs that the target, or its page, reads them from: one module for each kind of place. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Publisher(Protocol):
         ...
 
     def address(self, source: str) -> str:
-        """Return the URL by which Playment reads a `source` from now on; it may hold a signature.
+        """Return the URL by which the target reads a `source` from now on; it may hold a signature.
 
         Raises RemoteError.
         """

@@ -101,7 +101,7 @@ class ObjectStore:
             return ""
         return (
             "signed URLs end with the credentials that sign them, and a role's or session's live for hours only, "
-            "whatever PUBLISH_SIGNED_SECONDS says: where they must last, use a user's key, or PUBLISH_URLS=native"
+            "whatever PUBLISH_SIGNED_SECONDS says: where they must last, use a user's key, or other PUBLISH_URLS"
         )
 
     def source(self, path: str, digest: str) -> str:

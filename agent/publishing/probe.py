@@ -13,7 +13,7 @@ from agent.errors import Unpublished
 from agent.http.per_thread import PerThread
 from agent.http.sessions import CHUNK_BYTES, Session, TooLargeError
 from agent.http.urllib3_parts import HTTPError
-from agent.model.hosts import is_loopback
+from agent.model.hosts import is_loopback, is_mixed
 
 if TYPE_CHECKING:
     import random
@@ -127,6 +127,8 @@ class _Session:
 
         https://fetch.spec.whatwg.org/#cors-check holds for redirects, too.
         """
+        if is_mixed(url, self._origin):
+            return f"is http://, and a browser loads nothing of it into {self._target}'s page at {self._origin}"
         parts = urlsplit(url)
         allowed = response.headers.get("Access-Control-Allow-Origin", "").strip()
         if not self._origin or f"{parts.scheme}://{parts.netloc}" == self._origin or allowed in {"*", self._origin}:

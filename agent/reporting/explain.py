@@ -12,7 +12,7 @@ from agent.ledger.reads import Reads
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
 from agent.reporting.preview import look_at
-from agent.service.assembly import called, folders_of, scanner_of
+from agent.service.assembly import called, folders_of, kind_of, scanner_of
 from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:
     yield from on_disk
     for row in rows:
         yield from _about_row(row, called(settings.target))
+        if row["state"] == State.SUBMITTED and not kind_of(settings.target).copies_files:
+            yield f"  its files must stay where they are until it is completed: {called(settings.target)} copies none"
     if not rows and not on_disk:
         yield f"{shown(path)}: not in the watch folder {watch_dir}, and not in the ledger"
     elif not rows:

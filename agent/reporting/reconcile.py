@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core.adoption import contradictions, may_be_ours
 from agent.core.states import AT_TARGET, MOVES, State
-from agent.ledger import jobs
+from agent.ledger import jobs, late
 from agent.ledger.reads import Reads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from agent.ledger.recorded import Recorded
     from agent.ledger.store import Ledger
@@ -24,7 +24,8 @@ class Difference:
     """One thing in which the ledger and the target differ. `here` is the ledger's word, `there` is the target's.
 
     `what` is `missing` (submitted here, in no list), `extra` (in a list, not known here), `unsent` (in a list, not
-    submitted here), `job_id`, `frames`, `tag` or `batch`. `adopted` tells that the ledger has taken over what is there.
+    submitted here), `twin` (in a list beside the one that is known here), `job_id`, `frames`, `tag` or `batch`.
+    `adopted` tells that the ledger has taken over what is there.
     """
 
     what: str
@@ -54,43 +55,72 @@ def reconcile(
     """Yield every difference, with one pass over all lists; `adopt` takes over into the ledger what is there.
 
     Adopted are jobs that the ledger has not as submitted, other job ids, and other batches; never other frames or
-    tags, which a person must look into. A job that is not known here differs only where its id `is_ours`. Raises
-    RemoteError, LedgerUnavailable.
+    tags, which a person must look into, nor twins: those the agent looks at again. A job that is not known here differs
+    only where its id `is_ours`. Raises RemoteError, LedgerUnavailable.
     """
-    seen: set[int] = set()
+    comparison = _Comparison(ledger, target, adopt=adopt, is_ours=is_ours)
     for batch, some in target.listed():
         with ledger.transaction():
-            differences = list(_compared(ledger, some, batch, target.name, seen, adopt=adopt, is_ours=is_ours))
+            differences = [each for job in some for each in comparison.of(job, batch)]
         yield from differences
-    yield from _missing(Reads.within(ledger), seen)
+    with ledger.transaction():
+        differences = list(comparison.of_others())
+    yield from differences
+    yield from _missing(Reads.within(ledger), comparison.rows)
 
 
-def _compared(
-    ledger: Ledger,
-    listed: Iterable[Found],
-    batch: Batch,
-    target: str,
-    seen: set[int],
-    *,
-    adopt: bool,
-    is_ours: Callable[[str], bool],
-) -> Iterator[Difference]:
-    """Compare listed jobs with their rows."""
-    reads = Reads.within(ledger)
-    for job in listed:
-        row = reads.recorded(job.reference_id)
+class _Comparison:
+    """Compares listed jobs with the ledger, one after another; `rows` are those whose jobs were listed.
+
+    Each method runs inside a transaction of its caller.
+    """
+
+    def __init__(self, ledger: Ledger, target: Target, *, adopt: bool, is_ours: Callable[[str], bool]) -> None:
+        self._ledger = ledger
+        self._reads = Reads.within(ledger)
+        self._target = target
+        self._adopts = adopt
+        self._is_ours = is_ours
+        self._own: set[int] = set()
+        self._others: list[tuple[Found, Batch]] = []
+        self.rows: set[int] = set()
+
+    def of(self, job: Found, batch: Batch) -> Iterator[Difference]:
+        """Compare a job, unless it is another one than the row's and may be its twin: that is known in the end."""
+        row = self._reads.recorded(job.reference_id)
         if row is None:
-            if is_ours(job.reference_id):
+            if self._is_ours(job.reference_id):
                 yield Difference("extra", job.reference_id, "", "", job.job_id)
-            continue
-        seen.add(row.id)
+            return
+        self.rows.add(row.id)
+        if row.state in AT_TARGET and row.job_id != job.job_id and not self._target.refuses_duplicates:
+            self._others.append((job, batch))
+        else:
+            yield from self._with(row, job, batch)
+
+    def of_others(self) -> Iterator[Difference]:
+        """Compare the jobs that were left: twins, where the row's own was listed, too."""
+        for job, batch in self._others:
+            row = self._reads.recorded(job.reference_id)
+            if row is None:
+                continue
+            if row.id not in self._own:
+                yield from self._with(row, job, batch)
+                self._own.add(row.id)
+                continue
+            if self._adopts:
+                late.look(self._ledger, row.id)
+            yield Difference("twin", row.reference_id, row.path, row.job_id or "", job.job_id)
+
+    def _with(self, row: Recorded, job: Found, batch: Batch) -> Iterator[Difference]:
         found = _compare(row, job, batch)
-        adopted = bool(found.adopt) and adopt
+        adopted = bool(found.adopt) and self._adopts
         if adopted:
-            _adopt(ledger, found, job, target)
+            _adopt(self._ledger, found, job, self._target.name)
+        if adopted or row.job_id == job.job_id:
+            self._own.add(row.id)
         for difference in found.differences:
-            taken = adopted and difference.what in found.adopt
-            yield Difference(**{**asdict(difference), "adopted": taken})
+            yield Difference(**{**asdict(difference), "adopted": adopted and difference.what in found.adopt})
 
 
 def _compare(row: Recorded, job: Found, batch: Batch) -> _Compared:

@@ -47,7 +47,8 @@ from agent.settings.parts import (
     terms_of,
     uploads,
 )
-from agent.targets import label_studio, playment
+from agent.settings.targets import unheeded_keys
+from agent.targets import playment
 from agent.targets.label_studio.client import LabelStudio
 from agent.targets.label_studio.search import Projects
 from agent.targets.label_studio.target import LabelStudioTarget
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
     from agent.targets import Target
     from agent.targets.gate import Gate
 
-
 Follow: TypeAlias = "Callable[[Callable[[Settings], object]], object]"
 """Has what it is handed be called with new settings, while the agent runs."""
 
@@ -77,7 +77,12 @@ DEFAULTS: Final = {"PLAYMENT_BASE_URL": playment.BASE_URL}
 
 def called(target: str) -> str:
     """Return what people call a target that the settings name so; it is the first one that there was for ''."""
-    return _NAMES.get(target, playment.NAME)
+    return _KINDS.get(target, PlaymentTarget).name
+
+
+def kind_of(target: str) -> type[PlaymentTarget | LabelStudioTarget]:
+    """Return the class of a target that the settings name so: it tells its facts."""
+    return _KINDS[target]
 
 
 def target_of(settings: Settings) -> Target:
@@ -107,7 +112,10 @@ def label_studio_of(settings: Settings) -> LabelStudio:
     return LabelStudio(settings.label_studio_url, settings.label_studio_token.reveal())
 
 
-_NAMES: Final = {targets.PLAYMENT: playment.NAME, targets.LABEL_STUDIO: label_studio.NAME}
+_KINDS: Final[Mapping[str, type[PlaymentTarget | LabelStudioTarget]]] = {
+    targets.PLAYMENT: PlaymentTarget,
+    targets.LABEL_STUDIO: LabelStudioTarget,
+}
 _MAKERS: Final[Mapping[str, Callable[[Settings], Target]]] = {
     targets.PLAYMENT: _playment,
     targets.LABEL_STUDIO: _label_studio,
@@ -155,7 +163,9 @@ def folders_of(settings: Settings, scanner: Scanner) -> FolderRulesSource:
     """Return what knows the settings of folders, where they are to be obeyed."""
     if not settings.folder_settings:
         return NO_FOLDERS
-    return FolderSettingsFiles(scanner, partial(parse, edition=settings.edition))
+    return FolderSettingsFiles(
+        scanner, partial(parse, edition=settings.edition, unheeded=unheeded_keys(settings.target))
+    )
 
 
 def fleet_of(settings: Settings) -> Fleet | None:

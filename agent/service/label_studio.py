@@ -30,11 +30,14 @@ class Shown:
     files: tuple[tuple[str, str], ...]
 
 
-def make_projects(url: str, token: Secret, title: str) -> tuple[int, int]:
-    """Make a project for images and one for sequences, and return their numbers. Raises SettingsError, RemoteError."""
+def make_projects(url: str, token: Secret, title: str) -> tuple[int, int, list[int]]:
+    """Make a project for images and one for sequences; return their numbers, and which of them were there already.
+
+    Raises SettingsError, RemoteError.
+    """
     with contextlib.closing(LabelStudio(url, token.reveal())) as client:
-        images, sequences = make(client, title)
-        return images, sequences
+        projects, there = make(client, title)
+        return projects.image, projects.sequence, there
 
 
 def shown_in(url: str, token: Secret, projects: Iterable[int]) -> list[Shown]:

@@ -216,6 +216,7 @@ class Service:
 
     def _state(self, now: float) -> RunState:
         parts, noticing = self._parts, self._parts.rounds.standing(now)
+        look_at = parts.reads.next_due((), lookup=True)
         return RunState(
             jobs=parts.reads.standing().jobs,
             settling=noticing.settling,
@@ -227,6 +228,7 @@ class Service:
             shut=parts.gate.is_shut,
             blocked=bool(parts.gate.blocked),
             asking=parts.submitter.is_past_unknown and not no_clock(utc_now()),
+            looking=look_at is not None and look_at <= utc_now(),
             asks=bool(parts.reads.agent().get("paused_why")),
         )
 

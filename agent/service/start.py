@@ -43,7 +43,7 @@ from agent.service.assembly import (
 )
 from agent.service.shared_reading import SharedReading
 from agent.service.twice import late_of, twins_of_others
-from agent.settings.parts import filters_of, image_rules_of, quiet_of, rules_of, world_of
+from agent.settings.parts import cautions_of, filters_of, image_rules_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
 
 if TYPE_CHECKING:
@@ -118,10 +118,8 @@ def started(
     scanner = scanner_of(settings)
     folders = folders_of(settings, scanner)
     publisher = publisher_of(settings, scanner)
-    if told := twins_of_others(settings):
+    for told in filter(None, (*cautions_of(settings), twins_of_others(settings), publisher.caution)):
         log.warning("%s", told)
-    if publisher.caution:
-        log.warning("%s", publisher.caution)
     with contextlib.ExitStack() as stack:
         stack.enter_context(locks.lock_file(settings.lock_path))
         watch = WatchedFolder(

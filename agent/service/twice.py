@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from agent.host import mounts
-from agent.service.assembly import called, target_of
+from agent.service.assembly import called, kind_of, target_of
 
 if TYPE_CHECKING:
     from agent.settings.settings import Settings
@@ -19,12 +19,15 @@ def late_of(settings: Settings) -> float | None:
 
 
 def twins_of_others(settings: Settings) -> str:
-    """Say where another host may see the folder, and would have every job made a second time, '' where none can."""
+    """Say where another host may see the folder, and would have every job made a second time, '' where none can.
+
+    `check` refuses that, and a start warns of it: whether another one does watch it can be seen from nowhere.
+    """
     place = mounts.shared_place(settings.watch_dir)
-    if settings.fleet_dsn is not None or not place or late_of(settings) is None:
+    if settings.fleet_dsn is not None or not place or kind_of(settings.target).refuses_duplicates:
         return ""
     return (
-        f"WATCH_DIR is on a network mount ({place}), and {called(settings.target)} takes the same job twice: an agent "
-        "on another host that watches it, too, makes every job a second time. Let one host alone watch it, or set "
-        "FLEET_DSN"
+        f"WATCH_DIR is on a network mount ({place}), and {called(settings.target)} takes the same job twice: two hosts "
+        "that watch it make every job twice, and no host can see whether another one does. Set FLEET_DSN, by which "
+        "they share the work, or WATCH_DIR to a folder that only this host has"
     )

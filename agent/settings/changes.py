@@ -25,7 +25,8 @@ class Changes(NamedTuple):
 def changes(now: Settings, new: Settings) -> Changes:
     """Return what a reload changes."""
     live = {each.field: each.name for each in VARIABLES if each.live}
-    fields = [field.name for field in dataclasses.fields(new) if getattr(new, field.name) != getattr(now, field.name)]
+    compared = [field.name for field in dataclasses.fields(new) if field.compare]
+    fields = [name for name in compared if getattr(new, name) != getattr(now, name)]
     taken = {field: getattr(new, field) for field in fields if field in live}
     return Changes(
         live=tuple(live[field] for field in taken),

@@ -10,15 +10,18 @@ from agent.model import Edition, Kind
 from agent.settings import parsers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 from agent.core.folder_rules import KINDS, SettingsFile, as_written
 from agent.core.frame_order import ORDERS
 
 MOST_FRAMES = 10_000_000
 
 
-def parse(path: str, content: bytes, edition: Edition) -> SettingsFile:
-    """Read the content of the file at `path`; what is wrong becomes its `problem`, with the line where there is one."""
+def parse(path: str, content: bytes, edition: Edition, unheeded: Collection[str] = ()) -> SettingsFile:
+    """Read the content of the file at `path`; what is wrong becomes its `problem`, with the line where there is one.
+
+    The `unheeded` keys mean nothing where the jobs go, whatever stands there.
+    """
     try:
         text = content.decode()
         found = tomllib.loads(text)
@@ -33,10 +36,11 @@ def parse(path: str, content: bytes, edition: Edition) -> SettingsFile:
         try:
             if key not in readers:
                 raise ValueError(f"there is no such key; there are {', '.join(readers)}")  # noqa: TRY301
-            given[key] = readers[key](value)
+            if key not in unheeded:
+                given[key] = readers[key](value)
         except ValueError as error:
             return SettingsFile(path, problem=f"{path}, line {_line_of(text, key)}: {key}: {error}")
-    return SettingsFile(path, given)
+    return SettingsFile(path, given, unheeded=tuple(key for key in found if key in unheeded))
 
 
 def _readers(edition: Edition) -> dict[str, Callable[[object], object]]:

@@ -19,7 +19,7 @@ from agent.host import mounts
 from agent.settings.places import Absent, quoted
 from agent.settings.secret import FLEET, Secret, secret_of
 from agent.settings.settings import Settings, ledger_text, parse, unknown_names
-from agent.settings.targets import TARGETS, without_effect
+from agent.settings.targets import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,8 +50,6 @@ def load(
     given = {**written, **environ}
     if file and any(written.get(target.key.variable) for target in TARGETS.values()):
         _warn_of_readers(file)
-    if told := without_effect(given):
-        log.warning("%s", told)
     problems += unknown_names(written)
 
     def resolve(path: str) -> Path:
@@ -150,7 +148,7 @@ def _written(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str, s
 
 def _warn_of_readers(file: Path) -> None:
     if os.stat(file).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        log.warning("%s holds the API key and others than its owner may read it: run chmod 600 on it", file)
+        log.warning("%s holds a key or a token, and others than its owner may read it: run chmod 600 on it", file)
 
 
 def _watch_problem(folder: Path) -> str | None:

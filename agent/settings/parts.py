@@ -18,7 +18,7 @@ from agent.settings.secret import Origin
 from agent.settings.targets import LABEL_STUDIO, PLAYMENT, TARGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from agent.settings.secret import Secret
     from agent.settings.settings import Settings
@@ -72,7 +72,7 @@ def fleet_project_of(settings: Settings) -> str:
     """Return what the hosts of a fleet call what they share: the project, at which target and where."""
     if settings.target == PLAYMENT:
         return settings.playment_project_id
-    return f"{settings.target} {settings.address} {settings.projects}"
+    return f"{settings.target} {settings.address} {' and '.join(settings.project_ids)}"
 
 
 def is_copied_at_start(key: Secret) -> bool:
@@ -82,16 +82,15 @@ def is_copied_at_start(key: Secret) -> bool:
 
 def how_to_mend_the_key(settings: Settings) -> str:
     """Return what a person is to do where the key is refused: it is not taken from everywhere while the agent runs."""
-    key = settings.key
+    key, place = settings.key, TARGETS[settings.target].key
     if is_copied_at_start(key):
         return (
-            "Put the right key where the unit's LoadCredential= has it and restart the service: systemd hands over a "
-            "copy at the start"
+            f"Put the right {place.word} where the unit's LoadCredential= has it and restart the service: systemd "
+            "hands over a copy at the start"
         )
     if key.origin is Origin.FILE:
-        return f"Put the right key into {key.source}: while sending is blocked it is read again every minute"
-    name = TARGETS[settings.target].key.variable
-    return f"Set the right {name}: a file of settings is read again every minute, the environment at a start"
+        return f"Put the right {place.word} into {key.source}: while sending is blocked it is read again every minute"
+    return f"Set the right {place.variable}: a file of settings is read again every minute, the environment at a start"
 
 
 def uploads(settings: Settings) -> bool:
@@ -100,7 +99,7 @@ def uploads(settings: Settings) -> bool:
 
 
 def is_probed(settings: Settings) -> bool:
-    """Tell whether URLs are fetched before a job is posted: an `s3://` URL can be fetched by nobody but Playment."""
+    """Tell whether URLs are fetched before a job is posted: an `s3://` URL can be fetched by nobody but the target."""
     return settings.publish_probe != "off" and not (uploads(settings) and settings.publish_urls == "native")
 
 
@@ -119,8 +118,16 @@ def terms_of(settings: Settings) -> Terms:
         settings.edition,
         settings.tag_or_work_flow,
         None if batch in BATCH_WORDS else batch,
-        settings.playment_priority_weight,
+        settings.playment_priority_weight if settings.target == PLAYMENT else None,
     )
+
+
+def cautions_of(settings: Settings) -> Iterator[str]:
+    """Yield what a person should know of the settings, a sentence each; the agent works all the same."""
+    if settings.unheeded:
+        yield f"TARGET is {settings.target}, so these settings have no effect: {', '.join(settings.unheeded)}"
+    if told := TARGETS[settings.target].caution(settings):
+        yield told
 
 
 def how_jobs_are_made(settings: Settings) -> str:

@@ -67,6 +67,11 @@ class Place:
     help: str = ""
 
     @property
+    def word(self) -> str:
+        """What it holds, in one word."""
+        return self.noun.removeprefix("a ")
+
+    @property
     def file(self) -> str:
         """The variable that names a file."""
         return f"{self.variable}_FILE"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model import Edition
 from agent.settings.places import about, overlap, quoted, refused, results_dir
 from agent.settings.secret import FLEET, Secret, secret_of
-from agent.settings.targets import TARGETS, chosen, of_others
+from agent.settings.targets import TARGETS, chosen, of_others, without_effect
 from agent.settings.variables import VARIABLES
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Settings:
     `playment_base_url` has no slash at its end, `publish_to` has one and may be `s3://…`; `image_extensions` are lower
     case without a dot, `image_formats` as in `core.image_format`. `playment_batch` is None, 'day', 'folder' or a UUID,
     and `playment_batch_name` is '' unless it is one of the words. `aws` holds those of AWS_NAMES that are set; it is
-    empty where nothing is uploaded. What is another target's than `target` is as if it were not set.
+    empty where nothing is uploaded. What is another target's than `target` is as if it were not set, and `unheeded`
+    names it.
     """
 
     target: str
@@ -100,6 +101,7 @@ class Settings:
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json"]
     aws: Mapping[str, Secret]
+    unheeded: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def key(self) -> Secret:
@@ -113,9 +115,9 @@ class Settings:
         return str(getattr(self, TARGETS[self.target].address.lower()))
 
     @property
-    def projects(self) -> str:
-        """The target's projects that the jobs go to, for a person."""
-        return " and ".join(dict.fromkeys(str(getattr(self, name.lower())) for name in TARGETS[self.target].projects))
+    def project_ids(self) -> tuple[str, ...]:
+        """The target's projects that the jobs go to, each once."""
+        return tuple(dict.fromkeys(str(getattr(self, name.lower())) for name in TARGETS[self.target].projects))
 
     def with_key_of(self, other: Settings) -> Settings:
         """Return these settings with the keys of others."""
@@ -160,7 +162,7 @@ def parse(
     `read_text` returns what a file holds and raises OSError or UnicodeDecodeError. `resolve` makes a path absolute and
     follows symbolic links. `watch_problem`, `ledger_problem` and `results_problem` say what is wrong with the place, if
     anything is; their sentences go on after the variable's name and path. `env_file` is the resolved file that texts
-    came from. A command that asks Playment nothing needs no key: then none is read, and it is an empty secret; and
+    came from. A command that asks the target nothing needs no key: then none is read, and it is an empty secret; and
     where the fleet's address cannot be read then, it is None.
 
     Raises SettingsError with every problem there is; none of them holds a secret. NotThereYet where each is one that
@@ -169,8 +171,9 @@ def parse(
     problems: list[str] = []
     found: dict[str, Any] = {}
     target = chosen(given)
-    without_effect = of_others(target)
-    given = {name: text for name, text in given.items() if name not in without_effect}
+    others = of_others(target)
+    found["unheeded"] = without_effect(given)
+    given = {name: text for name, text in given.items() if name not in others}
     for variable in VARIABLES:
         text = variable.text(given, defaults)
         found[variable.field] = variable.unset
@@ -179,7 +182,7 @@ def parse(
                 found[variable.field] = variable.read(text)
             except ValueError as error:
                 problems.append(f"{variable.name} is {quoted(variable.show(text))}: {error}.")
-        elif variable.required and variable.name not in without_effect:
+        elif variable.required and variable.name not in others:
             problems.append(f"{variable.name} is not set. {variable.explanation}.")
     files = {place.file: found.pop(place.file.lower()) for place in PLACES}
     found |= _secrets(target, given, read_text, problems, needs_key=needs_key)

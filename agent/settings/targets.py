@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
-from agent.model.hosts import is_loopback
+from agent.model.hosts import is_mixed
 from agent.model.text import without_secrets
 from agent.settings import parsers
 from agent.settings.places import quoted
@@ -16,16 +15,21 @@ from agent.settings.variable import Variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from agent.settings.settings import Settings
+
 PLAYMENT: Final = "playment"
 LABEL_STUDIO: Final = "label-studio"
+ENDPOINTS: Final = ("PUBLISH_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+"""Where the address of an object store stands, the first that is set; `assembly.publisher_of` reads them alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfTarget:
     """What the settings hold of one target: its variables, the place of its key, and the fields of what it is.
 
-    `world` names the variables that a ledger is bound to, by the key under which it keeps each. `problems` returns what
-    does not go together, of the texts that are given and of what was read of them.
+    `world` names the variables that a ledger is bound to, by the key under which it keeps each. `folder_keys` are those
+    of `.playment.toml` that mean something to this target alone. `problems` returns what does not go together, of the
+    texts that are given and of what was read of them; `caution` what a person should know all the same, '' for nothing.
     """
 
     key: Place
@@ -33,7 +37,9 @@ class OfTarget:
     projects: tuple[str, ...]
     world: Mapping[str, str]
     variables: tuple[Variable, ...]
+    folder_keys: frozenset[str]
     problems: Callable[[Mapping[str, str], Mapping[str, Any]], list[str]]
+    caution: Callable[[Settings], str] = lambda _settings: ""
 
 
 def _playment_problems(given: Mapping[str, str], found: Mapping[str, Any]) -> list[str]:
@@ -52,7 +58,7 @@ def _playment_problems(given: Mapping[str, str], found: Mapping[str, Any]) -> li
     return []
 
 
-def _label_studio_problems(_given: Mapping[str, str], found: Mapping[str, Any]) -> list[str]:
+def _label_studio_problems(given: Mapping[str, str], found: Mapping[str, Any]) -> list[str]:
     """Return what of the published files' settings would leave annotators before an empty page.
 
     The server fetches no URL, and takes any text for one: whoever opens the task is the first to see.
@@ -69,17 +75,25 @@ def _label_studio_problems(_given: Mapping[str, str], found: Mapping[str, Any]) 
             "PUBLISH_URLS is 'native': Label Studio shows s3:// URLs of a storage that is connected to the project "
             "alone, and annotators' browsers load the pictures. It must be signed or public."
         )
-    served = urlsplit(where)
-    if served.scheme == "http" and not is_loopback(served.hostname or "") and _is_https(found["label_studio_url"]):
+    names = ENDPOINTS if where.startswith("s3://") else ("PUBLISH_TO",)
+    name = next((name for name in names if given.get(name)), "")
+    if is_mixed(given.get(name, ""), found["label_studio_url"] or ""):
         problems.append(
-            f"PUBLISH_TO is {quoted(without_secrets(where))}: browsers load no http:// picture into the https:// page "
-            "of LABEL_STUDIO_URL. It must begin with https://."
+            f"{name} is {quoted(without_secrets(given[name]))}: browsers load no http:// picture into the https:// "
+            "page of LABEL_STUDIO_URL. It must begin with https://."
         )
     return problems
 
 
-def _is_https(url: str | None) -> bool:
-    return bool(url) and urlsplit(url).scheme == "https"
+def _label_studio_caution(settings: Settings) -> str:
+    """Say where annotators' pages become empty after a while: the server copies no file."""
+    if not settings.publish_to.startswith("s3://") or settings.publish_urls != "signed":
+        return ""
+    return (
+        f"PUBLISH_URLS is 'signed': a task's pictures are shown for {settings.publish_signed_seconds / 3600:,.4g} "
+        "hours after it is made (PUBLISH_SIGNED_SECONDS; 7 days at most), and its page stays empty from then on, since "
+        "Label Studio copies no file. Where annotating may take longer set PUBLISH_URLS=public"
+    )
 
 
 _PLAYMENT = OfTarget(
@@ -137,6 +151,7 @@ _PLAYMENT = OfTarget(
             "PLAYMENT_PRIORITY_WEIGHT", "5", "Larger is more urgent: 1 to 10 (v0), 1 to 9 (v1)", parsers.whole(1, 10)
         ),
     ),
+    folder_keys=frozenset({"tag", "batch"}),
     problems=_playment_problems,
 )
 _LABEL_STUDIO = OfTarget(
@@ -193,7 +208,9 @@ _LABEL_STUDIO = OfTarget(
             unset="",
         ),
     ),
+    folder_keys=frozenset(),
     problems=_label_studio_problems,
+    caution=_label_studio_caution,
 )
 TARGETS: Final[Mapping[str, OfTarget]] = {PLAYMENT: _PLAYMENT, LABEL_STUDIO: _LABEL_STUDIO}
 TARGET: Final = Variable(
@@ -215,8 +232,11 @@ def of_others(target: str) -> frozenset[str]:
     return frozenset(variable.name for name, other in TARGETS.items() if name != target for variable in other.variables)
 
 
-def without_effect(given: Mapping[str, str]) -> str:
-    """Say which settings are given that are another target's, '' where none are."""
-    target = chosen(given)
-    names = sorted(name for name in of_others(target) if given.get(name))
-    return f"TARGET is {target}, so these settings have no effect: {', '.join(names)}" if names else ""
+def without_effect(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the settings that are given and are another target's."""
+    return tuple(sorted(name for name in of_others(chosen(given)) if given.get(name)))
+
+
+def unheeded_keys(target: str) -> frozenset[str]:
+    """Return the keys of `.playment.toml` that mean something to other targets alone."""
+    return frozenset[str]().union(*(each.folder_keys for each in TARGETS.values())) - TARGETS[target].folder_keys

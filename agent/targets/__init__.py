@@ -35,9 +35,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What the target tells of our project; where it knows no batches there is one, the default."""
+    """What the target tells of our project: what people call it, or its parts, and its batches, where it knows any."""
 
-    name: str
+    names: tuple[str, ...]
     batches: tuple[Batch, ...]
 
 
@@ -103,7 +103,8 @@ class Target(Protocol):
 
         Its frames have the `src` that the target reads; `edition`, `tag`, `batch_id` and `priority_weight` are what the
         job's intent has frozen, and mean what the target makes of them. Raises DuplicateReference where a job of this
-        reference_id is there; TryLater, `refused` only where it is certain that nothing was made.
+        reference_id is there: without `refuses_duplicates` one that `may_be_there` is looked for first. Raises
+        TryLater, `refused` only where it is certain that nothing was made.
         """
 
     def check_access(self) -> Project:

@@ -53,7 +53,7 @@ class MakesJobs:
 
     def check_access(self) -> Project:
         """Let everybody in."""
-        return Project("p1", (Batch("b", "default", is_default=True),))
+        return Project(("p1",), (Batch("b", "default", is_default=True),))
 
     def listed(self, may_go: Callable[[], bool]) -> Iterator[tuple[Batch, Sequence[Found]]]:
         """Show no job."""

@@ -15,20 +15,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.service import assembly
-from agent.settings import load
 from agent.targets.label_studio.proof import is_trial
 from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
 from tests.faults.impatient import client_of
 from tests.label_studio import MISSING, on_postgres
 from tests.serving import Served
 from tests.soak import LONG
-from tests.support import Agent, command, environ, eventually, frames, image, process, query, write
-from tests.targets import LabelStudios
+from tests.support import Agent, command, eventually, frames, image, process, query, write
+from tests.targets import LabelStudios, given_of, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.settings.settings import Settings
     from tests.label_studio import Server
     from tests.postgres import Shared
 
@@ -86,26 +84,6 @@ def served(tmp_path: Path) -> Iterator[Served]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have requests be over soon."""
     monkeypatch.setattr(assembly, "label_studio_of", lambda settings: client_of(settings, POST_SECONDS))
-
-
-def given_of(place: Path, world: LabelStudios, served: Served, **more: str) -> dict[str, str]:
-    given = environ(
-        place,
-        "",
-        TARGET="label-studio",
-        LABEL_STUDIO_URL=world.proxy.url,
-        LABEL_STUDIO_TOKEN=world.key,
-        LABEL_STUDIO_IMAGE_PROJECT=str(world.projects.image),
-        LABEL_STUDIO_SEQUENCE_PROJECT=str(world.projects.sequence),
-        PUBLISH_TO=f"{served.url}/",
-        PUBLISH_PROBE="all",
-        **more,
-    )
-    return {name: text for name, text in given.items() if not name.startswith("PLAYMENT")}
-
-
-def settings_of(place: Path, world: LabelStudios, served: Served) -> Settings:
-    return load.load(given_of(place, world, served), place, None)
 
 
 def drop(inbox: Path) -> None:
@@ -288,25 +266,3 @@ def test_hosts_of_a_fleet_of_which_one_is_killed_make_one_task_of_each_unit(
         assert [each.wait(30) for each in running] == [0, 0]
     for ledger in ledgers:
         is_each_once(world, ledger)
-
-
-def test_the_projects_that_init_makes_are_settings_that_check_finds_fine(
-    tmp_path: Path, label_studio: Server, served: Served
-) -> None:
-    write(tmp_path / "token", f"{label_studio.personal_token}\n".encode())
-    given = {"LABEL_STUDIO_URL": label_studio.url, "LABEL_STUDIO_TOKEN_FILE": "token"}
-    refused = command("label-studio", "init", environ={}, cwd=tmp_path)
-    assert refused.returncode == 2
-    assert "LABEL_STUDIO_URL" in refused.stderr
-    made = command("label-studio", "init", environ=given, cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
-    given |= dict(line.split("=") for line in made.stdout.split())
-    write(tmp_path / "inbox/a.jpg", image())
-    more = {"WATCH_DIR": str(tmp_path / "inbox"), "PUBLISH_TO": f"{served.url}/", "LEDGER_PATH": str(tmp_path / "l.db")}
-    found = command("check", environ={**given, **more}, cwd=tmp_path)
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert "playment-agent images" in found.stdout
-    served.allows = ""
-    found = command("check", environ={**given, **more}, cwd=tmp_path)
-    assert found.returncode == 1
-    assert "Access-Control-Allow-Origin" in found.stdout

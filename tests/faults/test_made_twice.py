@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import deque
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent.core.spend_guard import Limits
+from agent.core.whereabouts import Whereabouts
 from agent.errors import AccessRefused
 from agent.ledger import jobs, orders
 from agent.ledger.due import due
 from agent.ledger.frames import with_sources
+from agent.ledger.late import may_be_there
+from agent.ledger.session import begin
+from agent.ledger.store import EPOCH, Ledger, iso
+from agent.model import Stamp
 from tests.sending import PUBLISHER, TERMS, Clock, Sending
 from tests.support import query
+from tests.targets import job_of
 from tests.twice import CLEAN, LIMIT, LOST, NEVER, REFUSED, Fate, Twice
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from agent.ledger.store import Ledger
 
 AGAIN = "select count(*) as n from jobs where look_again_at is not null"
 
@@ -80,6 +86,31 @@ def test_what_is_not_there_is_sent_again_after_a_look_that_its_request_cannot_ou
     assert not target.broken
     assert target.looked_again[-1] >= third + LIMIT, "the second look comes after the last request must be over"
     assert len(target.names()) == 1
+
+
+@pytest.mark.parametrize("late", [LIMIT, None])
+def test_what_is_older_than_the_start_is_looked_for_where_the_ledger_may_be_an_older_copy(
+    tmp_path: Path, clock: Clock, late: float | None
+) -> None:
+    here = Whereabouts("1:2", "place")
+    for _ in range(2):  # the first start is that of a new ledger, of which the target's lists tell
+        clock.advance(60)
+        with contextlib.closing(Ledger(tmp_path / "new.db", clock.now, late=late)) as ledger, ledger.transaction():
+            kept = ledger.get("unsure_until")
+            begin(ledger, here)
+            then = ledger.get("unsure_until")
+    assert (kept, then) == ("", iso(clock.now()))
+    job = job_of("a~1")
+    old = replace(job, frames=tuple(each._replace(stamp=Stamp(1, 2, 3, 4)) for each in job.frames))
+    new_ns = int((clock.now() + timedelta(seconds=1)).timestamp() * 1e9)
+    new = replace(job, frames=tuple(each._replace(stamp=Stamp(1, 2, new_ns, 4)) for each in job.frames))
+    with contextlib.closing(Ledger(tmp_path / "new.db", clock.now, late=late)) as ledger:
+        told = [
+            may_be_there(ledger, each, seen)
+            for each in (old, new)
+            for seen in (iso(clock.now() + timedelta(seconds=1)), iso(EPOCH))
+        ]
+    assert told == ([True, True, False, True] if late else [False] * 4)
 
 
 def test_a_request_that_arrives_late_is_found(tmp_path: Path, clock: Clock, target: Twice) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from agent.targets.label_studio import queries
 from agent.targets.label_studio.client import LabelStudio
 from agent.targets.label_studio.error_table import FILTER, QUERY, UNFIT
 from agent.targets.label_studio.labelling import IMAGE_CONFIG, SEQUENCE_CONFIG, keys_of
+from agent.targets.label_studio.projects import make
 from agent.targets.label_studio.proof import Proof, is_trial
 from agent.targets.label_studio.search import Projects
 from agent.targets.label_studio.target import LabelStudioTarget
@@ -29,6 +31,7 @@ from tests.targets import LabelStudios, Sent, ask, job_of, lookup_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.model import Job
     from tests.label_studio import Server
 
 pytestmark = pytest.mark.timeout(900)  # whoever comes first installs the server
@@ -210,6 +213,19 @@ def test_a_token_that_cannot_be_sent() -> None:
     assert "schlüssel" not in str(raised.value)
 
 
+@pytest.mark.parametrize("token", [LEGACY_TOKEN, "header-part.claims-part.signature"])
+def test_a_token_that_an_answer_repeats_is_never_told_however_often_it_was_renewed(token: str) -> None:
+    body = json.dumps({"id": "47f6ac64", "detail": f"you sent {token} and Bearer-19-and-more"}).encode()
+    with Scripted(sends(http(400, body))) as server:
+        client = LabelStudio(server.url, token)
+        for number in range(20):
+            client._carry(client._entries[-1][1], f"Bearer Bearer-{number}-and-more")
+        client.use_token("another-token-of-ours")
+        error = caught(lambda: client.project(1))
+        client.close()
+    assert "you sent [the key] and [the key]" in str(error)
+
+
 # ---------------------------------------------------------------- what makes a task, and what does not
 
 
@@ -325,6 +341,24 @@ def test_one_project_for_both(world: LabelStudios) -> None:
         "a~1": (ids["a~1"], 1),
         "s~1": (ids["s~1"], 3),
     }
+
+
+def test_projects_that_are_there_are_found_and_none_is_made_twice(world: LabelStudios, client: LabelStudio) -> None:
+    title = f"Bürß & {world.projects.image}"
+    with Cutting(world.server.port) as proxy:
+        cut = LabelStudio(proxy.url, LEGACY_TOKEN)
+        proxy.rate, proxy.methods = 1.0, ("POST",)
+        assert isinstance(caught(lambda: make(cut, title)), TryLater)  # made, and its answer lost
+        cut.close()
+    projects, there = make(client, title)
+    assert there == [projects.image]
+    assert make(client, title) == (projects, [*projects])
+    configure(world, projects.image, SEQUENCE_CONFIG.replace("$frames", "$pages"))  # takes images, too
+    configure(world, projects.sequence, IMAGE_CONFIG)  # takes no sequences any more
+    again, there = make(client, title)
+    assert (again.image, there) == (projects.image, [projects.image])
+    assert again.sequence > projects.sequence
+    assert make(client, title[:-1] + "x")[1] == []
 
 
 # ---------------------------------------------------------------- the proof that what is there is found
@@ -467,6 +501,27 @@ def test_what_holds_other_frames_is_no_twin(world: LabelStudios, target: LabelSt
     assert found["s~1"].job_id == second  # the one that fits goes before the oldest
 
 
+def test_what_shows_other_files_is_no_twin_and_a_signature_makes_no_other(
+    world: LabelStudios, target: LabelStudioTarget
+) -> None:
+    def with_source(source: str) -> Job:
+        job = job_of("a~1")
+        return replace(job, frames=tuple(each._replace(src=source) for each in job.frames))
+
+    sources = ("https://h/a.jpg?signature=1", "https://h/a.jpg?signature=2", "https://other-host/a.jpg")
+    first, second, third = (target.create(with_source(source)) for source in sources)
+    twins = target.twins(["a~1"], yes)
+    assert twins is not None
+    assert (twins["a~1"].kept.job_id, twins["a~1"].removed, twins["a~1"].left) == (first, (second,), (third,))
+    configure(world, world.projects.image, IMAGE_CONFIG.replace("$image", "$photo"))
+    world.server.call("DELETE", f"/api/tasks/{third}")
+    assert isinstance(caught(lambda: target.create(with_source(sources[1]))), TryLater)  # the configuration is read
+    again = target.create(with_source(sources[1]))
+    twins = target.twins(["a~1"], yes)
+    assert twins is not None
+    assert (twins["a~1"].kept.job_id, twins["a~1"].removed) == (first, (again,))
+
+
 def test_a_skipped_task_is_told_and_not_completed(world: LabelStudios, target: LabelStudioTarget) -> None:
     jobs = [SentJob(each, target.create(job_of(each))) for each in ("a~1", "b~2")]
     world.server.call("POST", f"/api/tasks/{jobs[0].job_id}/annotations", {"result": [], "was_cancelled": True})
@@ -509,6 +564,13 @@ def test_a_project_that_cannot_be_asked_holds_up_no_other(
     with caplog.at_level(logging.WARNING):
         assert [each for some in target.completed(Sent(job), ask) for each in some] == [job]
     assert "cannot be asked" in caplog.text
+
+
+def test_a_refused_token_ends_the_round(world: LabelStudios, target: LabelStudioTarget) -> None:
+    job = SentJob("a~1", target.create(job_of("a~1")))
+    target.use_key("0" * 40)
+    for call in (target.completed, target.skipped):
+        assert isinstance(caught(partial(list, call(Sent(job), ask))), AccessRefused)
 
 
 def test_more_tasks_than_a_page_holds(world: LabelStudios, target: LabelStudioTarget) -> None:

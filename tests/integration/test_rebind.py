@@ -245,4 +245,4 @@ def test_another_target_is_another_project_and_a_ledger_of_before_is_playments(
     keys = query(tmp_path / "ledger.db", "select key from agent where key in ('project_id', 'label_studio_url')")
     assert keys == [{"key": "label_studio_url"}]
     assert rebound({**known, "PLAYMENT_PROJECT_ID": "p9"}, tmp_path, "--yes").startswith("TARGET: 'label-studio'")
-    assert len(playment.jobs) == 3
+    assert len(playment.jobs) == 4

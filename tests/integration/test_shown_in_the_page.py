@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import Unpublished
+from agent.model.hosts import is_mixed
 from agent.publishing.probe import Probe
 from tests.serving import Served
 from tests.support import command
@@ -85,3 +86,18 @@ def test_the_probe_is_not_switched_off_where_nobody_else_looks(tmp_path: Path, n
     assert told.returncode == 2
     assert "PUBLISH_PROBE is 'off': Label Studio looks at no URL when a task is made" in told.stdout + told.stderr
     assert not (tmp_path / "ledger.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "page", "mixed"),
+    [
+        ("http://10.0.0.6/a.jpg", "https://ls.example.com", True),
+        ("http://files/a.jpg", "https://ls.example.com", True),
+        ("http://127.0.0.1:8/a.jpg", "https://ls.example.com", False),
+        ("https://files/a.jpg", "https://ls.example.com", False),
+        ("http://10.0.0.6/a.jpg", "http://10.0.0.5:8080", False),
+        ("http://10.0.0.6/a.jpg", "", False),
+    ],
+)
+def test_an_https_page_loads_no_http_picture(url: str, page: str, mixed: bool) -> None:
+    assert is_mixed(url, page) is mixed

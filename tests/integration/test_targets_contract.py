@@ -8,6 +8,7 @@ import json
 import random
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,8 +74,9 @@ def caught(world: World, call: Callable[[], object]) -> RemoteError:
 
 def test_access_is_checked_and_nothing_is_left(world: World, target: Target) -> None:
     project = target.check_access()
-    assert project.name
-    assert any(batch.is_default for batch in project.batches)
+    assert project.names
+    assert all(project.names)
+    assert not project.batches or any(batch.is_default for batch in project.batches)
     assert world.references() == []
 
 
@@ -125,6 +127,17 @@ def test_a_second_job_of_one_id_is_refused_or_removed(world: World, target: Targ
     assert found is not None
     assert found["a~1"].job_id == first
     assert world.references() == ["a~1"]
+
+
+def test_a_job_that_may_be_there_is_looked_for_before_it_is_sent(world: World, target: Target) -> None:
+    job = replace(job_of("a~1"), may_be_there=True)
+    target.create(job)
+    assert isinstance(caught(world, lambda: target.create(job)), DuplicateReference)
+    assert world.references() == ["a~1"]
+    world.proxy.kind, world.proxy.rate = BAD_GATEWAY, 1.0
+    error = caught(world, lambda: target.create(replace(job_of("b~2"), may_be_there=True)))
+    assert isinstance(error, TryLater)
+    assert error.refused or target.refuses_duplicates, "the look has failed, and nothing was sent"
 
 
 def test_a_wrong_key_is_refused_everywhere_and_another_is_taken(world: World) -> None:

@@ -52,7 +52,7 @@ def test_the_unit_says_what_it_must(name: str, directive: str) -> None:
 def test_each_instance_has_its_own_settings_key_ledger_and_mount() -> None:
     own = [line for line in directives(NAMES[1]) if "%i" in line]
     assert own == [
-        "Description=Turns files dropped into a folder into Playment annotation jobs (%i)",
+        "Description=Turns files dropped into a folder into annotation jobs (%i)",
         "RequiresMountsFor=/srv/inboxes/%i",
         "ExecStart=/opt/playment-agent/bin/playment-agent --env-file /etc/playment-agent/%i.env run",
         "LoadCredential=playment_api_key:/etc/playment-agent/%i.api_key",

@@ -69,6 +69,21 @@ def test_what_is_no_text_and_what_is_no_uuid() -> None:
     assert "line 1: tag: it must be a UUID" in (read('tag = "cars"', Edition.V1).problem or "")
 
 
+def test_keys_that_mean_nothing_where_the_jobs_go_are_told_and_set_nothing() -> None:
+    content = b'tag = 5\nbatch = "day"\nexpected_frames = 3\n'
+    file = parse("cam/.playment.toml", content, Edition.V1, unheeded={"tag", "batch"})
+    assert (file.problem, file.given, file.unheeded) == (None, {"expected_frames": 3}, ("tag", "batch"))
+    rules = inherit([file])
+    assert (rules.tag, rules.batch, rules.expected_frames) == (None, None, 3)
+    assert rules.told() == [
+        "expected_frames = 3, says cam/.playment.toml",
+        "batch has no effect in cam/.playment.toml",
+        "tag has no effect in cam/.playment.toml",
+    ]
+    assert inherit([parse("f", b"tag = 'x'", Edition.V1, unheeded={"tag"})]).told() == ["tag has no effect in f"]
+    assert parse("f", b"other = 5", Edition.V1, unheeded={"tag"}).problem
+
+
 def test_the_nearest_file_wins_for_each_key() -> None:
     rules = inherit(
         [

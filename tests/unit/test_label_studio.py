@@ -61,6 +61,13 @@ def test_where_a_configuration_wants_the_picture(config: str, keys: Keys) -> Non
         (view('<Image name="i" value="$a"/><Text name="t" value="$text"/>'), "'$text' in a <Text>"),
         (view('<Image name="i" value="$a"/><Choices name="c" value="$choices"/>'), "'$choices' in a <Choices>"),
         (view('<Image name="i" value="$reference_id"/>'), "no key that can be given"),
+        (view('<Image name="i" value="$a"/><Text name="t" value="$frame_ids"/>'), "there is $reference_id alone"),
+        (
+            view('<Image name="i" valueList="$a"/><Text name="t" value="$x"/>'),
+            "is $frame_ids and $reference_id alone",
+        ),
+        (view('<Image name="i" value="$a"/><!-- <Image name="j" value="$b"/> --><Table value="$t"/>'), "in a <Table>"),
+        ('<View xmlns:a="urn:a"><a:Image name="i" value="$x"/></View>', "no <Image>"),
         (view('<Image name="i" value="$a.b"/>'), "no key that can be given"),
         (view('<Repeater on="$l" indexFlag="{{i}}"><Image name="i" value="$l[{{i}}].x"/></Repeater>'), "no key"),
         (view('<Image name="i" valueList="a,b"/>'), "no key that can be given"),
@@ -141,7 +148,7 @@ def test_pages_are_resolved_to_frames() -> None:
 # ---------------------------------------------------------------- answers
 
 KEYS = ("id", "project", "data", "tasks", "reference_id", "frame_ids", "annotations", "result", "item_index", "detail",
-        "validation_errors", "title", "label_config", "access")  # fmt: skip
+        "validation_errors", "title", "label_config", "access", "results")  # fmt: skip
 
 
 def row(**changed: object) -> dict[str, object]:
@@ -189,6 +196,7 @@ def test_any_answer_is_read_or_a_bad_one(body: Any) -> None:
         answers.tasks,
         answers.task,
         lambda body: answers.project_details(body, 1),
+        answers.projects,
         lambda body: answers.text(body, "access"),
         lambda body: answers.number(body, "id"),
     )
@@ -297,12 +305,17 @@ def test_pages_go_on_after_the_last_one_and_become_smaller() -> None:
     ],
 )
 def test_the_error_table(status: int, detail: str, kind: type[RemoteError], code: str) -> None:
-    error = classify(status, {"id": "47f6ac64", "detail": detail}, "", 7.0)
+    error = classify(status, {"id": "47f6ac64", "detail": detail}, "", 7.0, asked=True)
     assert (type(error), error.code) == (kind, code)
     if isinstance(error, TryLater):
         assert error.is_outage is is_outage(code)
         assert not error.refused
         assert error.is_too_often is (status == 429)
+
+
+def test_only_a_question_makes_nothing_whatever_a_500_says() -> None:
+    error = classify(500, {"detail": "Cannot resolve keyword 'x' into field."}, "", None)
+    assert (type(error), error.code) == (TryLater, "http-500")
 
 
 def test_what_is_said_of_each_field_is_told() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from agent.errors import SettingsError
 from agent.service.assembly import DEFAULTS
-from agent.settings.parts import fleet_project_of, how_jobs_are_made, how_to_mend_the_key, world_of
+from agent.settings.parts import cautions_of, fleet_project_of, how_jobs_are_made, how_to_mend_the_key, world_of
 from agent.settings.secret import Origin, Secret
 from agent.settings.settings import Settings
 from agent.settings.settings import parse as parse_settings
-from agent.settings.targets import TARGETS, without_effect
+from agent.settings.targets import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,11 +56,11 @@ def problems(given: Mapping[str, str]) -> list[str]:
 
 def test_label_studios_settings_are_enough_for_it() -> None:
     found = parse(LABEL_STUDIO)
-    assert (found.target, found.address, found.projects) == ("label-studio", "http://10.0.0.5:8080", "7 and 8")
+    assert (found.target, found.address, found.project_ids) == ("label-studio", "http://10.0.0.5:8080", ("7", "8"))
     assert found.key.reveal() == "t0ken"
     assert found.playment_api_key == Secret("")
     assert "no tags" in how_jobs_are_made(found)
-    assert parse({**LABEL_STUDIO, "LABEL_STUDIO_SEQUENCE_PROJECT": "7"}).projects == "7"
+    assert parse({**LABEL_STUDIO, "LABEL_STUDIO_SEQUENCE_PROJECT": "7"}).project_ids == ("7",)
 
 
 def test_each_setting_that_label_studio_needs_is_named_and_none_of_playments() -> None:
@@ -78,15 +78,16 @@ def test_each_setting_that_label_studio_needs_is_named_and_none_of_playments() -
 def test_settings_of_the_other_target_have_no_effect_however_wrong_they_are_and_that_is_said() -> None:
     wrong = {"PLAYMENT_BATCH": "no uuid", "PLAYMENT_TAG": "car", "PLAYMENT_PRIORITY_WEIGHT": "99"}
     assert parse({**LABEL_STUDIO, **wrong}) == parse(LABEL_STUDIO)
-    assert without_effect({**LABEL_STUDIO, **wrong}) == (
+    (told,) = cautions_of(parse({**LABEL_STUDIO, **wrong}))
+    assert told == (
         "TARGET is label-studio, so these settings have no effect: "
         "PLAYMENT_BATCH, PLAYMENT_PRIORITY_WEIGHT, PLAYMENT_TAG"
     )
     other = {"LABEL_STUDIO_URL": "ftp://x", "LABEL_STUDIO_IMAGE_PROJECT": "x"}
     assert parse({**PLAYMENT, **other}) == parse(PLAYMENT)
-    assert without_effect({**PLAYMENT, **other}).endswith("LABEL_STUDIO_IMAGE_PROJECT, LABEL_STUDIO_URL")
-    assert without_effect(PLAYMENT) == without_effect(LABEL_STUDIO) == ""
-    assert without_effect({**PLAYMENT, "LABEL_STUDIO_URL": ""}) == ""
+    assert parse({**PLAYMENT, **other}).unheeded == ("LABEL_STUDIO_IMAGE_PROJECT", "LABEL_STUDIO_URL")
+    for given in (PLAYMENT, LABEL_STUDIO, {**PLAYMENT, "LABEL_STUDIO_URL": ""}):
+        assert [*cautions_of(parse(given))] == []
 
 
 def test_the_token_is_read_as_the_key_is() -> None:
@@ -113,6 +114,22 @@ def test_the_token_is_read_as_the_key_is() -> None:
             "browsers load no http:// picture",
         ),
         ({"LABEL_STUDIO_URL": "http://ls.example.com"}, "must begin with https://"),
+        (
+            {
+                "LABEL_STUDIO_URL": "https://ls.example.com",
+                "PUBLISH_TO": "s3://bucket/x",
+                "PUBLISH_ENDPOINT": "http://10.0.0.6:8333",
+            },
+            "PUBLISH_ENDPOINT is 'http://10.0.0.6:8333': browsers load no http:// picture",
+        ),
+        (
+            {
+                "LABEL_STUDIO_URL": "https://ls.example.com",
+                "PUBLISH_TO": "s3://bucket/x",
+                "AWS_ENDPOINT_URL": "http://minio:9000",
+            },
+            "AWS_ENDPOINT_URL is 'http://minio:9000': browsers load no http:// picture",
+        ),
         ({"LABEL_STUDIO_IMAGE_PROJECT": "seven"}, "LABEL_STUDIO_IMAGE_PROJECT is 'seven'"),
         ({"LABEL_STUDIO_IMAGE_PROJECT": "0"}, "LABEL_STUDIO_IMAGE_PROJECT is '0'"),
     ],
@@ -126,6 +143,17 @@ def test_what_is_refused_for_label_studio_is_fine_for_playment() -> None:
     assert parse({**PLAYMENT, "PUBLISH_PROBE": "off"}).publish_probe == "off"
     assert parse({**PLAYMENT, "PUBLISH_TO": "s3://bucket/x", "PUBLISH_URLS": "native"}).publish_urls == "native"
     assert parse({**LABEL_STUDIO, "PUBLISH_TO": "http://127.0.0.1:8/", "LABEL_STUDIO_URL": "https://h"}).target
+
+
+def test_signed_urls_end_and_that_is_said_where_no_file_is_copied() -> None:
+    store = {"PUBLISH_TO": "s3://bucket/x"}
+    (told,) = cautions_of(parse({**LABEL_STUDIO, **store}))
+    assert "shown for 24 hours" in told
+    assert "PUBLISH_URLS=public" in told
+    (told,) = cautions_of(parse({**LABEL_STUDIO, **store, "PUBLISH_SIGNED_SECONDS": "604800"}))
+    assert "shown for 168 hours" in told
+    assert [*cautions_of(parse({**LABEL_STUDIO, **store, "PUBLISH_URLS": "public"}))] == []
+    assert [*cautions_of(parse({**PLAYMENT, **store}))] == []
 
 
 def test_the_ledger_and_the_fleet_know_each_target_by_its_own_settings() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.targets import playment
+from agent.targets import label_studio, playment
 from tests.pure import PACKAGE
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ PLAYS = ("sandbox/", "demo/", "commands/sandbox.py", "commands/demo.py")
 """Texts that speak of that one, and not of the target."""
 SETTINGS = ("settings/",)
 """Settings are Playment's by name, and so are the sentences about them."""
+NAMES_ONE = re.compile(r"playment|label-studio|PLAYMENT|LABEL_STUDIO|(Playment|LabelStudio)\w*")
 PICKS = {"service/assembly.py"}
 """The one place that picks the target."""
 
@@ -86,6 +87,45 @@ def test_a_text_names_the_vendor_by_the_targets_own_name_alone(file: Path) -> No
     if not _name(file).startswith((TARGET, *PLAYS, *SETTINGS)):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         assert not [text for text in _texts(tree) if re.search(rf"\b{playment.NAME}\b", text)]
+    if not _name(file).startswith((OTHER_TARGET, *SETTINGS)):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        assert not [text for text in _texts(tree) if re.search(rf"\b{label_studio.NAME}\b", text)]
+
+
+@pytest.mark.parametrize("file", sorted((PACKAGE / "commands").rglob("*.py")), ids=_name)
+def test_no_help_of_a_command_speaks_of_the_one_target_alone(file: Path) -> None:
+    if not _name(file).startswith(PLAYS):
+        assert not re.search(rf"\b{playment.NAME}\b", file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_nobody_asks_which_target_it_is(file: Path) -> None:
+    if not _name(file).startswith(("targets/", *SETTINGS)):
+        assert not [*_askers(ast.parse(file.read_text(encoding="utf-8")))]
+
+
+def test_who_asks_is_seen() -> None:
+    asked = "if a.target == 'playment' or x in (targets.LABEL_STUDIO,) or isinstance(t, PlaymentTarget): pass"
+    assert len([*_askers(ast.parse(asked))]) == 3
+    assert not [*_askers(ast.parse("x = {targets.PLAYMENT: PlaymentTarget}[settings.target]"))]
+
+
+def _askers(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield what compares with the name of a target, and what asks for its class."""
+    for node in ast.walk(tree):
+        is_asking = isinstance(node, ast.Compare | ast.match_case) or (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"isinstance", "type"}
+        )
+        if is_asking and any(NAMES_ONE.fullmatch(each) for each in _words(node)):
+            yield node
+
+
+def _words(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name | ast.Attribute):
+            yield each.id if isinstance(each, ast.Name) else each.attr
+        elif isinstance(each, ast.Constant):
+            yield str(each.value)
 
 
 def test_the_assembly_alone_picks_the_target() -> None:

@@ -57,10 +57,10 @@ def play(console: Console, folder: Path, conclude: Conclude, *, keep: bool) -> b
         console.print(Text(command, "cyan"), soft_wrap=True)
         installed.make(steps)
     with Server(installed, folder / "label-studio", steps) as server:
-        projects = make_projects(server.url, server.token, TITLE)
+        images, sequences, _ = make_projects(server.url, server.token, TITLE)
         results = folder / "results"
         results.mkdir()
-        with Stage(folder, target=server.settings(*projects, results)) as stage:
+        with Stage(folder, target=server.settings(images, sequences, results)) as stage:
             drops, expected = script(stage.inbox, stage.outside)
             told = f"{VERSION} at {server.url}, two new projects; it calls nobody"
             screen.opening(console, str(stage.inbox), WHO, told)
@@ -68,7 +68,7 @@ def play(console: Console, folder: Path, conclude: Conclude, *, keep: bool) -> b
                 stage.play(drops, len(expected), shown.tell, shown.show, PLAY_SECONDS)
             # What is still on its way when all seems done would be sent twice or wrongly: it counts too.
             stage.stop_agent()
-            tasks = shown_in(server.url, server.token, projects)
+            tasks = shown_in(server.url, server.token, (images, sequences))
             good = conclude(stage, expected, _report(console, stage, expected, tasks))
             if keep:
                 stage.start_agent()

@@ -27,7 +27,7 @@ def check_fleet(settings: Settings, wall: Callable[[], float]) -> Iterator[Check
     """Ask it as the agent would, where there is one; `wall` gives the time in seconds since 1970."""
     if settings.fleet_dsn is None:
         if told := twins_of_others(settings):
-            yield warn(FLEET, told)
+            yield fail(FLEET, told)
         return
     host, folder = fleet_host_of(settings), mounts.shared_place(settings.watch_dir)
     try:

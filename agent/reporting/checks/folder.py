@@ -122,13 +122,18 @@ def check_folder_settings(settings: Settings, found: Survey) -> Iterator[Check]:
             )
         return
     files = folders_of(settings, scanner_of(settings))
-    bad = []
+    bad, unheeded = [], set()
     for folder in found.settings:
         try:
-            problem = files.of(folder).problem
+            rules = files.of(folder)
+            problem = rules.problem
+            unheeded |= set(rules.unheeded)
         except FolderUnavailable as error:
             problem = str(error)
         bad += [problem] if problem else []
+    if unheeded:
+        told = f"{NAME} files set {', '.join(sorted(unheeded))}: TARGET is {settings.target}, so this has no effect"
+        yield warn(FOLDER, told)
     for problem in sorted(set(bad)):
         yield fail(FOLDER, f"{problem}: what lies below is held until the file is mended")
     yield ok(FOLDER, f"{NAME} files are obeyed; {len(found.settings):,} are there")

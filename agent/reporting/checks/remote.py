@@ -27,7 +27,7 @@ from agent.settings.parts import BATCH_WORDS, is_probed, rules_of
 from agent.settings.targets import TARGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from agent.folder.scanner import Scanner
     from agent.model import Frame
@@ -54,8 +54,7 @@ def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Chec
         try:
             project = target.check_access()
         except AccessRefused as error:
-            where = f"{settings.address}, project {settings.projects}"
-            yield fail(name, f"{where}: {error}", error.exit_code)
+            yield fail(name, f"{settings.address}, {_named('project', settings.project_ids)}: {error}", error.exit_code)
         except TryLater as error:
             yield fail(
                 name,
@@ -66,11 +65,18 @@ def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Chec
             of = TARGETS[settings.target]
             yield fail(name, f"{error}. Look at {', '.join(of.projects)} and {of.address}")
         else:
-            project_name = project.name or settings.projects
-            yield ok(name, f"{settings.address} takes the key; the project is {project_name!r}")
-            yield _batch(settings, project)
+            word, names = TARGETS[settings.target].key.word, [repr(each) for each in project.names]
+            named = _named("project", names or [repr(each) for each in settings.project_ids], "is", "are")
+            yield ok(name, f"{settings.address} takes the {word}; the {named}")
+            if project.batches:
+                yield _batch(settings, project)
             yield from _past(settings, target)
         yield _clock(target, wall)
+
+
+def _named(word: str, names: Sequence[str], one: str = "", many: str = "") -> str:
+    """Return a word for one or several things, and their names."""
+    return " ".join(filter(None, (f"{word}s", many) if len(names) > 1 else (word, one))) + f" {' and '.join(names)}"
 
 
 def _past(settings: Settings, target: Target) -> Iterator[Check]:

@@ -16,6 +16,7 @@ from agent.targets.label_studio.labelling import FRAME_IDS, REFERENCE_ID
 
 _LARGEST: Final = 2**63 - 1  # the largest integer that the ledger can hold
 _PEOPLE: Final = "maximum_annotations"
+_OURS: Final = frozenset({REFERENCE_ID, FRAME_IDS})
 _WORK: Final = ("annotations", "drafts", "total_annotations", "cancelled_annotations", "comment_count")
 
 
@@ -34,6 +35,18 @@ class Task:
     def frame_count(self) -> int:
         """How many frames it has; an image is one."""
         return 1 if self.frame_ids is None else len(self.frame_ids)
+
+    @property
+    def sources(self) -> list[str]:
+        """The addresses of its files, without what is signed at their end: the same of the same job, sent twice."""
+        data = self.whole.get("data")
+        shown = [value for key, value in data.items() if key not in _OURS] if isinstance(data, dict) else []
+        flat = [each for value in shown for each in (value if isinstance(value, list) else [value])]
+        return [each.partition("?")[0] for each in flat if isinstance(each, str)]
+
+    def is_twin_of(self, other: Task) -> bool:
+        """Tell whether both are the same job, made twice. True of whole tasks only."""
+        return (self.frame_ids, self.sources) == (other.frame_ids, other.sources)
 
     @property
     def is_worked_on(self) -> bool:
@@ -105,6 +118,14 @@ def project_details(body: object, project: int) -> ProjectDetails:
     if not isinstance(title, str) or not isinstance(config, str):
         raise bad_reply("a project has no title, or no labelling configuration")
     return ProjectDetails(project, title, config, number(body, _PEOPLE) if _PEOPLE in body else 1)
+
+
+def projects(body: object) -> list[ProjectDetails]:
+    """Return the details of the projects in a list."""
+    rows = body.get("results") if isinstance(body, dict) else None
+    if not isinstance(rows, list):
+        raise bad_reply("it is no list of projects")
+    return [project_details(row, number(row, "id")) for row in rows]
 
 
 def text(body: object, key: str) -> str:

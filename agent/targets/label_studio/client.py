@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from agent import __version__
 from agent.core.retry import ASKED
-from agent.errors import Refused, TryLater
+from agent.errors import Refused
 from agent.http.bodies import is_too_large, json_of, secret_forms, without_secret
 from agent.http.transport import Reply, Transport, http_date
 from agent.targets.label_studio import NAME, answers
@@ -31,8 +32,6 @@ from agent.targets.label_studio.error_table import (
 from agent.targets.label_studio.login import Login
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from agent.targets.label_studio.answers import ProjectDetails, Task
 
 _SMALL_BYTES: Final = 2**20
@@ -63,9 +62,10 @@ class LabelStudio:
         self.post_seconds = post_seconds
         self._read_seconds = read_seconds
         self._connect_seconds = connect_seconds
-        # The one that renews sends no token: where an expired one is sent along, a server may look at that first.
-        self._renewing = self._new_transport()
-        self._secrets: tuple[frozenset[bytes], ...] = ()
+        # It sends no token: to renew one, where an expired one is sent along, a server may look at that first.
+        self._bare = self._new_transport()
+        self._tokens: frozenset[bytes] = frozenset()
+        self._access: tuple[frozenset[bytes], ...] = ()
         self._entries = [self._entry_with(token)]
 
     def use_token(self, token: str) -> None:
@@ -99,6 +99,11 @@ class LabelStudio:
         reply = self._exchange("POST", "/api/projects", body, self._read_seconds, _SMALL_BYTES)
         return answers.number(_body(reply, 201), "id")
 
+    def projects(self, title: str) -> list[ProjectDetails]:
+        """Return the first hundred projects whose title contains this one, the oldest first."""
+        wanted = f"title={quote(title, safe='')}&ordering=id&page_size=100&include=id,title,label_config"
+        return answers.projects(_body(self._get(f"/api/projects?{wanted}", _LIST_BYTES), 200))
+
     def project(self, project: int) -> ProjectDetails:
         """Return a project's details. Raises AccessRefused where it is not there."""
         reply = self._get(f"/api/projects/{project}", 4 * _SMALL_BYTES)
@@ -116,7 +121,7 @@ class LabelStudio:
             raise no_project(project)
         if reply.cut and reply.status == 200:
             return None
-        return answers.tasks(_body(reply, 200))
+        return answers.tasks(_body(reply, 200, asked=True))
 
     def task(self, task_id: int) -> Task:
         """Return one whole task, with what people have made of it. Raises Refused where there is none."""
@@ -134,20 +139,22 @@ class LabelStudio:
         """Remove a task; one that is gone already is no error."""
         reply = self._exchange("DELETE", f"/api/tasks/{task_id}", None, self._read_seconds, _SMALL_BYTES)
         if reply.status not in {204, NOT_THERE}:
-            raise _error(reply, None, "no 204")
+            raise classify(reply.status, *json_of(reply, _MOST_PARTS), reply.retry_after)
 
     def server_time(self, project: int) -> float | None:
         """Return the time by the server's clock in seconds since 1970, or None where its answer tells none.
 
-        Any answer tells it, a refusal too. Raises `TryLater` where there is no answer.
+        Any answer tells it, a refusal too, so that no token is sent. Raises `TryLater` where there is no answer.
         """
-        return http_date(self._get(f"/api/projects/{project}", 4 * _SMALL_BYTES).date)
+        url = f"{self._base_url}/api/projects/{project}"
+        reply = self._bare.exchange("GET", url, None, seconds=self._read_seconds, limit=_SMALL_BYTES)
+        return http_date(reply.date)
 
     def close(self) -> None:
         """Close all connections."""
         for _, transport in self._entries:
             transport.close()
-        self._renewing.close()
+        self._bare.close()
 
     def _get(self, path: str, limit: int) -> Reply:
         return self._exchange("GET", path, None, self._read_seconds, limit)
@@ -164,7 +171,7 @@ class LabelStudio:
 
     def _renew(self, body: bytes) -> object:
         url = f"{self._base_url}/api/token/refresh"
-        reply = self._renewing.exchange("POST", url, body, seconds=self._read_seconds, limit=_SMALL_BYTES)
+        reply = self._bare.exchange("POST", url, body, seconds=self._read_seconds, limit=_SMALL_BYTES)
         if reply.status in {200, 201}:
             return json_of(reply, _MOST_PARTS)[0]
         reply = self._without_secrets(reply)
@@ -178,36 +185,25 @@ class LabelStudio:
 
     def _entry_with(self, token: str) -> tuple[Login, Transport]:
         """Return how a token is let in: by connections of its own, so that one token's renewal changes no other's."""
-        self._hide(token)
+        self._tokens |= secret_forms(token)
         transport = self._new_transport()
         return Login(token, self._renew, partial(self._carry, transport)), transport
 
     def _carry(self, transport: Transport, header: str) -> None:
-        self._hide(header.partition(" ")[2])
+        self._access = (*self._access[-7:], secret_forms(header.partition(" ")[2]))
         transport.carry({**_headers(), "Authorization": header})
 
-    def _hide(self, secret: str) -> None:
-        self._secrets = (*self._secrets[-7:], secret_forms(secret))
-
     def _without_secrets(self, reply: Reply) -> Reply:
-        return without_secret(reply, _all(self._secrets))
+        return without_secret(reply, self._tokens.union(*self._access))
 
 
 def _headers() -> dict[str, str]:
     return {"User-Agent": f"playment-agent/{__version__}"}
 
 
-def _all(secrets: Iterable[frozenset[bytes]]) -> frozenset[bytes]:
-    return frozenset().union(*secrets)
-
-
-def _body(reply: Reply, status: int, most_parts: int = _MOST_PARTS) -> object:
-    """Return the JSON of an answer with this status; else raise the table's error."""
+def _body(reply: Reply, status: int, most_parts: int = _MOST_PARTS, *, asked: bool = False) -> object:
+    """Return the JSON of an answer with this status; else raise the table's error, as of a question where `asked`."""
     body, problem = json_of(reply, most_parts)
     if reply.status == status and body is not None:
         return body
-    raise _error(reply, body, problem)
-
-
-def _error(reply: Reply, body: object, problem: str) -> TryLater | Refused | Exception:
-    return classify(reply.status, body, problem, reply.retry_after)
+    raise classify(reply.status, body, problem, reply.retry_after, asked=asked)

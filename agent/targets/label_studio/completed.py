@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import AccessRefused, Refused
 from agent.model.jobs import SentJob
 from agent.targets.label_studio import queries
+from agent.targets.label_studio.error_table import OF_THE_TOKEN
 from agent.targets.label_studio.pages import AT_ONCE, pages
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Completion:
             try:
                 yield from self._of(project, awaited, ask)
             except (Refused, AccessRefused) as error:
-                log.warning("the project %d cannot be asked for what is completed: %s", project, error)
+                _tell(project, error)
 
     def skipped(self, awaited: Awaited, ask: Ask) -> Iterator[list[SentJob]]:
         """Yield the awaited jobs that were skipped, page by page; a project that is refused holds up no other."""
@@ -97,6 +98,13 @@ def _few(awaited: Awaited) -> list[list[int]] | None:
         return None
     ids = [int(job.job_id) for batch in batches for job in awaited.open_jobs(batch) if job.job_id.isdecimal()]
     return [ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE)]
+
+
+def _tell(project: int, error: Refused | AccessRefused) -> None:
+    """Say why a project cannot be asked, so that the other one is. Raises what is about both: a refused token."""
+    if error.code in OF_THE_TOKEN:
+        raise error
+    log.warning("the project %d cannot be asked for what is completed: %s", project, error)
 
 
 def _ours(tasks: list[Task], awaited: Awaited) -> list[SentJob]:

@@ -15,24 +15,26 @@ from agent.targets.label_studio import NAME
 
 TOO_LARGE: Final = 413
 NOT_THERE: Final = 404
+OF_THE_TOKEN: Final = frozenset({"http-401", "http-403"})
 QUERY: Final = "query"
 UNFIT: Final = "labelling-config"
 FILTER: Final = "filter"
+IN_USE: Final = "in-use"
 _OF_A_QUERY: Final = re.compile(r"cannot resolve keyword|unsupported lookup|expected object", re.IGNORECASE)
 """What it says to a query that makes no sense, and never to one that does: with HTTP 500, whoever asks it again."""
 
 
-def classify(status: int, body: object, problem: str, retry_after: float | None) -> RemoteError:
+def classify(status: int, body: object, problem: str, retry_after: float | None, *, asked: bool = False) -> RemoteError:
     """Return the error for an answer that is no success.
 
     `body` is the decoded JSON where there is any, `problem` what was wrong where there is none, `retry_after` in
-    seconds. The result's class says what to do: `TryLater`, `Refused` or `AccessRefused`. Whether something was made is
-    open after every `TryLater`.
+    seconds; `asked` tells that it answers a question, which makes nothing. The result's class says what to do:
+    `TryLater`, `Refused` or `AccessRefused`. Whether something was made is open after every `TryLater`.
     """
     detail = told(body)
     code = f"http-{status}"
     words = f"HTTP {status}, {bounded(detail or problem)}" if detail or problem else f"HTTP {status}"
-    if status == 500 and _OF_A_QUERY.search(detail):
+    if status == 500 and asked and _OF_A_QUERY.search(detail):
         return Refused(f"{NAME} does not understand a question of this agent: a defect ({words})", code=QUERY)
     if status in {408, 429} or status >= 500:
         sentence = f"{NAME} asks for fewer requests" if status == 429 else f"{NAME} has a passing failure"

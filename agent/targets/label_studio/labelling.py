@@ -65,10 +65,12 @@ def keys_of(config: str) -> Keys:
     found = _KEY.fullmatch(picture.text)
     if found is None or found[1] in _OURS:
         raise UnfitError(f"takes its picture from '{picture.text}', which is no key that can be given")
+    given = _OURS if picture.is_list else _OURS - {FRAME_IDS}
+    told = " and ".join(f"${key}" for key in sorted(given))
     for each in asked:
         other = _KEY.fullmatch(each.text)
-        if each is not picture and (other is None or other[1] not in _OURS):
-            raise UnfitError(f"asks for '{each.text}' in a <{each.tag}>, and this agent gives pictures alone")
+        if each is not picture and (other is None or other[1] not in given):
+            raise UnfitError(f"asks for '{each.text}' in a <{each.tag}>, and beside the picture there is {told} alone")
     return Keys(found[1], picture.is_list)
 
 

@@ -57,7 +57,7 @@ def find(
     try:
         for project in projects.each():
             frames = {each.reference_id: each.frame_count for each in wanted if projects.of(each.kind) == project}
-            for reference_id, tasks in _by_reference(client, project, frames, may_go).items():
+            for reference_id, tasks in by_reference(client, project, frames, may_go).items():
                 fit = (task for task in tasks if task.frame_count == frames[reference_id])
                 found[reference_id] = found_of(next(fit, tasks[0]))
     except StoppedError:
@@ -73,11 +73,30 @@ def twins(
     seen: dict[str, Twins] = {}
     try:
         for project in projects.each():
-            for reference_id, tasks in _by_reference(client, project, ids, may_go).items():
+            for reference_id, tasks in by_reference(client, project, ids, may_go).items():
                 seen[reference_id] = _settled(client, tasks, may_go)
     except StoppedError:
         return None
     return seen
+
+
+def by_reference(
+    client: LabelStudio, project: int, ids: Iterable[str], may_go: Callable[[], bool]
+) -> dict[str, list[Task]]:
+    """Return the project's tasks of these ids, by id, the oldest first.
+
+    Raises RemoteError; AccessRefused where others are found.
+    """
+    found: dict[str, list[Task]] = defaultdict(list)
+    for portion in queries.portions(ids, AT_ONCE):
+        wanted = set(portion)
+        for tasks in pages(partial(_ask, client, project, may_go), project, queries.by_reference(portion)):
+            for task in tasks:
+                if task.reference_id not in wanted or task.project != project:
+                    sentence = f"{NAME} answers a question for some tasks with others: it cannot be asked for ours"
+                    raise AccessRefused(f"{sentence} ({REFERENCE_ID} {task.reference_id!r})", code=FILTER)
+                found[task.reference_id].append(task)
+    return found
 
 
 def listed(client: LabelStudio, project: int, may_go: Callable[[], bool]) -> Iterator[list[Found]]:
@@ -109,7 +128,7 @@ def _settled(client: LabelStudio, tasks: list[Task], may_go: Callable[[], bool])
     for task in whole:
         if task is kept:
             continue
-        if task.is_worked_on or task.frame_ids != kept.frame_ids:
+        if task.is_worked_on or not task.is_twin_of(kept):
             left.append(str(task.id))
             log.warning("%s: task %d is there beside %d: remove one", task.reference_id, task.id, kept.id)
             continue
@@ -128,22 +147,6 @@ def _whole(client: LabelStudio, task_id: int, may_go: Callable[[], bool]) -> Tas
         if error.code == f"http-{NOT_THERE}":  # another host has removed it
             return None
         raise
-
-
-def _by_reference(
-    client: LabelStudio, project: int, ids: Iterable[str], may_go: Callable[[], bool]
-) -> dict[str, list[Task]]:
-    """Return the project's tasks of these ids, by id, the oldest first. Raises AccessRefused where others are found."""
-    found: dict[str, list[Task]] = defaultdict(list)
-    for portion in queries.portions(ids, AT_ONCE):
-        wanted = set(portion)
-        for tasks in pages(partial(_ask, client, project, may_go), project, queries.by_reference(portion)):
-            for task in tasks:
-                if task.reference_id not in wanted or task.project != project:
-                    sentence = f"{NAME} answers a question for some tasks with others: it cannot be asked for ours"
-                    raise AccessRefused(f"{sentence} ({REFERENCE_ID} {task.reference_id!r})", code=FILTER)
-                found[task.reference_id].append(task)
-    return found
 
 
 def _ask(

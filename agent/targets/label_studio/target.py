@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from agent.errors import AccessRefused, Refused, TryLater
+from agent.errors import AccessRefused, DuplicateReference, Refused, TryLater
 from agent.model import Kind
 from agent.targets import Batch, Project
 from agent.targets.label_studio import NAME, error_table, search
 from agent.targets.label_studio.body import body, resolved
 from agent.targets.label_studio.completed import Completion
-from agent.targets.label_studio.labelling import Keys, UnfitError, keys_of
+from agent.targets.label_studio.labelling import REFERENCE_ID, Keys, UnfitError, keys_of
 from agent.targets.label_studio.proof import Proof
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class LabelStudioTarget:
         """Create a task, in a project that is known to find it again."""
         project = self.projects.of(job.kind)
         keys = self._ready(project, job.kind)
+        if job.may_be_there:
+            self._look_for(job.reference_id, project)
         try:
             return str(self.client.create_task(body(job, project, keys)))
         except Refused:
@@ -78,11 +80,10 @@ class LabelStudioTarget:
                 self._proofs[project].prove(self._learn(details[project], kind))
                 self._proofs[project].tidy()
         except AccessRefused as error:
-            if self._how_to_mend and error.code not in {error_table.UNFIT, error_table.FILTER}:
+            if self._how_to_mend and error.code in error_table.OF_THE_TOKEN:
                 raise AccessRefused(f"{error}. {self._how_to_mend}", code=error.code) from None
             raise
-        names = " and ".join(each.title for each in details.values())
-        return Project(names, tuple(Batch(str(each.id), each.title, is_default=True) for each in details.values()))
+        return Project(tuple(each.title for each in details.values()), batches=())
 
     def use_key(self, api_key: str) -> None:
         """Ask with another token from now on."""
@@ -151,6 +152,15 @@ class LabelStudioTarget:
             if not isinstance(annotations, list) or not any(_is_given(each) for each in annotations):
                 return None
             return json.dumps(resolved(task, image), ensure_ascii=False).encode(errors="backslashreplace")
+
+    def _look_for(self, reference_id: str, project: int) -> None:
+        """Raise DuplicateReference where a task of this id is there; TryLater (`refused`) where that cannot be told."""
+        try:
+            found = search.by_reference(self.client, project, [reference_id], lambda: True)
+        except TryLater as error:
+            raise error.of_another() from None
+        if found:
+            raise DuplicateReference(f"{NAME} has a task of this {REFERENCE_ID}", code=error_table.IN_USE)
 
     def _ready(self, project: int, kind: Kind) -> Keys:
         """Return what a project asks for, asked once; it has proven by then that it finds its tasks.

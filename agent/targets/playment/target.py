@@ -53,7 +53,8 @@ class PlaymentTarget:
             if type(error) is AccessRefused and self._how_to_mend:
                 raise AccessRefused(f"{error}. {self._how_to_mend}", code=error.code) from None
             raise
-        return Project(details.name, tuple(Batch(batch.id, batch.name, batch.is_default) for batch in details.batches))
+        batches = tuple(Batch(batch.id, batch.name, batch.is_default) for batch in details.batches)
+        return Project((details.name,) if details.name else (), batches)
 
     def use_key(self, api_key: str) -> None:
         """Ask with another key from now on."""
