@@ -24,6 +24,7 @@ from agent.ledger.store import Ledger
 from agent.sandbox import Sandbox
 from agent.service.loop import Service
 from agent.settings import load
+from tests.forked import template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -255,7 +256,10 @@ def run(command: Sequence[str], *, environ: dict[str, str], cwd: Path | str) -> 
 
 
 def command(*arguments: str, environ: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command of the agent to its end."""
+    """Run a command of the agent to its end: as a fork, where that begins as a new interpreter would."""
+    forks, surroundings = template(), {**os.environ, **environ}
+    if forks.can_run(surroundings):
+        return forks.run(arguments, environ=surroundings, cwd=cwd, seconds=60)
     return run([sys.executable, "-m", "agent", *arguments], environ=environ, cwd=cwd)
 
 
