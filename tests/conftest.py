@@ -54,9 +54,9 @@ def server(clock: Clock) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Give a PostgreSQL for the tests of a module; without a disk to be sure of, which none of them pulls out."""
+    """Give a PostgreSQL for all tests, which leave it as it was; without a disk to be sure of: none pulls it out."""
     from tests.postgres import MISSING, Postgres, programs  # noqa: PLC0415 (it needs psycopg)
 
     if programs() is None:
@@ -68,5 +68,6 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 def shared(postgres: Postgres) -> Iterator[Shared]:
     """Give a fleet's database."""
+    postgres.restart_if_down()
     with postgres.shared() as database:
         yield database
