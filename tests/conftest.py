@@ -1,4 +1,4 @@
-"""For every test: no thread may outlive it, and no example is timed.
+"""For every test: no thread may outlive it, no example is timed, and who runs it if many do.
 
 For the tests of sending: a clock of their own, and a Playment by it.
 """
@@ -23,6 +23,28 @@ GRACE_SECONDS = 5.0
 # Hypothesis fails an example that takes longer than 200 ms: on a noisy machine that says nothing of the program.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+TOGETHER = ("tests/integration/test_systemd_boot.py", "tests/integration/test_object_store.py")
+"""Modules that one process runs: a system that is booted, and a store, take long to start."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Hand out one test after the other to whoever is free: by the hundred, as is usual, those that wait pile up.
+
+    `--dist=loadgroup` is meant for that, but xdist 3.8 sees no groups under pytest 9.2, and does not say so.
+    """
+    from xdist.scheduler.loadscope import LoadScopeScheduling  # noqa: PLC0415 (tests run without it, too)
+
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = _unit
+    return scheduling
+
+
+def _unit(nodeid: str) -> str:
+    module = nodeid.partition("::")[0]
+    return module if module in TOGETHER else nodeid
 
 
 @pytest.fixture(autouse=True)
