@@ -36,7 +36,7 @@ T = TypeVar("T")
 KEY = "sandbox-key"
 
 
-def eventually(condition: Callable[[], T], seconds: float = 20.0, every: float = 0.01) -> T:
+def eventually(condition: Callable[[], T], seconds: float = 60.0, every: float = 0.01) -> T:
     """Return what `condition` gives as soon as it is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -201,7 +201,7 @@ class Agent:
         """Return the states of a path's rows, oldest first."""
         return [row["state"] for row in self.rows(path)]
 
-    def becomes(self, path: str, *states: str, seconds: float = 20.0) -> list[dict[str, Any]]:
+    def becomes(self, path: str, *states: str, seconds: float = 60.0) -> list[dict[str, Any]]:
         """Wait until the rows of a path have these states, and return them; fail after `seconds`."""
         eventually(lambda: self.states(path) == list(states), seconds)
         return self.rows(path)
