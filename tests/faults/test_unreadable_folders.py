@@ -59,7 +59,7 @@ def test_it_is_told_and_changes_nothing_else(tmp_path: Path) -> None:
         agent.wait(lambda: told not in agent.told())
         agent.wait(lambda: agent.value("unlisted") == agent.value("unlisted_since") == "")
         assert powerless("status", place=tmp_path).returncode == 0
-        assert agent.said().count(told) == 1
+        assert agent.times_said(told) == 1
         assert agent.stop() == 0
 
 
