@@ -210,7 +210,7 @@ def test_what_is_asked_by_a_thread_is_answered_to_it_whatever_becomes_of_another
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(25.0)
+        thread.join(50.0)
         assert not thread.is_alive()
     assert not wrong
 
