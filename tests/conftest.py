@@ -1,4 +1,4 @@
-"""For every test: no thread may outlive it, and no example is timed.
+"""For every test: no thread may outlive it, no example is timed, and who runs it if many do.
 
 For the tests of sending: a clock of their own, and a Playment by it.
 """
@@ -24,6 +24,36 @@ GRACE_SECONDS = 5.0
 # Hypothesis fails an example that takes longer than 200 ms: on a noisy machine that says nothing of the program.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+TOGETHER = ("tests/integration/test_systemd_boot.py", "tests/integration/test_object_store.py")
+"""Modules that one process runs each: a system that is booted, and a store, take long to start."""
+AT_LABEL_STUDIO = (
+    "tests/faults/test_label_studio",
+    "tests/integration/test_label_studio",
+    "tests/integration/test_targets",
+)
+"""How the modules begin that one process runs together: they share a server of 400 MB."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Hand out one test after the other to whoever is free: by the hundred, as is usual, those that wait pile up.
+
+    `--dist=loadgroup` is meant for that, but xdist 3.8 sees no groups under pytest 9.2, and does not say so.
+    """
+    from xdist.scheduler.loadscope import LoadScopeScheduling  # noqa: PLC0415 (tests run without it, too)
+
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = _unit
+    return scheduling
+
+
+def _unit(nodeid: str) -> str:
+    module = nodeid.partition("::")[0]
+    if module.startswith(AT_LABEL_STUDIO):
+        return "at Label Studio"
+    return module if module in TOGETHER else nodeid
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +85,9 @@ def server(clock: Clock) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Give a PostgreSQL for the tests of a module; without a disk to be sure of, which none of them pulls out."""
+    """Give a PostgreSQL for all tests, which leave it as it was; without a disk to be sure of: none pulls it out."""
     from tests.postgres import MISSING, Postgres, programs  # noqa: PLC0415 (it needs psycopg)
 
     if programs() is None:
@@ -69,6 +99,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 def shared(postgres: Postgres) -> Iterator[Shared]:
     """Give a fleet's database."""
+    postgres.restart_if_down()
     with postgres.shared() as database:
         yield database
 

@@ -96,6 +96,11 @@ class Postgres:
             self._process = None  # somebody else has taken the port meanwhile
         raise AssertionError(self.log())
 
+    def restart_if_down(self) -> None:
+        """Start it where a test that failed has left it stopped: the next one is not to fail, too."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT cuts connections, SIGQUIT is a crash (`pg_ctl -m immediate`)."""
         if self._process is not None and self._process.poll() is None:

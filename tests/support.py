@@ -24,6 +24,7 @@ from agent.ledger.store import Ledger
 from agent.sandbox import Sandbox
 from agent.service.loop import Service
 from agent.settings import load
+from tests.forked import template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ T = TypeVar("T")
 KEY = "sandbox-key"
 
 
-def eventually(condition: Callable[[], T], seconds: float = 20.0, every: float = 0.01) -> T:
+def eventually(condition: Callable[[], T], seconds: float = 60.0, every: float = 0.01) -> T:
     """Return what `condition` gives as soon as it is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -200,7 +201,7 @@ class Agent:
         """Return the states of a path's rows, oldest first."""
         return [row["state"] for row in self.rows(path)]
 
-    def becomes(self, path: str, *states: str, seconds: float = 20.0) -> list[dict[str, Any]]:
+    def becomes(self, path: str, *states: str, seconds: float = 60.0) -> list[dict[str, Any]]:
         """Wait until the rows of a path have these states, and return them; fail after `seconds`."""
         eventually(lambda: self.states(path) == list(states), seconds)
         return self.rows(path)
@@ -255,7 +256,10 @@ def run(command: Sequence[str], *, environ: dict[str, str], cwd: Path | str) -> 
 
 
 def command(*arguments: str, environ: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command of the agent to its end."""
+    """Run a command of the agent to its end: as a fork, where that begins as a new interpreter would."""
+    forks, surroundings = template(), {**os.environ, **environ}
+    if forks.can_run(surroundings):
+        return forks.run(arguments, environ=surroundings, cwd=cwd, seconds=60)
     return run([sys.executable, "-m", "agent", *arguments], environ=environ, cwd=cwd)
 
 

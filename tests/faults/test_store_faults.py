@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import socket
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.retry import JOB
+from agent.demo import store as demo_store
 from agent.demo.store import Store
 from agent.errors import TryLater
 from tests.integration.s3 import frame, keys, publisher, settings_for
@@ -62,6 +64,17 @@ def test_a_store_that_is_killed_half_way_through_a_thousand_frames(
         assert [job.fetched[each["src"]] for each in body["video_data"]["frames"]] == [
             hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
         ]
+
+
+def test_a_port_that_somebody_takes_meanwhile_is_left_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose = demo_store.free_ports
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        taken: int = somebody.getsockname()[1]
+        chosen = iter([[*choose(7), taken]])
+        monkeypatch.setattr(demo_store, "free_ports", lambda count: next(chosen, None) or choose(count))
+        with Store(tmp_path / "weed") as running:
+            assert taken not in running._ports
+            assert next(chosen, None) is None
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")

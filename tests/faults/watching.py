@@ -109,6 +109,10 @@ class Watching:
         """Return all of its log."""
         return self.log.read_text()
 
+    def times_said(self, words: str) -> int:
+        """Count words in its log, but for what systemd was not told: while a test runs a command nobody reads that."""
+        return sum(line.count(words) for line in self.said().splitlines() if "systemd was not told" not in line)
+
     def told(self) -> str:
         """Return the last STATUS that systemd was sent."""
         with contextlib.suppress(BlockingIOError):

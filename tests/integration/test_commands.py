@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.sending import Clock, Server, refusal
-from tests.support import Playment, command, environ, eventually, frames, image, process, query, rows, write
+from tests.support import Playment, command, environ, eventually, frames, image, process, query, rows, run, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,14 @@ def test_once_does_the_whole_job_and_status_tells_of_it(tmp_path: Path, server: 
         "newest": "",
     }
     assert "submitted" in command("explain", "drive", environ=settings, cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["run", "--help"], ["status"], ["plan"], ["nonsense"]])
+def test_a_fork_shows_what_an_interpreter_of_its_own_does(tmp_path: Path, arguments: list[str]) -> None:
+    settings = environ(tmp_path, "http://127.0.0.1:9")
+    forked = command(*arguments, environ=settings, cwd=tmp_path)
+    alone = run([sys.executable, "-m", "agent", *arguments], environ=settings, cwd=tmp_path)
+    assert (forked.returncode, forked.stdout, forked.stderr) == (alone.returncode, alone.stdout, alone.stderr)
 
 
 def test_a_refused_key_ends_once_with_3_and_fails_nothing(tmp_path: Path, server: Playment) -> None:

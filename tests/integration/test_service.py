@@ -164,7 +164,7 @@ def test_a_stop_does_not_wait_for_what_can_be_read_later(tmp_path: Path) -> None
             (agent.inbox / name).mkdir()
             for number in range(200):  # 7 s of reading each
                 os.link(large, agent.inbox / name / f"frame_{number}.jpg")
-        before = bytes_read(os.getpid())
+        before = bytes_read(os.getpid(), *children(os.getpid()))
         eventually(lambda: bytes_read(os.getpid(), *children(os.getpid())) > before + 2**28)
         started = time.monotonic()
         assert agent.stop() == 0

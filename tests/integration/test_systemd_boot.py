@@ -272,7 +272,7 @@ def drop(booted: Booted, name: str, shade: int) -> None:
 
 def wait_for_jobs(booted: Booted, *paths: str) -> None:
     """Wait until both the ledger and the sandbox have exactly these jobs, under the same ids."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while [line.partition(" ")[2] for line in in_ledger(booted)] != list(paths):
         assert time.monotonic() < end, f"{in_ledger(booted)}\n{booted.journal('playment-agent')}"
         time.sleep(0.1)
@@ -332,7 +332,7 @@ def test_a_reload_takes_up_what_can_change_and_names_the_rest(agent: Booted) -> 
 
 
 def said_by(booted: Booted, words: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while words not in (said := booted.journal("playment-agent")):
         assert time.monotonic() < end, said
         time.sleep(0.1)
