@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.retry import JOB
+from agent.demo import ports
 from agent.demo import store as demo_store
 from agent.demo.store import Store
 from agent.errors import TryLater
@@ -67,7 +68,7 @@ def test_a_store_that_is_killed_half_way_through_a_thousand_frames(
 
 
 def test_a_port_that_somebody_takes_meanwhile_is_left_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    choose = demo_store.free_ports
+    choose = ports.free_ports
     with socket.create_server(("127.0.0.1", 0)) as somebody:
         taken: int = somebody.getsockname()[1]
         chosen = iter([[*choose(7), taken]])
