@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 STANDARD_ERROR = 2
 JOURNAL = "/run/systemd/journal/socket"
+TOO_LARGE = {errno.EMSGSIZE, errno.ENOBUFS}
+"""What sendto(2) says of an entry that one datagram cannot hold."""
 
 _BARE = logging.Formatter()
 _above: list[Callable[[str], None]] = []
@@ -137,7 +140,7 @@ class JournalHandler(_Unlocked):
             self._socket.sendto(encoded(self._fields(record)), self._place)
             self._is_away = False
         except OSError as error:
-            if not self._is_away:
+            if not self._is_away and error.errno not in TOO_LARGE:
                 self._is_away = True
                 told = f"the journal at {self._place} takes nothing ({error.strerror}): log lines go to standard error"
                 self._lines.handle(logging.LogRecord(__package__, logging.WARNING, __file__, 0, told, None, None))

@@ -36,7 +36,7 @@ R = TypeVar("R")
 class Reads:
     """Answers questions, and changes nothing. Whoever opens one closes it, and lets one thread at a time ask.
 
-    Each of the agent's threads that reads has its own. What a writer has not committed is not seen, but `within` its own
+    Each of the threads that read has its own. What a writer has not committed is not seen, but `within` its own
     transaction. Every question may raise LedgerUnreadable; answers are whole when they are given, but for iterators.
     """
 

@@ -51,6 +51,6 @@ def _why_not_sent(agent: Mapping[str, str], alive: Life, now: datetime) -> str:
         "the fleet's database is not reachable" if agent.get("fleet") else "",
         f"the target has asked for a pause until {until}" if until else "",
         "in an outage one job at a time is tried" if agent.get("outage") else "",
-        f"their turn comes, {sending} at once" if sending else "their turn comes",
+        f"their turn comes (sent at once: {sending})" if sending else "their turn comes",
     )
     return next(filter(None, found))

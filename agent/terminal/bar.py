@@ -88,9 +88,11 @@ class Bar:
 
 def above(console: Console, lines: str) -> None:
     """Print lines above what a console shows live, broken between words; JSON stays as it is."""
+    parts: list[str] = []
     for line in lines.split("\n"):
-        for part in [line] if line.startswith("{") else wrapped(line, console.width, INDENT):
-            console.print(Text(part), soft_wrap=True)
+        parts += [line] if line.startswith("{") else wrapped(line, console.width, INDENT)
+    # At once, so that no other thread's come between.
+    console.print(Text("\n".join(parts)), soft_wrap=True)
 
 
 def fitting(width: int, doing: str, jobs: Far, files: Far, size: Far) -> tuple[str, str, str, str]:
