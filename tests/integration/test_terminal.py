@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from agent.host.clock import utc_now
 from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger, iso
-from tests.support import Playment, command, environ, image, on_terminal, used_ledger, utc_now, write
+from tests.support import Playment, command, environ, image, on_terminal, used_ledger, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
