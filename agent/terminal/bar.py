@@ -31,14 +31,14 @@ class _Rate(ProgressColumn):
     max_refresh = 0.5
 
     def render(self, task: Task) -> Text:
-        return Text(f"{filesize.decimal(int(task.speed))}/s" if task.speed and not task.finished else "")
+        return Text(f"{filesize.decimal(int(task.speed))}/s" if task.speed and not _is_over(task) else "")
 
 
 class _Left(ProgressColumn):
     max_refresh = 0.5
 
     def render(self, task: Task) -> Text:
-        left = None if task.total is None or task.finished else task.time_remaining
+        left = None if task.total is None or _is_over(task) else task.time_remaining
         return Text("" if left is None else f"{span(left)} left")
 
 
@@ -66,6 +66,7 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.progress.stop_task(self._task)
         self.progress.stop()
 
     def show(self, doing: str, jobs: Far, files: Far, size: Far) -> None:
@@ -116,6 +117,10 @@ def span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _is_over(task: Task) -> bool:
+    return task.finished or task.stop_time is not None
 
 
 def _of(far: Far) -> str:

@@ -35,20 +35,21 @@ except ValueError:
 """
 
 
-def said(style: str, *, ours: bool) -> list[str]:
+def said(*arguments: str, ours: bool = True, code: int = 0) -> list[str]:
     """Return the lines that a process writes to standard error, where that is the journal's stream, or is not."""
     read, write = os.pipe()
     found = os.fstat(write)
     stream = f"{found.st_dev}:{found.st_ino if ours else found.st_ino + 1}"
     with os.fdopen(read) as lines:
         environ = {**os.environ, "JOURNAL_STREAM": stream}
-        subprocess.run([sys.executable, "-c", SAY, style], env=environ, stderr=write, check=True, timeout=30)
+        done = subprocess.run([sys.executable, *arguments], env=environ, stderr=write, check=False, timeout=60)
         os.close(write)
+        assert done.returncode == code
         return lines.read().splitlines()
 
 
 def test_each_line_on_the_journals_stream_has_its_priority_and_no_time() -> None:
-    lines = said("text", ours=True)
+    lines = said("-c", SAY, "text")
     assert lines[:4] == [
         "<6>INFO submitted a.jpg",
         "<4>WARNING two\\x0alines",
@@ -60,11 +61,17 @@ def test_each_line_on_the_journals_stream_has_its_priority_and_no_time() -> None
 
 
 def test_json_on_the_journals_stream_has_its_priority_too() -> None:
-    assert [line[:9] for line in said("json", ours=True)] == ['<6>{"at":', '<4>{"at":', '<3>{"at":']
+    assert [line[:9] for line in said("-c", SAY, "json")] == ['<6>{"at":', '<4>{"at":', '<3>{"at":']
+
+
+def test_why_a_command_ends_is_an_error(tmp_path: Path) -> None:
+    lines = said("-m", "agent", "--env-file", str(tmp_path / "none"), "run", code=2)
+    assert lines
+    assert all(line.startswith("<3>playment-agent: ") for line in lines)
 
 
 def test_another_stream_is_as_ever() -> None:
-    lines = said("text", ours=False)
+    lines = said("-c", SAY, "text", ours=False)
     assert not any(line.startswith("<") for line in lines)
     assert lines[0].endswith("Z INFO submitted a.jpg")
     assert lines[0].startswith("2")

@@ -48,6 +48,9 @@ def test_the_bar_keeps_to_its_line_and_ends_with_one_sum(once: Once) -> None:
     assert once.code == 1
     plain = [ESCAPES.sub("", line) for line in re.split(r"[\r\n]+", once.shown)]
     assert any("━" in line and "10/12 files" in line for line in plain)
+    assert [line for line in plain if "━" in line][-1].rstrip().endswith(" kB"), (
+        "no time is left, and no rate, when it is over"
+    )
     assert not [line for line in plain if "━" in line and re.search(r"INFO|WARNING|\d\d:\d\d:\d\dZ", line)]
     assert not [line for line in plain if "submitted camera_front_left" in line], "no lines of single jobs"
     whole = " ".join(" ".join(plain).split())
