@@ -26,6 +26,7 @@ from agent.reporting.checks.program import check_program
 from agent.reporting.checks.remote import check_publishing, check_target
 from agent.settings.parts import cautions_of, filters_of, how_jobs_are_made
 from agent.terminal import print_json
+from agent.terminal.words import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,12 +87,16 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
 def _show(each: Check) -> None:
     """Print one check: its text within its column on a terminal, on one line in a pipe."""
     text = printable(each.text)
+    before = f"{each.level:<4}  {each.part:<12}  "
     if not sys.stdout.isatty():
-        click.echo(f"{each.level:<4}  {each.part:<12}  {text}")
+        click.echo(before + text)
         return
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=4)
     grid.add_column(width=12, style="bold")
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(each.level, STYLES[each.level]), each.part, Text(text))
-    Console().print(grid)
+    grid.add_column()
+    console = Console()
+    grid.add_row(
+        Text(each.level, STYLES[each.level]), each.part, Text("\n".join(wrapped(text, console.width - len(before))))
+    )
+    console.print(grid)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-import textwrap
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from agent.commands import shell
 from agent.core import unset_clock
@@ -20,8 +18,7 @@ from agent.host.clock import utc_now
 from agent.host.disk import why_unwritable
 from agent.ledger import past, spend
 from agent.ledger.reads import Reads
-from agent.model.text import printable
-from agent.reporting import preview
+from agent.reporting import preview, waits
 from agent.reporting.explain import explain as explained
 
 if TYPE_CHECKING:
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
 from agent.terminal import print_json, show_table
 
 TROUBLE = "trouble"
+FOLDERS = ("folder", "jobs", "frames", "waiting", "submitted", "completed", "attention")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -59,31 +57,36 @@ def plan(*, as_json: bool) -> None:
 
 @click.command()
 @as_json
+@click.option("--by-folder", is_flag=True, help="Show how each top folder stands, too.")
 @shell.settled
-def status(*, as_json: bool) -> None:
+def status(*, as_json: bool, by_folder: bool) -> None:
     """Show the jobs by state, the throughput, and what needs attention (then the exit code is 1; blocked: 3).
 
-    An agent that was not stopped and has shown no sign of life for three minutes needs attention too.
+    It says what was sent today (a UTC day), and what pending jobs wait for. An agent that was not stopped and has
+    shown no sign of life for three minutes needs attention too.
 
     Example: playment-agent status
     """
     path = shell.ledger_path()
     with Reads.open(path) as reads:
-        report = _with_disk(reads.report(utc_now()), path)
+        report = _with_disk(reads.report(utc_now(), by_folder=by_folder), path)
         alive = life(report.agent, reads.last_start_or_stop(), utc_now())
     blocked = report.agent.get("blocked", "")
     if as_json:
         print_json({"life": alive} | dataclasses.asdict(report))
     else:
         if alive is Life.SILENT:
-            _say_wrapped(f"NO SIGN OF LIFE: {_silent(report.agent, utc_now())}")
+            shell.say(f"NO SIGN OF LIFE: {_silent(report.agent, utc_now())}")
         if report.status:
             show_table(("state", "jobs", "frames", "oldest", "newest"), report.status)
         else:
             shell.say("no unit has been seen yet")
+        if report.folders:
+            shell.say()
+            show_table(FOLDERS, [row | {"folder": row["folder"] or "."} for row in report.folders])
         shell.say()
         for line in _lines(report, alive, utc_now()):
-            _say_wrapped(line)
+            shell.say(line)
         if report.attention:
             shell.say(f"\n{report.attention_jobs:,} need attention:")
             show_table(("path", "state", "error_code", "reason"), report.attention)
@@ -105,18 +108,20 @@ def explain(*, path: str) -> None:
     """
     settings = shell.settings(needs_key=False)
     for line in explained(settings, path, os.getcwd()):
-        _say_wrapped(line)
+        shell.say(line)
 
 
 def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
     """Yield what is told below the table, line by line."""
-    agent = report.agent
+    agent, today = report.agent, report.today
+    yield f"today ({today['day']}): {today['jobs']:,} sent ({today['frames']:,} frames)"
     yield f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
     yield _agent_line(agent, alive, now)
     if agent.get("sending"):
         yield f"sent at once: {agent['sending']}"
     if report.skipped:
         yield f"skipped by annotators: {report.skipped:,}, of which nothing comes unless somebody takes them up again"
+    yield from waits.told(report.waits, agent, alive, now)
     if others := int(agent.get("other_files") or 0):
         yield f"{others:,} other files are no pictures and get no row: 'explain PATH' says why"
     yield from _troubles(agent, now)
@@ -124,6 +129,8 @@ def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
 
 def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
     """Yield a line for each thing that keeps all, or much, from being sent."""
+    if until := waits.held(agent, now):
+        yield f"HELD: the target has asked for no request until {until}"
     if limit := spend.notice(agent, now):
         yield f"SPEND LIMIT: {limit}"
     if unlisted := agent.get("unlisted"):
@@ -187,12 +194,3 @@ def _ago(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit} ago"
     return f"{max(0, seconds):.0f} s ago"
-
-
-def _say_wrapped(line: str) -> None:
-    """Print a line; on a terminal broken between words, with what follows indented further."""
-    text = printable(line)
-    indent = " " * (len(text) - len(text.lstrip()) + 4)
-    width = Console().width if sys.stdout.isatty() else len(text) + 1
-    for part in textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False):
-        click.echo(part)

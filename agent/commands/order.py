@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import track
 
 from agent.commands import shell
 from agent.commands.fleet import joined
@@ -159,7 +158,7 @@ def baseline() -> None:
         ledger.bind(world_of(settings))
         done = sent = 0
         unlisted: dict[str, str] = {}
-        for unit in track(units_now(settings, unlisted), "reading", disable=not sys.stderr.isatty()):
+        for unit in shell.tracked(units_now(settings, unlisted), "reading"):
             with ledger.transaction():
                 if orders.set_aside(ledger, unit):
                     done += 1

@@ -6,7 +6,6 @@ import contextlib
 import sys
 
 import click
-from rich.progress import track
 
 from agent.commands import shell
 from agent.commands.look import as_json
@@ -14,7 +13,6 @@ from agent.commands.order import open_ledger
 from agent.host import locks
 from agent.ledger import past
 from agent.ledger.reads import Reads
-from agent.model.text import printable
 from agent.reporting.first_look import take_over
 from agent.reporting.preview import units_now
 from agent.reporting.reconcile import reconcile as differences
@@ -48,7 +46,7 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
         unlisted: dict[str, str] = {}
         if adopt and reads.has_no_past():
             with locks.lock_file(settings.lock_path), locks.lock_folder(settings.watch_dir):
-                units = track(units_now(settings, unlisted), "reading", disable=not sys.stderr.isatty())
+                units = shell.tracked(units_now(settings, unlisted), "reading")
                 found = list(take_over(settings, ledger, target, units, whose))
         else:
             found = list(differences(ledger, target, adopt=adopt, is_ours=whose.is_ours))
@@ -61,9 +59,9 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
         shell.say(f"the ledger and {target.name}'s lists agree")
     if whose.others:
         told = f"{whose.others:,} more jobs are in the project: their ids are not of this folder"
-        click.echo(told, err=as_json)
+        shell.say(told, err=as_json)
     for reason in unlisted.values():
-        click.echo(f"{reason}: what is in it was not looked for", err=True)
+        shell.say(f"{reason}: what is in it was not looked for", err=True)
     if paused and adopt:
-        click.echo(f"sending is paused: {printable(paused)}", err=as_json)
+        shell.say(f"sending is paused: {paused}", err=as_json)
     sys.exit(1 if unlisted or any(not difference.adopted for difference in found) else 0)

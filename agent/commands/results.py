@@ -34,9 +34,10 @@ def results() -> None:
         raise SettingsError(["RESULTS_DIR is not set: name the folder that the annotations are to be fetched into."])
     columns = (TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(
-            Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
-        )
+        console = Console(stderr=True)
+        progress = stack.enter_context(Progress(*columns, console=console, disable=not sys.stderr.isatty()))
+        if sys.stderr.isatty():
+            stack.enter_context(shell.logs_above(console))
         bar = progress.add_task("fetching", total=None)
         ledger = stack.enter_context(open_ledger())
         ledger.bind(world_of(settings))

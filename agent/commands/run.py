@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent.commands import shell
-from agent.core.states import State
+from agent.ledger.reads import Reads
 from agent.service.loop import Service
 from agent.service.signals import obey_signals
 from agent.service.waiting import Waiting
+from agent.terminal import words
+from agent.terminal.bar import Bar
 
 if TYPE_CHECKING:
-    from agent.ledger.reports import Counts
+    from collections.abc import Callable
+
+    from agent.ledger.reports import RunSums
+    from agent.settings.settings import Settings
 
 CYCLES_AFTER = 50_000
 """New objects after which Python looks for cycles among them, in place of 700. A sequence of 1,000 frames makes a
 hundred thousand, and none in a cycle: looking took a fifth of the processor time of sending sequences (measured)."""
+
+REST = 50
+"""How many times as long as the bar's question took nothing is asked: a million jobs are summed up in a second."""
 
 
 @click.command()
@@ -42,30 +51,56 @@ def run(*, once: bool) -> None:
     if not once:
         sys.exit(Waiting(shell.settings, shell.reread()).run())
     settings = shell.settings()
-    if sys.stderr.isatty():
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        ) as progress:
-            bar = progress.add_task("settling", total=None)
+    sys.exit(_with_bar(settings) if sys.stderr.isatty() else _run(Service(settings, once=True, read=shell.reread())))
 
-            def show(stands: Counts) -> None:
-                settling = stands.jobs.get(State.SETTLING, 0)
-                total = stands.submitted + stands.waiting + stands.attention
-                progress.update(
-                    bar,
-                    total=total or None,
-                    completed=total - stands.waiting,
-                    description=f"settling {settling:,}" if settling else "submitting",
-                )
 
-            code = _run(Service(settings, once=True, progress=show, read=shell.reread()))
-    else:
-        code = _run(Service(settings, once=True, read=shell.reread()))
-    sys.exit(code)
+def _with_bar(settings: Settings) -> int:
+    """Run once with a bar, and say at the end what has come of it; return the exit code."""
+    console = Console(stderr=True, highlight=False)
+    with Bar(console) as bar, shell.logs_above(console), contextlib.ExitStack() as stack:
+        shown = Shown(bar, lambda: stack.enter_context(Reads.open(settings.ledger_path)))
+        code = _run(Service(settings, once=True, progress=shown.tick, read=shell.reread()))
+        sums = shown.end()
+    words.say(told(sums, shell.again("status")), err=True)
+    return code
+
+
+class Shown:
+    """Keeps a bar up to date, from the loop's thread. `opened` opens the ledger, once it is there."""
+
+    def __init__(self, bar: Bar, opened: Callable[[], Reads]) -> None:
+        self._bar = bar
+        self._opened = opened
+        self._reads: Reads | None = None
+        self._again_at = 0.0
+
+    def tick(self, _stands: object) -> None:
+        """Show how far it is; as seldom as asking is slow, where there are many jobs."""
+        began = time.monotonic()
+        if began >= self._again_at:
+            self.end()
+            self._again_at = began + (time.monotonic() - began) * REST
+
+    def end(self) -> RunSums:
+        """Show how far it is now, and return it."""
+        self._reads = self._reads or self._opened()
+        sums = self._reads.sums_of_run()
+        sent, settling, waiting = sums.sent, sums.settling, sums.waiting
+        far = [(done, done + first + second) for done, first, second in zip(sent, settling, waiting, strict=True)]
+        self._bar.show("sending" if sent.jobs or waiting.jobs else "settling", *far)
+        return sums
+
+
+def told(sums: RunSums, status: str) -> str:
+    """Return the one sentence at the end; `status` is the command that says more."""
+    left = sums.settling.jobs + sums.waiting.jobs
+    frames = f"{sums.sent.frames:,} frame{'s' if sums.sent.frames != 1 else ''}"
+    parts = [
+        f"{sums.sent.jobs:,} sent ({frames})",
+        f"{left:,} still wait{'s' if left == 1 else ''}" if left else "",
+        f"{sums.attention:,} need{'s' if sums.attention == 1 else ''} attention" if sums.attention else "",
+    ]
+    return ", ".join(filter(None, parts)) + (f": {status}" if any(parts[1:]) else "")
 
 
 def _run(service: Service) -> int:

@@ -144,7 +144,7 @@ def end(chosen: Chosen, nothing: str, *, refused: bool = False) -> None:
     With 1 where a name has no row, or something was `refused`.
     """
     for name in chosen.missing:
-        click.echo(f"playment-agent: the ledger has no row for {shown(name)!r}", err=True)
+        shell.say(f"playment-agent: the ledger has no row for {shown(name)!r}", err=True)
     if nothing and not chosen.missing:
         shell.say(f"{', '.join(map(shown, chosen.names))}: {nothing}" if chosen.names else "no such row")
     sys.exit(1 if chosen.missing or refused else 0)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import os
+import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+from rich.console import Console
+from rich.progress import track
 
 from agent.core.unset_clock import told
 from agent.errors import AgentError, LedgerUnreadable
 from agent.host import logs
 from agent.host.clock import utc_now
 from agent.ledger.store import unusable
-from agent.model.text import printable
 from agent.service.assembly import DEFAULTS
 from agent.settings import load
+from agent.terminal import words
+from agent.terminal.bar import above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from agent.settings.secret import Secret
     from agent.settings.settings import Settings
 
+T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
@@ -50,7 +58,7 @@ def fail(error: AgentError) -> NoReturn:
         error = unusable("the ledger cannot be used", error)
     lines = str(error).splitlines()
     for line in lines:
-        click.echo(f"playment-agent: {printable(line)}", err=True)
+        words.say(logs.for_standard_error(f"playment-agent: {line}", logging.ERROR), err=True)
     sys.exit(error.exit_code)
 
 
@@ -96,6 +104,30 @@ def needs_clock() -> None:
         raise AgentError(no_clock)
 
 
-def say(text: str = "") -> None:
-    """Print a line to standard output, with control characters escaped."""
-    click.echo("\n".join(printable(line) for line in text.splitlines()) if text else "")
+@contextlib.contextmanager
+def logs_above(console: Console) -> Iterator[None]:
+    """Have log lines come above what the console shows live: whole, and of single jobs only the warnings."""
+    with logs.above(partial(above, console)):
+        yield
+
+
+def tracked(units: Iterable[T], doing: str) -> Iterator[T]:
+    """Yield all, with a bar on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from units
+        return
+    console = Console(stderr=True)
+    with logs_above(console):
+        yield from track(units, doing, console=console)
+
+
+def again(command: str) -> str:
+    """Return a command of ours as a person types it, with the settings of this one."""
+    chosen = _env_file()
+    return f"playment-agent {f'--env-file {shlex.quote(str(chosen))} ' if chosen else ''}{command}"
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print lines, with control characters escaped; on a terminal they are broken between words."""
+    for line in text.splitlines() or [""]:
+        words.say(line, err=err)

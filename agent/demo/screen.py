@@ -10,12 +10,13 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent.core.states import State
+from agent.core.states import AT_TARGET, WAITING, State
 from agent.model.text import printable
 from agent.terminal import STYLES
+from agent.terminal.bar import Bar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agent.demo.proof import Receipt
     from agent.demo.script import Drop
     from agent.demo.stage import Look
+    from agent.terminal.bar import Far
 
 
 class Screen:
@@ -32,6 +34,7 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
+        self._bar = Bar(console)
         self._told: set[str] = set()
         if console.is_terminal:
             self._live = Live(console=console, refresh_per_second=12, transient=True)
@@ -82,7 +85,7 @@ class Screen:
         table.add_column("in the ledger", no_wrap=True)
         table.add_column("frames", justify="right", no_wrap=True)
         table.add_column("state", no_wrap=True)
-        table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1, style="dim")
+        table.add_column("", ratio=1, style="dim")
         for job in look.jobs:
             note = f"job {job['job_id']}" if job["job_id"] else job["reason"]
             table.add_row(
@@ -92,7 +95,22 @@ class Screen:
                 Text(printable(note)),
             )
         busy = Spinner("dots", Text(f"the agent is at work, {look.at:.0f} s", "dim"), style="cyan")
-        return Group(Text(), table, Text(), busy)
+        self._bar.show("sending", *(_far(look, count) for count in (lambda _job: 1, _frames, _bytes)))
+        return Group(Text(), table, Text(), self._bar.progress.get_renderable(), busy)
+
+
+def _far(look: Look, count: Callable[[Mapping[str, Any]], int]) -> Far:
+    """Return how many are sent, and how many of those that were noticed are to be."""
+    sent = sum(count(job) for job in look.jobs if job["state"] in AT_TARGET)
+    return sent, sent + sum(count(job) for job in look.jobs if job["state"] in WAITING)
+
+
+def _frames(job: Mapping[str, Any]) -> int:
+    return int(job["frame_count"])
+
+
+def _bytes(job: Mapping[str, Any]) -> int:
+    return int(job["bytes"])
 
 
 def _name(job: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from agent.ledger import due, holds, lookups, past, recorded, related, reports, results, seen, spend, store, traces
 from agent.ledger.upgrade import migrate
-from agent.ledger.world import changes, other_world
+from agent.ledger.world import Change, changes, other_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
     from agent.ledger.due import Candidate, Waiting
     from agent.ledger.recent_frames import RecentFrames
     from agent.ledger.recorded import Recorded, Sent
-    from agent.ledger.reports import Counts, Report
+    from agent.ledger.reports import Counts, Report, RunSums
     from agent.ledger.results import Completed
     from agent.ledger.seen import Seen, Span
     from agent.ledger.store import Ledger
     from agent.ledger.traces import Holder, Trace
     from agent.ledger.units import Sight
-    from agent.ledger.world import Change
-    from agent.model import Action, File, Stamp, Unit
+    from agent.model import Action, File, Stamp, Unit, UnitKey
     from agent.model.jobs import Found, Lookup, SentJob, Terms
-    from agent.model.units import UnitKey
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,9 +36,8 @@ R = TypeVar("R")
 class Reads:
     """Answers questions, and changes nothing. Whoever opens one closes it, and lets one thread at a time ask.
 
-    Each of the agent's threads that reads has its own: the loop, the dispatcher, the fetcher of results. What a writer
-    has not committed is not seen, but `within` its own transaction. Every question may raise LedgerUnreadable; answers
-    are whole when they are given, but for iterators. The answers' meaning stands with the functions that are called.
+    Each of the threads that read has its own. What a writer has not committed is not seen, but `within` its own
+    transaction. Every question may raise LedgerUnreadable; answers are whole when they are given, but for iterators.
     """
 
     def __init__(self, sql: sqlite3.Connection) -> None:
@@ -242,9 +239,13 @@ class Reads:
         """Return how it stands, as the view `status` shows it."""
         return self._ask(reports.status)
 
-    def report(self, now: datetime, limit: int = 20) -> Report:
+    def sums_of_run(self) -> RunSums:
+        """Return what was sent since the agent's last start, and what waits."""
+        return self._ask(reports.sums_of_run)
+
+    def report(self, now: datetime, limit: int = 20, *, by_folder: bool = False) -> Report:
         """Return what the command `status` shows, with up to `limit` rows that wait for a person."""
-        return self._ask(reports.report, now, limit)
+        return self._ask(reports.report, now, limit, by_folder=by_folder)
 
     def about(self, name: str, folder: str) -> list[dict[str, Any]]:
         """Return what became of a unit: its rows, newest first, each with its events."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_utils import Database
 
 from agent.core.retry import TELL_SECONDS
 from agent.core.states import AT_TARGET, ATTENTION, WAITING
+from agent.ledger import sums
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
@@ -60,6 +61,37 @@ def standing(sql: sqlite3.Connection) -> Counts:
     return Counts(dict(sql.execute("select state, jobs from counts where jobs > 0")), unreadable)
 
 
+class Sum(NamedTuple):
+    """Jobs, with their files and these files' bytes."""
+
+    jobs: int = 0
+    frames: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSums:
+    """What a run has sent, and what waits, of which some still settle; `attention` counts as the status does."""
+
+    sent: Sum
+    settling: Sum
+    waiting: Sum
+    attention: int
+
+
+def sums_of_run(sql: sqlite3.Connection) -> RunSums:
+    """Return how far the agent is since it was started last."""
+    sent = sql.execute(
+        "select count(*), coalesce(sum(frame_count), 0), coalesce(sum(bytes), 0) "
+        "from event_log join jobs on jobs.id = job where event = 'submitted' and event_log.id > "
+        "(select coalesce(max(id), 0) from event_log where job is null and event = 'started')"
+    ).fetchone()
+    of_state = "select count(*), coalesce(sum(frame_count), 0), coalesce(sum(bytes), 0) from jobs where state "
+    settling = sql.execute(f"{of_state} = 'settling'").fetchone()
+    waiting = sql.execute(f"{of_state} in ('pending', 'submitting')").fetchone()
+    return RunSums(Sum(*sent), Sum(*settling), Sum(*waiting), standing(sql).attention + _troubles(sql))
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the `status` command shows; each row is a mapping of column names to values.
@@ -74,10 +106,13 @@ class Report:
     agent: dict[str, str]
     submitted_last_hour: int
     submitted_last_day: int
+    today: dict[str, Any]
+    waits: list[dict[str, Any]]
+    folders: list[dict[str, Any]]
 
 
-def report(sql: sqlite3.Connection, now: datetime, limit: int) -> Report:
-    """Return what `status` shows, with up to `limit` rows that wait for a person."""
+def report(sql: sqlite3.Connection, now: datetime, limit: int, *, by_folder: bool = False) -> Report:
+    """Return what `status` shows, with up to `limit` rows that wait for a person; folders where they are asked for."""
     return Report(
         status=status(sql),
         attention=_rows(sql, "select * from attention limit ?", limit),
@@ -86,6 +121,9 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int) -> Report:
         agent=agent(sql),
         submitted_last_hour=_submitted_since(sql, now - timedelta(hours=1)),
         submitted_last_day=_submitted_since(sql, now - timedelta(days=1)),
+        today=sums.today(sql, now),
+        waits=sums.waits(sql, iso(now)),
+        folders=sums.by_folder(sql) if by_folder else [],
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agent.core.spend_guard import Allowance, Limits, Spent, ask, day_of, is_used_up, next_day
 from agent.core.states import State
 from agent.ledger.store import iso
+from agent.model.journal import about
 
 if TYPE_CHECKING:
     import sqlite3
@@ -112,7 +113,8 @@ def _put_off(ledger: Ledger, why: str, until: str) -> int:
 
 def _hold(ledger: Ledger, job: int, why: str) -> None:
     ledger.move(job, State.PENDING, State.HELD, why, reason=why, error_code=CODE, next_attempt_at=None)
-    log.warning("job %d is held: %s", job, why)
+    named = ledger.sql.execute("select path, reference_id from jobs where id = ?", (job,)).fetchone()
+    log.warning("job %d is held: %s", job, why, extra=about(*named))
 
 
 def has_uncounted_due(sql: sqlite3.Connection, now: datetime) -> bool:

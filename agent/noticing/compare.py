@@ -15,6 +15,7 @@ from agent.core.left_out import why_refused
 from agent.core.states import DELETABLE, State
 from agent.ledger.seen import Span
 from agent.model import Kind, Stamp, is_utf8, join, shown
+from agent.model.journal import about
 from agent.model.units import UnitKey
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ def told_apart(paths: Collection[str]) -> Iterator[str]:
     """
     for path in paths:
         if not is_utf8(path) and shown(path) in paths:
-            log.warning("%s: its name is not UTF-8, and another one is called just that: rename it", shown(path))
+            told = "%s: its name is not UTF-8, and another one is called just that: rename it"
+            log.warning(told, shown(path), extra=about(shown(path)))
         else:
             yield path

@@ -13,6 +13,7 @@ from agent.ledger import bulk, fleet, past, units
 from agent.ledger.reads import Reads
 from agent.ledger.writer import Each
 from agent.model import Adopt, Keep, Queue, shown
+from agent.model.journal import about
 from agent.noticing.messages import Finished
 from agent.noticing.moved import left_behind
 
@@ -89,7 +90,7 @@ class LedgerDecider:
         try:
             content = read()
         except FileChanged as error:
-            log.info("%s: %s", shown(unit.path), error)
+            log.info("%s: %s", shown(unit.path), error, extra=about(shown(unit.path)))
             self._post(Finished(unit, None, changed=True))
         except FolderUnavailable as error:
             self._post(Finished(unit, None, unread=str(error)))

@@ -13,7 +13,8 @@ from agent.core.read_again import Restless
 from agent.core.states import ARRIVAL, LEFT_OUT, SETTINGS, UNREADABLE
 from agent.core.unreadable import Unreadable
 from agent.ledger.units import Sight
-from agent.model import Kind
+from agent.model import Kind, shown
+from agent.model.journal import about
 from agent.noticing.claims import ELSEWHERE, Unshared, Wanted
 from agent.reading.processes.pool import CHUNK_FILES
 
@@ -173,7 +174,7 @@ class Intake:
     def unread(self, unit: UnitKey, reason: str, now: float) -> None:
         """Take note that a unit could not be read, and why: it waits, and is tried again."""
         if self._unreadable.failed(unit, reason, now):
-            log.info("%s", self._unreadable.reason(unit))
+            log.info("%s", self._unreadable.reason(unit), extra=about(shown(unit.path)))
 
     def readable(self, unit: UnitKey) -> None:
         """Take note that a unit could be read."""

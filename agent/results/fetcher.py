@@ -17,6 +17,7 @@ from agent.core.retry import QUESTION
 from agent.errors import AccessRefused, Interrupted, Refused, RemoteError, TryLater
 from agent.host.workers import Workers
 from agent.ledger import results
+from agent.model.journal import about
 from agent.results.files import OF_THIS_FILE
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class ResultsFetcher:
             done.completed += over.completed
             done.lost += over.failed
             for path, reason in over.failed:
-                log.warning("%s: %s", path, reason)
+                log.warning("%s: %s", path, reason, extra=about(path))
 
     def _ask_for_skipped(self) -> None:
         """Show what an annotator has put aside: it may stay as it is for ever."""
@@ -124,12 +125,12 @@ class ResultsFetcher:
             for jobs in self._target.skipped(self._reads, self._ask):
                 skipped += jobs
                 for path in self._ledger.call(partial(results.skip, jobs=jobs, reason=reason)):
-                    log.warning("%s: %s", path, reason)
+                    log.warning("%s: %s", path, reason, extra=about(path))
         except (Refused, AccessRefused) as error:
             log.warning("not all that is skipped could be asked for: %s", error)
             return
         for path in self._ledger.call(partial(results.taken_up, skipped=skipped)):
-            log.info("%s: it is skipped no more", path)
+            log.info("%s: it is skipped no more", path, extra=about(path))
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Call the target, a few times where it fails passingly; obey what it asks for."""
@@ -175,7 +176,9 @@ class ResultsFetcher:
     def _failed(self, job: Completed, error: BaseException) -> str:
         reason = str(error) if isinstance(error, RemoteError) else f"it could not be written: {error}"
         code = error.code if isinstance(error, RemoteError) else "result"
-        log.warning("the result of %s could not be fetched: %s", job.path, reason)
+        log.warning(
+            "the result of %s could not be fetched: %s", job.path, reason, extra=about(job.path, job_id=job.job_id)
+        )
         work = partial(results.not_fetched, job=job, reason=reason, code=code, delay=self._delay)
         self._ledger.call(work)
         return reason

@@ -12,6 +12,7 @@ from agent.host.workers import DEFECT
 from agent.ledger import jobs, lookups
 from agent.ledger.frames import with_sources
 from agent.ledger.writer import Each
+from agent.model.journal import about
 from agent.sending.unchanged import changed_meanwhile, first_changed
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Posting:
         else:
             self.write(job.id, Each(jobs.accept_all, (job.id, job_id)))
             self._probing.target.worked()
-            log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames))
+            of_job = about(job.path, job.reference_id, job_id)
+            log.info("submitted %s as %s, frames: %d", job.reference_id, job_id, len(job.frames), extra=of_job)
             if changed_meanwhile(self._context, job):
                 self._context.on_changed(job.path, job.kind)
 
@@ -142,7 +144,7 @@ class Posting:
         probes = self._probing.is_probe(job.id) and self._probing.is_on
         passes = isinstance(error, TryLater | OutOfCredit)
         level = (logging.DEBUG if probes else logging.INFO) if passes else logging.WARNING
-        log.log(level, "%s: %s", job.reference_id, error)
+        log.log(level, "%s: %s", job.reference_id, error, extra=about(job.path, job.reference_id))
         chance = self._random.random()
         work = partial(jobs.failed, job=job.id, error=error, tries=tries, random=chance, probes=probes)
         self.write(job.id, work)

@@ -99,7 +99,7 @@ class Settings:
     ledger_mode: int | None
     ledger_keep_events_days: int | None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-    log_format: Literal["text", "json"]
+    log_format: Literal["text", "json", "journal"]
     aws: Mapping[str, Secret]
     unheeded: tuple[str, ...] = field(default=(), compare=False)
 

@@ -215,7 +215,13 @@ VARIABLES: tuple[Variable, ...] = (
         parsers.choice("DEBUG", "INFO", "WARNING", "ERROR"),
         live=True,
     ),
-    Variable("LOG_FORMAT", "text", "text, or json: one object a line", parsers.choice("text", "json"), live=True),
+    Variable(
+        "LOG_FORMAT",
+        "text",
+        "text; json: one object a line; journal: to systemd's journal, with PATH, REFERENCE_ID and JOB_ID as fields",
+        parsers.choice("text", "json", "journal"),
+        live=True,
+    ),
 )
 
 _HEAD = """\

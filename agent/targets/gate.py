@@ -60,8 +60,9 @@ class Gate:
         """How many jobs may be sent at once now, and how many a second where that is limited, for a person."""
         with self._changed:
             concurrency, rate = self._flow.concurrency, self._flow.pace.rate(self._clock())
-        most = f"{concurrency.limit} of {concurrency.most}"
-        return most if math.isinf(rate) else f"{most}, {rate:.1f} a second"
+            most = f"{concurrency.limit} of {concurrency.most}"
+        most += "" if math.isinf(rate) else f", {rate:.1f} a second"
+        return most if math.isinf(self._per_second) else f"{most}, at most {self._per_second * 60:g} a minute"
 
     def stop(self) -> None:
         """Shut for good."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -336,6 +337,47 @@ def said_by(booted: Booted, words: str) -> None:
     while words not in (said := booted.journal("playment-agent")):
         assert time.monotonic() < end, said
         time.sleep(0.1)
+
+
+def of_priority(booted: Booted, *wanted: str) -> list[dict[str, str]]:
+    """Return the agent's own entries of the journal that are wanted, but for what systemd itself says of the unit."""
+    fields = ("--output=json", "--unit=playment-agent", "_COMM=playment-agent")
+    told = booted.run("journalctl", "--no-pager", *fields, *wanted)
+    return [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+
+
+def test_the_journal_knows_warnings_and_whose_job_a_line_is_about(agent: Booted) -> None:
+    env = agent.root / "etc/playment-agent/agent.env"
+    right = env.read_text()
+    sent = [line.partition(" ")[2] for line in in_ledger(agent)]
+    try:
+        agent.run("systemctl", "start", "playment-agent")
+        drop(agent, "plain.jpg", 91)
+        wait_for_jobs(agent, *sorted([*sent, "plain.jpg"]))
+        env.write_text(right + "LOG_FORMAT=journal\nPLAYMENT_TAG=bus\n")
+        agent.run("systemctl", "reload", "playment-agent")
+        said_by(agent, "obeyed after a restart: PLAYMENT_TAG")
+        drop(agent, "told.jpg", 92)
+        wait_for_jobs(agent, *sorted([*sent, "plain.jpg", "told.jpg"]))
+    finally:
+        env.write_text(right)
+        agent.run("systemctl", "stop", "playment-agent")
+    everything, graver = of_priority(agent), of_priority(agent, "--priority=warning")
+    # By its stream: the priority is no part of the line, and the time is told once.
+    by_stream = [entry["MESSAGE"] for entry in everything if entry["_TRANSPORT"] == "stdout"]
+    assert any(line.startswith("INFO submitted plain.jpg~") for line in by_stream)
+    assert {entry["PRIORITY"] for entry in everything} >= {"4", "6"}
+    warned = [entry for entry in everything if entry["MESSAGE"].startswith(("WARNING ", "ERROR "))]
+    assert [entry["MESSAGE"] for entry in graver if entry["_TRANSPORT"] == "stdout"] == [
+        entry["MESSAGE"] for entry in warned
+    ]
+    assert any("obeyed after a restart: PLAYMENT_TAG" in entry["MESSAGE"] for entry in graver)
+    # By its protocol: the fields of the job, by which it is found.
+    (job_id,) = [line.partition(" ")[0] for line in in_ledger(agent) if line.endswith(" told.jpg")]
+    (entry,) = of_priority(agent, f"JOB_ID={job_id}")
+    assert (entry["PATH"], entry["PRIORITY"], entry["_TRANSPORT"]) == ("told.jpg", "6", "journal")
+    assert entry["REFERENCE_ID"].startswith("told.jpg~")
+    assert entry["_SYSTEMD_UNIT"] == "playment-agent.service"
 
 
 def check(booted: Booted, *name: str) -> str:

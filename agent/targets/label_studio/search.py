@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.errors import AccessRefused, Refused
 from agent.model import Kind
 from agent.model.jobs import Found
+from agent.model.journal import about
 from agent.targets import Twins
 from agent.targets.label_studio import NAME, queries
 from agent.targets.label_studio.error_table import FILTER, NOT_THERE
@@ -130,12 +131,14 @@ def _settled(client: LabelStudio, tasks: list[Task], may_go: Callable[[], bool])
             continue
         if task.is_worked_on or not task.is_twin_of(kept):
             left.append(str(task.id))
-            log.warning("%s: task %d is there beside %d: remove one", task.reference_id, task.id, kept.id)
+            of_job = about("", task.reference_id, str(task.id))
+            log.warning("%s: task %d is there beside %d: remove one", task.reference_id, task.id, kept.id, extra=of_job)
             continue
         _go(may_go)
         client.remove(task.id)
         removed.append(str(task.id))
-        log.info("%s: removed task %d, which was there beside %d", task.reference_id, task.id, kept.id)
+        of_job = about("", task.reference_id, str(task.id))
+        log.info("%s: removed task %d, which was there beside %d", task.reference_id, task.id, kept.id, extra=of_job)
     return Twins(found_of(kept), tuple(removed), tuple(left))
 
 

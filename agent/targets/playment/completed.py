@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.errors import AccessRefused, Refused
 from agent.model.jobs import FailedJob, SentJob
+from agent.model.journal import about
 from agent.targets.playment.error_table import failed_later
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _alone(client: Playment, job: SentJob, ask: Ask, listed_as: str = "") -> lis
     try:
         details = ask(partial(client.job, job.job_id))
     except (Refused, AccessRefused) as error:
-        log.warning("%s cannot be asked for: %s", job.reference_id, error)
+        log.warning("%s cannot be asked for: %s", job.reference_id, error, extra=about("", *job))
         return [FailedJob(job, *failed_later(None, ""))] if listed_as == _FAILED else []
     status = details.status.casefold()
     if status == _FAILED:
