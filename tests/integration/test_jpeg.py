@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFile, ImageFilter
 
 from agent.reading import decode
-from agent.reading.formats import jpeg
+from agent.reading.formats import jpeg_opening
 from tests.examined import look, look_at
 
 if TYPE_CHECKING:
@@ -227,9 +227,9 @@ def test_pictures_that_are_read_at_once_keep_their_own_headers(tmp_path: Path, m
     openings = []
     for content in (one, other.getvalue()):
         assert look(tmp_path, content).problem is None
-        openings.append(jpeg._recent[0])
+        openings.append(jpeg_opening.recent[0])
     assert openings[0] != openings[1]
-    monkeypatch.setattr(jpeg, "_recent", Changing(openings))
+    monkeypatch.setattr(jpeg_opening, "recent", Changing(openings))
     image = look(tmp_path, one)
     assert (image.problem, image.pixels) == (None, SIZE)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from agent.core.foreign_formats import foreign_jpeg
 from agent.reading.formats.equal_runs import LEAST
-from agent.reading.formats.exif import MARK, Part, orientation, taken
+from agent.reading.formats.exif import MARK
 from agent.reading.formats.jpeg_frame import (
     ARITHMETIC,
     HUFFMAN,
@@ -25,6 +25,7 @@ from agent.reading.formats.jpeg_frame import (
     headers_of,
     held_bytes,
 )
+from agent.reading.formats.jpeg_opening import APP1, PLAIN, Opening, exif_of, like_the_one_before, recent
 from agent.reading.formats.jpeg_runs import ScanPart, judge
 from agent.reading.formats.source import MOST_PARTS, Finding, Source, cut_short
 
@@ -43,26 +44,7 @@ _MARKER_OR_RESTART = re.compile(rb"\xff[\x01-\xfe]")
 _SOI, _EOI, _TEM = 0xD8, 0xD9, 0x01
 _RST = range(0xD0, 0xD8)
 _RESTARTS = bytes(byte for marker in _RST for byte in (0xFF, marker))
-_APP1 = 0xE1
-_PLAIN = frozenset(range(0x02, 0xFF)) - frozenset(range(0xD0, 0xDA)) - READ - {_APP1}  # a length, and no more to us
 _NO_HEADERS = Headers()
-
-
-class _Opening(NamedTuple):
-    """Headers from the first table to the first scan, where nothing is odd about them, and what they say.
-
-    `least_bytes` is how much picture data there must be: a Huffman coded block of 8 x 8 pixels needs at least one bit.
-    """
-
-    segments: bytes = b""
-    pixels: tuple[int, int] = (0, 0)
-    held_bytes: int = 0
-    least_bytes: int = 0
-
-
-_recent: list[_Opening] = [_Opening()]
-"""That of the picture before: a camera's next one mostly has the same, and one comparison tells (5 of 24 us)."""
-_NO_EXIF: tuple[Taken | None, int] = (None, 1)
 _MOST_HEADERS = 4096  # of a file's bytes: with more of them, each segment is read by itself
 
 
@@ -74,7 +56,7 @@ def check_jpeg(source: Source) -> Finding:
     restart markers to count, the scans need not be searched. Doubtful: garbage between segments, codings other than
     baseline, extended and progressive, and runs of equal bytes in a scan (`jpeg_runs`).
     """
-    finding, first_scan = _like_the_one_before(source)
+    finding, first_scan = like_the_one_before(source)
     jpeg = None
     if finding is None:
         jpeg = _Jpeg(source)
@@ -94,38 +76,6 @@ def check_jpeg(source: Source) -> Finding:
         if again.problem:
             return again
     return judge(source, jpeg.headers.frame, jpeg.parts, found, finding)
-
-
-def _like_the_one_before(source: Source) -> tuple[Finding | None, int]:
-    """Return what is found of a JPEG with the headers of the picture before and an EOI at its end, and its first scan.
-
-    Of another one nothing is found, and nothing of it is passed over.
-    """
-    before = _recent[0]  # once: another thread reads another picture meanwhile
-    segments, wanted = before.segments, before.least_bytes
-    buffer, start, end = source.chunk
-    at, has_exif, exif = start + 2, False, _NO_EXIF
-    while not (is_like := buffer.startswith(segments, at, end)) and at + 4 <= end:
-        prefix, marker, length = SEGMENT(buffer, at)
-        following = at + 2 + length
-        if prefix != 0xFF or length < 2 or following > end or not (marker in _PLAIN or marker == _APP1):
-            return None, 0
-        if marker == _APP1 and not has_exif and buffer.startswith(MARK, at + 4, following):
-            has_exif, exif = True, _exif_of(buffer, at + 4, following)
-        at = following
-    first_scan, eoi = at + len(segments) - start, source.size - 2
-    if not (segments and is_like) or eoi - first_scan < wanted or source.peek(2, eoi) != b"\xff\xd9":
-        return None, 0
-    source.skip(first_scan)
-    source.note_equal_runs()
-    found = Finding(before.pixels, taken=exif[0], orientation=exif[1], held_bytes=before.held_bytes)
-    return found, first_scan
-
-
-def _exif_of(buffer: bytes | bytearray, start: int, end: int) -> tuple[Taken | None, int]:
-    """Return what the Exif in an APP1 segment says of when the picture was taken, and how it is turned."""
-    part = Part(buffer, start + len(MARK), end)
-    return taken(part), orientation(part)
 
 
 @dataclass(slots=True)
@@ -158,7 +108,7 @@ class _Jpeg:
 
     @property
     def _least_bytes(self) -> int:
-        """How much picture data there must be (`_Opening`)."""
+        """How much picture data there must be (`Opening`)."""
         width, height = self.pixels or (0, 0)
         blocks_of = -(-width // 8) * -(-height // 8)
         return -(-blocks_of // 8) if self.headers.frame.marker in HUFFMAN else 0
@@ -185,10 +135,10 @@ class _Jpeg:
             if prefix != 0xFF or length < 2:
                 break
             following = at + 2 + length
-            if marker not in _PLAIN:
+            if marker not in PLAIN:
                 if following > end:
                     break
-                if marker == _APP1:
+                if marker == APP1:
                     self._exif(buffer, at + 4, following)
                 elif marker not in READ:
                     break
@@ -209,7 +159,7 @@ class _Jpeg:
         self._take_in(headers)
         finding = self._scan()
         if finding and not finding.problem:
-            _recent[0] = _Opening(segments, self.pixels or (0, 0), self.held_bytes, self._least_bytes)
+            recent[0] = Opening(segments, self.pixels or (0, 0), self.held_bytes, self._least_bytes)
         return finding
 
     def step(self) -> Finding | None:
@@ -238,9 +188,9 @@ class _Jpeg:
         length = int.from_bytes(self.source.take(2)) - 2
         if length < 0:
             return Finding(self.pixels, cut_short(f"the JPEG's segment 0xff{marker:02x} at byte {at:,} has no length"))
-        if marker in READ or (marker == _APP1 and not self.has_exif):
+        if marker in READ or (marker == APP1 and not self.has_exif):
             segment = self.source.peek(length, self.source.position)
-            if marker == _APP1:
+            if marker == APP1:
                 self._exif(segment, 0, len(segment))
             elif len(segment) == length:
                 headers = self.headers.then(marker, segment)
@@ -270,7 +220,7 @@ class _Jpeg:
         """Look in an APP1 segment for when the picture was taken; another such segment holds XMP."""
         if not self.has_exif and buffer.startswith(MARK, start, end):
             self.has_exif = True
-            self.taken, self.orientation = _exif_of(buffer, start, end)
+            self.taken, self.orientation = exif_of(buffer, start, end)
 
     def _take_in(self, headers: Headers) -> None:
         frame = headers.frame
