@@ -9,6 +9,7 @@ from tests.layout import LAYERS, LEVEL, PACKAGE, Module, arrows, figures, floors
 MOST_ROOMS = 22
 MOST_ARROWS = 110
 MOST_FLOORS = 8
+MOST_LINES = 300
 SPEAK_SQL = {"ledger", "fleet"}
 KNOW_SETTINGS = {"commands", "reporting", "demo", "service", "settings"}
 
@@ -20,6 +21,11 @@ def test_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(graph) <= MOST_ROOMS
     assert sum(map(len, graph.values())) <= MOST_ARROWS
     assert floors({room: others for room, others in graph.items() if room != "__main__"}) <= MOST_FLOORS
+
+
+def test_no_module_is_too_long_to_be_read_at_once() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {path.name: length for path, length in lengths.items() if length > MOST_LINES} == {}
 
 
 def test_every_room_has_its_place() -> None:
