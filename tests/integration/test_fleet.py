@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -85,11 +86,10 @@ def query_ids(ledger: Path) -> list[tuple[str, str]]:
 def test_what_another_host_has_sent_is_taken_over_by_one_move_and_one_event(
     one: Sending, server: Server, shared: Shared
 ) -> None:
-    one.pause()
-    one.drop("a.jpg", b"a")
-    reference_id = one.row("a.jpg")["reference_id"]
+    reference_id = f"a.jpg~{hashlib.sha256(b'a').hexdigest()[:12]}"
     shared.claims[reference_id] = Claim("two", "their-job")
-    one.unpause()
+    one.drop("a.jpg", b"a")
+    assert one.row("a.jpg")["reference_id"] == reference_id
     one.becomes(submitted=1)
     row = one.row("a.jpg")
     assert (row["job_id"], row["attempts"], row["spent_for"], row["tag"]) == ("their-job", 0, None, "boxes")

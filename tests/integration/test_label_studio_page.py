@@ -54,7 +54,7 @@ def annotator(label_studio: Server) -> Iterator[Annotator]:
 def projects(tmp_path: Path, label_studio: Server) -> dict[str, str]:
     """Make projects as a person does, and return what is printed, as settings."""
     given = {"LABEL_STUDIO_URL": label_studio.url, "LABEL_STUDIO_TOKEN": label_studio.personal_token}
-    made = command("label-studio", "init", environ=given, cwd=tmp_path)
+    made = command("label-studio", "init", "--title", tmp_path.name, environ=given, cwd=tmp_path)  # else the same ones
     assert made.returncode == 0, made.stderr
     return given | dict(line.split("=") for line in made.stdout.split())
 
