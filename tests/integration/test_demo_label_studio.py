@@ -305,7 +305,8 @@ def test_a_stop_while_the_server_starts_leaves_nothing_behind(tmp_path: Path) ->
         running.send_signal(signal.SIGTERM)
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=30)
-    assert running.returncode in {128 + signal.SIGTERM, 128 + signal.SIGINT}
+    # Python's last lines know no handler any more: where the second signal comes as late as that, it ends the rest.
+    assert running.returncode in {128 + signal.SIGTERM, 128 + signal.SIGINT, -signal.SIGINT}
     assert errors == ""
     assert named(tmp_path) == []
     assert [*tmp_path.glob("playment-demo-*")] == []

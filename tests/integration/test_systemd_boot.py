@@ -458,7 +458,7 @@ def test_the_sandbox_lets_processes_of_its_own_read_long_sequences(agent: Booted
         for number in range(1000):
             (folder / f"{number}.jpg").write_bytes(WHOLE + name.encode() + number.to_bytes(2))
         sent.append(name)
-        wait_for_jobs(agent, *sent)
+        wait_for_jobs(agent, *sorted(sent))
     said = agent.journal("playment-agent")
     assert "going on without" not in said
     assert len(processes()) == (3 if len(os.sched_getaffinity(0)) > 1 else 0), said
