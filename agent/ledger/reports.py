@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlite_utils import Database
-
 from agent.core.retry import TELL_SECONDS
 from agent.core.states import AT_TARGET, ATTENTION, WAITING
 from agent.ledger import sums
-from agent.ledger.store import iso
+from agent.ledger.store import iso, rows_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -64,9 +62,9 @@ def standing(sql: sqlite3.Connection) -> Counts:
 class Sum(NamedTuple):
     """Jobs, with their files and these files' bytes."""
 
-    jobs: int = 0
-    frames: int = 0
-    bytes: int = 0
+    jobs: int
+    frames: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +79,19 @@ class RunSums:
 
 def sums_of_run(sql: sqlite3.Connection) -> RunSums:
     """Return how far the agent is since it was started last."""
-    sent = sql.execute(
-        "select count(*), coalesce(sum(frame_count), 0), coalesce(sum(bytes), 0) "
-        "from event_log join jobs on jobs.id = job where event = 'submitted' and event_log.id > "
-        "(select coalesce(max(id), 0) from event_log where job is null and event = 'started')"
-    ).fetchone()
-    of_state = "select count(*), coalesce(sum(frame_count), 0), coalesce(sum(bytes), 0) from jobs where state "
-    settling = sql.execute(f"{of_state} = 'settling'").fetchone()
-    waiting = sql.execute(f"{of_state} in ('pending', 'submitting')").fetchone()
-    return RunSums(Sum(*sent), Sum(*settling), Sum(*waiting), standing(sql).attention + _troubles(sql))
+    sent = _sum(
+        sql,
+        "event_log join jobs on jobs.id = job where event = 'submitted' and event_log.id > "
+        "(select coalesce(max(id), 0) from event_log where job is null and event = 'started')",
+    )
+    settling = _sum(sql, "jobs where state = 'settling'")
+    waiting = _sum(sql, "jobs where state in ('pending', 'submitting')")
+    return RunSums(sent, settling, waiting, standing(sql).attention + _troubles(sql))
+
+
+def _sum(sql: sqlite3.Connection, of: str) -> Sum:
+    asked = f"select count(*), coalesce(sum(frame_count), 0), coalesce(sum(bytes), 0) from {of}"  # noqa: S608 (our words)
+    return Sum(*sql.execute(asked).fetchone())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,12 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int, *, by_folder: boo
     """Return what `status` shows, with up to `limit` rows that wait for a person; folders where they are asked for."""
     return Report(
         status=status(sql),
-        attention=_rows(sql, "select * from attention limit ?", limit),
+        attention=rows_of(sql, "select * from attention limit ?", limit),
         attention_jobs=standing(sql).attention + _troubles(sql),
         skipped=_skipped(sql),
         agent=agent(sql),
-        submitted_last_hour=_submitted_since(sql, now - timedelta(hours=1)),
-        submitted_last_day=_submitted_since(sql, now - timedelta(days=1)),
+        submitted_last_hour=sums.submitted_since(sql, now - timedelta(hours=1)),
+        submitted_last_day=sums.submitted_since(sql, now - timedelta(days=1)),
         today=sums.today(sql, now),
         waits=sums.waits(sql, iso(now)),
         folders=sums.by_folder(sql) if by_folder else [],
@@ -142,7 +144,7 @@ def _skipped(sql: sqlite3.Connection) -> int:
 
 def status(sql: sqlite3.Connection) -> list[dict[str, Any]]:
     """Return the rows of the view `status`."""
-    return _rows(sql, STATUS)
+    return rows_of(sql, STATUS)
 
 
 def agent(sql: sqlite3.Connection) -> dict[str, str]:
@@ -150,40 +152,30 @@ def agent(sql: sqlite3.Connection) -> dict[str, str]:
     return dict(sql.execute("select key, value from agent"))
 
 
-def _submitted_since(sql: sqlite3.Connection, since: datetime) -> int:
-    """Count what was submitted since; the index on state and time serves it."""
-    (count,) = sql.execute(
-        "select count(*) from jobs where state in ('submitted', 'completed') and updated_at >= ?1 "
-        "and submitted_at >= ?1",
-        (iso(since),),
-    ).fetchone()
-    return int(count)
-
-
 def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any]]:
     """Return all rows of a unit, newest first, each with its events: for `explain`.
 
     `name` is a path or a reference_id; a frame's path finds its folder's rows where `folder` is its folder.
     """
-    rows = _rows(
+    rows = rows_of(
         sql,
         "select * from jobs where path = ?1 or reference_id = ?1 or (kind = 'sequence' and path = ?2) order by id desc",
         name,
         folder,
     )
     for row in rows:
-        row["events"] = _rows(sql, "select at, event, detail from events where job = ? order by id", row["id"])
+        row["events"] = rows_of(sql, "select at, event, detail from events where job = ? order by id", row["id"])
     return rows
 
 
 def jobs(sql: sqlite3.Connection) -> list[dict[str, Any]]:
     """Return every job, oldest first."""
-    return _rows(sql, "select * from jobs order by id")
+    return rows_of(sql, "select * from jobs order by id")
 
 
 def events_after(sql: sqlite3.Connection, event: int) -> list[dict[str, Any]]:
     """Return what became of jobs after an event, in order, each with the job's path and kind."""
-    return _rows(
+    return rows_of(
         sql,
         "select events.id, event, detail, path, kind from events join jobs on jobs.id = job "
         "where events.id > ? order by events.id",
@@ -193,7 +185,7 @@ def events_after(sql: sqlite3.Connection, event: int) -> list[dict[str, Any]]:
 
 def sources(sql: sqlite3.Connection, limit: int) -> list[str]:
     """Return where the first frames were published."""
-    return [row["src"] for row in _rows(sql, "select src from frames where src is not null limit ?", limit)]
+    return [row["src"] for row in rows_of(sql, "select src from frames where src is not null limit ?", limit)]
 
 
 def damage(sql: sqlite3.Connection) -> str:
@@ -208,8 +200,3 @@ def last_start_or_stop(sql: sqlite3.Connection) -> str:
         "select event from events where job is null and event in ('started', 'stopped') order by id desc limit 1"
     ).fetchone()
     return row[0] if row else ""
-
-
-def _rows(sql: sqlite3.Connection, query: str, *values: object) -> list[dict[str, Any]]:
-    """Return a query's rows, each a mapping of column names to values."""
-    return list(Database(sql).query(query, values))

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlite_utils
 
@@ -40,6 +40,11 @@ def iso(moment: datetime) -> str:
 def milliseconds(moment: datetime) -> int:
     """Return a UTC time as `event_log` holds it: since 1970, cut off as `iso` does."""
     return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def rows_of(sql: sqlite3.Connection, query: str, *values: object) -> list[dict[str, Any]]:
+    """Return a query's rows, each a mapping of column names to values."""
+    return list(sqlite_utils.Database(sql).query(query, values))
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlite_utils import Database
-
 from agent.core.retry import TELL_SECONDS
 from agent.core.spend_guard import day_of
 from agent.ledger.spend import CODE as SPEND
+from agent.ledger.store import iso, rows_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,14 +35,15 @@ BY_FOLDER = """
 """
 
 
+def submitted_since(sql: sqlite3.Connection, since: datetime) -> int:
+    """Count the jobs that were submitted since."""
+    return _submitted(sql, iso(since))[0]
+
+
 def today(sql: sqlite3.Connection, now: datetime) -> dict[str, Any]:
-    """Return what was submitted on this UTC day; the index on state and time serves it."""
+    """Return what was submitted on this UTC day."""
     day = day_of(now)
-    jobs, frames = sql.execute(
-        "select count(*), coalesce(sum(frame_count), 0) from jobs where state in ('submitted', 'completed') "
-        "and updated_at >= ?1 and submitted_at >= ?1",
-        (day,),
-    ).fetchone()
+    jobs, frames = _submitted(sql, day)
     return {"day": day, "jobs": jobs, "frames": frames}
 
 
@@ -52,7 +52,7 @@ def waits(sql: sqlite3.Connection, at: str) -> list[dict[str, Any]]:
 
     Those whose turn has come are what is left: in a backlog they are many, and none of their rows is read.
     """
-    rows = _rows(
+    rows = rows_of(
         sql,
         f"select case when error_code in ('{SPEND}', '{FLEET}') then error_code else '{LATER}' end as why, "  # noqa: S608 (our words)
         "count(*) as jobs, min(next_attempt_at) as next_attempt_at, reason from jobs indexed by jobs_pending "
@@ -70,8 +70,14 @@ def waits(sql: sqlite3.Connection, at: str) -> list[dict[str, Any]]:
 
 def by_folder(sql: sqlite3.Connection) -> list[dict[str, Any]]:
     """Return how each top folder stands, '' being the watch folder itself; without what was dismissed, or is gone."""
-    return _rows(sql, BY_FOLDER, f"-{TELL_SECONDS} seconds")
+    return rows_of(sql, BY_FOLDER, f"-{TELL_SECONDS} seconds")
 
 
-def _rows(sql: sqlite3.Connection, query: str, *values: object) -> list[dict[str, Any]]:
-    return list(Database(sql).query(query, values))
+def _submitted(sql: sqlite3.Connection, since: str) -> tuple[int, int]:
+    """Return how many jobs were submitted since, and their frames; the index on state and time serves it."""
+    jobs, frames = sql.execute(
+        "select count(*), coalesce(sum(frame_count), 0) from jobs where state in ('submitted', 'completed') "
+        "and updated_at >= ?1 and submitted_at >= ?1",
+        (since,),
+    ).fetchone()
+    return jobs, frames
