@@ -85,22 +85,19 @@ def over(ledger: Ledger, jobs: Iterable[SentJob | FailedJob]) -> Over:
     """
     told = Over(0, [])
     for job in jobs:
-        row = _row(ledger.sql, job.job if isinstance(job, FailedJob) else job)
-        if row is None:
+        found = _row(ledger.sql, job.job if isinstance(job, FailedJob) else job)
+        if found is None:
             continue
+        row, path = found
         if isinstance(job, FailedJob):
             detail = f"{job.code}: {job.reason}"
             columns = {"reason": job.reason, "error_code": job.code, "unanswered": 1}
             ledger.move(row, State.SUBMITTED, State.FAILED, detail, **columns)
-            told.failed.append((_path(ledger.sql, row), job.reason))
+            told.failed.append((path, job.reason))
         else:
             ledger.move(row, State.SUBMITTED, State.COMPLETED, completed_at=iso(ledger.now), reason="", error_code="")
             told.completed += 1
     return told
-
-
-def _path(sql: sqlite3.Connection, row: int) -> str:
-    return str(sql.execute("select path from jobs where id = ?", (row,)).fetchone()[0])
 
 
 SKIPPED = "skipped"
@@ -138,12 +135,13 @@ def taken_up(ledger: Ledger, skipped: Iterable[SentJob]) -> list[str]:
     return told
 
 
-def _row(sql: sqlite3.Connection, job: SentJob) -> int | None:
-    row = sql.execute(
-        "select id from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted'",
+def _row(sql: sqlite3.Connection, job: SentJob) -> tuple[int, str] | None:
+    """Return the id and the path of the row that has this job as submitted."""
+    row: tuple[int, str] | None = sql.execute(
+        "select id, path from jobs where reference_id = ? and lower(job_id) = ? and state = 'submitted'",
         (job.reference_id, job.job_id.lower()),
     ).fetchone()
-    return row[0] if row else None
+    return row
 
 
 def unfetched(sql: sqlite3.Connection, now: datetime | None, after: int, limit: int) -> list[Completed]:
