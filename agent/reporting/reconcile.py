@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from agent.core.adoption import contradictions, may_be_ours
@@ -120,7 +120,7 @@ class _Comparison:
         if adopted or row.job_id == job.job_id:
             self._own.add(row.id)
         for difference in found.differences:
-            yield Difference(**{**asdict(difference), "adopted": adopted and difference.what in found.adopt})
+            yield replace(difference, adopted=adopted and difference.what in found.adopt)
 
 
 def _compare(row: Recorded, job: Found, batch: Batch) -> _Compared:

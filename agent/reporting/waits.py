@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core import unset_clock
 from agent.core.life import Life
-from agent.ledger import past, sums
-from agent.ledger.spend import CODE as SPEND
+from agent.ledger import past, spend, sums
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def told(waits: Iterable[Mapping[str, Any]], agent: Mapping[str, str], alive: Li
         match wait["why"]:
             case sums.TURN:
                 yield f"{jobs}: {_why_not_sent(agent, alive, now)}"
-            case found if found == SPEND:
+            case spend.CODE:
                 yield f"{jobs}, by the spend limit{because}"
             case sums.FLEET:
                 yield f"{jobs}, for another host of the fleet, next look at {at}{because}"

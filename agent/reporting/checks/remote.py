@@ -54,7 +54,8 @@ def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Chec
         try:
             project = target.check_access()
         except AccessRefused as error:
-            yield fail(name, f"{settings.address}, {_named('project', settings.project_ids)}: {error}", error.exit_code)
+            named = _named(settings.project_ids, "project", "projects")
+            yield fail(name, f"{settings.address}, {named}: {error}", error.exit_code)
         except TryLater as error:
             yield fail(
                 name,
@@ -66,7 +67,8 @@ def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Chec
             yield fail(name, f"{error}. Look at {', '.join(of.projects)} and {of.address}")
         else:
             word, names = TARGETS[settings.target].key.word, [repr(each) for each in project.names]
-            named = _named("project", names or [repr(each) for each in settings.project_ids], "is", "are")
+            names = names or [repr(each) for each in settings.project_ids]
+            named = _named(names, "project is", "projects are")
             yield ok(name, f"{settings.address} takes the {word}; the {named}")
             if project.batches:
                 yield _batch(settings, project)
@@ -74,9 +76,9 @@ def check_target(settings: Settings, wall: Callable[[], float]) -> Iterator[Chec
         yield _clock(target, wall)
 
 
-def _named(word: str, names: Sequence[str], one: str = "", many: str = "") -> str:
-    """Return a word for one or several things, and their names."""
-    return " ".join(filter(None, (f"{word}s", many) if len(names) > 1 else (word, one))) + f" {' and '.join(names)}"
+def _named(names: Sequence[str], one: str, many: str) -> str:
+    """Return the words for one thing, or for several, and their names."""
+    return f"{many if len(names) > 1 else one} {' and '.join(names)}"
 
 
 def _past(settings: Settings, target: Target) -> Iterator[Check]:
