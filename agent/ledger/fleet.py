@@ -156,7 +156,7 @@ def put_off(ledger: Ledger, after: int) -> list[tuple[int, str]]:
 
 
 def sent_elsewhere(ledger: Ledger, reference_id: str, job_id: str) -> bool:
-    """Write that another host has read and sent what was just queued; return whether it was."""
+    """Write that another host has sent what waits here, of this very content; return whether it was."""
     row = ledger.sql.execute(
         "select id from jobs where reference_id = ? and state = 'pending' and lookup is null", (reference_id,)
     ).fetchone()

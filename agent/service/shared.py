@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__package__)
 
 TIMES = 3
+"""So many of our signs of life in a row must have skipped numbers before it is said: once may be chance."""
 LONG_KNOWN = 10
 """Signs of life before the first one of a new ledger, beyond which the host had another ledger."""
 

@@ -57,7 +57,10 @@ class Gate:
 
     @property
     def flow(self) -> str:
-        """How many jobs may be sent at once now, and how many a second where that is limited, for a person."""
+        """How many jobs may be sent at once now, for a person.
+
+        And how many a second where the target has asked for fewer, how many a minute where that is set.
+        """
         with self._changed:
             concurrency, rate = self._flow.concurrency, self._flow.pace.rate(self._clock())
             most = f"{concurrency.limit} of {concurrency.most}"
