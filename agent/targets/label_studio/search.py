@@ -129,15 +129,14 @@ def _settled(client: LabelStudio, tasks: list[Task], may_go: Callable[[], bool])
     for task in whole:
         if task is kept:
             continue
+        of_job = about("", task.reference_id, str(task.id))
         if task.is_worked_on or not task.is_twin_of(kept):
             left.append(str(task.id))
-            of_job = about("", task.reference_id, str(task.id))
             log.warning("%s: task %d is there beside %d: remove one", task.reference_id, task.id, kept.id, extra=of_job)
             continue
         _go(may_go)
         client.remove(task.id)
         removed.append(str(task.id))
-        of_job = about("", task.reference_id, str(task.id))
         log.info("%s: removed task %d, which was there beside %d", task.reference_id, task.id, kept.id, extra=of_job)
     return Twins(found_of(kept), tuple(removed), tuple(left))
 
