@@ -47,7 +47,9 @@ def classify(status: int, body: object, problem: str, retry_after: float | None,
         )
     if 300 <= status < 400 or status in {401, 403}:
         redirect = f"{NAME} answered with a redirect, and the token is never sent along: check LABEL_STUDIO_URL"
-        return AccessRefused(f"{redirect if status < 400 else f'{NAME} refused the token'} ({words})", code=code)
+        sentence = redirect if status < 400 else f"{NAME} refused the token"
+        # What is before the server may answer 403 to what it dislikes in one job; the others never look at the job.
+        return AccessRefused(f"{sentence} ({words})", code=code, is_of_all=status != 403)
     if status < 300:
         sentence = f"{NAME}'s answer is not the one that was to be expected ({words})"
         return TryLater(sentence, code="bad-reply", is_outage=True)
@@ -87,6 +89,7 @@ def no_project(project: int) -> AccessRefused:
         f"{NAME} has no project {project}, or does not show it to this token: check LABEL_STUDIO_URL, "
         "LABEL_STUDIO_IMAGE_PROJECT and LABEL_STUDIO_SEQUENCE_PROJECT",
         code=f"http-{NOT_THERE}",
+        is_of_all=True,
     )
 
 

@@ -94,8 +94,7 @@ def by_reference(
         for tasks in pages(partial(_ask, client, project, may_go), project, queries.by_reference(portion)):
             for task in tasks:
                 if task.reference_id not in wanted or task.project != project:
-                    sentence = f"{NAME} answers a question for some tasks with others: it cannot be asked for ours"
-                    raise AccessRefused(f"{sentence} ({REFERENCE_ID} {task.reference_id!r})", code=FILTER)
+                    raise _others(task)
                 found[task.reference_id].append(task)
     return found
 
@@ -149,6 +148,15 @@ def _whole(client: LabelStudio, task_id: int, may_go: Callable[[], bool]) -> Tas
         if error.code == f"http-{NOT_THERE}":  # another host has removed it
             return None
         raise
+
+
+def _others(found: Task) -> AccessRefused:
+    return AccessRefused(
+        f"{NAME} answers a question for some tasks with others: it cannot be asked for ours "
+        f"({REFERENCE_ID} {found.reference_id!r})",
+        code=FILTER,
+        is_of_all=True,
+    )
 
 
 def _ask(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from agent.errors import AccessRefused, DuplicateReference, Refused, TryLater
+from agent.errors import AccessRefused, DuplicateReference, Refused, RemoteError, TryLater
 from agent.model import Kind
 from agent.targets import Batch, Project
 from agent.targets.label_studio import NAME, error_table, search
@@ -178,6 +178,9 @@ class LabelStudioTarget:
             except TryLater as error:
                 if self._known(project) == before or error.retry_after or error.is_too_often:
                     raise error.of_another() from None
+            except Refused as error:  # of the trial, say, where the configuration was changed: not of the job
+                self._keys.pop(project, None)
+                raise TryLater(str(error), code=error.code, refused=True) from None
         self._tidy(project)
         return _fit(project, keys, kind)
 
@@ -193,9 +196,10 @@ class LabelStudioTarget:
         return keys
 
     def _tidy(self, project: int) -> None:
+        """Remove what was tried with; no job and no look is to fail for that."""
         try:
             self._proofs[project].tidy()
-        except TryLater as error:
+        except RemoteError as error:
             log.info("what project %d was tried with is removed later: %s", project, error)
 
 
