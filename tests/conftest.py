@@ -1,10 +1,11 @@
 """For every test: no thread may outlive it, no example is timed, and who runs it if many do.
 
-For the tests of sending: a clock of their own, and a Playment by it.
+For the tests of sending: a clock of their own, and a Playment by it. For those of Label Studio: projects of their own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -14,10 +15,15 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from agent.targets.label_studio.target import LabelStudioTarget
+    from tests.cutting import Cutting
     from tests.label_studio import Server as LabelStudioServer
     from tests.postgres import Postgres, Shared
     from tests.sending import Clock, Server
+    from tests.serving import Served
+    from tests.targets import LabelStudios
 
 GRACE_SECONDS = 5.0
 
@@ -113,3 +119,37 @@ def label_studio() -> Iterator[LabelStudioServer]:
         if server is None:
             pytest.skip(MISSING)
         yield server
+
+
+@pytest.fixture
+def proxy(label_studio: LabelStudioServer) -> Iterator[Cutting]:
+    """Give a way to Label Studio on which answers can be lost."""
+    from tests.cutting import Cutting  # noqa: PLC0415 (as above)
+
+    with Cutting(label_studio.port, seed=18) as running:
+        yield running
+
+
+@pytest.fixture
+def world(label_studio: LabelStudioServer, proxy: Cutting) -> LabelStudios:
+    """Give projects of a test's own in Label Studio."""
+    from tests.targets import LabelStudios  # noqa: PLC0415 (as above)
+
+    return LabelStudios(label_studio, proxy)
+
+
+@pytest.fixture
+def target(world: LabelStudios) -> Iterator[LabelStudioTarget]:
+    """Give the target that sends into these projects."""
+    with contextlib.closing(world.target()) as given:
+        yield given
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Give who serves the files below `tmp_path/inbox`."""
+    from tests.serving import Served  # noqa: PLC0415 (as above)
+
+    (tmp_path / "inbox").mkdir()
+    with Served(tmp_path / "inbox") as running:
+        yield running

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
+from agent.demo.label_studio.installing import QUIET
+from agent.demo.label_studio.words import VERSION
 from tests.postgres import PASSWORD
 
 if TYPE_CHECKING:
@@ -31,19 +33,10 @@ if TYPE_CHECKING:
 
     from tests.postgres import Postgres
 
-VERSION = "1.23.2"
 MISSING = f"needs label-studio=={VERSION}, which pip could not install here"
 USER = "tests@localhost.invalid"
 SECRET = "not-to-be-shown"
 LEGACY_TOKEN = "0123456789abcdef0123456789abcdef01234567"
-# It calls home, at its start and for every error, unless it is told not to five times.
-QUIET = {
-    "COLLECT_ANALYTICS": "false",
-    "SENTRY_RATE": "0",
-    "SENTRY_DSN": "",
-    "FRONTEND_SENTRY_DSN": "",
-    "LATEST_VERSION_CHECK": "false",
-}
 START_SECONDS = 300.0
 
 

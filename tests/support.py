@@ -255,6 +255,15 @@ def run(command: Sequence[str], *, environ: dict[str, str], cwd: Path | str) -> 
     )
 
 
+def command_lines() -> list[str]:
+    """Return the commands of this machine's processes, with spaces between their arguments (proc(5), cmdline)."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            found.append(path.read_text(errors="replace").replace("\0", " "))
+    return found
+
+
 def command(*arguments: str, environ: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the agent to its end: as a fork, where that begins as a new interpreter would."""
     forks, surroundings = template(), {**os.environ, **environ}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DIGEST = "ab" * 32
+BOX = {"id": "b", "from_name": "label", "to_name": "image", "type": "rectanglelabels", "value": {"x": 1}}
 
 
 def job_of(reference_id: str, frames: int = 0) -> Job:
@@ -55,6 +56,11 @@ def lookup_of(job: Job) -> Lookup:
 def ask(call: Callable[[], T]) -> T:
     """Ask at once, and once."""
     return call()
+
+
+def yes() -> bool:
+    """Let a look go on."""
+    return True
 
 
 class Sent:
@@ -136,6 +142,14 @@ class LabelStudios:
 
     def references(self) -> list[str]:
         return sorted(each for project in self.projects for each in self.server.references(project))
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Return every task that is there."""
+        return [task for project in self.projects.each() for task in self.server.tasks(project)]
+
+    def job_ids(self) -> dict[str, str]:
+        """Return each task's id by its reference_id."""
+        return {str(task["data"]["reference_id"]): str(task["id"]) for task in self.tasks()}
 
     def complete(self, job_id: str, annotation: dict[str, Any]) -> None:
         self.server.call("POST", f"/api/tasks/{job_id}/annotations", {"result": [annotation]})

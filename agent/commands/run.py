@@ -74,7 +74,7 @@ class Shown:
         self._reads: Reads | None = None
         self._again_at = 0.0
 
-    def tick(self, _stands: object) -> None:
+    def tick(self) -> None:
         """Show how far it is; as seldom as asking is slow, where there are many jobs."""
         began = time.monotonic()
         if began >= self._again_at:

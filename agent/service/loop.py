@@ -28,7 +28,6 @@ from agent.service.start import Running, started
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.ledger.reports import Counts
     from agent.settings.settings import Settings
 
 
@@ -41,7 +40,7 @@ TICK = 1.0
 class Service:
     """A running agent. All methods are the loop's thread's, but `stop` and `reload`.
 
-    `progress` is told about once a second; `read` returns the settings that are there now, for a reload.
+    `progress` is called about once a second; `read` returns the settings that are there now, for a reload.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class Service:
         settings: Settings,
         *,
         once: bool = False,
-        progress: Callable[[Counts], None] = lambda _standing: None,
+        progress: Callable[[], None] = lambda: None,
         read: Callable[[], Settings] | None = None,
     ) -> None:
         self._settings = settings
@@ -145,13 +144,12 @@ class Service:
         """Say how it stands, and ask what other processes have written."""
         parts = self._parts
         parts.ledger.submit(parts.others.check)
-        stands = parts.reads.standing()
-        told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(stands)
+        told = f"BLOCKED: {parts.gate.blocked}" if parts.gate.blocked else str(parts.reads.standing())
         self._notifier.status("; ".join(filter(None, (told, *self._troubles()))))
         if parts.gate.blocked and time.monotonic() >= self._key_at:
             self._key_at = time.monotonic() + ACCESS.seconds()
             self._reload.take_key()
-        self._progress(stands)
+        self._progress()
 
     def _troubles(self) -> Iterator[str]:
         """Yield what is in the way now, each as a part of a sentence; '' for what is not."""

@@ -17,12 +17,12 @@ from dotenv.parser import parse_stream
 from agent.errors import SettingsError
 from agent.host import mounts
 from agent.settings.places import Absent, quoted
-from agent.settings.secret import FLEET, Secret, secret_of
+from agent.settings.secret import FLEET, secret_of
 from agent.settings.settings import Settings, ledger_text, parse, unknown_names
 from agent.settings.targets import TARGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from agent.settings.secret import Secret
 
@@ -55,14 +55,11 @@ def load(
     def resolve(path: str) -> Path:
         return Path(os.path.realpath(cwd / path))
 
-    def read_text(path: str) -> str:
-        return (cwd / path).read_text(encoding="utf-8")
-
     try:
         settings = parse(
             given,
             defaults=defaults,
-            read_text=read_text,
+            read_text=_reader(cwd),
             resolve=resolve,
             watch_problem=_watch_problem,
             ledger_problem=_ledger_problem,
@@ -96,7 +93,7 @@ def load_fleet_dsn(environ: Mapping[str, str], cwd: Path, env_file: Path | None)
     Raises SettingsError where it, or the file of settings, cannot be read.
     """
     _, written, problems = _written(cwd, env_file)
-    found = secret_of(FLEET, {**written, **environ}, lambda path: (cwd / path).read_text(encoding="utf-8"), problems)
+    found = secret_of(FLEET, {**written, **environ}, _reader(cwd), problems)
     if problems:
         raise SettingsError(problems)
     return found
@@ -117,10 +114,14 @@ def load_address_and_key(
         address = str(variable.read(given.get(variable.name, "")))
     except ValueError as error:
         problems.append(f"{variable.name} is {quoted(variable.show(given.get(variable.name, '')))}: {error}.")
-    key = secret_of(of_target.key, given, lambda path: (cwd / path).read_text(encoding="utf-8"), problems)
+    key = secret_of(of_target.key, given, _reader(cwd), problems)
     if problems or key is None:
         raise SettingsError(problems)
     return address, key
+
+
+def _reader(cwd: Path) -> Callable[[str], str]:
+    return lambda path: (cwd / path).read_text(encoding="utf-8")
 
 
 def _written(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str, str], list[str]]:

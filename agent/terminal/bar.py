@@ -82,10 +82,6 @@ class Bar:
             size=amount,
         )
 
-    def above(self, lines: str) -> None:
-        """Print lines above the bar, from any thread."""
-        above(self._console, lines)
-
 
 def above(console: Console, lines: str) -> None:
     """Print lines above what a console shows live, broken between words; JSON stays as it is."""

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -24,10 +23,11 @@ from agent.fleet import line
 from agent.fleet.client import Fleet
 from agent.fleet.records import Beat, Budget, Mirrored
 from tests.postgres import HOSTS, MISSING, PASSWORD, Postgres, programs
-from tests.support import eventually
+from tests.support import command_lines, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.postgres import Shared
 
@@ -360,17 +360,10 @@ def test_the_password_is_in_no_line_of_ps(shared: Shared, postgres: Postgres) ->
     host = shared.joined("cam_a")
     host._line.keeps = True
     host.ask(asked("a"))
-    lines = [_command_line(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
+    lines = command_lines()
     assert any("cam_a" in each for each in lines), "the server's process tells who is there"
     assert not any(PASSWORD in each for each in lines)
     assert PASSWORD not in postgres.log()
-
-
-def _command_line(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:  # it has ended
-        return ""
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://u:s3cret@[h", "s3cret", "host=h password='s3cret", "nothing=s3cret"])

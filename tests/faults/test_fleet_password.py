@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.test_fleet_agents import count_of, fleet_environ
+from tests.faults.test_fleet_agents import count_of, fleet_environ, fleet_trouble
 from tests.postgres import PASSWORD
 from tests.soak import LONG
-from tests.support import Playment, command, eventually, image, process, query, write
+from tests.support import Playment, command, command_lines, eventually, image, process, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.postgres import Shared
 
@@ -96,18 +96,6 @@ def test_the_password_is_seen_by_nobody(tmp_path: Path, shared: Shared, marked: 
     assert MARKER not in shared.postgres.log()
     for path in place.rglob("*"):
         assert path.is_dir() or MARKER.encode() not in path.read_bytes(), path
-
-
-def fleet_trouble(ledger: Path) -> str:
-    return "".join(row["value"] for row in query(ledger, "select value from agent where key = 'fleet'"))
-
-
-def command_lines() -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it has ended
-            found.append(path.read_text(errors="replace"))
-    return found
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def sends(agent: Agent, name: str) -> None:
 
 
 def waits(agent: Agent, words: str) -> None:
-    """Wait until it says why nothing is sent, and see that what comes meanwhile is noticed."""
+    """Wait until it says why nothing is sent."""
     eventually(lambda: words in agent.value("fleet"), SECONDS)
 
 

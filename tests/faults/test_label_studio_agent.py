@@ -74,13 +74,6 @@ def world(studio: Server, proxy: Cutting) -> LabelStudios:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    (tmp_path / "inbox").mkdir()
-    with Served(tmp_path / "inbox") as running:
-        yield running
-
-
-@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have requests be over soon."""
     monkeypatch.setattr(assembly, "label_studio_of", lambda settings: client_of(settings, POST_SECONDS))
@@ -121,8 +114,7 @@ def posts(world: LabelStudios) -> list[str]:
 
 def tasks_of(world: LabelStudios) -> list[dict[str, Any]]:
     """Return all tasks but trials: one that was killed leaves its own, which an agent removes an hour later."""
-    tasks = [task for project in world.projects.each() for task in world.server.tasks(project)]
-    return [task for task in tasks if not is_trial(task["data"]["reference_id"])]
+    return [task for task in world.tasks() if not is_trial(task["data"]["reference_id"])]
 
 
 def is_each_once(world: LabelStudios, ledger: Path) -> None:

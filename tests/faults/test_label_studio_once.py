@@ -19,36 +19,20 @@ from tests.cutting import BAD_GATEWAY, CUT, LATE, Cutting
 from tests.label_studio import MISSING, on_postgres
 from tests.soak import LONG
 from tests.support import eventually
-from tests.targets import LabelStudios, job_of, lookup_of
+from tests.targets import LabelStudios, job_of, lookup_of, yes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from agent.model import Job
     from agent.targets import Twins
     from agent.targets.label_studio.target import LabelStudioTarget
-    from tests.label_studio import Server
     from tests.postgres import Postgres
 
 pytestmark = pytest.mark.timeout(1800 if LONG else 900)  # whoever comes first installs the server
 
 IMAGES, SEQUENCES = (200, 50) if LONG else (24, 6)
 SECONDS = 120.0
-
-
-@pytest.fixture
-def proxy(label_studio: Server) -> Iterator[Cutting]:
-    with Cutting(label_studio.port, seed=18) as running:
-        yield running
-
-
-@pytest.fixture
-def world(label_studio: Server, proxy: Cutting) -> LabelStudios:
-    return LabelStudios(label_studio, proxy)
-
-
-def yes() -> bool:
-    return True
 
 
 class Sender:
@@ -128,12 +112,7 @@ def units() -> list[Job]:
 
 def is_each_once(world: LabelStudios, sender: Sender, jobs: list[Job]) -> None:
     assert world.references() == sorted(job.reference_id for job in jobs)
-    there = {
-        str(task["data"]["reference_id"]): str(task["id"])
-        for project in world.projects.each()
-        for task in world.server.tasks(project)
-    }
-    assert sender.sent == there
+    assert sender.sent == world.job_ids()
 
 
 @pytest.mark.parametrize("kind", [CUT, BAD_GATEWAY])

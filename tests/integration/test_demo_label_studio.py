@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import io
 import json
@@ -27,7 +26,7 @@ from agent.demo.children import Child
 from agent.demo.label_studio.installing import Installation
 from agent.demo.steps import Steps
 from tests.label_studio import MISSING, ready
-from tests.support import command, eventually, image, write
+from tests.support import command, command_lines, eventually, image, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,14 +55,8 @@ def only_index(url: str) -> dict[str, str]:
 
 
 def named(place: Path) -> list[str]:
-    """Return the commands of this machine's processes that name a place (proc(5), cmdline)."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            text = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if str(place) in text:
-                found.append(text)
-    return found
+    """Return the commands of this machine's processes that name a place."""
+    return [text for text in command_lines() if str(place) in text]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from agent.demo.label_studio.words import VERSION
 from agent.errors import AccessRefused, Refused, RemoteError, SettingsError, TryLater
 from agent.model.jobs import SentJob
 from agent.targets.label_studio import queries
@@ -24,37 +25,18 @@ from agent.targets.label_studio.search import Projects
 from agent.targets.label_studio.target import LabelStudioTarget
 from tests.cutting import CUT, Cutting
 from tests.fakes import Scripted, http, sends
-from tests.label_studio import LEGACY_TOKEN, VERSION
+from tests.label_studio import LEGACY_TOKEN
 from tests.sending import Clock
-from tests.targets import LabelStudios, Sent, ask, job_of, lookup_of
+from tests.targets import BOX, Sent, ask, job_of, lookup_of, yes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.model import Job
     from tests.label_studio import Server
+    from tests.targets import LabelStudios
 
 pytestmark = pytest.mark.timeout(900)  # whoever comes first installs the server
-
-BOX = {"id": "b", "from_name": "label", "to_name": "image", "type": "rectanglelabels", "value": {"x": 1}}
-
-
-@pytest.fixture
-def proxy(label_studio: Server) -> Iterator[Cutting]:
-    with Cutting(label_studio.port) as running:
-        yield running
-
-
-@pytest.fixture
-def world(label_studio: Server, proxy: Cutting) -> LabelStudios:
-    return LabelStudios(label_studio, proxy)
-
-
-@pytest.fixture
-def target(world: LabelStudios) -> Iterator[LabelStudioTarget]:
-    given = world.target()
-    yield given
-    given.close()
 
 
 @pytest.fixture
@@ -68,10 +50,6 @@ def caught(call: Callable[[], object]) -> RemoteError:
     with pytest.raises(RemoteError) as raised:
         call()
     return raised.value
-
-
-def yes() -> bool:
-    return True
 
 
 def configure(world: LabelStudios, project: int, config: str) -> None:

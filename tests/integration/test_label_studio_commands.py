@@ -18,35 +18,21 @@ from agent.ledger.store import Ledger
 from agent.reporting.checks.remote import check_publishing, check_target
 from agent.service import assembly
 from agent.settings import load
-from tests.cutting import Cutting
 from tests.faults.impatient import client_of
-from tests.serving import Served
 from tests.support import Agent, command, eventually, frames, image, query, write
-from tests.targets import LabelStudios, given_of, settings_of
+from tests.targets import given_of, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from agent.settings.settings import Settings
     from tests.label_studio import Server
+    from tests.serving import Served
+    from tests.targets import LabelStudios
 
 pytestmark = pytest.mark.timeout(900)  # whoever comes first installs the server
 
 POST_SECONDS = 1.5
-
-
-@pytest.fixture
-def world(label_studio: Server) -> Iterator[LabelStudios]:
-    with Cutting(label_studio.port, seed=18) as proxy:
-        yield LabelStudios(label_studio, proxy)
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    (tmp_path / "inbox").mkdir()
-    with Served(tmp_path / "inbox") as running:
-        yield running
 
 
 @pytest.fixture
@@ -58,12 +44,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def is_each_once(world: LabelStudios, chosen: Settings) -> None:
     kept = query(chosen.ledger_path, "select reference_id, job_id, state, attempts from jobs order by reference_id")
     assert world.references() == sorted(row["reference_id"] for row in kept)
-    there = {
-        str(task["data"]["reference_id"]): str(task["id"])
-        for project in world.projects.each()
-        for task in world.server.tasks(project)
-    }
-    assert {row["reference_id"]: row["job_id"] for row in kept} == there
+    assert {row["reference_id"]: row["job_id"] for row in kept} == world.job_ids()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -135,7 +116,7 @@ def test_reconcile_finds_what_is_missing_extra_and_there_twice(
 
 
 def resubmit_what_is_held(chosen: Settings) -> None:
-    with contextlib.closing(Ledger(chosen.ledger_path, utc_now, late=1.5)) as ledger, ledger.transaction():
+    with contextlib.closing(Ledger(chosen.ledger_path, utc_now, late=POST_SECONDS)) as ledger, ledger.transaction():
         (held,) = orders.in_states(ledger, {State.HELD})
         assert orders.resubmit(ledger, held)
 

@@ -14,41 +14,21 @@ from agent.errors import Refused
 from agent.model.jobs import SentJob
 from agent.settings import load
 from agent.targets.label_studio.completed import Completion
-from tests.cutting import Cutting
-from tests.serving import Served
-from tests.support import Agent, command, environ, eventually, frames, image, write
-from tests.targets import LabelStudios, Sent, ask, job_of
+from tests.support import Agent, command, eventually, frames, image, write
+from tests.targets import BOX, Sent, ask, given_of, job_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from agent.targets.label_studio.target import LabelStudioTarget
     from tests.label_studio import Server
+    from tests.serving import Served
+    from tests.targets import LabelStudios
 
 pytestmark = pytest.mark.timeout(900)  # whoever comes first installs the server
 
-BOX = {"id": "b", "from_name": "label", "to_name": "image", "type": "rectanglelabels", "value": {"x": 1}}
 SKIP = {"result": [], "was_cancelled": True}
 HOUR = 3600.0
-
-
-@pytest.fixture
-def proxy(label_studio: Server) -> Iterator[Cutting]:
-    with Cutting(label_studio.port) as running:
-        yield running
-
-
-@pytest.fixture
-def world(label_studio: Server, proxy: Cutting) -> LabelStudios:
-    return LabelStudios(label_studio, proxy)
-
-
-@pytest.fixture
-def target(world: LabelStudios) -> Iterator[LabelStudioTarget]:
-    given = world.target()
-    yield given
-    given.close()
 
 
 def sent(target: LabelStudioTarget, reference_id: str, frame_count: int = 0) -> SentJob:
@@ -199,61 +179,47 @@ def test_a_task_that_was_removed_is_told_as_that(world: LabelStudios, target: La
 
 
 def test_skipped_taken_up_annotated_changed_and_removed(
-    tmp_path: Path, world: LabelStudios, label_studio: Server
+    tmp_path: Path, world: LabelStudios, label_studio: Server, served: Served
 ) -> None:
-    (tmp_path / "inbox").mkdir()
-    (tmp_path / "results").mkdir()
-    with Served(tmp_path / "inbox") as served:
-        given = environ(
-            tmp_path,
-            "",
-            TARGET="label-studio",
-            LABEL_STUDIO_URL=label_studio.url,
-            LABEL_STUDIO_TOKEN=world.key,
-            LABEL_STUDIO_IMAGE_PROJECT=str(world.projects.image),
-            LABEL_STUDIO_SEQUENCE_PROJECT=str(world.projects.sequence),
-            PUBLISH_TO=f"{served.url}/",
-            PUBLISH_PROBE="sample",
-            RESULTS_DIR=str(tmp_path / "results"),
-            RESULTS_POLL_SECONDS="0.5",
-        )
-        given = {name: text for name, text in given.items() if not name.startswith("PLAYMENT")}
+    results = tmp_path / "results"
+    results.mkdir()
+    given = given_of(tmp_path, world, served, RESULTS_DIR=str(results), RESULTS_POLL_SECONDS="0.5")
 
-        def says(*arguments: str) -> str:
-            told = command(*arguments, environ=given, cwd=tmp_path)
-            assert told.returncode == 0, told.stdout + told.stderr
-            return told.stdout
+    def says(*arguments: str) -> str:
+        told = command(*arguments, environ=given, cwd=tmp_path)
+        assert told.returncode == 0, told.stdout + told.stderr
+        return told.stdout
 
-        with Agent(load.load(given, tmp_path, None)) as agent:
-            write(agent.inbox / "cam/a b.jpg", image(1))
-            frames(agent.inbox / "drive", 3, seed=2)
-            write(agent.inbox / "gone.jpg", image(3))
-            for path in ("drive", "gone.jpg", "cam"):
-                agent.becomes(path, "submitted", seconds=60.0)
-            (row,) = agent.rows("gone.jpg")
-            gone = SentJob(row["reference_id"], row["job_id"])
-            (row,) = agent.rows("drive")
-            drive = SentJob(row["reference_id"], row["job_id"])
+    with Agent(load.load(given, tmp_path, None)) as agent:
+        write(agent.inbox / "cam/a b.jpg", image(1))
+        frames(agent.inbox / "drive", 3, seed=2)
+        write(agent.inbox / "gone.jpg", image(3))
+        for path in ("drive", "gone.jpg", "cam"):
+            agent.becomes(path, "submitted", seconds=60.0)
+        (row,) = agent.rows("gone.jpg")
+        gone = SentJob(row["reference_id"], row["job_id"])
+        (row,) = agent.rows("drive")
+        drive = SentJob(row["reference_id"], row["job_id"])
 
-            put_aside = annotate(world, drive, SKIP)
-            eventually(lambda: agent.rows("drive")[0]["error_code"] == "skipped", 60.0)
-            assert "skipped by annotators: 1," in says("status")
-            assert "an annotator has skipped it in Label Studio" in says("explain", "drive")
-            label_studio.call("DELETE", f"/api/annotations/{put_aside}/")
-            eventually(lambda: agent.rows("drive")[0]["error_code"] == "", 60.0)
-            assert agent.states("drive") == ["submitted"]
+        put_aside = annotate(world, drive, SKIP)
+        eventually(lambda: agent.rows("drive")[0]["error_code"] == "skipped", 60.0)
+        assert "skipped by annotators: 1," in says("status")
+        assert "an annotator has skipped it in Label Studio" in says("explain", "drive")
+        label_studio.call("DELETE", f"/api/annotations/{put_aside}/")
+        eventually(lambda: agent.rows("drive")[0]["error_code"] == "", 60.0)
+        assert agent.states("drive") == ["submitted"]
 
-            done = annotate(world, drive, {"result": [{**BOX, "item_index": 1}]})
-            eventually(lambda: agent.rows("drive")[0]["result_path"], 60.0)
-            file = tmp_path / "results/drive.json"
-            [annotation] = json.loads(file.read_text())["annotations"]
-            assert annotation["result"][0]["frame_id"] == "frame_2.jpg"
-            label_studio.call("PATCH", f"/api/annotations/{done}/", {"result": []})
-            label_studio.call("DELETE", f"/api/tasks/{gone.job_id}")
-        before = file.stat().st_mtime_ns
-        assert "0 jobs were completed since, 0 results are fetched" in says("results")
-        assert file.stat().st_mtime_ns == before  # what is changed after it was fetched stays there
-        told = command("reconcile", environ=given, cwd=tmp_path)
-        assert told.returncode == 1
-        assert "missing" in told.stdout
-        assert "gone.jpg" in told.stdout
+        done = annotate(world, drive, {"result": [{**BOX, "item_index": 1}]})
+        eventually(lambda: agent.rows("drive")[0]["result_path"], 60.0)
+        file = tmp_path / "results/drive.json"
+        [annotation] = json.loads(file.read_text())["annotations"]
+        assert annotation["result"][0]["frame_id"] == "frame_2.jpg"
+        label_studio.call("PATCH", f"/api/annotations/{done}/", {"result": []})
+        label_studio.call("DELETE", f"/api/tasks/{gone.job_id}")
+    before = file.stat().st_mtime_ns
+    assert "0 jobs were completed since, 0 results are fetched" in says("results")
+    assert file.stat().st_mtime_ns == before  # what is changed after it was fetched stays there
+    told = command("reconcile", environ=given, cwd=tmp_path)
+    assert told.returncode == 1
+    assert "missing" in told.stdout
+    assert "gone.jpg" in told.stdout

@@ -150,7 +150,7 @@ def test_once_does_not_take_its_own_slowness_for_growth(tmp_path: Path) -> None:
     """Found here: a turn that took longer than `GROWING` settle times left what had only just been seen."""
     with Playment() as playment:
         write(tmp_path / "inbox" / "a.jpg", image(1))
-        slow = Service(settings(tmp_path, playment.url), once=True, progress=lambda _stands: time.sleep(1.0))
+        slow = Service(settings(tmp_path, playment.url), once=True, progress=lambda: time.sleep(1.0))
         assert slow.run() == 0
     assert playment.paths() == ["a.jpg"]
 

@@ -18,7 +18,7 @@ from agent.model.jobs import SentJob
 from agent.sandbox import Sandbox
 from tests.cutting import BAD_GATEWAY, CUT, Cutting
 from tests.support import KEY
-from tests.targets import LabelStudios, Playments, Sent, ask, job_of, lookup_of
+from tests.targets import LabelStudios, Playments, Sent, ask, job_of, lookup_of, yes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,20 +45,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 @pytest.fixture
 def target(world: World) -> Iterator[Target]:
-    with closing(world.target()) as given:
+    with contextlib.closing(world.target()) as given:
         yield given
-
-
-@contextlib.contextmanager
-def closing(target: Target) -> Iterator[Target]:
-    try:
-        yield target
-    finally:
-        target.close()
-
-
-def yes() -> bool:
-    return True
 
 
 def caught(world: World, call: Callable[[], object]) -> RemoteError:
@@ -142,7 +130,7 @@ def test_a_job_that_may_be_there_is_looked_for_before_it_is_sent(world: World, t
 
 def test_a_wrong_key_is_refused_everywhere_and_another_is_taken(world: World) -> None:
     for key in world.wrong_keys:
-        with closing(world.target(key=key)) as target:
+        with contextlib.closing(world.target(key=key)) as target:
             for call in (
                 target.check_access,
                 lambda target=target: target.create(job_of("a~1")),
@@ -160,7 +148,7 @@ def test_a_wrong_key_is_refused_everywhere_and_another_is_taken(world: World) ->
 def test_a_project_that_is_not_there_blocks(world: World) -> None:
     if isinstance(world, Playments):
         pytest.skip("the sandbox has every project that it is asked for")
-    with closing(world.target(project="another")) as target:
+    with contextlib.closing(world.target(project="another")) as target:
         for call in (target.check_access, lambda: target.create(job_of("a~1")), lambda: list(target.listed())):
             assert isinstance(caught(world, call), AccessRefused)
 
@@ -168,7 +156,7 @@ def test_a_project_that_is_not_there_blocks(world: World) -> None:
 def test_nobody_listens(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    with closing(world.target(url=f"http://127.0.0.1:{port}")) as target:
+    with contextlib.closing(world.target(url=f"http://127.0.0.1:{port}")) as target:
         error = caught(world, lambda: target.create(job_of("a~1")))
         assert isinstance(error, TryLater)
         assert (error.refused, error.is_outage, target.is_outage(error.code)) == (True, True, True)
