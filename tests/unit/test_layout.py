@@ -6,9 +6,9 @@ import pytest
 
 from tests.layout import LAYERS, LEVEL, PACKAGE, Module, arrows, figures, floors, modules
 
-MOST_ROOMS = 22
-MOST_ARROWS = 110
-MOST_FLOORS = 8
+MOST_ROOMS = 24
+MOST_ARROWS = 126
+MOST_FLOORS = 9
 MOST_LINES = 300
 SPEAK_SQL = {"ledger", "fleet"}
 KNOW_SETTINGS = {"commands", "reporting", "demo", "service", "settings"}
