@@ -12,6 +12,7 @@ from agent.commands.fleet import fleet
 from agent.commands.label_studio import label_studio
 from agent.commands.ledger import ledger
 from agent.commands.look import explain, plan, status
+from agent.commands.manual import manual
 from agent.commands.order import baseline, dismiss, pause, resubmit, resume, retry
 from agent.commands.rebind import rebind_command
 from agent.commands.reconcile import reconcile
@@ -35,5 +36,5 @@ def cli(context: click.Context, env_file: str | None) -> None:
 LOOKING = (plan, status, explain, reconcile, check)
 ORDERS = (retry, resubmit, dismiss, baseline, pause, resume, rebind_command)
 
-for command in (run, *LOOKING, *ORDERS, results, backup, ledger, fleet, label_studio, demo, sandbox):
+for command in (run, *LOOKING, *ORDERS, results, backup, ledger, fleet, label_studio, demo, sandbox, manual):
     cli.add_command(command)
