@@ -1,10 +1,9 @@
-"""What the README shows is what the program does: its queries, settings, commands and the nginx snippet."""
+"""What users read is what the program does: the queries, settings, commands and the nginx snippet that are shown."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -17,23 +16,23 @@ from agent.fleet.client import Fleet
 from agent.fleet.records import Beat
 from agent.ledger.upgrade import migrate
 from agent.settings.variables import VARIABLES
+from tests.documents import FIRST, FOR_USERS, OPERATING
 from tests.integration.nginx import SNIPPET
 from tests.postgres import PASSWORD
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres, Shared
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-FLEET_QUERIES = re.findall(r"^fleet=> (.+);\n(.+)\n", README, flags=re.MULTILINE)
-QUERIES = re.findall(r"^sqlite> (.+);\n(.+)\n", README, flags=re.MULTILINE)
+FLEET_QUERIES = re.findall(r"^fleet=> (.+);\n(.+)\n", OPERATING, flags=re.MULTILINE)
+QUERIES = re.findall(r"^sqlite> (.+);\n(.+)\n", FIRST, flags=re.MULTILINE)
 
 
 def test_it_can_be_read_in_one_sitting() -> None:
-    assert 100 <= len(README.splitlines()) <= 275  # 25 of them: beyond one machine
+    assert 100 <= len(FIRST.splitlines()) <= 220
 
 
 def test_the_snippet_for_nginx_is_the_one_that_is_tested() -> None:
-    assert f"```nginx\n{SNIPPET}```" in README
+    assert f"```nginx\n{SNIPPET}```" in OPERATING
 
 
 @pytest.mark.parametrize(("query", "columns"), QUERIES)
@@ -52,14 +51,16 @@ def test_there_are_five_queries() -> None:
 
 def test_every_setting_that_is_named_exists() -> None:
     named = set(
-        re.findall(r"\b((?:PLAYMENT|WATCH|SETTLE|SEQUENCE|IMAGE|PUBLISH|SUBMIT|LEDGER|LABEL_STUDIO)_[A-Z_]+)\b", README)
+        re.findall(
+            r"\b((?:PLAYMENT|WATCH|SETTLE|SEQUENCE|IMAGE|PUBLISH|SUBMIT|LEDGER|LABEL_STUDIO)_[A-Z_]+)\b", FOR_USERS
+        )
     )
     assert named
     assert named <= {variable.name for variable in VARIABLES}
 
 
 def test_every_command_that_is_named_exists() -> None:
-    named = set(re.findall(r"playment-agent (?:--env-file \S+ )?([a-z][a-z-]*)\b", README)) - {"systemd"}
+    named = set(re.findall(r"playment-agent (?:--env-file \S+ )?([a-z][a-z-]*)\b", FOR_USERS)) - {"systemd"}
     assert {"demo", "check", "run", "status"} <= named
     assert named <= set(cli.commands)
 
@@ -76,7 +77,7 @@ def test_there_are_three_of_them() -> None:
 
 
 def test_the_roles_that_are_shown_let_a_host_in(postgres: Postgres) -> None:
-    (statements,) = re.findall(r"```sql\n(create role fleet_owner.*?)```", README, flags=re.DOTALL)
+    (statements,) = re.findall(r"```sql\n(create role fleet_owner.*?)```", OPERATING, flags=re.DOTALL)
     statements = (
         statements.replace("…", PASSWORD).replace(" fleet ", " readme ").replace("database fleet", "database readme")
     )
@@ -98,4 +99,4 @@ def test_the_roles_that_are_shown_let_a_host_in(postgres: Postgres) -> None:
 
 
 def test_every_state_is_explained() -> None:
-    assert all(f"`{state}`" in README for state in State)
+    assert all(f"`{state}`" in FIRST for state in State)
