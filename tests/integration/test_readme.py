@@ -27,10 +27,6 @@ FLEET_QUERIES = re.findall(r"^fleet=> (.+);\n(.+)\n", OPERATING, flags=re.MULTIL
 QUERIES = re.findall(r"^sqlite> (.+);\n(.+)\n", FIRST, flags=re.MULTILINE)
 
 
-def test_it_can_be_read_in_one_sitting() -> None:
-    assert 100 <= len(FIRST.splitlines()) <= 220
-
-
 def test_the_snippet_for_nginx_is_the_one_that_is_tested() -> None:
     assert f"```nginx\n{SNIPPET}```" in OPERATING
 
