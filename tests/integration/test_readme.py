@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -53,6 +54,11 @@ def test_every_setting_that_is_named_exists() -> None:
     )
     assert named
     assert named <= {variable.name for variable in VARIABLES}
+
+
+def test_what_must_be_set_is_the_same_where_it_is_told_in_short() -> None:
+    (short,) = re.findall(r"^ {3}```sh\n(.*?)^ {3}```$", FIRST, flags=re.MULTILINE | re.DOTALL)
+    assert f"```sh\n{dedent(short)}```" in OPERATING
 
 
 def test_every_command_that_is_named_exists() -> None:
