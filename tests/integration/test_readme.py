@@ -57,8 +57,8 @@ def test_every_setting_that_is_named_exists() -> None:
 
 
 def test_what_must_be_set_is_the_same_where_it_is_told_in_short() -> None:
-    (short,) = re.findall(r"^ {3}```sh\n(.*?)^ {3}```$", FIRST, flags=re.MULTILINE | re.DOTALL)
-    assert f"```sh\n{dedent(short)}```" in OPERATING
+    (short,) = re.findall(r"^ {3}```dotenv\n(.*?)^ {3}```$", FIRST, flags=re.MULTILINE | re.DOTALL)
+    assert f"```dotenv\n{dedent(short)}```" in OPERATING
 
 
 def test_every_command_that_is_named_exists() -> None:
