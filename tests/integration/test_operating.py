@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.documents import OPERATING, ROOT
+from tests.documents import FIRST, OPERATING, READMES, ROOT
 from tests.integration.boot_systemd import Booted, boot, needed_by, reason_not_to_boot
 from tests.integration.nginx import PROGRAM, SNIPPET
 from tests.integration.test_systemd_boot import KEY, SANDBOX_UNIT, at_playment, drop, wait_for_jobs, write
@@ -138,6 +138,11 @@ def test_every_command_does_what_is_said(host: Booted) -> None:
     drop(host, "first.jpg", 2)
     wait_for_jobs(host, "first.jpg")
     assert "submitted" in follow(" status")
+    (asked,) = re.findall(r"`(runuser .+ sqlite3 .+)`", FIRST)
+    (also,) = re.findall(r"^runuser .+ sqlite3 .+$", READMES["agent/ledger/README.md"], flags=re.MULTILINE)
+    said = run(host, f"{asked} 'select * from status'")
+    assert said.splitlines()[0].split() == ["state", "jobs", "frames", "oldest", "newest"]
+    assert run(host, also) == said
     follow("playment-agent-backup.timer")
     assert "playment-agent-backup.timer" in host.run("systemctl", "list-timers", "--all", "--no-pager")
     host.run("systemctl", "start", "playment-agent-backup")

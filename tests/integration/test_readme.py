@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sqlite3
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
+import click
 import psycopg
 import pytest
 
 from agent.commands import cli
 from agent.core.states import State
-from agent.fleet import schema
 from agent.fleet.client import Fleet
 from agent.fleet.records import Beat
 from agent.ledger.upgrade import migrate
 from agent.settings.variables import VARIABLES
-from tests.documents import FIRST, FOR_USERS, OPERATING
+from tests.documents import FIRST, FOR_USERS, OPERATING, READMES
 from tests.integration.nginx import SNIPPET
 from tests.postgres import PASSWORD
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.postgres import Postgres, Shared
 
 FLEET_QUERIES = re.findall(r"^fleet=> (.+);\n(.+)\n", OPERATING, flags=re.MULTILINE)
@@ -61,10 +69,45 @@ def test_what_must_be_set_is_the_same_where_it_is_told_in_short() -> None:
     assert f"```dotenv\n{dedent(short)}```" in OPERATING
 
 
+def named_commands(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield what is written as code and calls the agent, also without its name, and its words from the command on."""
+    for line in [*re.findall(r"`([^`\n]+)`", text), *text.splitlines()]:
+        called = re.match(r"(?:.*[/ ])?playment-agent (?:--env-file \S+ )?([a-z].*)$", line)
+        words = (called[1] if called else line).rstrip("`").split()
+        if words and words[0] in cli.commands:
+            yield line, words
+
+
+def unknown(words: list[str]) -> list[str]:
+    """Return those of a call's options that its command has not."""
+    command: click.Command = cli
+    while words and isinstance(command, click.Group) and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
+    known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
+    return [word for word in words if re.fullmatch(r"--[a-z][a-z0-9-]*", word) and word not in known]
+
+
 def test_every_command_that_is_named_exists() -> None:
     named = set(re.findall(r"playment-agent (?:--env-file \S+ )?([a-z][a-z-]*)\b", FOR_USERS)) - {"systemd"}
     assert {"demo", "check", "run", "status"} <= named
     assert named <= set(cli.commands)
+
+
+def test_every_option_of_a_command_that_is_named_exists() -> None:
+    assert unknown(["demo", "--s3", "--s4"]) == ["--s4"]
+    assert unknown(["fleet", "init", "--json"]) == ["--json"]
+    named = [(path, line, words) for path, text in READMES.items() for line, words in named_commands(text)]
+    assert {words[0] for _, _, words in named} >= {"demo", "pause", "retry", "run", "sandbox", "status"}
+    assert [(path, line, gone) for path, line, words in named if (gone := unknown(words))] == []
+
+
+def test_every_module_that_is_to_be_run_is_there() -> None:
+    named = {name for text in READMES.values() for name in re.findall(r"python -m (tests\.[a-z.]+[a-z])", text)}
+    assert named >= {"tests.benchmarks", "tests.layout", "tests.soak"}
+    for name in named:
+        found = find_spec(name)
+        assert found is not None, name
+        assert not found.submodule_search_locations or find_spec(f"{name}.__main__"), name
 
 
 @pytest.mark.parametrize(("query", "columns"), FLEET_QUERIES)
@@ -89,7 +132,10 @@ def test_the_roles_that_are_shown_let_a_host_in(postgres: Postgres) -> None:
     try:
         for statement in filter(str.strip, statements.split(";")):
             postgres.sql(statement)
-        schema.create(postgres.dsn("fleet_owner", "readme"))
+        (init,) = re.findall(r"^(FLEET_DSN=.+ fleet init)$", OPERATING, flags=re.MULTILINE)
+        init = init.replace("postgresql://fleet_owner:…@db/fleet", shlex.quote(postgres.dsn("fleet_owner", "readme")))
+        init = init.replace("/opt/playment-agent/bin", str(Path(sys.executable).parent))
+        subprocess.run(["sh", "-c", init], env={"PATH": os.environ["PATH"]}, check=True, timeout=60)
         host = Fleet(postgres.dsn("cam_01", "readme"), "p", "cam_01")
         assert host.beat(Beat("1", {})).must_mirror
         host.close()
