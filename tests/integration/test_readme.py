@@ -13,7 +13,6 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-import click
 import psycopg
 import pytest
 
@@ -23,7 +22,7 @@ from agent.fleet.client import Fleet
 from agent.fleet.records import Beat
 from agent.ledger.upgrade import migrate
 from agent.settings.variables import VARIABLES
-from tests.documents import FIRST, FOR_USERS, OPERATING, READMES
+from tests.documents import FIRST, FOR_USERS, OPERATING, READMES, unknown
 from tests.integration.nginx import SNIPPET
 from tests.postgres import PASSWORD
 
@@ -76,15 +75,6 @@ def named_commands(text: str) -> Iterator[tuple[str, list[str]]]:
         words = (called[1] if called else line).rstrip("`").split()
         if words and words[0] in cli.commands:
             yield line, words
-
-
-def unknown(words: list[str]) -> list[str]:
-    """Return those of a call's options that its command has not."""
-    command: click.Command = cli
-    while words and isinstance(command, click.Group) and words[0] in command.commands:
-        command, words = command.commands[words[0]], words[1:]
-    known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
-    return [word for word in words if re.fullmatch(r"--[a-z][a-z0-9-]*", word) and word not in known]
 
 
 def test_every_command_that_is_named_exists() -> None:
