@@ -93,6 +93,7 @@ def host(tmp_path: Path) -> Iterator[Booted]:
     lay_out(tmp_path / "tree")
     with boot(tmp_path / "work", tmp_path / "tree") as booted:
         booted.run("systemctl", "start", "nginx")
+        booted.run("useradd", "alice")
         yield booted
 
 
@@ -101,6 +102,12 @@ def run(host: Booted, block: str) -> str:
     surroundings = [f"{name}={value}" for name, value in SURROUNDINGS.items()]
     script = "umask 077\n" + block.replace(" && ", "\n")
     return host.run("env", "-C", "/root/playment-agent", *surroundings, "sh", "-ec", script)
+
+
+def named(command: str) -> str:
+    """Return a command that the text names between its blocks."""
+    assert f"`{command}`" in OPERATING
+    return command
 
 
 def set_what_must_be_set(host: Booted) -> None:
@@ -125,6 +132,8 @@ def test_every_command_does_what_is_said(host: Booted) -> None:
 
     follow("useradd --system --groups inbox")
     (host.root / "etc/playment-agent/api_key").write_text(KEY)
+    run(host, named("usermod -aG inbox alice"))
+    run(host, named("sh .ci/apt-install nginx-light"))
     follow("nginx -t && systemctl reload nginx")
     host.run("systemctl", "start", "sandbox")
     set_what_must_be_set(host)
@@ -135,7 +144,8 @@ def test_every_command_does_what_is_said(host: Booted) -> None:
     assert "1 units are ignored" in follow("baseline")
     follow("systemctl enable --now playment-agent")
     assert host.run("systemctl", "is-enabled", "playment-agent") == "enabled"
-    drop(host, "first.jpg", 2)
+    drop(host, "../../opt/first.jpg", 2)
+    host.run("su", "alice", "-c", "umask 027; cp /opt/first.jpg /srv/inbox/")
     wait_for_jobs(host, "first.jpg")
     assert "submitted" in follow(" status")
     (asked,) = re.findall(r"`(runuser .+ sqlite3 .+)`", FIRST)
