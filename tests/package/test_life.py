@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from tests.documents import OPERATING
 from tests.integration.boot_systemd import Booted, boot, reason_not_to_boot
+from tests.integration.test_operating import BLOCKS
 from tests.package import ROOT, TIME, asked, build, change, copy_of_the_project
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ def debs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     step = "def m999_newer(connection):\n    connection.execute('create table newer (n)')\n\n\n"
     change(new / "agent/ledger/migrations.py", r"^(MIGRATIONS: .*?)^\)", step + r"\1    m999_newer,\n)")
     build(new, folder / "of new", DPKG_DEB_COMPRESSOR_LEVEL="1")
+    shutil.copytree(folder / "of old", folder / "dist")
     for version in ("old", "new"):
         for deb in (folder / f"of {version}").glob("*.deb"):
             deb.rename(folder / f"{version}-{deb.name.partition('_')[0]}.deb")
@@ -82,11 +86,13 @@ def host(debs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boote
     tree = folder / "tree"
     (tree / "opt/debs").mkdir(parents=True)
     for deb in debs.glob("*.deb"):
-        (tree / "opt/debs" / deb.name).write_bytes(deb.read_bytes())
+        shutil.copy(deb, tree / "opt/debs")
+    shutil.copytree(debs / "dist", tree / "root/playment-agent/dist")
     # A container's, which lets no package start or stop anything.
     (tree / "usr/sbin").mkdir(parents=True)
     (tree / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 0\n")
     (tree / "usr/sbin/policy-rc.d").chmod(0o755)
+    (tree / "root").chmod(0o700)
     for path in (tree, tree / "opt", tree / "usr", tree / "usr/sbin"):
         path.chmod(0o755)
     with (
@@ -123,7 +129,8 @@ def in_ledger(booted: Booted) -> list[str]:
 def drop(booted: Booted) -> str:
     number = next(NUMBERS)
     name = f"{number:04}.jpg"
-    image = Image.new("RGB", (64, 48), (number % 256, number // 256, 7))
+    shade = (number % 32 * 8, number // 32 * 8, 7)  # a JPEG cannot tell nearer ones apart
+    image = Image.new("RGB", (64, 48), shade)
     image.save(booted.root / "srv" / name, "JPEG")
     (booted.root / "srv" / name).chmod(0o644)
     (booted.root / "srv" / name).rename(booted.root / "srv/inbox" / name)
@@ -143,6 +150,12 @@ def dpkg(booted: Booted, *arguments: str, check: bool = True) -> str:
     said = booted.run("dpkg", "--force-unsafe-io", *arguments, check=check)
     assert not booted.run("dpkg", "--audit") or not check
     return said
+
+
+def told(command: str) -> str:
+    """Return a command that the page on operating names."""
+    assert f"`{command}`" in OPERATING
+    return command
 
 
 def starts(booted: Booted) -> int:
@@ -198,7 +211,10 @@ BEFORE: set[str] = set()
 
 def test_it_is_installed_and_sends_nothing_yet(host: Booted) -> None:
     BEFORE.update(named(host))
-    said = dpkg(host, "-i", f"{DEBS}/old-playment-agent.deb")
+    (block,) = [block for block in BLOCKS if "systemd/package/build" in block]
+    building, installing = block.splitlines()
+    assert building.endswith(" && systemd/package/build"), "as the packages here were built"
+    said = host.run("env", "-C", "/root/playment-agent", "sh", "-c", f"umask 077; {installing}")
     assert "playment-agent is installed, and sends nothing yet." in said
     assert host.run("systemctl", "is-enabled", "playment-agent", check=False) == "disabled"
     assert host.show("playment-agent")["ActiveState"] == "inactive"
@@ -319,7 +335,7 @@ def test_removed_it_leaves_settings_and_ledger(host: Booted) -> None:
     jobs = in_ledger(host)
     dpkg(host, "-r", "playment-agent-fleet")
     assert host.show("playment-agent")["ActiveState"] == "active"
-    dpkg(host, "-r", "playment-agent")
+    host.run("sh", "-c", f"yes | {told('apt-get remove playment-agent')}")
     for unit in ("playment-agent", "playment-agent@cam-1", "playment-agent-backup.timer"):
         assert host.show(unit)["ActiveState"] == "inactive"
     assert "/opt/playment-agent" not in host.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'")
@@ -342,7 +358,7 @@ def test_installed_again_it_waits_to_be_started_and_sends_nothing_twice(host: Bo
 
 def test_purged_it_leaves_what_was_paid_for_and_who_owns_it(host: Booted) -> None:
     jobs = in_ledger(host)
-    said = dpkg(host, "-P", "playment-agent")
+    said = host.run("sh", "-c", f"yes | {told('apt-get purge playment-agent')}")
     assert "/var/lib/playment-agent stays, with the ledger, which says what was paid for" in said
     assert named(host) - BEFORE == {"/srv/inbox", "/var/lib/playment-agent"}
     assert in_ledger(host) == jobs == at_playment(host)
@@ -362,7 +378,7 @@ def test_one_that_was_installed_by_hand_is_not_mixed_with_it(host: Booted) -> No
     host.run("mkdir", "-p", "/opt/playment-agent/bin")
     said = dpkg(host, "-i", f"{DEBS}/new-playment-agent.deb", check=False)
     assert "one that was installed by hand is there (/opt/playment-agent/bin)" in said
-    (told,) = re.findall(r"when you do: (.*); then install again", said)
-    host.run("sh", "-c", told)
+    (way,) = re.findall(r"when you do: (.*); then install again", said)
+    host.run("sh", "-c", way)
     dpkg(host, "-i", f"{DEBS}/new-playment-agent.deb")
     assert host.run("stat", "-c", "%Y", "/opt/playment-agent/pyvenv.cfg") == str(TIME)

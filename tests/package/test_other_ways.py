@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent import __version__
+from tests.documents import OPERATING
+from tests.integration.test_operating import BLOCKS
 from tests.package import copy_of_the_project
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+WRITTEN = ("`uv tool install .`", "`pipx install .`")
 PYTHON = "/usr/bin/python3"
 WAYS = {
     "uv": [sys.executable, "-m", "uv", "tool", "install", "--quiet", "--python", PYTHON, "."],
@@ -27,6 +30,7 @@ WAYS = {
 def test_it_is_installed_for_one_person(way: str, tmp_path: Path) -> None:
     if find_spec(way) is None:
         pytest.skip(f"{way} is not installed: .venv/bin/pip install {way}")
+    assert all(way in OPERATING for way in WRITTEN)
     project = copy_of_the_project(tmp_path / "project")
     home = tmp_path / "home"
     home.mkdir()
@@ -38,9 +42,13 @@ def test_it_is_installed_for_one_person(way: str, tmp_path: Path) -> None:
     program = home / ".local/bin/playment-agent"
     assert run([program, "--version"], home, environment) == f"playment-agent, version {__version__}\n"
     assert ".TH PLAYMENT" in run([program, "manual"], home, environment)
-    script = run([program], home, environment | {"_PLAYMENT_AGENT_COMPLETE": "bash_source"})
-    asked = f"{script}\nCOMP_WORDS=(playment-agent bac) COMP_CWORD=1\n_playment_agent_completion playment-agent\n"
-    assert run(["bash", "-c", f'{asked}echo "${{COMPREPLY[@]}}"'], home, environment) == "backup\n"
+    (block,) = [block for block in BLOCKS if "_PLAYMENT_AGENT_COMPLETE" in block]
+    asked = (
+        f"{block}\n. ~/.local/share/bash-completion/completions/playment-agent\n"
+        "COMP_WORDS=(playment-agent bac) COMP_CWORD=1; _playment_agent_completion playment-agent\n"
+        'echo "${COMPREPLY[@]}"'
+    )
+    assert run(["bash", "-ec", asked], home, environment) == "backup\n"
 
 
 def run(command: list[str | Path] | list[str], folder: Path, environment: dict[str, str]) -> str:
