@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.commands import shell
-from agent.commands.look import as_json
 from agent.errors import SettingsError
 from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok
@@ -36,7 +35,7 @@ STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
 @click.command()
-@as_json
+@shell.as_json
 @shell.settled
 def check(*, as_json: bool) -> None:
     """Try every part of the set-up for real, and say what is wrong and what to do.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.commands import shell
-from agent.commands.look import as_json
 from agent.errors import SettingsError
 from agent.fleet.joining import create, join
 from agent.settings.parts import fleet_host_of, fleet_project_of
@@ -67,7 +66,7 @@ def init() -> None:
 
 
 @fleet.command()
-@as_json
+@shell.as_json
 @shell.settled
 def status(*, as_json: bool) -> None:
     """Show the hosts, what was sent today, and what needs attention (then the exit code is 1; blocked: 3).

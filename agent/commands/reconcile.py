@@ -9,7 +9,6 @@ import click
 from rich.progress import track
 
 from agent.commands import shell
-from agent.commands.look import as_json
 from agent.commands.order import open_ledger
 from agent.host import locks
 from agent.ledger import past
@@ -26,7 +25,7 @@ from agent.terminal import print_json, show_table
 
 @click.command()
 @click.option("--adopt", is_flag=True, help="Take over into the ledger what is found there.")
-@as_json
+@shell.as_json
 @shell.settled
 def reconcile(*, adopt: bool, as_json: bool) -> None:
     """Compare the ledger with Playment's lists: missing, extra, other frame count, tag or batch (exit code 1).

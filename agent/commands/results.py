@@ -7,8 +7,6 @@ import sys
 import time
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent.commands import shell
 from agent.commands.order import open_ledger
@@ -17,6 +15,7 @@ from agent.ledger.writer import LedgerWriter
 from agent.service.assembly import results_of
 from agent.settings.parts import world_of
 from agent.targets.gate import Gate
+from agent.terminal.drawn import bar
 
 
 @click.command()
@@ -32,12 +31,8 @@ def results() -> None:
     shell.needs_clock()
     if settings.results_dir is None:
         raise SettingsError(["RESULTS_DIR is not set: name the folder that the annotations are to be fetched into."])
-    columns = (TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(
-            Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
-        )
-        bar = progress.add_task("fetching", total=None)
+        move = stack.enter_context(bar("fetching", disable=not sys.stderr.isatty()))
         ledger = stack.enter_context(open_ledger())
         ledger.bind(world_of(settings))
         thread = LedgerWriter(ledger)
@@ -49,7 +44,7 @@ def results() -> None:
                 settings.results_dir,
                 thread,
                 gate,
-                lambda count, total: progress.update(bar, completed=count, total=total),
+                lambda count, total: move("fetching", count, total),
             )
         )
         done = rounds.round(everything=True, wait=True)

@@ -7,8 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent.commands import shell
 from agent.core.states import State
@@ -18,6 +16,7 @@ from agent.service.waiting import Waiting
 
 if TYPE_CHECKING:
     from agent.ledger.reports import Counts
+    from agent.settings.settings import Settings
 
 CYCLES_AFTER = 50_000
 """New objects after which Python looks for cycles among them, in place of 700. A sequence of 1,000 frames makes a
@@ -42,30 +41,21 @@ def run(*, once: bool) -> None:
     if not once:
         sys.exit(Waiting(shell.settings, shell.reread()).run())
     settings = shell.settings()
-    if sys.stderr.isatty():
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        ) as progress:
-            bar = progress.add_task("settling", total=None)
+    sys.exit(_drawn(settings) if sys.stderr.isatty() else _run(Service(settings, once=True, read=shell.reread())))
 
-            def show(stands: Counts) -> None:
-                settling = stands.jobs.get(State.SETTLING, 0)
-                total = stands.submitted + stands.waiting + stands.attention
-                progress.update(
-                    bar,
-                    total=total or None,
-                    completed=total - stands.waiting,
-                    description=f"settling {settling:,}" if settling else "submitting",
-                )
 
-            code = _run(Service(settings, once=True, progress=show, read=shell.reread()))
-    else:
-        code = _run(Service(settings, once=True, read=shell.reread()))
-    sys.exit(code)
+def _drawn(settings: Settings) -> int:
+    """Run once, with a bar that shows how far it is."""
+    from agent.terminal.drawn import bar  # noqa: PLC0415 - Rich takes 3 MiB, which a service would hold for all its life
+
+    with bar("settling") as move:
+
+        def show(stands: Counts) -> None:
+            settling = stands.jobs.get(State.SETTLING, 0)
+            total = stands.submitted + stands.waiting + stands.attention
+            move(f"settling {settling:,}" if settling else "submitting", total - stands.waiting, total or None)
+
+        return _run(Service(settings, once=True, progress=show, read=shell.reread()))
 
 
 def _run(service: Service) -> int:

@@ -16,7 +16,7 @@ from agent.host import logs
 from agent.host.clock import utc_now
 from agent.ledger.store import unusable
 from agent.model.text import printable
-from agent.service.assembly import DEFAULTS
+from agent.service.names import DEFAULTS
 from agent.settings import load
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.settings.settings import Settings
 
 F = TypeVar("F", bound="Callable[..., Any]")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def settled(command: F) -> F:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from agent.core.states import State
 from agent.model.text import printable
-from agent.terminal import STYLES
+from agent.terminal.drawn import STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,7 +5,21 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from agent.ledger import due, holds, lookups, past, recorded, related, reports, results, seen, spend, store, traces
+from agent.ledger import (
+    all_rows,
+    due,
+    holds,
+    lookups,
+    past,
+    recorded,
+    related,
+    reports,
+    results,
+    seen,
+    spend,
+    store,
+    traces,
+)
 from agent.ledger.upgrade import migrate
 from agent.ledger.world import changes, other_world
 
@@ -252,15 +266,15 @@ class Reads:
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return every job."""
-        return self._ask(reports.jobs)
+        return self._ask(all_rows.jobs)
 
     def events_after(self, event: int) -> list[dict[str, Any]]:
         """Return what has happened to jobs since an event."""
-        return self._ask(reports.events_after, event)
+        return self._ask(all_rows.events_after, event)
 
     def sources(self, limit: int) -> list[str]:
         """Return where the first frames were published."""
-        return self._ask(reports.sources, limit)
+        return self._ask(all_rows.sources, limit)
 
     # The ledger and its agent
 

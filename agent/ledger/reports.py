@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlite_utils import Database
-
 from agent.core.retry import TELL_SECONDS
 from agent.core.states import AT_TARGET, ATTENTION, WAITING
 from agent.ledger.store import iso
@@ -128,26 +126,6 @@ def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any
     return rows
 
 
-def jobs(sql: sqlite3.Connection) -> list[dict[str, Any]]:
-    """Return every job, oldest first."""
-    return _rows(sql, "select * from jobs order by id")
-
-
-def events_after(sql: sqlite3.Connection, event: int) -> list[dict[str, Any]]:
-    """Return what became of jobs after an event, in order, each with the job's path and kind."""
-    return _rows(
-        sql,
-        "select events.id, event, detail, path, kind from events join jobs on jobs.id = job "
-        "where events.id > ? order by events.id",
-        event,
-    )
-
-
-def sources(sql: sqlite3.Connection, limit: int) -> list[str]:
-    """Return where the first frames were published."""
-    return [row["src"] for row in _rows(sql, "select src from frames where src is not null limit ?", limit)]
-
-
 def damage(sql: sqlite3.Connection) -> str:
     """Return what is damaged in the ledger's file, '' where it is whole."""
     found: str = sql.execute("pragma quick_check(1)").fetchone()[0]
@@ -164,4 +142,6 @@ def last_start_or_stop(sql: sqlite3.Connection) -> str:
 
 def _rows(sql: sqlite3.Connection, query: str, *values: object) -> list[dict[str, Any]]:
     """Return a query's rows, each a mapping of column names to values."""
-    return list(Database(sql).query(query, values))
+    found = sql.execute(query, values)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]

@@ -64,7 +64,9 @@ def _as_a_whole(scanner: Scanner, reads: Reads, unit: Unit) -> tuple[LeftBehind,
     They are lost where nothing is there, or something else is and the unit's file is the very one (its inode) that was.
     """
     rows = reads.same_content(unit)
-    stamps = {frame.stamp for frame in unit.frames} if rows else set()  # of 100,000 they take time, and few ask for them
+    stamps = (
+        {frame.stamp for frame in unit.frames} if rows else set()
+    )  # of 100,000 they take time, and few ask for them
     gone: dict[int, KnownRow] = {}
     same: set[int] = set()
     replaced: set[int] = set()

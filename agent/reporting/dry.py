@@ -18,7 +18,7 @@ from agent.reading import full
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reading.start import Readers
-from agent.service.assembly import folders_of
+from agent.service.folder import folders_of
 from agent.settings.parts import filters_of, image_rules_of, quiet_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from agent.ledger.reads import Reads
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
 from agent.reporting.preview import look_at
-from agent.service.assembly import called, folders_of, scanner_of
+from agent.service.folder import folders_of, scanner_of
+from agent.service.names import called
 from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from agent.ledger.reads import Reads
 from agent.model import Adopt, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
 from agent.reporting.dry import dry_noticing
-from agent.service.assembly import called, scanner_of
+from agent.service.folder import scanner_of
+from agent.service.names import called
 from agent.settings.parts import rules_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from agent.host import mounts
-from agent.service.assembly import called, target_of
+from agent.service.assembly import target_of
+from agent.service.names import called
 
 if TYPE_CHECKING:
     from agent.settings.settings import Settings

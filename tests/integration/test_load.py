@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import SettingsError
 from agent.host import mounts
-from agent.service.assembly import DEFAULTS
+from agent.service.names import DEFAULTS
 from agent.settings import load, variables
 
 ROOT = Path(__file__).parents[2]

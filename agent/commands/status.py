@@ -1,16 +1,13 @@
-"""`plan`, `status`, `explain`: how it stands, and why. They change nothing."""
+"""`playment-agent status`: how it stands. It changes nothing."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
-import textwrap
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from agent.commands import shell
 from agent.core import unset_clock
@@ -20,45 +17,19 @@ from agent.host.clock import utc_now
 from agent.host.disk import why_unwritable
 from agent.ledger import past, spend
 from agent.ledger.reads import Reads
-from agent.model.text import printable
-from agent.reporting import preview
-from agent.reporting.explain import explain as explained
+from agent.terminal import print_json, say_wrapped, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from agent.ledger.reports import Report
-from agent.terminal import print_json, show_table
 
 TROUBLE = "trouble"
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
-@as_json
-@shell.settled
-def plan(*, as_json: bool) -> None:
-    """Say what `run --once` would do now, sending nothing.
-
-    Example: playment-agent plan --json
-    """
-    settings = shell.settings(needs_key=False)
-    steps = preview.preview(settings)
-    paused = preview.why_paused(settings)
-    if as_json:
-        print_json([step.as_dict() for step in steps])
-        return
-    if steps:
-        show_table(("action", "kind", "frames", "path", "reason"), [step.as_dict() for step in steps])
-    else:
-        shell.say("nothing to do: everything in the folder is known to the ledger")
-    if paused:
-        shell.say(f"PAUSED, nothing of this is sent: {paused}")
-
-
-@click.command()
-@as_json
+@shell.as_json
 @shell.settled
 def status(*, as_json: bool) -> None:
     """Show the jobs by state, the throughput, and what needs attention (then the exit code is 1; blocked: 3).
@@ -76,14 +47,14 @@ def status(*, as_json: bool) -> None:
         print_json({"life": alive} | dataclasses.asdict(report))
     else:
         if alive is Life.SILENT:
-            _say_wrapped(f"NO SIGN OF LIFE: {_silent(report.agent, utc_now())}")
+            say_wrapped(f"NO SIGN OF LIFE: {_silent(report.agent, utc_now())}")
         if report.status:
             show_table(("state", "jobs", "frames", "oldest", "newest"), report.status)
         else:
             shell.say("no unit has been seen yet")
         shell.say()
         for line in _lines(report, alive, utc_now()):
-            _say_wrapped(line)
+            say_wrapped(line)
         if report.attention:
             shell.say(f"\n{report.attention_jobs:,} need attention:")
             show_table(("path", "state", "error_code", "reason"), report.attention)
@@ -93,19 +64,6 @@ def status(*, as_json: bool) -> None:
         sys.exit(3)
     is_silent = alive is Life.SILENT
     sys.exit(1 if report.attention_jobs or is_silent or _needs_attention(report.agent, utc_now()) else 0)
-
-
-@click.command()
-@click.argument("path")
-@shell.settled
-def explain(*, path: str) -> None:
-    """Say why a file or folder is, or is not, submitted. PATH may also be a reference_id.
-
-    Example: playment-agent explain inbox/cam1/frame_1.jpg
-    """
-    settings = shell.settings(needs_key=False)
-    for line in explained(settings, path, os.getcwd()):
-        _say_wrapped(line)
 
 
 def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
@@ -185,12 +143,3 @@ def _ago(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit} ago"
     return f"{max(0, seconds):.0f} s ago"
-
-
-def _say_wrapped(line: str) -> None:
-    """Print a line; on a terminal broken between words, with what follows indented further."""
-    text = printable(line)
-    indent = " " * (len(text) - len(text.lstrip()) + 4)
-    width = Console().width if sys.stdout.isatty() else len(text) + 1
-    for part in textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False):
-        click.echo(part)
