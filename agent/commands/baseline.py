@@ -7,7 +7,7 @@ import sys
 import click
 from rich.progress import track
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.commands.order import open_ledger
 from agent.host import locks
 from agent.ledger import orders, past
@@ -25,7 +25,7 @@ def baseline() -> None:
 
     Example: playment-agent baseline
     """
-    settings = shell.settings(needs_key=False)
+    settings = configured.settings(needs_key=False)
     with (
         locks.lock_file(settings.lock_path),
         locks.lock_folder(settings.watch_dir),

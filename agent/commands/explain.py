@@ -6,7 +6,7 @@ import os
 
 import click
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.reporting.explain import explain as explained
 from agent.terminal import say_wrapped
 
@@ -19,6 +19,6 @@ def explain(*, path: str) -> None:
 
     Example: playment-agent explain inbox/cam1/frame_1.jpg
     """
-    settings = shell.settings(needs_key=False)
+    settings = configured.settings(needs_key=False)
     for line in explained(settings, path, os.getcwd()):
         say_wrapped(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.reporting import preview
 from agent.terminal import print_json, show_table
 
@@ -17,7 +17,7 @@ def plan(*, as_json: bool) -> None:
 
     Example: playment-agent plan --json
     """
-    settings = shell.settings(needs_key=False)
+    settings = configured.settings(needs_key=False)
     steps = preview.preview(settings)
     paused = preview.why_paused(settings)
     if as_json:

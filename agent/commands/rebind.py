@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.commands.order import open_ledger
 from agent.errors import LedgerRefused
 from agent.host import locks
-from agent.ledger.reads import Reads
+from agent.ledger.reads_for_people import ReadsForPeople
 from agent.ledger.world import REBOUND
 from agent.ledger.world import rebind as bind_anew
 from agent.settings.parts import world_of
@@ -35,10 +35,10 @@ def rebind(*, names: tuple[str, ...], yes: bool) -> None:
 
     Example: playment-agent rebind WATCH_DIR
     """
-    settings = shell.settings(needs_key=False)
+    settings = configured.settings(needs_key=False)
     world = world_of(settings)
     with locks.lock_file(settings.lock_path), open_ledger() as ledger:
-        reads = Reads.within(ledger)
+        reads = ReadsForPeople.within(ledger)
         changed = reads.changes(world)
         _say_all(changed, names)
         kept = f"{sum(reads.standing().jobs.values()):,} rows"

@@ -8,10 +8,10 @@ import sys
 import click
 from rich.progress import track
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.commands.order import open_ledger
+from agent.core.past import why_paused
 from agent.host import locks
-from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.model.text import printable
 from agent.reporting.first_look import take_over
@@ -36,7 +36,7 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
 
     Example: playment-agent reconcile --json
     """
-    settings = shell.settings()
+    settings = configured.settings()
     if adopt:
         shell.needs_clock()
     with open_ledger(create=adopt) as ledger, contextlib.closing(target_of(settings)) as target:
@@ -50,7 +50,7 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
                 found = list(take_over(settings, ledger, target, units, whose))
         else:
             found = list(differences(ledger, target, adopt=adopt, is_ours=whose.is_ours))
-        paused = past.why_paused(reads.agent())
+        paused = why_paused(reads.agent())
     if as_json:
         print_json([difference.as_dict() for difference in found])
     elif found:

@@ -8,7 +8,7 @@ import time
 
 import click
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.commands.order import open_ledger
 from agent.errors import SettingsError
 from agent.ledger.writer import LedgerWriter
@@ -27,7 +27,7 @@ def results() -> None:
 
     Example: playment-agent results
     """
-    settings = shell.settings()
+    settings = configured.settings()
     shell.needs_clock()
     if settings.results_dir is None:
         raise SettingsError(["RESULTS_DIR is not set: name the folder that the annotations are to be fetched into."])

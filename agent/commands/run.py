@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.core.states import State
 from agent.service.loop import Service
 from agent.service.signals import obey_signals
@@ -39,9 +39,9 @@ def run(*, once: bool) -> None:
     gc.freeze()
     gc.set_threshold(CYCLES_AFTER)
     if not once:
-        sys.exit(Waiting(shell.settings, shell.reread()).run())
-    settings = shell.settings()
-    sys.exit(_drawn(settings) if sys.stderr.isatty() else _run(Service(settings, once=True, read=shell.reread())))
+        sys.exit(Waiting(configured.settings, configured.reread()).run())
+    settings = configured.settings()
+    sys.exit(_drawn(settings) if sys.stderr.isatty() else _run(Service(settings, once=True, read=configured.reread())))
 
 
 def _drawn(settings: Settings) -> int:
@@ -55,7 +55,7 @@ def _drawn(settings: Settings) -> int:
             total = stands.submitted + stands.waiting + stands.attention
             move(f"settling {settling:,}" if settling else "submitting", total - stands.waiting, total or None)
 
-        return _run(Service(settings, once=True, progress=show, read=shell.reread()))
+        return _run(Service(settings, once=True, progress=show, read=configured.reread()))
 
 
 def _run(service: Service) -> int:

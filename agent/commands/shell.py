@@ -1,4 +1,4 @@
-"""What the commands share: the settings, errors as sentences, and output that no name can break."""
+"""What the commands share: errors as sentences, where the ledger is, and output that no name can break."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ import click
 
 from agent.core.unset_clock import told
 from agent.errors import AgentError, LedgerUnreadable
-from agent.host import logs
 from agent.host.clock import utc_now
 from agent.ledger.store import unusable
 from agent.model.text import printable
-from agent.service.names import DEFAULTS
-from agent.settings import load
+from agent.settings.written import load_ledger_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.settings.secret import Secret
-    from agent.settings.settings import Settings
 
 F = TypeVar("F", bound="Callable[..., Any]")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -55,39 +51,15 @@ def fail(error: AgentError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def _env_file() -> Path | None:
+def env_file() -> Path | None:
+    """Return the file of settings that was named on the command line."""
     chosen: str | None = click.get_current_context().obj
     return Path(chosen) if chosen else None
 
 
-def settings(*, needs_key: bool = True) -> Settings:
-    """Return the settings, all checked, with logging set up for them; a key only where one is needed.
-
-    Raises SettingsError.
-    """
-    found = load.load(os.environ, Path.cwd(), _env_file(), needs_key=needs_key, defaults=DEFAULTS)
-    logs.set_up(found.log_level, found.log_format)
-    return found
-
-
-def reread() -> Callable[[], Settings]:
-    """Return what reads the same settings again; it raises SettingsError, and sets nothing up."""
-    return functools.partial(load.load, os.environ, Path.cwd(), _env_file(), defaults=DEFAULTS)
-
-
-def address_and_key(target: str) -> tuple[str, Secret]:
-    """Return where a target is and what lets us in; nothing else needs to be set. Raises SettingsError."""
-    return load.load_address_and_key(target, os.environ, Path.cwd(), _env_file())
-
-
 def ledger_path() -> Path:
     """Return the ledger's path; nothing else needs to be set."""
-    return load.load_ledger_path(os.environ, Path.cwd(), _env_file())
-
-
-def fleet_dsn() -> Secret | None:
-    """Return the address of the fleet's database, None where there is none; nothing else needs to be set."""
-    return load.load_fleet_dsn(os.environ, Path.cwd(), _env_file())
+    return load_ledger_path(os.environ, Path.cwd(), env_file())
 
 
 def needs_clock() -> None:

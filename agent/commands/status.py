@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.commands import shell
-from agent.core import unset_clock
+from agent.core import past, unset_clock
 from agent.core.life import Life, life, silence
 from agent.core.retry import TELL_SECONDS
 from agent.host.clock import utc_now
 from agent.host.disk import why_unwritable
-from agent.ledger import past, spend
-from agent.ledger.reads import Reads
+from agent.ledger import spend
+from agent.ledger.reads_for_people import ReadsForPeople
 from agent.terminal import print_json, say_wrapped, show_table
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def status(*, as_json: bool) -> None:
     Example: playment-agent status
     """
     path = shell.ledger_path()
-    with Reads.open(path) as reads:
+    with ReadsForPeople.open(path) as reads:
         report = _with_disk(reads.report(utc_now()), path)
         alive = life(report.agent, reads.last_start_or_stop(), utc_now())
     blocked = report.agent.get("blocked", "")

@@ -1,32 +1,15 @@
-"""Every question that is asked of the ledger, on one page: who reads it needs to know these, and no SQL."""
+"""Every question that is asked of the ledger, with those of people: who reads it needs to know these, and no SQL."""
 
 from __future__ import annotations
 
-import sqlite3
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING
 
-from agent.ledger import (
-    all_rows,
-    due,
-    holds,
-    lookups,
-    past,
-    recorded,
-    related,
-    reports,
-    results,
-    seen,
-    spend,
-    store,
-    traces,
-)
-from agent.ledger.upgrade import migrate
-from agent.ledger.world import changes, other_world
+from agent.ledger import due, holds, lookups, past, recorded, related, results, seen, spend, traces
+from agent.ledger.reads_for_people import ReadsForPeople
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from agent.core.plan import KnownRow, LeftBehind
     from agent.core.reference_id import IdRules
@@ -34,58 +17,17 @@ if TYPE_CHECKING:
     from agent.ledger.due import Candidate, Waiting
     from agent.ledger.recent_frames import RecentFrames
     from agent.ledger.recorded import Recorded, Sent
-    from agent.ledger.reports import Counts, Report
     from agent.ledger.results import Completed
     from agent.ledger.seen import Seen, Span
-    from agent.ledger.store import Ledger
     from agent.ledger.traces import Holder, Trace
     from agent.ledger.units import Sight
-    from agent.ledger.world import Change
     from agent.model import Action, File, Stamp, Unit
     from agent.model.jobs import Found, Lookup, SentJob, Terms
     from agent.model.units import UnitKey
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-class Reads:
-    """Answers questions, and changes nothing. Whoever opens one closes it, and lets one thread at a time ask.
-
-    Each of the agent's threads that reads has its own: the loop, the dispatcher, the fetcher of results. What a writer
-    has not committed is not seen, but `within` its own transaction. Every question may raise LedgerUnreadable; answers
-    are whole when they are given, but for iterators. The answers' meaning stands with the functions that are called.
-    """
-
-    def __init__(self, sql: sqlite3.Connection) -> None:
-        self._sql = sql
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the ledger of a path, which must be there. Raises LedgerUnavailable, LedgerRefused."""
-        return cls(store.connect(path, read_only=True))
-
-    @classmethod
-    def of_nothing(cls) -> Self:
-        """Return what answers as a ledger does that was just made."""
-        sql = sqlite3.connect(":memory:", isolation_level=None)
-        migrate(sql)
-        return cls(sql)
-
-    @classmethod
-    def within(cls, ledger: Ledger) -> Self:
-        """Ask as the writer does, in its thread: what its transaction has written is seen. The ledger stays open."""
-        return cls(ledger.sql)
-
-    def close(self) -> None:
-        """Close the ledger for this reader."""
-        self._sql.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+class Reads(ReadsForPeople):
+    """Answers the questions of the stages, and those of people."""
 
     # What a listing is compared with
 
@@ -245,69 +187,3 @@ class Reads:
     def sent(self) -> Iterator[Sent]:
         """Yield the jobs that Playment has."""
         return self._each(recorded.sent)
-
-    # What people ask
-
-    def standing(self) -> Counts:
-        """Return how many jobs are in each state."""
-        return self._ask(reports.standing)
-
-    def status(self) -> list[dict[str, Any]]:
-        """Return how it stands, as the view `status` shows it."""
-        return self._ask(reports.status)
-
-    def report(self, now: datetime, limit: int = 20) -> Report:
-        """Return what the command `status` shows, with up to `limit` rows that wait for a person."""
-        return self._ask(reports.report, now, limit)
-
-    def about(self, name: str, folder: str) -> list[dict[str, Any]]:
-        """Return what became of a unit: its rows, newest first, each with its events."""
-        return self._ask(reports.about, name, folder)
-
-    def jobs(self) -> list[dict[str, Any]]:
-        """Return every job."""
-        return self._ask(all_rows.jobs)
-
-    def events_after(self, event: int) -> list[dict[str, Any]]:
-        """Return what has happened to jobs since an event."""
-        return self._ask(all_rows.events_after, event)
-
-    def sources(self, limit: int) -> list[str]:
-        """Return where the first frames were published."""
-        return self._ask(all_rows.sources, limit)
-
-    # The ledger and its agent
-
-    def damage(self) -> str:
-        """Return what is damaged in the ledger's file, '' where it is whole."""
-        return self._ask(reports.damage)
-
-    def changes(self, settings: Mapping[str, str]) -> list[Change]:
-        """Return in what the ledger is bound to other settings."""
-        return self._ask(changes, settings)
-
-    def other_world(self, settings: Mapping[str, str]) -> str | None:
-        """Return what stands against using the ledger with these settings, if anything does."""
-        return self._ask(other_world, settings)
-
-    def agent(self) -> dict[str, str]:
-        """Return what the agent says of itself, by key."""
-        return self._ask(reports.agent)
-
-    def last_start_or_stop(self) -> str:
-        """Return which of the two the agent did last, '' where it has not run yet."""
-        return self._ask(reports.last_start_or_stop)
-
-    def _ask(self, question: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return question(self._sql, *args, **kwargs)
-        except sqlite3.Error as error:
-            raise store.unreadable(error) from error
-
-    def _each(
-        self, question: Callable[Concatenate[sqlite3.Connection, P], Iterator[R]], *args: P.args, **kwargs: P.kwargs
-    ) -> Iterator[R]:
-        try:
-            yield from question(self._sql, *args, **kwargs)
-        except sqlite3.Error as error:
-            raise store.unreadable(error) from error

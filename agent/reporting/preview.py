@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent.core import past
 from agent.errors import FileChanged, FolderUnavailable
-from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.model import Adopt, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
