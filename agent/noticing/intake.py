@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.noticing.book import Book, Decider
     from agent.noticing.claims import Claims
     from agent.noticing.rest import Rest
-    from agent.reading.start import Readers
+    from agent.reading.readers import Readers
 
 log = logging.getLogger(__package__)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent.noticing.arriving import Writers
     from agent.noticing.book import Book, Decider
     from agent.noticing.claims import Claims
-    from agent.reading.start import Readers
+    from agent.reading.readers import Readers
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from agent.ledger import orders
 from agent.ledger.reads import Reads
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
-from agent.reporting.preview import look_at
+from agent.reporting.dry import look_at
+from agent.reporting.places import relative
 from agent.service.folder import folders_of, scanner_of
 from agent.service.names import called
 from agent.settings.parts import filters_of
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
     from agent.core.names import Filters
     from agent.folder.scanner import Scanner
     from agent.settings.settings import Settings
-
-
-def relative(watch_dir: str, path: str, cwd: str) -> str | None:
-    """Return a path relative to the watch folder, or None where it is outside. Links are resolved but for the last."""
-    absolute = os.path.normpath(os.path.join(cwd, path))
-    folder, name = os.path.split(absolute)
-    absolute = os.path.join(os.path.realpath(folder), name)
-    if absolute == watch_dir:
-        return ""
-    return absolute[len(watch_dir) + 1 :] if absolute.startswith(f"{watch_dir}/") else None
 
 
 def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:

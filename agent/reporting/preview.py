@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from agent.ledger.due import Waiting
     from agent.ledger.units import Sight
     from agent.model import Action, UnitKey
-    from agent.reporting.dry import Notes
     from agent.settings.settings import Settings
 
 log = logging.getLogger(__package__)
@@ -146,18 +145,6 @@ def units_now(settings: Settings, unlisted: dict[str, str]) -> Iterator[Unit]:
                 yield found.popleft()
     unlisted.update(dry.notes.unlisted)
     yield from (Unit(sight.path, sight.kind, (), None) for sight in dry.notes.refused)
-
-
-def look_at(settings: Settings, unit: UnitKey) -> Notes:
-    """Return what noticing notes of a unit, whatever the ledger knows: nothing where it has settled.
-
-    Raises FolderUnavailable.
-    """
-    scanner = scanner_of(settings)
-    with Reads.of_nothing() as nothing_known:
-        dry = dry_noticing(settings, scanner, nothing_known, lambda _unit, _read: None)
-        dry.look(unit)
-    return dry.notes
 
 
 def _unread(action: str, sight: Sight) -> Step:

@@ -38,7 +38,7 @@ from agent.noticing.start import noticing
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.pool import CHUNK_FILES
 from agent.reading.reader import Reader
-from agent.reading.start import Readers
+from agent.reading.readers import Readers
 from tests.support import await_tick, frames, image, rows, write
 
 if TYPE_CHECKING:

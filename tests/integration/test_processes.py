@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from io import BufferedWriter
 
     from agent.model import File
-    from agent.reading.start import Readers
+    from agent.reading.readers import Readers
     from tests.sending import Clock, Server
 
 MANY = 5 * CHUNK_FILES + 7
