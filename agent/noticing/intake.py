@@ -15,7 +15,7 @@ from agent.core.unreadable import Unreadable
 from agent.ledger.units import Sight
 from agent.model import Kind
 from agent.noticing.claims import ELSEWHERE, Unshared, Wanted
-from agent.reading.processes.pool import CHUNK_FILES
+from agent.reading.readers import CHUNK_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

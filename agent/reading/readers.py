@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from agent.reading.reader import Reader
 
 
+CHUNK_FILES = 128
+"""Files that a worker process is asked for at once, at most; shorter sequences are read without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readers:
     """Who reads: threads for each kind of unit, so that no image waits for a sequence.

@@ -11,7 +11,7 @@ from agent.core.image_rules import USUAL_RULES
 from agent.core.retry import PROCESSES
 from agent.host.workers import Workers
 from agent.model import Kind
-from agent.reading import full
+from agent.reading import formats, full
 from agent.reading.decode import problem_of
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.pool import ProcessPool, fitting
@@ -52,7 +52,8 @@ def reading(
     images = Workers("read-image", 1)
     sequences = Workers("read-sequence", SEQUENCES, idle=pool.rest, idle_seconds=PROCESSES.seconds())
     try:
-        # Given here, it is imported at the start: later it might be another version's.
+        # Imported at the start, the decoder too, which is given here: later they might be another version's.
+        formats.import_all()
         files = FileExaminer(scanner, go_on, problem_of, rules)
         reader = Reader(files, gaps, pool.images, order=order, doubt=doubt, rules=rules)
         pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}

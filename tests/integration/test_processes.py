@@ -27,8 +27,9 @@ from agent.host.workers import Workers
 from agent.model import Edition, Image, Job, Kind
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
-from agent.reading.processes.pool import CHUNK_FILES, ProcessPool
+from agent.reading.processes.pool import ProcessPool
 from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerProcess
+from agent.reading.readers import CHUNK_FILES
 from agent.reading.start import reading
 from agent.sending.unchanged import first_changed
 from tests import exif
