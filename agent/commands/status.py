@@ -15,7 +15,7 @@ from agent.core.life import Life, life, silence
 from agent.core.retry import TELL_SECONDS
 from agent.host.clock import utc_now
 from agent.host.disk import why_unwritable
-from agent.ledger import spend
+from agent.ledger import reports
 from agent.ledger.reads_for_people import ReadsForPeople
 from agent.terminal import print_json, say_wrapped, show_table
 
@@ -80,7 +80,7 @@ def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
 
 def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
     """Yield a line for each thing that keeps all, or much, from being sent."""
-    if limit := spend.notice(agent, now):
+    if limit := reports.spend_limit(agent, now):
         yield f"SPEND LIMIT: {limit}"
     if unlisted := agent.get("unlisted"):
         yield f"UNREADABLE since {agent['unlisted_since']}: {unlisted}"

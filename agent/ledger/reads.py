@@ -1,11 +1,11 @@
-"""Every question that is asked of the ledger, with those of people: who reads it needs to know these, and no SQL."""
+"""Every question that is asked of the ledger, those of noticing and of people too: who reads it needs no SQL."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.ledger import due, holds, lookups, past, recorded, related, results, seen, spend, traces
-from agent.ledger.reads_for_people import ReadsForPeople
+from agent.ledger import due, holds, lookups, past, recorded, related, results, spend, traces
+from agent.ledger.reads_for_noticing import ReadsForNoticing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -18,58 +18,14 @@ if TYPE_CHECKING:
     from agent.ledger.recent_frames import RecentFrames
     from agent.ledger.recorded import Recorded, Sent
     from agent.ledger.results import Completed
-    from agent.ledger.seen import Seen, Span
     from agent.ledger.traces import Holder, Trace
-    from agent.ledger.units import Sight
-    from agent.model import Action, File, Stamp, Unit
+    from agent.model import Action, Stamp, Unit
     from agent.model.jobs import Found, Lookup, SentJob, Terms
-    from agent.model.units import UnitKey
+    from agent.model.units import Sight
 
 
-class Reads(ReadsForPeople):
-    """Answers the questions of the stages, and those of people."""
-
-    # What a listing is compared with
-
-    def images_in(self, folder: str, span: Span) -> dict[str, Seen]:
-        """Return how the single images of a span of a folder stand, by path."""
-        return self._ask(seen.images_in, folder, span)
-
-    def newest(self, unit: UnitKey) -> Seen | None:
-        """Return how a unit stands, None where it is not known."""
-        return self._ask(seen.newest, unit)
-
-    def files_like(self, unit: UnitKey, count: int, size: int) -> list[File]:
-        """Return how the files of a unit's newest row looked, where they are so many and of that size together."""
-        return self._ask(seen.files_like, unit, count, size)
-
-    def unsent_in(self, folder: str, span: Span) -> list[UnitKey]:
-        """Return the units of a span of a folder that are not sent yet."""
-        return self._ask(seen.unsent_in, folder, span)
-
-    def listed_in(self, folder: str, span: Span) -> list[UnitKey]:
-        """Return the units of a span of a folder that its listing should show."""
-        return self._ask(seen.listed_in, folder, span)
-
-    def unsent(self) -> list[UnitKey]:
-        """Return all units that are not sent yet."""
-        return self._ask(seen.unsent)
-
-    def folders_below(self, folder: str) -> list[str]:
-        """Return the folders at and below this one that have units."""
-        return self._ask(seen.folders_below, folder)
-
-    def folders(self) -> Iterator[str]:
-        """Yield the folders that have units."""
-        return self._each(seen.folders)
-
-    def settling(self) -> list[UnitKey]:
-        """Return the units that wait to be settled."""
-        return self._ask(seen.settling)
-
-    def unreadable(self) -> set[UnitKey]:
-        """Return the units that wait since they could not be read."""
-        return self._ask(seen.unreadable)
+class Reads(ReadsForNoticing):
+    """Answers the questions of all stages, and those of people."""
 
     def is_to_be_held(self, sight: Sight) -> bool:
         """Tell whether a unit would be held unread, or is."""

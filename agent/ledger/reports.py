@@ -110,6 +110,17 @@ def _submitted_since(sql: sqlite3.Connection, since: datetime) -> int:
     return int(count)
 
 
+def spend_limit(agent: Mapping[str, str], now: datetime) -> str:
+    """Return the sentence about the limit of the spend guard that is reached now, '' where none is."""
+    until = agent.get("spend_limit_until", "")
+    return beyond(agent["spend_limit"], until) if until > iso(now) else ""
+
+
+def beyond(why: str, until: str) -> str:
+    """Return the sentence about a limit that is reached: `why`, and until when what goes beyond waits."""
+    return f"{why}; what goes beyond waits until {until}"
+
+
 def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any]]:
     """Return all rows of a unit, newest first, each with its events: for `explain`.
 

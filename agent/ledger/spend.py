@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from agent.core.spend_guard import Allowance, Limits, Spent, ask, day_of, is_used_up, next_day
 from agent.core.states import State
+from agent.ledger.reports import beyond
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
     from datetime import datetime
 
     from agent.ledger.store import Ledger
@@ -56,7 +56,7 @@ def refuse(ledger: Ledger, job: int, answer: Allowance, why: str, seconds: float
         _hold(ledger, job, why)
         return
     until = _say(ledger, why, iso(ledger.now + timedelta(seconds=seconds)) if seconds else "")
-    ledger.set(job, reason=_waits(why, until), error_code=CODE, next_attempt_at=until)
+    ledger.set(job, reason=beyond(why, until), error_code=CODE, next_attempt_at=until)
 
 
 def note(ledger: Ledger, job: int) -> None:
@@ -106,7 +106,7 @@ def put_off_all_as(ledger: Ledger, why: str) -> int:
 def _put_off(ledger: Ledger, why: str, until: str) -> int:
     return ledger.sql.execute(
         f"update jobs set reason = ?2, error_code = ?3, next_attempt_at = ?1 where {WAITING}",  # noqa: S608 (our words)
-        (until, _waits(why, until), CODE),
+        (until, beyond(why, until), CODE),
     ).rowcount
 
 
@@ -128,12 +128,6 @@ def put_off(sql: sqlite3.Connection, now: datetime) -> int:
     return int(count)
 
 
-def notice(values: Mapping[str, str], now: datetime) -> str:
-    """Return the sentence about the limit that is reached now, from the `agent` table, '' where none is."""
-    until = values.get("spend_limit_until", "")
-    return _waits(values["spend_limit"], until) if until > iso(now) else ""
-
-
 def reconsider(ledger: Ledger) -> None:
     """Have what was put off looked at again: the limits may be others than at the last start."""
     ledger.put(spend_limit="", spend_limit_until="")
@@ -149,10 +143,6 @@ def _say(ledger: Ledger, why: str, until: str = "") -> str:
     until = until or iso(next_day(ledger.now))
     if ledger.get("spend_limit_until") != until and not is_told:
         ledger.put(spend_limit=why, spend_limit_until=until)
-        ledger.record(None, "spend limit", _waits(why, until))
-        log.warning("%s", _waits(why, until))
+        ledger.record(None, "spend limit", beyond(why, until))
+        log.warning("%s", beyond(why, until))
     return until
-
-
-def _waits(why: str, until: str) -> str:
-    return f"{why}; what goes beyond waits until {until}"

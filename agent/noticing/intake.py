@@ -12,8 +12,8 @@ from agent.core.folder_rules import NOTHING
 from agent.core.read_again import Restless
 from agent.core.states import ARRIVAL, LEFT_OUT, SETTINGS, UNREADABLE
 from agent.core.unreadable import Unreadable
-from agent.ledger.units import Sight
 from agent.model import Kind
+from agent.model.units import Sight
 from agent.noticing.claims import ELSEWHERE, Unshared, Wanted
 from agent.reading.readers import CHUNK_FILES
 

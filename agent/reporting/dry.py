@@ -12,7 +12,7 @@ from agent.core.quiet_times import Quiet, QuietTimes
 from agent.folder.tree import Tree
 from agent.host.clock import Clocks
 from agent.host.workers import AtOnce
-from agent.ledger.reads import Reads
+from agent.ledger.reads_for_noticing import ReadsForNoticing
 from agent.model import Kind
 from agent.noticing.start import noticing
 from agent.reading import full
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from agent.core.folder_rules import FolderRules, FolderRulesSource
     from agent.errors import FolderUnavailable
     from agent.folder.scanner import Scanner
-    from agent.ledger.units import Sight
     from agent.model import File, Listing, Unit, UnitKey
+    from agent.model.units import Sight
     from agent.noticing.messages import NotWritten
     from agent.noticing.start import Noticing
     from agent.settings.settings import Settings
@@ -147,7 +147,9 @@ class Dry:
             pass
 
 
-def dry_noticing(settings: Settings, scanner: Scanner, reads: Reads, take: Take, *, waits: bool = True) -> Dry:
+def dry_noticing(
+    settings: Settings, scanner: Scanner, reads: ReadsForNoticing, take: Take, *, waits: bool = True
+) -> Dry:
     """Return noticing that hands what has settled, and how it is read, to `take`.
 
     Where nothing is waited for (`waits`), all that is there has settled, and no file of settings holds it.
@@ -176,7 +178,7 @@ def look_at(settings: Settings, unit: UnitKey) -> Notes:
     Raises FolderUnavailable.
     """
     scanner = scanner_of(settings)
-    with Reads.of_nothing() as nothing_known:
+    with ReadsForNoticing.of_nothing() as nothing_known:
         dry = dry_noticing(settings, scanner, nothing_known, lambda _unit, _read: None)
         dry.look(unit)
     return dry.notes

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.core.states import State
+from agent.core.states import CHANGED, State
 from agent.errors import FolderUnavailable, LedgerUnavailable
-from agent.ledger import orders
-from agent.ledger.reads import Reads
+from agent.ledger.reads_for_people import ReadsForPeople
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
 from agent.reporting.dry import look_at
@@ -46,7 +45,7 @@ def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:
 
 def _rows(settings: Settings, name: str) -> list[dict[str, Any]]:
     try:
-        with Reads.open(settings.ledger_path) as reads:
+        with ReadsForPeople.open(settings.ledger_path) as reads:
             return reads.about(shown(name), shown(parent(name)))
     except LedgerUnavailable:
         if settings.ledger_path.exists():
@@ -124,7 +123,7 @@ def _about_row(row: Mapping[str, Any], target: str) -> Iterator[str]:
     """Say what the ledger has: the state, the reason, the ids, and how it came to that."""
     reason = f": {row['reason']}" if row["reason"] else ""
     yield f"job {row['id']} ({row['kind']}, {row['path']}) is {row['state']}{reason}"
-    if row["state"] == State.HELD and row["error_code"] == orders.CHANGED:
+    if row["state"] == State.HELD and row["error_code"] == CHANGED:
         yield "  'resubmit' sends it as a new job, 'dismiss' leaves it; the job that was sent stays as it is"
     if row["reference_id"]:
         yield f"  reference_id {row['reference_id']}"

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from agent.core.reference_id import IdRules
     from agent.folder.scanner import Scanner
     from agent.ledger.due import Waiting
-    from agent.ledger.units import Sight
     from agent.model import Action, UnitKey
+    from agent.model.units import Sight
     from agent.settings.settings import Settings
 
 log = logging.getLogger(__package__)

@@ -10,8 +10,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dotenv.parser import parse_stream
-
 from agent.errors import SettingsError
 from agent.settings.places import ledger_text
 
@@ -42,6 +40,8 @@ def written_in(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str,
         return None, {}, [f"{file} cannot be read ({error.strerror}): it must be a file that this user may read."]
     except UnicodeDecodeError:
         return file, {}, [f"{file} is not UTF-8 text: save it as UTF-8."]
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - a sixth of `status`, and where systemd sets all there is no file
+
     written, problems = {}, []
     # Not dotenv_values: it only logs the lines that it cannot read, and a setting would be lost.
     for binding in parse_stream(io.StringIO(text)):

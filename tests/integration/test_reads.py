@@ -15,10 +15,10 @@ from agent.ledger.reads import Reads
 from agent.ledger.recent_frames import RecentFrames
 from agent.ledger.seen import Span
 from agent.ledger.store import Ledger, unusable
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.ledger.writer import LedgerWriter
 from agent.model import Frame, Kind, Stamp, Unit
-from agent.model.units import UnitKey
+from agent.model.units import Sight, UnitKey
 from tests.sending import TERMS, Clock
 
 if TYPE_CHECKING:
