@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from agent.ledger.reports import Counts
     from agent.settings.settings import Settings
 
-CYCLES_AFTER = 50_000
-"""New objects after which Python looks for cycles among them, in place of 700. A sequence of 1,000 frames makes a
-hundred thousand, and none in a cycle: looking took a fifth of the processor time of sending sequences (measured)."""
-
 
 @click.command()
 @click.option("--once", is_flag=True, help="Submit what is there now, then exit.")
@@ -37,7 +33,6 @@ def run(*, once: bool) -> None:
     Example: playment-agent run --once
     """
     gc.freeze()
-    gc.set_threshold(CYCLES_AFTER)
     if not once:
         sys.exit(Waiting(configured.settings, configured.reread()).run())
     settings = configured.settings()
