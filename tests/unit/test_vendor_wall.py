@@ -37,8 +37,8 @@ PLAYS = ("sandbox/", "demo/", "commands/sandbox.py", "commands/demo.py")
 """Texts that speak of that one, and not of the target."""
 SETTINGS = ("settings/",)
 """Settings are Playment's by name, and so are the sentences about them."""
-PICKS = {"service/assembly.py"}
-"""The one place that picks the target."""
+PICKS = {"service/assembly.py", "service/names.py"}
+"""The places that pick the target, and its name."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
