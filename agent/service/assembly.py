@@ -43,11 +43,6 @@ from agent.settings.parts import (
     terms_of,
     uploads,
 )
-from agent.targets.label_studio.client import LabelStudio
-from agent.targets.label_studio.search import Projects
-from agent.targets.label_studio.target import LabelStudioTarget
-from agent.targets.playment.client import Playment
-from agent.targets.playment.target import PlaymentTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -62,6 +57,7 @@ if TYPE_CHECKING:
     from agent.settings.settings import Settings
     from agent.targets import Target
     from agent.targets.gate import Gate
+    from agent.targets.label_studio.client import LabelStudio
 
 Follow: TypeAlias = "Callable[[Callable[[Settings], object]], object]"
 """Has what it is handed be called with new settings, while the agent runs."""
@@ -73,6 +69,9 @@ def target_of(settings: Settings) -> Target:
 
 
 def _playment(settings: Settings) -> Target:
+    from agent.targets.playment.client import Playment  # noqa: PLC0415 - a service has one target, and holds one
+    from agent.targets.playment.target import PlaymentTarget  # noqa: PLC0415 - the same
+
     client = Playment(
         settings.playment_base_url,
         settings.playment_project_id,
@@ -85,12 +84,17 @@ def _playment(settings: Settings) -> Target:
 
 
 def _label_studio(settings: Settings) -> Target:
+    from agent.targets.label_studio.search import Projects  # noqa: PLC0415 - as above
+    from agent.targets.label_studio.target import LabelStudioTarget  # noqa: PLC0415 - the same
+
     projects = Projects(int(settings.label_studio_image_project), int(settings.label_studio_sequence_project))
     return LabelStudioTarget(label_studio_of(settings), projects, how_to_mend_the_key(settings))
 
 
 def label_studio_of(settings: Settings) -> LabelStudio:
     """Return the client of Label Studio. Raises SettingsError."""
+    from agent.targets.label_studio.client import LabelStudio  # noqa: PLC0415 - as above
+
     return LabelStudio(settings.label_studio_url, settings.label_studio_token.reveal())
 
 

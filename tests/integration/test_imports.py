@@ -30,6 +30,21 @@ atexit.register(tell)
 from agent.__main__ import main
 main()
 """
+# As `run` and its commands make the target of the settings; no target is asked anything for that.
+MAKER = """
+import os, sys
+from pathlib import Path
+from agent.service.assembly import target_of
+from agent.service.names import DEFAULTS
+from agent.settings.load import load
+target_of(load(os.environ, Path.cwd(), None, defaults=DEFAULTS)).close()
+print(*sys.modules)
+"""
+TARGETS = {"playment", "label_studio"}
+OF_LABEL_STUDIO = {
+    "TARGET": "label-studio", "LABEL_STUDIO_URL": "http://127.0.0.1:9", "LABEL_STUDIO_TOKEN": "0" * 40,
+    "LABEL_STUDIO_IMAGE_PROJECT": "1", "LABEL_STUDIO_SEQUENCE_PROJECT": "2", "PUBLISH_PROBE": "all",
+}  # fmt: skip
 HEAVY = {
     "PIL", "charset_normalizer", "matplotlib", "numpy", "obstore", "psycopg", "requests", "rich", "simplejpeg",
     "sqlite_utils", "urllib3", "watchdog",
@@ -91,6 +106,26 @@ def test_an_explanation_reads_and_sends_nothing(place: Path, settings: dict[str,
     assert not roots(modules) & {*HEAVY, "subprocess"}
 
 
+@pytest.mark.parametrize(("target", "given"), [("playment", {}), ("label_studio", OF_LABEL_STUDIO)])
+def test_one_target_brings_nothing_of_another(
+    target: str, given: dict[str, str], place: Path, settings: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MAKER],
+        env={**os.environ, **settings, **given},
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    modules = set(done.stdout.split())
+    assert f"agent.targets.{target}.target" in modules
+    (other,) = TARGETS - {target}
+    assert not {name for name in modules if name.startswith(f"agent.targets.{other}.")}
+    assert not roots(modules) & (HEAVY - {"PIL", "charset_normalizer", "requests", "urllib3", "watchdog"})
+
+
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """What the service has imported before there is anything to do, with a new ledger."""
@@ -104,7 +139,11 @@ def test_the_service_holds_nothing_that_only_people_need(idle: set[str]) -> None
     assert not {name for name in idle if name.startswith(("agent.reporting", "agent.demo", "agent.sandbox"))}
     others = {"agent.commands", "agent.commands.configured", "agent.commands.run", "agent.commands.shell"}
     assert {name for name in idle if name.startswith("agent.commands")} == others
-    assert "agent.terminal.drawn" not in idle
+    assert {name for name in idle if name.startswith("agent.terminal")} == {"agent.terminal"}
+    assert not {
+        name for name in idle if name.startswith(("agent.fleet.client", "agent.fleet.schema", "agent.publishing.obj"))
+    }
+    assert not {name for name in idle if name.startswith("agent.targets.label_studio.")}
 
 
 def test_the_service_imports_nothing_later_that_might_be_another_versions(idle: set[str], tmp_path: Path) -> None:
