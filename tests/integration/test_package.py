@@ -26,22 +26,23 @@ if TYPE_CHECKING:
 
 REASON = reason_not_to_build()
 pytestmark = [pytest.mark.skipif(REASON is not None, reason=REASON or ""), pytest.mark.timeout(600)]
-MOST_BYTES = 12_000_000
+MOST_BYTES = 13_500_000
+"""Of what is packed loosely, a seventh more than what is packed as users get it: 12 MB, as `tests.package` holds."""
 REQUIREMENTS = ROOT / "systemd/package/requirements"
 SITE = "./opt/playment-agent/lib/python3"
 
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Path]]:
-    """Build one commit twice: elsewhere, by another umask, another time zone and locale, packed another way."""
+    """Build one commit twice: elsewhere, by another umask, another time zone and locale."""
     folder = tmp_path_factory.mktemp("package")
     one = copy_of_the_project(folder / "one")
     other = copy_of_the_project(folder / "another place")
     (folder / "temporary files").mkdir()
     elsewhere = {"TMPDIR": str(folder / "temporary files"), "TZ": "Asia/Tokyo", "LANG": "C", "HOME": str(folder)}
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(build, one, folder / "1")
-        second = pool.submit(build, other, folder / "2", umask=0o077, **QUICK, **elsewhere)
+        first = pool.submit(build, one, folder / "1", QUICK)
+        second = pool.submit(build, other, folder / "2", QUICK | elsewhere, umask=0o077)
         return [first.result(), second.result()]
 
 
@@ -68,13 +69,8 @@ def test_there_are_two_and_the_agents_is_small_enough(debs: dict[str, Path]) -> 
 
 
 def test_the_same_commit_gives_the_same_bytes(twice: list[dict[str, Path]]) -> None:
-    for name in twice[0]:
-        for part in ("--fsys-tarfile", "--ctrl-tarfile"):
-            first, second = (
-                subprocess.run(["dpkg-deb", part, debs[name]], capture_output=True, check=True, timeout=60).stdout
-                for debs in twice
-            )
-            assert first == second, (name, part)
+    for name, deb in twice[0].items():
+        assert deb.read_bytes() == twice[1][name].read_bytes(), name
 
 
 def test_all_in_it_is_roots_and_nobody_elses_to_write(debs: dict[str, Path]) -> None:

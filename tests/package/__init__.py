@@ -7,6 +7,10 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
 OF_THE_PROJECT = ("agent", "systemd", "pyproject.toml", "README.md", "LICENSE", ".env.example")
@@ -43,11 +47,11 @@ def change(path: Path, pattern: str, replacement: str) -> None:
     os.utime(path, (TIME, TIME))
 
 
-def build(project: Path, out: Path, *, umask: int = 0o022, **environment: str) -> dict[str, Path]:
+def build(project: Path, out: Path, environment: Mapping[str, str], *, umask: int = 0o022) -> dict[str, Path]:
     """Build the packages of a copy of the project, and return them by name."""
     done = subprocess.run(
         [project / "systemd/package/build", out],
-        env=os.environ | environment,
+        env=os.environ | dict(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

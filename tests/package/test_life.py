@@ -19,7 +19,7 @@ from PIL import Image
 from tests.documents import OPERATING
 from tests.integration.boot_systemd import Booted, boot, reason_not_to_boot
 from tests.integration.test_operating import BLOCKS
-from tests.package import ROOT, TIME, asked, build, change, copy_of_the_project
+from tests.package import QUICK, ROOT, TIME, asked, build, change, copy_of_the_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,13 +61,13 @@ def debs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build this version, one whose ledger is newer, and one that cannot be unpacked."""
     folder = tmp_path_factory.mktemp("debs")
     old = copy_of_the_project(folder / "old")
-    build(old, folder / "of old", DPKG_DEB_COMPRESSOR_LEVEL="1")
+    build(old, folder / "of old", QUICK)
     new = copy_of_the_project(folder / "new")
     change(new / "pyproject.toml", r'^version = ".*?"', 'version = "9.0.0"')
     change(new / "agent/__init__.py", r'^__version__ = ".*?"', '__version__ = "9.0.0"')
     step = "def m999_newer(connection):\n    connection.execute('create table newer (n)')\n\n\n"
     change(new / "agent/ledger/migrations.py", r"^(MIGRATIONS: .*?)^\)", step + r"\1    m999_newer,\n)")
-    build(new, folder / "of new", DPKG_DEB_COMPRESSOR_LEVEL="1")
+    build(new, folder / "of new", QUICK)
     shutil.copytree(folder / "of old", folder / "dist")
     for version in ("old", "new"):
         for deb in (folder / f"of {version}").glob("*.deb"):

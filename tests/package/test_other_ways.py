@@ -16,6 +16,7 @@ from tests.integration.test_operating import BLOCKS
 from tests.package import copy_of_the_project
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 WRITTEN = ("`uv tool install .`", "`pipx install .`")
@@ -51,7 +52,7 @@ def test_it_is_installed_for_one_person(way: str, tmp_path: Path) -> None:
     assert run(["bash", "-ec", asked], home, environment) == "backup\n"
 
 
-def run(command: list[str | Path] | list[str], folder: Path, environment: dict[str, str]) -> str:
+def run(command: Sequence[str | Path], folder: Path, environment: dict[str, str]) -> str:
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
