@@ -53,13 +53,18 @@ def settled(command: F) -> F:
 
 
 def fail(error: AgentError) -> NoReturn:
-    """Say what is wrong, on standard error, and exit with the error's code."""
+    """Say what is wrong, and exit with the error's code."""
+    tell(error)
+    sys.exit(error.exit_code)
+
+
+def tell(error: AgentError) -> None:
+    """Say what is wrong, on standard error."""
     if isinstance(error, LedgerUnreadable):
         error = unusable("the ledger cannot be used", error)
     lines = str(error).splitlines()
     for line in lines:
         words.say(logs.for_standard_error(f"playment-agent: {line}", logging.ERROR), err=True)
-    sys.exit(error.exit_code)
 
 
 def _env_file() -> Path | None:

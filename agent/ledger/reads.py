@@ -6,6 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from agent.ledger import due, holds, lookups, past, recorded, related, reports, results, seen, spend, store, traces
+from agent.ledger.numbers import Numbers, numbers
 from agent.ledger.upgrade import migrate
 from agent.ledger.world import Change, changes, other_world
 
@@ -246,6 +247,10 @@ class Reads:
     def report(self, now: datetime, limit: int = 20, *, by_folder: bool = False) -> Report:
         """Return what the command `status` shows, with up to `limit` rows that wait for a person."""
         return self._ask(reports.report, now, limit, by_folder=by_folder)
+
+    def numbers(self) -> Numbers:
+        """Return what a monitor asks for."""
+        return self._ask(numbers)
 
     def about(self, name: str, folder: str) -> list[dict[str, Any]]:
         """Return what became of a unit: its rows, newest first, each with its events."""
