@@ -17,10 +17,15 @@ SINCE = 15
 """The version of the schema that has counters."""
 
 
+def has_counters(sql: sqlite3.Connection) -> bool:
+    """Tell whether a version that has counters, and the index on open sequences, has opened the ledger."""
+    (version,) = sql.execute("pragma user_version").fetchone()
+    return bool(version >= SINCE)
+
+
 def counted(sql: sqlite3.Connection) -> dict[tuple[str, str], float]:
     """Return the counters, by name and label; none where no version that has them has opened the ledger."""
-    (version,) = sql.execute("pragma user_version").fetchone()
-    if version < SINCE:
+    if not has_counters(sql):
         return {}
     return {(name, label): value for name, label, value in sql.execute("select name, label, value from counters")}
 
