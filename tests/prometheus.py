@@ -1,6 +1,7 @@
-"""Debian's Prometheus and its promtool: what is installed, else unpacked, not installed, which would start a server.
+"""Debian's Prometheus, its promtool, and node-exporter: what is installed, else unpacked.
 
-They are fetched once, into a folder outside of the repository: `XDG_CACHE_HOME`, else `~/.cache`.
+Not installed, which would start servers. They are fetched once, into a folder outside of the repository:
+`XDG_CACHE_HOME`, else `~/.cache`.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ from tests.programs import Debian, Missing, Programs
 if TYPE_CHECKING:
     from tests.programs import Program
 
-PACKAGE = "prometheus"
+EXPORTER = "prometheus-node-exporter"
+PACKAGES = {"promtool": "prometheus", "prometheus": "prometheus", EXPORTER: EXPORTER}
 
 
 def program(name: str) -> Program:
-    """Return `prometheus` or `promtool`; other processes wait for the one that fetches them. Raises Missing."""
+    """Return one of them; other processes wait for the one that fetches it. Raises Missing."""
+    package = PACKAGES[name]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "playment-agent-tests" / "programs"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{PACKAGE}.lock").open("w") as lock:
+    with (folder / f"{package}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            return Programs(folder).find(Debian(name, PACKAGE))
+            return Programs(folder).find(Debian(name, package, alone=True))
         except Missing:
-            shutil.rmtree(folder / PACKAGE, ignore_errors=True)
+            shutil.rmtree(folder / package, ignore_errors=True)
             raise
 
 
