@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 POSTS = "posts"
-RETRIES = "retries"
+REPEATED = "retries"
 UPLOADS = "uploads"
 UPLOADED_BYTES = "uploaded_bytes"
 POST_SECONDS = "post_seconds"
@@ -42,7 +42,7 @@ class Meters:
             self._add(POST_COUNT, f"{bound:g}", 1)
             self._add(POST_SECONDS, "", max(0.0, seconds))
             if again:
-                self._add(RETRIES, "", 1)
+                self._add(REPEATED, "", 1)
 
     def uploaded(self, size: int) -> None:
         """Count a file that was uploaded, and its bytes."""

@@ -141,7 +141,7 @@ def _counters(counters: Mapping[tuple[str, str], float]) -> Iterator[Metric]:
         {outcome.value: counted(meters.POSTS, outcome) for outcome in PostOutcome},
     )
     yield _post_duration(counters)
-    yield _counter("retries", "Requests for jobs that were not the first for their job.", counted(meters.RETRIES))
+    yield _counter("retries", "Requests for jobs that were not the first for their job.", counted(meters.REPEATED))
     yield _counter("uploads", "Files that were uploaded.", counted(meters.UPLOADS))
     yield _counter("uploaded_bytes", "Bytes of the files that were uploaded.", counted(meters.UPLOADED_BYTES))
 

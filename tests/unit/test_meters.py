@@ -20,7 +20,7 @@ from agent.errors import (
     TryLater,
     Unpublished,
 )
-from agent.host.meters import BOUNDS, POST_COUNT, POST_SECONDS, POSTS, RETRIES, UPLOADED_BYTES, UPLOADS, Meters
+from agent.host.meters import BOUNDS, POST_COUNT, POST_SECONDS, POSTS, REPEATED, UPLOADED_BYTES, UPLOADS, Meters
 
 SECONDS = st.floats(0, 1000)
 
@@ -52,7 +52,7 @@ def test_each_post_is_under_one_outcome_and_one_bound(posts: list[tuple[float, b
         meters.posted(PostOutcome.ACCEPTED, seconds, again=again)
     sums = meters.sums()
     assert sums.get((POSTS, "accepted"), 0) == len(posts)
-    assert sums.get((RETRIES, ""), 0) == sum(again for _, again in posts)
+    assert sums.get((REPEATED, ""), 0) == sum(again for _, again in posts)
     assert sums.get((POST_SECONDS, ""), 0) == pytest.approx(sum(seconds for seconds, _ in posts))
     for bound in BOUNDS:
         below = sum(value for (name, label), value in sums.items() if name == POST_COUNT and float(label) <= bound)
@@ -97,7 +97,7 @@ def test_no_count_is_lost_among_threads() -> None:
         (POSTS, "accepted"): threads * each,
         (POST_COUNT, "0.05"): threads * each,
         (POST_SECONDS, ""): pytest.approx(0.01 * threads * each),
-        (RETRIES, ""): threads * each,
+        (REPEATED, ""): threads * each,
         (UPLOADS, ""): threads * each,
         (UPLOADED_BYTES, ""): 3 * threads * each,
     }
