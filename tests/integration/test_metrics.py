@@ -27,6 +27,7 @@ from agent.ledger.units import Sight, notice
 from agent.model import Kind
 from agent.reporting.metrics import exposition
 from tests import older_ledgers
+from tests.documents import OPERATING
 from tests.integration.test_fleet import Uploads
 from tests.layout import PACKAGE
 from tests.prometheus import promtool
@@ -41,6 +42,7 @@ from tests.support import (
     image,
     process,
     query,
+    run,
     settings,
     write,
 )
@@ -285,6 +287,34 @@ def test_however_many_jobs_there_are_the_series_are_as_many_and_name_none(tmp_pa
     assert 'rea"son' not in text.replace("\\", "")
     assert parsed(text).keys() - before.keys() == {("oldest_waiting_timestamp_seconds", ())}
     assert len(before) < 80
+
+
+def test_the_line_for_cron_replaces_whole_files_and_keeps_the_last_one(tmp_path: Path, server: Playment) -> None:
+    surroundings = environ(tmp_path, server.url)
+    command("run", "--once", environ=surroundings, cwd=tmp_path)
+    (line,) = re.findall(r"^```crontab\n\* \* \* \* \* root (.+)\n```$", OPERATING, flags=re.MULTILINE)
+    given = write(tmp_path / "agent.env", "".join(f"{name}={value}\n" for name, value in surroundings.items()).encode())
+    given.chmod(0o600)
+    here = {
+        "/var/lib/prometheus/node-exporter/": f"{tmp_path}/text/",
+        "/usr/sbin/runuser -u playment-agent -- /opt/playment-agent/bin/playment-agent": f"{sys.executable} -m agent",
+        "/etc/playment-agent/agent.env": str(given),
+    }
+    for there, instead in here.items():
+        assert there in line
+        line = line.replace(there, instead)
+    (tmp_path / "text").mkdir()
+    told = tmp_path / "text" / "playment-agent.prom"
+    assert run(["sh", "-c", line], environ={}, cwd=PACKAGE.parent).returncode == 0
+    is_well(told.read_text())
+    assert os.listdir(told.parent) == [told.name]
+    before = told.stat()
+    assert run(["sh", "-c", line], environ={}, cwd=PACKAGE.parent).returncode == 0
+    assert told.stat().st_ino != before.st_ino, "who has it open reads on in the whole one"
+    given.unlink()
+    text = told.read_text()
+    assert run(["sh", "-c", line], environ={}, cwd=PACKAGE.parent).returncode == 2
+    assert told.read_text() == text
 
 
 def test_without_the_extra_it_says_so_in_one_sentence(tmp_path: Path) -> None:
