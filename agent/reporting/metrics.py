@@ -21,17 +21,17 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from agent.core import past
 from agent.core.life import Life, life
 from agent.core.post_outcomes import PostOutcome
 from agent.core.states import State
 from agent.host import disk, meters
-from agent.ledger import past
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from agent.ledger.numbers import Numbers
-    from agent.ledger.reads import Reads
+    from agent.ledger.reads_for_people import ReadsForPeople
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 """The type under which a server answers with an exposition."""
@@ -42,7 +42,7 @@ AWAY = {"target": "outage", "store": "unpublished", "fleet": "fleet"}
 F = TypeVar("F", GaugeMetricFamily, CounterMetricFamily)
 
 
-def exposition(reads: Reads, now: datetime) -> bytes:
+def exposition(reads: ReadsForPeople, now: datetime) -> bytes:
     """Return all numbers as text. Raises LedgerUnreadable."""
     return _text(_families(reads.numbers(), now))
 
