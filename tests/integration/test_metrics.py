@@ -23,8 +23,9 @@ from agent.host.clock import utc_now
 from agent.ledger import counters
 from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger, iso
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.model import Kind
+from agent.model.units import Sight
 from agent.reporting.metrics import exposition
 from tests import older_ledgers
 from tests.documents import OPERATING
