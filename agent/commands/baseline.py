@@ -15,7 +15,7 @@ from agent.reporting.preview import units_now
 from agent.settings.parts import world_of
 
 
-@click.command()
+@click.command(short_help="Have all that is in the folder now left alone.")
 @shell.settled
 def baseline() -> None:
     """Mark all that is in the folder now as `ignored`: only what comes later is submitted.
