@@ -335,26 +335,6 @@ def test_without_the_extra_it_says_so_in_one_sentence(tmp_path: Path) -> None:
     )
 
 
-def test_who_runs_needs_none_of_it(tmp_path: Path, server: Playment) -> None:
-    program = (
-        "import sys; from agent.__main__ import main\n"
-        "try: main()\n"
-        "finally: assert not [name for name in sys.modules if name.startswith('prometheus')]"
-    )
-    surroundings = environ(tmp_path, server.url)
-    write(tmp_path / "inbox" / "a.jpg", image(1))
-    done = subprocess.run(
-        [sys.executable, "-c", program, "run", "--once"],
-        env={**os.environ, **surroundings},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def test_the_alerts_hold_and_say_what_to_do_when_they_should(tmp_path: Path) -> None:
     tests = write(tmp_path / "tests.yml", TOLD.read_bytes().replace(b"[RULES]", f"[{RULES}]".encode()))
     for arguments in (("check", "rules", str(RULES)), ("test", "rules", str(tests))):
