@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import os
 import re
 import shutil
@@ -28,6 +29,7 @@ REASON = reason_not_to_build()
 pytestmark = [pytest.mark.skipif(REASON is not None, reason=REASON or ""), pytest.mark.timeout(600)]
 MOST_BYTES = 13_500_000
 """Of what is packed loosely, a seventh more than what is packed as users get it: 12 MB, as `tests.package` holds."""
+IN_NONE = {"fullcheck", "bench", "test"}
 REQUIREMENTS = ROOT / "systemd/package/requirements"
 SITE = "./opt/playment-agent/lib/python3"
 
@@ -63,8 +65,9 @@ def members(deb: Path) -> list[tarfile.TarInfo]:
     return list(tarfile.TarFile.open(fileobj=io.BytesIO(packed.stdout)))
 
 
-def test_there_are_two_and_the_agents_is_small_enough(debs: dict[str, Path]) -> None:
-    assert set(debs) == {"playment-agent", "playment-agent-fleet"}
+def test_there_is_one_for_each_list_of_pins_and_each_is_small_enough(debs: dict[str, Path]) -> None:
+    additions = {path.stem for path in REQUIREMENTS.iterdir()} - {"agent", "build"}
+    assert set(debs) == {"playment-agent"} | {f"playment-agent-{extra}" for extra in additions}
     assert {name: deb.stat().st_size for name, deb in debs.items() if deb.stat().st_size > MOST_BYTES} == {}
 
 
@@ -125,14 +128,14 @@ def test_it_asks_for_the_python_that_it_was_built_with_and_a_c_library_that_is_n
 def test_the_pins_are_what_the_project_allows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins: dict[str, Requirement] = {}
-    for name in ("agent", "fleet"):
-        lines = re.findall(r"^([a-z].*?)(?: \\)?$", (REQUIREMENTS / f"{name}.txt").read_text(), flags=re.MULTILINE)
+    for path in REQUIREMENTS.iterdir():
+        lines = re.findall(r"^([a-z].*?)(?: \\)?$", path.read_text(), flags=re.MULTILINE)
         pins |= {requirement.name: requirement for requirement in map(Requirement, lines)}
-    extras = project["optional-dependencies"]
-    for line in [*project["dependencies"], *extras["s3"], *extras["fleet"]]:
+    packed = [lines for extra, lines in project["optional-dependencies"].items() if extra not in IN_NONE]
+    for line in itertools.chain(project["dependencies"], *packed):
         allowed = Requirement(line)
-        pinned = next(name for name in pins if name == allowed.name.lower())
-        (version,) = (specifier.version for specifier in pins[pinned].specifier)
+        assert allowed.name.lower() in pins, f"{line}: systemd/package/lock pins it"
+        (version,) = (specifier.version for specifier in pins[allowed.name.lower()].specifier)
         assert version in allowed.specifier, line
 
 
