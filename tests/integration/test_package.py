@@ -141,6 +141,7 @@ def test_the_pins_are_what_the_project_allows() -> None:
 
 SHELL = r"""
 set -eu
+umask 077
 export DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
 says() { echo "== $1"; }
 dpkg --force-unsafe-io -i /opt/debs/*.deb
@@ -148,6 +149,7 @@ says installed
 stat -c '%n %U:%G %a' /etc/playment-agent/agent.env /etc/playment-agent/api_key /srv/inbox /var/lib/playment-agent
 id -Gn playment-agent
 dpkg --verify playment-agent playment-agent-fleet
+find /opt/playment-agent ! -type l ! -perm -044
 runuser -u playment-agent -- playment-agent --version
 runuser -u playment-agent -- playment-agent --env-file /etc/playment-agent/agent.env status 2>&1 || true
 /opt/playment-agent/bin/python -c '
@@ -202,7 +204,7 @@ def test_it_is_installed_and_purged_where_no_systemd_runs(debs: dict[str, Path],
         "/var/lib/playment-agent playment-agent:playment-agent 700",
         "playment-agent inbox",
     ]
-    assert lines[5].startswith("playment-agent, version "), "dpkg --verify says nothing"
+    assert lines[5].startswith("playment-agent, version "), "dpkg --verify and find say nothing"
     assert "imported binary" in lines
     assert "explain" in lines[-1], "completion"
     assert "sends nothing yet" not in again
