@@ -170,6 +170,14 @@ def m014_twins(connection: sqlite3.Connection) -> None:
     )
 
 
+def m016_news(connection: sqlite3.Connection) -> None:
+    """Find what has begun to wait for a person since an event. Writes no row."""
+    connection.execute(
+        "create index events_attention on event_log (id) "
+        "where event in ('held', 'invalid', 'failed', 'duplicate', 'twins')"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     steps.m001_jobs,
     steps.m002_results_and_spend,
@@ -185,6 +193,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m012_sizes,
     m013_fleet,
     m014_twins,
+    m016_news,
 )
 
 
