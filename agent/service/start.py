@@ -41,6 +41,7 @@ from agent.service.assembly import (
     scanner_of,
     sending,
 )
+from agent.service.news import notifier_of, telling
 from agent.service.shared_reading import SharedReading
 from agent.service.twice import late_of, twins_of_others
 from agent.settings.parts import cautions_of, filters_of, image_rules_of, quiet_of, rules_of, world_of
@@ -117,7 +118,7 @@ def started(
     clocks = Clocks()
     scanner = scanner_of(settings)
     folders = folders_of(settings, scanner)
-    publisher = publisher_of(settings, scanner)
+    publisher, notifier = publisher_of(settings, scanner), notifier_of(settings)
     for told in filter(None, (*cautions_of(settings), twins_of_others(settings), publisher.caution)):
         log.warning("%s", told)
     with contextlib.ExitStack() as stack:
@@ -196,6 +197,8 @@ def started(
         rounds = Rounds(
             watch, ledger, begin_noticing, monotonic=clocks.monotonic, home=before.home, trusted=before.is_here
         )
+        if not once:
+            stack.enter_context(telling(settings, notifier, ledger, clocks.monotonic))
         yield Running(watch, ledger, reads, others, gate, submitter, rounds)
 
 
