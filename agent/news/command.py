@@ -77,26 +77,25 @@ class _Heard:
 
 
 def _end_all() -> None:
-    """Kill all that runs below this process, and what that has started meanwhile."""
+    """Kill all that runs below this process, and what that has started meanwhile; wait for the end of each."""
     until = time.monotonic() + END_SECONDS
-    while (below := _below(os.getpid())) and time.monotonic() < until:
-        for pid in below:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
+    with contextlib.suppress(ChildProcessError):  # none is left: whoever loses its parent becomes ours
+        while time.monotonic() < until:
+            for pid in _below(os.getpid()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        time.sleep(0.01)
+            time.sleep(0.01)
 
 
 def _below(root: int) -> list[int]:
-    """Return the processes that run below one (proc(5), stat); what has ended and is not waited for is none."""
+    """Return the processes below one (proc(5), stat)."""
     children: dict[int, list[int]] = {}
     for name in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-            state, parent = file.read().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                children.setdefault(int(parent), []).append(int(name))
+            parent = int(file.read().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(name))
     found, left = [], [root]
     while left:
         below = children.get(left.pop(), [])
