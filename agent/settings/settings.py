@@ -190,7 +190,7 @@ def parse(
     files = {place.file: found.pop(place.file.lower()) for place in PLACES}
     found |= _secrets(target, given, read_text, problems, needs_key=needs_key)
     problems += TARGETS[target].problems(given, found)
-    problems += _news_problems(found)
+    problems += _news_problems(found, needs_key=needs_key)
     found["playment_batch_name"] = _batch_name(found["playment_batch"], found["playment_batch_name"])
     kept = {
         **{name: resolve(file) if file else None for name, file in files.items()},
@@ -259,10 +259,12 @@ def _secrets(
     return found
 
 
-def _news_problems(found: Mapping[str, Any]) -> list[str]:
-    """Return what of the news' settings does not go together."""
+def _news_problems(found: Mapping[str, Any], *, needs_key: bool) -> list[str]:
+    """Return what of the news' settings does not go together; `needs_key` tells whether secrets were read."""
     if found["notify_url"] and found["notify_command"]:
         return ["NOTIFY_URL and NOTIFY_COMMAND are both set: news are told by one of them. Leave one empty."]
+    if needs_key and found["notify_summary_at"] and not (found["notify_url"] or found["notify_command"]):
+        return ["NOTIFY_SUMMARY_AT is set, and nothing that tells it: set NOTIFY_URL or NOTIFY_COMMAND."]
     return []
 
 
