@@ -47,7 +47,7 @@ class _Sight(NamedTuple):
 
 
 class News:
-    """Tells what is new, from `start` until `close`. All else is its thread's.
+    """Tells what is new, from `start` until `close`. All else is its thread's, but `begin`.
 
     `summary_at` is the hour and minute of the daily summary, None for none; `now` gives the time in UTC.
     """
@@ -72,7 +72,7 @@ class News:
         self._monotonic = monotonic
         self._stopping = threading.Event()
         self._kept: Kept
-        self._pace: Pace | None = None
+        self._pace: Pace
         self._seen: set[str] = set()
         self._began_at = 0.0
         self._trouble = ""
@@ -81,7 +81,8 @@ class News:
         self._thread = threading.Thread(target=self._run, name="news", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look. Raises LedgerUnavailable."""
+        self.begin()
         self._thread.start()
 
     def close(self) -> None:
@@ -102,8 +103,6 @@ class News:
 
     def turn(self) -> None:
         """Look what is new, and tell what is to be told. Raises LedgerUnavailable."""
-        if self._pace is None:
-            self._pace = self._begin()
         if self._is_unwritten:
             self._write()
         sight = self._look()
@@ -116,8 +115,11 @@ class News:
         else:
             self._keep(then)
 
-    def _begin(self) -> Pace:
-        """Take up what the last run has left; where news are new, begin with what comes now."""
+    def begin(self) -> None:
+        """Take up what the last run has left; where news are new, begin with what comes now.
+
+        To be called before anything comes. Raises LedgerUnavailable.
+        """
         agent, last = self._reads.agent(), self._reads.last_event()
         kept, self._trouble = agent.get("news"), agent.get("news_trouble", "")
         self._began_at = self._monotonic()
@@ -132,7 +134,7 @@ class News:
             self._kept = Kept(last, before=before, summed_on=day, summed_at=iso(self._now()))
             self._write()
         passed = self._seconds_since(self._kept.last_at) if self._kept.last_at else None
-        return Pace(self._monotonic(), passed, self._kept.failures)
+        self._pace = Pace(self._monotonic(), passed, self._kept.failures)
 
     def _look(self) -> _Sight:
         agent, told = self._reads.agent(), self._kept.standing
@@ -189,7 +191,6 @@ class News:
 
         So a kill between the two loses none; one kill may have one message told twice, which then says so.
         """
-        assert self._pace is not None
         number = self._kept.number + 1
         told = words.as_json(message, self._sender, number, self._local(), repeated=self._is_repeated)
         self._keep(replace(self._kept, telling=True, last_at=iso(self._now())))

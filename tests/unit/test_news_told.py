@@ -77,6 +77,7 @@ class World:
             now=self.now,
             monotonic=lambda: self.seconds,
         )
+        self.news.begin()
 
     def now(self) -> datetime:
         return datetime(2026, 11, 28, tzinfo=UTC) + timedelta(seconds=self.seconds) + self.clock
@@ -192,7 +193,9 @@ def test_nothing_is_lost_all_is_told_once_and_never_two_within_a_minute(steps: l
         is_killed_unwritten |= what.startswith("kill") and not world.is_written
         _does(world, what, how)
     world.outcome, world.is_written, world.sent = OUTCOMES["yes"], True, True
-    world.passes(3 * 3600.0, step=30.0)
+    world.passes(2 * 3600.0, step=30.0)
+    world.sent = True  # an agent that was killed meanwhile knows nothing before
+    world.passes(3600.0, step=30.0)
     assert world.agent_keys["news_trouble"] == ""
     told = [number for each in world.told for number in each.events]
     assert world.waiting <= set(told)
