@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-@click.command()
+@click.command(short_help="Try every part of the set-up, and say what is wrong.")
 @as_json
 @click.option("--news", is_flag=True, help="Send one message on trial by NOTIFY_URL or NOTIFY_COMMAND.")
 @shell.settled

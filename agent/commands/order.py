@@ -46,7 +46,7 @@ def open_ledger(*, create: bool = False) -> Iterator[Ledger]:
         ledger.close()
 
 
-@click.command()
+@click.command(short_help="Give what failed, is held, or is invalid another try.")
 @shell.settled
 @selects(orders.RETRIED)
 def retry(*, wanted: Wanted) -> None:
@@ -86,7 +86,7 @@ def _no_retry(row: Target) -> str:
     return f"{row.path}: {why}"
 
 
-@click.command()
+@click.command(short_help="Send what changed after submission, as a new job.")
 @shell.settled
 @selects(orders.RESUBMITTED)
 def resubmit(*, wanted: Wanted) -> None:
@@ -139,7 +139,7 @@ def dismiss(*, wanted: Wanted) -> None:
     end(chosen, "" if lines else "nothing is there that was not sent")
 
 
-@click.command()
+@click.command(short_help="Have all that is in the folder now left alone.")
 @shell.settled
 def baseline() -> None:
     """Mark all that is in the folder now as `ignored`: only what comes later is submitted.
