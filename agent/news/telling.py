@@ -106,6 +106,8 @@ class News:
         if self._is_unwritten:
             self._write()
         sight = self._look()
+        if sight.waited is None and not sight.day:
+            self._forget()
         is_gathered = self._pace.is_gathered(sight.waited, self._monotonic())
         if not (is_gathered or sight.day) or not self._pace.is_free(self._monotonic()):
             return
@@ -209,6 +211,12 @@ class News:
             self._pace.failed(self._monotonic(), failures)
         self._is_repeated = self._kept.telling
         self._say(f"news were told, number {number:,}")
+
+    def _forget(self) -> None:
+        """Forget a try that failed, or whose outcome is not known, where what it was to tell is over."""
+        if self._kept.failures or self._kept.telling:
+            self._trouble, self._is_logged, self._is_repeated = "", False, False
+            self._keep(replace(self._kept, telling=False, failures=0))
 
     def _say(self, told: str) -> None:
         """Tell the log once that news cannot be told, and once that they can again."""
