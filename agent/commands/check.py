@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.commands import shell
-from agent.commands.look import as_json
+from agent.commands import configured, shell
 from agent.errors import SettingsError
 from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok, warn
@@ -38,7 +37,7 @@ STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
 @click.command(short_help="Try every part of the set-up, and say what is wrong.")
-@as_json
+@shell.as_json
 @click.option("--news", is_flag=True, help="Send one message on trial by NOTIFY_URL or NOTIFY_COMMAND.")
 @shell.settled
 def check(*, as_json: bool, news: bool) -> None:
@@ -46,9 +45,8 @@ def check(*, as_json: bool, news: bool) -> None:
 
     Nothing is sent and nothing is made: no job, no batch, no ledger; to an object store one image is uploaded, as it
     will be anyway, and a Label Studio that has no task yet is given one to find, which is removed; nobody is told
-    anything but with --news. The exit code is
-    0 where nothing fails, 1 where something does, 2 for settings, 3 where the key, the project or the bucket is
-    refused.
+    news but with --news. The exit code is 0 where nothing fails, 1 where something does, 2 for settings, 3 where the
+    key, the project or the bucket is refused.
 
     Example: playment-agent check
     """
@@ -68,7 +66,7 @@ def _checks(wall: Callable[[], float], *, news: bool) -> Iterator[Check]:
     """Yield each check as soon as it is made, the quick and local ones first."""
     yield from check_program()
     try:
-        settings = shell.settings()
+        settings = configured.settings()
     except SettingsError as error:
         for problem in error.problems:
             yield fail("settings", problem, error.exit_code)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.ledger.reads import Reads
+from agent.ledger.reads_for_people import ReadsForPeople
 from agent.ledger.store import EPOCH, iso
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class Span:
     completed: int
 
 
-class NewsReads(Reads):
-    """`Reads`, and what the news ask beside. As these, for one thread at a time."""
+class NewsReads(ReadsForPeople):
+    """The questions of people, and what the news ask beside. As these, for one thread at a time."""
 
     def last_event(self) -> int:
         """Return the last event that there is."""

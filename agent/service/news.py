@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import SettingsError
 from agent.host.clock import utc_now
-from agent.ledger.news import NewsReads
-from agent.news.notifier import Notifier
-from agent.news.telling import News
-from agent.news.words import Sender, as_json, trial
-from agent.service.assembly import called
+from agent.service.names import called
 from agent.settings.settings import AWS_NAMES
 from agent.settings.variables import VARIABLES
 
@@ -22,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.ledger.writer import LedgerWriter
-    from agent.news.notifier import Outcome
+    from agent.news.notifier import Notifier, Outcome
+    from agent.news.words import Sender
     from agent.settings.settings import Settings
 
 NOT_INSTALLED = "NOTIFY_URL is set, and what tells by it is not installed: pip install '.[notify]'."
@@ -40,12 +37,16 @@ def notifier_of(settings: Settings) -> Notifier | None:
         return None
     if settings.notify_url is not None and find_spec("apprise") is None:
         raise SettingsError([NOT_INSTALLED])
+    from agent.news.notifier import Notifier  # noqa: PLC0415 (who tells nothing needs none of it)
+
     environ = {name: value for name, value in os.environ.items() if name not in OURS}
     return Notifier(settings.notify_url.reveal() if settings.notify_url else "", settings.notify_command, environ)
 
 
 def sender_of(settings: Settings) -> Sender:
     """Return who tells: a host tells of its own jobs alone, by its name in a fleet where it has one."""
+    from agent.news.words import Sender  # noqa: PLC0415 (the same)
+
     host = settings.fleet_host or socket.gethostname()
     return Sender(host, os.fspath(settings.watch_dir), called(settings.target))
 
@@ -58,6 +59,9 @@ def telling(
     if notifier is None:
         yield
         return
+    from agent.ledger.news import NewsReads  # noqa: PLC0415 (the same)
+    from agent.news.telling import News  # noqa: PLC0415
+
     with NewsReads.open(settings.ledger_path) as reads:
         news = News(
             ledger,
@@ -80,4 +84,6 @@ def try_news(settings: Settings, *, tell: bool) -> Outcome | None:
     notifier = notifier_of(settings)
     if notifier is None:
         return None
+    from agent.news.words import as_json, trial  # noqa: PLC0415 (the same)
+
     return notifier.tell(as_json(trial(), sender_of(settings), 0, utc_now().astimezone())) if tell else notifier.check()

@@ -21,8 +21,9 @@ from agent.core.states import State
 from agent.host.clock import utc_now
 from agent.ledger.news import EVENTS, Kind, NewsReads
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.model import Kind as UnitKind
+from agent.model.units import Sight
 from tests.integration.soon import FIGURES
 from tests.news import web
 from tests.sending import Clock
