@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from agent.model import Kind as UnitKind
 from agent.model.units import Sight
 from tests.integration.soon import FIGURES
 from tests.news import web
+from tests.older_ledgers import make
 from tests.sending import Clock
 from tests.support import (
     Agent,
@@ -329,6 +331,18 @@ def test_ten_thousand_that_were_refused_are_one_kind_found_at_once(tmp_path: Pat
             with ledger.transaction():
                 ledger.sql.execute("update jobs set state = 'gone' where path like 'cam0/%'")
             assert len(reads.untold(0).kinds[kind].folders) == 6
+
+
+def test_a_ledger_of_an_older_version_is_asked_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    make(path, 1_000)
+    jobs = query(path, "select count(*) as jobs from jobs where state = 'held'")[0]["jobs"]
+    with contextlib.closing(sqlite3.connect(path)) as sql, sql:
+        sql.execute("insert into events (at, job, event) select updated_at, id, 'held' from jobs where state = 'held'")
+    with contextlib.closing(Ledger(path, Clock().now)), NewsReads.open(path) as reads:
+        [(kind, waiting)] = reads.untold(0).kinds.items()
+        assert (kind, waiting.jobs) == (Kind("held", "changed", ""), jobs)
+        assert reads.untold(reads.last_event()).kinds == {}
 
 
 def test_reasons_without_end_are_a_bounded_number_of_kinds(tmp_path: Path) -> None:
