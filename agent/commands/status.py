@@ -126,6 +126,8 @@ def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
         yield f"OUTAGE: {outage}"
     if fleet := agent.get("fleet"):
         yield f"FLEET, nothing new is sent: {fleet}"
+    if news := agent.get("news_trouble"):
+        yield f"NEWS: {news}"
     if blocked := agent.get("blocked"):
         yield f"BLOCKED, nothing is sent: {blocked}"
 
