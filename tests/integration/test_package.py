@@ -166,7 +166,7 @@ touch /var/lib/playment-agent/ledger.db
 says again
 dpkg --force-unsafe-io -i /opt/debs/playment-agent_*.deb
 tail -n 1 /etc/playment-agent/agent.env
-dpkg --force-unsafe-io -r playment-agent-fleet playment-agent
+dpkg --force-unsafe-io -r $(dpkg-query --show --showformat '${Package} ' 'playment-agent*')
 says removed
 ls /opt /etc/playment-agent
 dpkg --force-unsafe-io -P playment-agent
