@@ -214,6 +214,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m014_twins,
     m015_counters,
     m016_news,
+    lean.m018_paths,
 )
 
 

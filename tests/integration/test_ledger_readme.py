@@ -36,6 +36,7 @@ INTERNAL_COLUMNS = {
     ("jobs", "spent_for"),
     ("jobs", "deleted_at"),
     ("jobs", "look_again_at"),
+    ("jobs", "name"),
     ("frames", "ctime_ns"),
     ("frames", "inode"),
 }
