@@ -13,6 +13,7 @@ from agent.commands.label_studio import label_studio
 from agent.commands.ledger import ledger
 from agent.commands.look import explain, plan, status
 from agent.commands.order import baseline, dismiss, pause, resubmit, resume, retry
+from agent.commands.page import page
 from agent.commands.rebind import rebind_command
 from agent.commands.reconcile import reconcile
 from agent.commands.results import results
@@ -32,7 +33,7 @@ def cli(context: click.Context, env_file: str | None) -> None:
     context.obj = env_file
 
 
-LOOKING = (plan, status, explain, reconcile, check)
+LOOKING = (plan, status, explain, reconcile, check, page)
 ORDERS = (retry, resubmit, dismiss, baseline, pause, resume, rebind_command)
 
 for command in (run, *LOOKING, *ORDERS, results, backup, ledger, fleet, label_studio, demo, sandbox):
