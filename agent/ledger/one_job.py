@@ -82,13 +82,3 @@ def job_frames(sql: sqlite3.Connection, number: int, first: int, count: int) -> 
 def frame_ids(sql: sqlite3.Connection, number: int) -> list[str]:
     """Return the names of a job's frames, in order."""
     return [row[0] for row in sql.execute("select frame_id from frames where job = ? order by position", (number,))]
-
-
-def version(sql: sqlite3.Connection, number: int) -> str:
-    """Return a text that differs once anything of a job's row, or its events, has changed."""
-    row = sql.execute(
-        "select state, reason, error_code, attempts, next_attempt_at, updated_at, result_path, frame_count, path, "
-        "(select max(id) from event_log where job = ?1) from jobs where id = ?1",
-        (number,),
-    ).fetchone()
-    return "" if row is None else "|".join(map(str, row))
