@@ -27,6 +27,8 @@ SINGLE = frozenset(
         "agent.fleet.records",
         "agent.folder",
         "agent.folder.covered",
+        "agent.page",
+        "agent.page.gates",
         "agent.publishing",
         "agent.publishing.object_errors",
         "agent.publishing.object_keys",

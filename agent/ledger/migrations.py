@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerRefused
-from agent.ledger import lean, steps
+from agent.ledger import kept, lean, steps
 
 if TYPE_CHECKING:
     import sqlite3
@@ -185,6 +185,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m012_sizes,
     m013_fleet,
     m014_twins,
+    kept.m017_kept,
 )
 
 

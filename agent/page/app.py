@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from agent.errors import AgentError
-from agent.ledger.reads import Reads
+from agent.ledger.looks import Looks
 from agent.page import gates, words
 from agent.page.page import Asked, NotHereError
 from agent.page.routes import PLAIN, VIEWS
@@ -111,7 +111,7 @@ class Shown:
 
         def answer(request: Request) -> Response:
             try:
-                with Reads.open(self._page.ledger) as reads:
+                with Looks.open(self._page.ledger) as reads:
                     found = dict(view.read(Asked(self._page, reads, request)))
                 return self._show(request, view.template, found, at=view.path)
             except NotHereError as error:
@@ -126,7 +126,7 @@ class Shown:
 
         def answer(request: Request) -> Response:
             try:
-                with Reads.open(self._page.ledger) as reads:
+                with Looks.open(self._page.ledger) as reads:
                     return plain.answer(Asked(self._page, reads, request))
             except NotHereError as error:
                 return PlainTextResponse(f"{error}\n", HTTPStatus.NOT_FOUND)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from agent.ledger.reads import Reads
+    from agent.ledger.looks import Looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Asked:
     """What a view answers: the parts of its path, what follows the `?`, and a ledger that is closed afterwards."""
 
     page: Page
-    reads: Reads
+    reads: Looks
     request: Request
 
     @property

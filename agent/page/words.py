@@ -1,4 +1,4 @@
-"""How numbers, sizes and times are written on the page. Pure."""
+"""How numbers, sizes and times are written on the page."""
 
 from __future__ import annotations
 

@@ -103,6 +103,21 @@ def number(low: float, high: float, unit: str) -> Callable[[str], float]:
     return read
 
 
+def price(text: str) -> str:
+    """Return a price as it is written: no number in the machine's own form holds 0.1."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        raise ValueError("it must be a price in any currency, such as 0.035")
+    return text
+
+
+def host_names(text: str) -> frozenset[str]:
+    """Return names of hosts, without ports, in lower case."""
+    found = frozenset(part.strip().lower() for part in text.split(","))
+    if not all(address_of(part) or _HOST_NAME.fullmatch(part) for part in found):
+        raise ValueError("it must be names of hosts without ports, with commas between them, such as agent.example.com")
+    return found
+
+
 def choice(*allowed: str) -> Callable[[str], str]:
     """Make a reader of one of some words; the case of what is read does not matter."""
     by_fold = {word.casefold(): word for word in allowed}

@@ -208,6 +208,22 @@ VARIABLES: tuple[Variable, ...] = (
         parsers.whole(1, 99_999),
         may_be_empty=True,
     ),
+    Variable("PRICE_PER_IMAGE", "", "What an image job costs, for the sum on the page; none: no sum", parsers.price),
+    Variable("PRICE_PER_FRAME", "", "What each frame of a sequence costs, likewise", parsers.price),
+    Variable(
+        "PAGE_ORDERS",
+        "false",
+        "true: the page takes orders (retry, dismiss, pause …) of who knows the token that it makes",
+        parsers.switch,
+        unset=False,
+    ),
+    Variable(
+        "PAGE_NAMES",
+        "",
+        "Host names as which a proxy of yours serves the page, which itself asks nobody who they are",
+        parsers.host_names,
+        unset=frozenset(),
+    ),
     Variable(
         "LOG_LEVEL",
         "INFO",
