@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from agent.page.page import Plain, View
-from agent.page.views import standing
+from agent.page.views import folders, jobs, ordering, standing, waiting
 
-VIEWS = (View("/", "standing.html", standing.read, "How it stands"),)
+VIEWS = (
+    View("/", "standing.html", standing.read, "How it stands"),
+    View(waiting.PATH, "waiting.html", waiting.read, "Waits for a person"),
+    View(folders.PATH, "folders.html", folders.read, "Folders"),
+    View(jobs.PATH, "jobs.html", jobs.read, "Jobs"),
+    View(ordering.PATH, "order.html", ordering.read, is_fresh=False, methods=("GET", "POST")),
+)
 """The views, in the order of their links on top."""
 
-PLAIN: tuple[Plain, ...] = ()
+PLAIN: tuple[Plain, ...] = (Plain("/enter", ordering.enter, methods=("POST",)),)
 """What is answered without a template: pictures, figures for machines, orders."""

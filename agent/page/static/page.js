@@ -41,5 +41,7 @@ document.addEventListener("click", async (event) => {
   button.textContent = "copied";
   setTimeout(() => (button.textContent = text), 1500);
 });
+// A file that is no picture has no thumbnail: a place without a picture says as much.
+document.addEventListener("error", (event) => event.target.tagName === "IMG" && event.target.classList.add("broken"), true);
 setInterval(tell, 1000);
 tell();
