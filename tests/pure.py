@@ -51,10 +51,12 @@ SINGLE = frozenset(
         "agent.targets.label_studio.labelling",
         "agent.targets.label_studio.pages",
         "agent.targets.label_studio.queries",
+        "agent.targets.label_studio.shapes",
         "agent.targets.playment",
         "agent.targets.playment.answers",
         "agent.targets.playment.body",
         "agent.targets.playment.error_table",
+        "agent.targets.playment.shapes",
     }
 )
 

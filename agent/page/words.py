@@ -51,5 +51,11 @@ def span(seconds: float | None) -> str:
     return " ".join(parts[:2])
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {"count": count, "moment": moment, "lasting": lasting, "size": size, "span": span}
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "count": count,
+    "moment": moment,
+    "lasting": lasting,
+    "size": size,
+    "span": span,
+}
 """What templates may call by name."""
