@@ -28,6 +28,7 @@ SINGLE = frozenset(
         "agent.folder",
         "agent.folder.covered",
         "agent.page",
+        "agent.page.chart",
         "agent.page.gates",
         "agent.publishing",
         "agent.publishing.object_errors",

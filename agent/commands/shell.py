@@ -29,6 +29,7 @@ from agent.terminal.bar import above
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from agent.settings.load import PageSettings
     from agent.settings.secret import Secret
     from agent.settings.settings import Settings
 
@@ -92,6 +93,11 @@ def ledger_path() -> Path:
     return load.load_ledger_path(os.environ, Path.cwd(), _env_file())
 
 
+def page_settings() -> PageSettings:
+    """Return what the page needs of the settings; nothing else is looked at. Raises SettingsError."""
+    return load.load_page(os.environ, Path.cwd(), _env_file())
+
+
 def fleet_dsn() -> Secret | None:
     """Return the address of the fleet's database, None where there is none; nothing else needs to be set."""
     return load.load_fleet_dsn(os.environ, Path.cwd(), _env_file())
@@ -121,10 +127,10 @@ def tracked(units: Iterable[T], doing: str) -> Iterator[T]:
         yield from track(units, doing, console=console)
 
 
-def again(command: str) -> str:
+def again(command: str, program: str = "playment-agent") -> str:
     """Return a command of ours as a person types it, with the settings of this one."""
     chosen = _env_file()
-    return f"playment-agent {f'--env-file {shlex.quote(str(chosen))} ' if chosen else ''}{command}"
+    return f"{program} {f'--env-file {shlex.quote(str(chosen))} ' if chosen else ''}{command}"
 
 
 def say(text: str = "", *, err: bool = False) -> None:

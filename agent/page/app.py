@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -22,9 +24,10 @@ from agent.ledger.looks import Looks
 from agent.page import gates, words
 from agent.page.page import Asked, NotHereError
 from agent.page.routes import PLAIN, VIEWS
+from agent.page.views.lists import address
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Mapping
 
     from jinja2 import Template
     from starlette.requests import Request
@@ -32,11 +35,13 @@ if TYPE_CHECKING:
 
     from agent.page.page import Page, Plain, View
 
-log = logging.getLogger(__package__)
-
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+FORM_BYTES = 64 * 1024
 FRESH = "X-Seen"
 """The head by which a page says what it shows, so that what is the same is not sent again."""
+
+
+Answer = Callable[["Request", "Mapping[str, str]"], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,8 @@ def make(page: Page) -> Starlette:
     files = _files()
     shown = Shown(page, files)
     routes = [
-        *(Route(view.path, shown.view(view)) for view in VIEWS),
-        *(Route(plain.path, shown.plain(plain), methods=plain.methods) for plain in PLAIN),
+        *(Route(view.path, _answer(shown.view(view)), methods=view.methods) for view in VIEWS),
+        *(Route(plain.path, _answer(shown.plain(plain)), methods=plain.methods) for plain in PLAIN),
         Route("/static/{name}", _static(files)),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: shown.missing})
@@ -102,17 +107,16 @@ class Shown:
             lstrip_blocks=True,
         )
         self._templates.filters.update(words.FILTERS)
-        self._templates.globals.update(
-            page=page, views=VIEWS, static={name: f"/static/{name}?v={file.digest}" for name, file in files.items()}
-        )
+        static = {name: f"/static/{name}?v={file.digest}" for name, file in files.items()}
+        self._templates.globals.update(page=page, views=VIEWS, address=address, static=static)
 
-    def view(self, view: View) -> Callable[[Request], Response]:
+    def view(self, view: View) -> Answer:
         """Return what answers for a view."""
 
-        def answer(request: Request) -> Response:
+        def answer(request: Request, form: Mapping[str, str]) -> Response:
             try:
                 with Looks.open(self._page.ledger) as reads:
-                    found = dict(view.read(Asked(self._page, reads, request)))
+                    found = {"is_fresh": view.is_fresh, **view.read(Asked(self._page, reads, request, form))}
                 return self._show(request, view.template, found, at=view.path)
             except NotHereError as error:
                 return self._trouble(request, str(error), HTTPStatus.NOT_FOUND)
@@ -121,13 +125,13 @@ class Shown:
 
         return answer
 
-    def plain(self, plain: Plain) -> Callable[[Request], Response]:
+    def plain(self, plain: Plain) -> Answer:
         """Return what answers without a template."""
 
-        def answer(request: Request) -> Response:
+        def answer(request: Request, form: Mapping[str, str]) -> Response:
             try:
                 with Looks.open(self._page.ledger) as reads:
-                    return plain.answer(Asked(self._page, reads, request))
+                    return plain.answer(Asked(self._page, reads, request, form))
             except NotHereError as error:
                 return PlainTextResponse(f"{error}\n", HTTPStatus.NOT_FOUND)
             except AgentError as error:
@@ -141,7 +145,7 @@ class Shown:
         return self._trouble(request, "there is no such page here", error.status_code)
 
     def _trouble(self, request: Request, why: str, status: int) -> Response:
-        return self._show(request, "trouble.html", {"why": why}, at="", status=status)
+        return self._show(request, "trouble.html", {"why": why, "is_fresh": True}, at="", status=status)
 
     def _show(self, request: Request, name: str, found: Mapping[str, Any], at: str, status: int = 200) -> Response:
         template = self._templates.get_template(name)
@@ -153,6 +157,23 @@ class Shown:
                 return Response(status_code=HTTPStatus.NO_CONTENT)
             template = self._templates.get_template("live.html")
         return HTMLResponse(template.render(values | {"live": live, "seen": seen}), status)
+
+
+def _answer(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return what reads the form of a request, and has the answer made in a thread of its own."""
+
+    async def answered(request: Request) -> Response:
+        form: dict[str, str] = {}
+        if request.method == "POST":
+            body = b""
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > FORM_BYTES:
+                    return PlainTextResponse("refused: it is too large\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+        return await run_in_threadpool(answer, request, form)
+
+    return answered
 
 
 def _block(template: Template, name: str, values: Mapping[str, Any]) -> Markup:

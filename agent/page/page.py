@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from agent.host.clock import utc_now
@@ -10,13 +11,17 @@ from agent.host.clock import utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
-    from decimal import Decimal
     from pathlib import Path
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from agent.ledger.looks import Looks
+
+
+COOKIE = "playment_agent_orders"
+LONGEST = 4096
+"""No path is longer (PATH_MAX of Linux)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,8 @@ class Page:
     ledger: Path
     watch_dir: Path | None = None
     results_dir: Path | None = None
-    price_per_image: Decimal | None = None
-    price_per_frame: Decimal | None = None
+    price_per_image: str | None = None
+    price_per_frame: str | None = None
     names: frozenset[str] = frozenset()
     command: str = "playment-agent"
     token: str = field(default="", repr=False)
@@ -41,11 +46,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a view answers: the parts of its path, what follows the `?`, and a ledger that is closed afterwards."""
+    """What a view answers: a request with what follows the `?`, the form that came, and a ledger, closed afterwards."""
 
     page: Page
     reads: Looks
     request: Request
+    form: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
@@ -54,7 +60,13 @@ class Asked:
 
     def query(self, name: str) -> str:
         """Return what the address says of a name, '' where nothing: a browser's user writes there what they like."""
-        return self.request.query_params.get(name, "")
+        return self.request.query_params.get(name, "")[:LONGEST]
+
+    @property
+    def may_order(self) -> bool:
+        """Whether who asks has shown the token."""
+        known = self.request.cookies.get(COOKIE, "")
+        return bool(self.page.token) and compare_digest(known.encode(), self.page.token.encode())
 
 
 class NotHereError(Exception):
@@ -67,13 +79,15 @@ class View:
 
     `read` returns what it shows; it may raise NotHereError, and what a ledger raises. `live` is asked for again each
     second and taken over where it has changed; `still` stays as it was loaded (a form). A view with a `label` is
-    linked from the top of each.
+    linked from the top of each; one that is not `is_fresh` is shown once.
     """
 
     path: str
     template: str
     read: Callable[[Asked], Mapping[str, Any]]
     label: str = ""
+    is_fresh: bool = True
+    methods: tuple[str, ...] = ("GET",)
 
 
 @dataclass(frozen=True, slots=True)

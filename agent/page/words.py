@@ -22,6 +22,11 @@ def moment(at: str) -> Markup:
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(at, at[:19].replace("T", " ") + " UTC")
 
 
+def lasting(at: str) -> Markup:
+    """Return a time of the ledger's as how long it has lasted since, likewise."""
+    return Markup('<time datetime="{0}" title="{0}" data-lasts>since {0}</time>').format(at)
+
+
 def size(number: int) -> str:
     """Return bytes in the unit that suits them."""
     amount = float(number)
@@ -46,5 +51,11 @@ def span(seconds: float | None) -> str:
     return " ".join(parts[:2])
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {"count": count, "moment": moment, "size": size, "span": span}
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "count": count,
+    "moment": moment,
+    "lasting": lasting,
+    "size": size,
+    "span": span,
+}
 """What templates may call by name."""

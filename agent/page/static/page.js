@@ -4,13 +4,18 @@ const UNITS = [[86400, "days"], [3600, "h"], [60, "min"]];
 
 function age(seconds) {
   const [size, unit] = UNITS.find(([length]) => Math.abs(seconds) >= 2 * length) || [1, "s"];
-  const amount = `${Math.round(Math.abs(seconds) / size)} ${unit}`;
-  return seconds < -1 ? `in ${amount}` : `${amount} ago`;
+  return `${Math.round(Math.abs(seconds) / size)} ${unit}`;
+}
+
+function told(time) {
+  const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+  if ("lasts" in time.dataset) return `for ${age(seconds)}`;
+  return seconds < -1 ? `in ${age(seconds)}` : `${age(seconds)} ago`;
 }
 
 function tell() {
   for (const time of document.querySelectorAll("time[datetime]")) {
-    const text = age((Date.now() - Date.parse(time.dateTime)) / 1000);
+    const text = told(time);
     if (time.textContent !== text) time.textContent = text;
   }
 }
@@ -41,5 +46,7 @@ document.addEventListener("click", async (event) => {
   button.textContent = "copied";
   setTimeout(() => (button.textContent = text), 1500);
 });
+// A file that is no picture has no thumbnail: a place without a picture says as much.
+document.addEventListener("error", (event) => event.target.tagName === "IMG" && event.target.classList.add("broken"), true);
 setInterval(tell, 1000);
 tell();
