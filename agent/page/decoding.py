@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw
@@ -32,8 +33,10 @@ SMALL: Final = 224
 """The longer side of a thumbnail: twice what a strip shows, for screens of two dots to a pixel."""
 LARGE: Final = 2400
 """The longer side of what stands for a picture that browsers do not show."""
-_MOST_PIXELS: Final = 64_000_000
-"""What is decoded whole: 256 MB. A JPEG of one scan is decoded at an eighth, row by row."""
+_MOST_PIXELS: Final = 40_000_000
+"""What is decoded whole, one at a time: 160 MB. A JPEG of one scan is decoded at an eighth, row by row."""
+_FEW_PIXELS: Final = 4_000_000
+"""What several threads may decode at once."""
 _MOST_ROWWISE: Final = 500_000_000
 _MOST_READ: Final = {"JPEG": 2**40, "WebP": 64 * 2**20, "AVIF": 64 * 2**20}
 _MOST_READ_OF_OTHERS: Final = 256 * 2**20
@@ -62,6 +65,7 @@ _BLOCK: Final = 65536
 _FEW_ZEROS: Final = 1024
 _END: Final = b"\xff\xd9"
 _HATCH: Final = 16
+_one_large = threading.Lock()
 _GREY, _RED = (208, 208, 208), (224, 32, 24)
 
 
@@ -92,8 +96,9 @@ def small(descriptor: int, orientation: int | None = None, side: int = SMALL) ->
     if form not in _PLUGINS:
         raise NotShownError("its first bytes are of no picture that is known here")
     try:
-        found = _Decoding(form, descriptor, side).done()
-        return _finished(found, orientation, side)
+        decoding = _Decoding(form, descriptor, side)
+        with _one_large if decoding.is_large() else contextlib.nullcontext():
+            return _finished(decoding.done(), orientation, side)
     except Exception as error:  # on hostile bytes Pillow raises nearly anything
         if isinstance(error, NotShownError) or _is_disks(error):
             raise
@@ -121,13 +126,20 @@ class _Decoding:
         self._descriptor = descriptor
         self._size = os.fstat(descriptor).st_size
         self._side = side
-        self._is_in_scans = False
+        self._is_rowwise = False
         self._orientation = 1
+
+    def is_large(self) -> bool:
+        """Tell whether to decode it takes much room. Raises what Pillow raises for what is no picture."""
+        if self._size > _MOST_READ.get(self._form, _MOST_READ_OF_OTHERS):
+            raise NotShownError(f"it is too large to be shown here: {self._size:,} bytes")
+        with contextlib.closing(self._opened(None)) as file:
+            picture = _PLUGINS[self._form](file)
+            self._limit(picture)
+            return picture.width * picture.height > _FEW_PIXELS and not self._is_rowwise
 
     def done(self) -> _Found:
         """Decode it. Raises what Pillow raises where nothing is there at all."""
-        if self._size > _MOST_READ.get(self._form, _MOST_READ_OF_OTHERS):
-            raise NotShownError(f"it is too large to be shown here: {self._size:,} bytes")
         end = self._end_of_data()
         try:
             if end == self._size:
@@ -137,10 +149,8 @@ class _Decoding:
             if is_told or self._size > _MOST_BYTES or self._form in _WHOLE_OR_NOTHING:
                 raise
         content = self._content(end)
-        if self._form == "JPEG":
-            with contextlib.closing(JpegImageFile(io.BytesIO(content))) as picture:
-                self._limit(picture)
-        return self._of_scans(content) if self._is_in_scans else self._of_rows(content)
+        is_in_scans = self._form == "JPEG" and not self._is_rowwise
+        return self._of_scans(content) if is_in_scans else self._of_rows(content)
 
     def _end_of_data(self) -> int:
         """Return where a JPEG ends that zeros follow, as where space was reserved and not filled; else its size."""
@@ -170,10 +180,8 @@ class _Decoding:
 
     def _decoded(self, content: bytes | None, side: int, canvases: list[Image.Image] | None = None) -> Image.Image:
         """Decode the file, or other content; with `canvases` upon a new one, of a colour that none there has."""
-        with (
-            contextlib.closing(self._opened(content)) as file,
-            contextlib.closing(_PLUGINS[self._form](file)) as picture,
-        ):
+        with contextlib.closing(self._opened(content)) as file:
+            picture = _PLUGINS[self._form](file)
             self._limit(picture)
             if self._form in _TURNED and content is None:
                 self._orientation = _orientation_of(picture)
@@ -185,18 +193,18 @@ class _Decoding:
                     canvases[-1].palette = picture.palette
                 picture.im = canvases[-1].im
             picture.load()
-            return picture.copy()
+            return picture
 
     def _limit(self, picture: ImageFile) -> None:
         """Raise NotShownError for what takes more room than there is for it."""
         width, height = picture.size
-        self._is_in_scans = self._form == "JPEG" and bool(picture.info.get("progressive"))
-        is_rowwise = self._form == "JPEG" and not self._is_in_scans
-        if width * height > (_MOST_ROWWISE if is_rowwise else _MOST_PIXELS):
+        self._is_rowwise = self._form == "JPEG" and not picture.info.get("progressive")
+        if width * height > (_MOST_ROWWISE if self._is_rowwise else _MOST_PIXELS):
             raise NotShownError(f"it is too large to be shown here: {width:,} x {height:,} pixels")
 
     def _of_rows(self, content: bytes) -> _Found:
         """Return what is there, and which rows are not: those that stay as they were, whatever that was."""
+        self._compare(content)
         canvases: list[Image.Image] = []
         for count in (1, 2):
             try:
@@ -209,6 +217,12 @@ class _Decoding:
             with contextlib.suppress(OSError, ValueError, SyntaxError):
                 picture = self._decoded(content + _END, self._side)
         return _Found(picture, missing, self._orientation)
+
+    def _compare(self, content: bytes) -> None:
+        """Raise NotShownError for what is too large to be decoded twice."""
+        picture = _PLUGINS[self._form](io.BytesIO(content))
+        if self._form != "JPEG" and picture.width * picture.height > _MOST_COMPARED:
+            raise NotShownError("it ends too early, and is too large to be shown here")
 
     def _of_scans(self, content: bytes) -> _Found:
         """Return a JPEG of several scans as far as they go: cut where its last bytes show, be it in a later scan."""
@@ -244,9 +258,8 @@ def _orientation_of(picture: ImageFile) -> int:
 
 def _finished(found: _Found, orientation: int | None, side: int) -> Small:
     """Return a decoded picture small, without colours that no screen has, hatched where it is cut, and turned."""
-    picture = found.picture
-    height = picture.height
-    picture = _in_colours(picture, side)
+    height = found.picture.height
+    picture = _in_colours(found.picture, side)
     if found.missing:
         first, last = (round(row * picture.height / height) for row in found.missing)
         _hatch(picture, first, max(last, first + 1))
@@ -270,14 +283,16 @@ def _in_colours(picture: Image.Image, side: int) -> Image.Image:
         scale = 255 / ((high - low) or 1)
         picture = picture.point(lambda value: value * scale - low * scale).convert("L")
     if picture.mode in ("P", "PA", "LA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
+        if picture.mode != "RGBA":
+            picture = picture.convert("RGBA")
         picture.thumbnail((side, side))
         paper = Image.new("RGBA", picture.size, "white")
         paper.alpha_composite(picture)
         return paper.convert("RGB")
-    picture = picture.convert("RGB")
+    if picture.mode not in ("RGB", "L", "CMYK"):
+        picture = picture.convert("RGB")
     picture.thumbnail((side, side))
-    return picture
+    return picture.convert("RGB")
 
 
 def _hatch(picture: Image.Image, first: int, last: int) -> None:

@@ -286,7 +286,7 @@ def test_a_cut_picture_shows_where_it_is_cut(world: World, tab: Tab) -> None:
     seen = shot(tab).crop((int(box["x"]) + 40, int(box["y"]), int(box["x"]) + 60, int(box["y"] + box["height"])))
     red = [row for row in range(seen.height) if is_red(seen.getpixel((10, row)))]
     assert 0.3 * seen.height < red[0] < 0.6 * seen.height
-    assert "playment-agent retry" in tab.inner_text(".commands")
+    assert "playment-agent retry" in tab.inner_text(".facts")
 
 
 def is_red(pixel: Any) -> bool:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from concurrent.futures import TimeoutError as LateError
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agent.core.names import Filters
 from agent.core.seen_sizes import seen
-from agent.core.states import ATTENTION, State
+from agent.core.states import ATTENTION
 from agent.folder.scanner import Scanner
-from agent.ledger.orders import CHANGED
 from agent.ledger.world import FIRST_TARGET
 from agent.model.shapes import Drawing
-from agent.page import overlay
+from agent.page import advice, overlay
 from agent.page.decoding import NotShownError, shown_as
 from agent.page.drawings import Drawings, Drawn
 from agent.page.files import NotThereError, head, opened
@@ -76,11 +74,16 @@ def read(asked: Asked) -> Mapping[str, Any]:
     """Return a job, and the frame that the address asks for; only what may change where the page asks again."""
     row = job_of(asked)
     events = asked.reads.events_of(row["id"], EVENTS + 1)
+    order_about = advice.target(row)
+    possible = advice.possible(order_about)
     found: dict[str, Any] = {
         "job": row,
         "events": events[:EVENTS],
         "more_events": len(events) > EVENTS,
-        "commands": commands(asked, row),
+        "orders": possible,
+        "commands": [advice.command(asked.page.command, order, row["path"]) for order in possible],
+        "hint": advice.hint(order_about) if possible else "",
+        "word": advice.word(row["state"], row["error_code"]),
         "target": called(_target(asked)),
         "waits": row["state"] in ATTENTION,
     }
@@ -103,16 +106,6 @@ def job_of(asked: Asked) -> dict[str, Any]:
     if row is None:
         raise NotHereError(f"the ledger has no job {number}")
     return row
-
-
-def commands(asked: Asked, row: Mapping[str, Any]) -> list[str]:
-    """Return what a person may say about a job that waits for one, to be copied."""
-    if row["state"] not in ATTENTION:
-        return []
-    path = str(asked.page.watch_dir / row["path"]) if asked.page.watch_dir else str(row["path"])
-    changed = row["state"] == State.HELD and row["error_code"] == CHANGED
-    orders = ("resubmit", "dismiss") if changed else ("retry", "dismiss", "explain")
-    return [f"{asked.page.command} {order} {shlex.quote(path)}" for order in orders]
 
 
 def _target(asked: Asked) -> str:
