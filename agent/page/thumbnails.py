@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from agent.ledger.one_job import JobFrame
 
 AT_ONCE: Final = 2
-MOST_WAITING: Final = 64
+MOST_WAITING: Final = 24
+"""Each keeps a thread of the server, which has forty: the other views must have some."""
 KEPT_BYTES: Final = 24 * 2**20
 """What is kept: some 3,000 thumbnails."""
 

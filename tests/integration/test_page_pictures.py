@@ -157,6 +157,18 @@ def test_a_file_that_was_only_touched_is_what_was_read(world: World) -> None:
     assert world.get("touched.jpg").content == image(NAMES.index("touched.jpg"), size=(320, 240))
 
 
+@pytest.mark.parametrize("path", ["../outside.jpg", "linked/../../outside.jpg", "/etc/passwd", "linked//f1.jpg", ".."])
+def test_a_path_that_leads_elsewhere_is_not_followed(world: World, path: str) -> None:
+    write(world.inbox.parent / "outside.jpg", image(5))
+    with closing(sqlite3.connect(world.page.ledger)) as sql, sql:
+        sql.execute("update frame_rows set path = ?, size = ? where job = 900 and position = 7", (path, len(image(5))))
+        sql.execute("update jobs set result_path = ? where id = 900", (path,))
+    for what in ("frames/7/picture", "frames/7/thumbnail", "frames/7/large", "result"):
+        assert requests.get(f"{world.url}/jobs/900/{what}", timeout=30).status_code in (404, 410)
+    with closing(sqlite3.connect(world.page.ledger)) as sql, sql:
+        sql.execute("update jobs set result_path = 'long.json' where id = 900")
+
+
 def test_a_name_that_is_no_text_is_found(world: World) -> None:
     assert world.get("odd \\xff.jpg").status_code == 200
     assert "odd \\xff.jpg" in world.shows("odd \\xff.jpg")
