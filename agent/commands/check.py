@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-@click.command()
+@click.command(short_help="Try every part of the set-up, and say what is wrong.")
 @as_json
 @shell.settled
 def check(*, as_json: bool) -> None:

@@ -45,7 +45,7 @@ def _revealed(dsn: Secret | None) -> str:
     return dsn.reveal()
 
 
-@fleet.command()
+@fleet.command(short_help="Create what the fleet needs, or bring it up to date.")
 @shell.settled
 def init() -> None:
     """Create what the fleet needs in its database, or bring it up to date; to be run as the database's owner.
@@ -66,7 +66,7 @@ def init() -> None:
         shell.say(f"{made.owner} is a superuser, and what hosts call has its rights: better is an owner that is none")
 
 
-@fleet.command()
+@fleet.command(short_help="Show the hosts, what was sent today, what is wrong.")
 @as_json
 @shell.settled
 def status(*, as_json: bool) -> None:
@@ -83,7 +83,7 @@ def status(*, as_json: bool) -> None:
     sys.exit(3 if standing.today.get("blocked") else int(bool(standing.attention)))
 
 
-@fleet.command()
+@fleet.command(short_help="Let go of a HOST that is dead.")
 @click.argument("host")
 @shell.settled
 def forget(*, host: str) -> None:

@@ -9,12 +9,12 @@ from agent.service.label_studio import make_projects
 from agent.settings.targets import LABEL_STUDIO
 
 
-@click.group("label-studio")
+@click.group("label-studio", short_help="Make what the agent needs at Label Studio.")
 def label_studio() -> None:
     """Make what the agent needs at Label Studio (TARGET=label-studio)."""
 
 
-@label_studio.command()
+@label_studio.command(short_help="Make a project for images and one for sequences.")
 @click.option("--title", default="playment-agent", show_default=True, help="What the projects' names begin with.")
 @shell.settled
 def init(*, title: str) -> None:

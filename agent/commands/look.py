@@ -55,7 +55,7 @@ def plan(*, as_json: bool) -> None:
         shell.say(f"PAUSED, nothing of this is sent: {paused}")
 
 
-@click.command()
+@click.command(short_help="Show the jobs by state, and what needs attention.")
 @as_json
 @click.option("--by-folder", is_flag=True, help="Show how each top folder stands, too.")
 @shell.settled

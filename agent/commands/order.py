@@ -39,7 +39,7 @@ def open_ledger(*, create: bool = False) -> Iterator[Ledger]:
         yield ledger
 
 
-@click.command()
+@click.command(short_help="Give what failed, is held, or is invalid another try.")
 @shell.settled
 @selects(orders.RETRIED)
 def retry(*, wanted: Wanted) -> None:
@@ -74,7 +74,7 @@ def _sent(done: list[Done]) -> list[Target]:
     return [each.row for each in done if each.then is State.PENDING]
 
 
-@click.command()
+@click.command(short_help="Send what changed after submission, as a new job.")
 @shell.settled
 @selects(orders.RESUBMITTED)
 def resubmit(*, wanted: Wanted) -> None:
@@ -118,7 +118,7 @@ def dismiss(*, wanted: Wanted) -> None:
     end(chosen, "" if lines else "nothing is there that was not sent")
 
 
-@click.command()
+@click.command(short_help="Have all that is in the folder now left alone.")
 @shell.settled
 def baseline() -> None:
     """Mark all that is in the folder now as `ignored`: only what comes later is submitted.

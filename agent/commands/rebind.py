@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.ledger.world import Change
 
 
-@click.command("rebind")
+@click.command("rebind", short_help="Bind the ledger to a folder or project that has moved.")
 @click.option("--yes", is_flag=True, help="Ask nothing: for scripts.")
 @click.argument("names", nargs=-1, type=click.Choice(REBOUND), metavar="[SETTING]…")
 @shell.settled

@@ -22,7 +22,7 @@ from agent.settings.parts import rules_of, world_of
 from agent.terminal import print_json, show_table
 
 
-@click.command()
+@click.command(short_help="Compare the ledger with the target's lists.")
 @click.option("--adopt", is_flag=True, help="Take over into the ledger what is found there.")
 @as_json
 @shell.settled

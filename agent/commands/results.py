@@ -19,7 +19,7 @@ from agent.settings.parts import world_of
 from agent.targets.gate import Gate
 
 
-@click.command()
+@click.command(short_help="Fetch completed annotations into RESULTS_DIR now.")
 @shell.settled
 def results() -> None:
     """Fetch completed annotations into RESULTS_DIR now; it may be done beside a running agent.

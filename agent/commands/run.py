@@ -33,7 +33,7 @@ REST = 50
 """How many times as long as the bar's question took nothing is asked: a million jobs are summed up in a second."""
 
 
-@click.command()
+@click.command(short_help="Watch the folder and submit what is dropped into it.")
 @click.option("--once", is_flag=True, help="Submit what is there now, then exit.")
 @shell.settled
 def run(*, once: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ def read(asked: Asked) -> Mapping[str, Any]:
     bars = chart.bars(reads.sent_days(since), now.date())
     ever = reads.sent_ever()
     return {
-        "agent": agent,
+        "agent": defaultdict(str, agent),
         "alive": alive,
         "troubles": [*_of_agent(agent, alive), *standing.troubles(agent, now)],
         "is_paused": bool(agent.get("paused")),
