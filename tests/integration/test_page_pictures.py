@@ -10,14 +10,12 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import requests
 
-from agent.page.page import Page
-from tests.pages import serving
+from tests.page_served import serving
 from tests.support import Agent, Playment, image, query, settings, write
 
 if TYPE_CHECKING:
@@ -32,14 +30,11 @@ MANY = 2000
 class World(NamedTuple):
     """A ledger with jobs that were sent, the folder of their files, and where its page is."""
 
-    page: Page
+    ledger: Path
+    inbox: Path
+    results: Path
     url: str
     jobs: dict[str, int]
-
-    @property
-    def inbox(self) -> Path:
-        assert self.page.watch_dir is not None
-        return self.page.watch_dir
 
     def get(self, path: str, what: str = "picture", position: int = 0, **more: Any) -> requests.Response:
         """Ask for a frame's picture."""
@@ -75,9 +70,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with closing(sqlite3.connect(chosen.ledger_path)) as sql, sql:
         sql.executescript(LONG)
     jobs = {row["path"]: row["id"] for row in query(chosen.ledger_path, "select id, path from jobs")}
-    page = Page(chosen.ledger_path, chosen.watch_dir, place / "results")
-    with serving(page) as url:
-        yield World(page, url, jobs)
+    inbox, results = chosen.watch_dir, place / "results"
+    with serving(place, WATCH_DIR=str(inbox), RESULTS_DIR=str(results)) as served:
+        yield World(chosen.ledger_path, inbox, results, served.url, jobs)
 
 
 LONG = f"""
@@ -160,12 +155,12 @@ def test_a_file_that_was_only_touched_is_what_was_read(world: World) -> None:
 @pytest.mark.parametrize("path", ["../outside.jpg", "linked/../../outside.jpg", "/etc/passwd", "linked//f1.jpg", ".."])
 def test_a_path_that_leads_elsewhere_is_not_followed(world: World, path: str) -> None:
     write(world.inbox.parent / "outside.jpg", image(5))
-    with closing(sqlite3.connect(world.page.ledger)) as sql, sql:
+    with closing(sqlite3.connect(world.ledger)) as sql, sql:
         sql.execute("update frame_rows set path = ?, size = ? where job = 900 and position = 7", (path, len(image(5))))
         sql.execute("update jobs set result_path = ? where id = 900", (path,))
     for what in ("frames/7/picture", "frames/7/thumbnail", "frames/7/large", "result"):
         assert requests.get(f"{world.url}/jobs/900/{what}", timeout=30).status_code in (404, 410)
-    with closing(sqlite3.connect(world.page.ledger)) as sql, sql:
+    with closing(sqlite3.connect(world.ledger)) as sql, sql:
         sql.execute("update jobs set result_path = 'long.json' where id = 900")
 
 
@@ -204,8 +199,7 @@ def test_a_long_sequence_is_shown_by_parts(world: World) -> None:
     ],
 )
 def test_a_result_that_cannot_be_drawn_is_told(world: World, content: bytes | None, why: str) -> None:
-    assert world.page.results_dir is not None
-    file = world.page.results_dir / "long.json"
+    file = world.results / "long.json"
     file.unlink(missing_ok=True)
     if content is not None:
         file.write_bytes(content)
@@ -216,11 +210,10 @@ def test_a_result_that_cannot_be_drawn_is_told(world: World, content: bytes | No
 
 
 def test_a_large_result_is_drawn_when_it_is_asked_for_and_quickly_then(world: World) -> None:
-    assert world.page.results_dir is not None
     corners = [{"x": 0.25, "y": 0.25}, {"x": 0.5, "y": 0.25}, {"x": 0.5, "y": 0.75}, {"x": 0.25, "y": 0.75}]
     box = {"_id": "0e6d895e-2484-439a-b62b-d8a0afb3d190", "attributes": {}, "coordinates": corners}
     tracker = {"type": "rectangle", "label": "car", "frames": {f"{at}.jpg": box for at in range(MANY)}}
-    write(world.page.results_dir / "long.json", json.dumps({"data": {"annotations": [tracker] * 20}}).encode())
+    write(world.results / "long.json", json.dumps({"data": {"annotations": [tracker] * 20}}).encode())
     assert "draw it" in world.shows("long", frame=7)
     assert world.shows("long", frame=7, drawn=1).count('class="line"') == 20
     assert world.shows("long", frame=8).count('class="line"') == 20
@@ -232,6 +225,7 @@ def test_a_result_behind_a_link_is_not_read(world: World, tmp_path: Path) -> Non
     results = tmp_path / "results"
     results.mkdir()
     (results / "long.json").symlink_to(secret)
-    with serving(replace(world.page, results_dir=results)) as url:
-        assert requests.get(f"{url}/jobs/900/result", timeout=30).status_code == 404
-        assert "not in the folder of results" in requests.get(f"{url}/jobs/900", timeout=30).text
+    shutil.copy(world.ledger, tmp_path / "ledger.db")
+    with serving(tmp_path, WATCH_DIR=str(world.inbox), RESULTS_DIR=str(results)) as served:
+        assert requests.get(f"{served.url}/jobs/900/result", timeout=30).status_code == 404
+        assert "not in the folder of results" in requests.get(f"{served.url}/jobs/900", timeout=30).text
