@@ -2,38 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from agent.ledger import due, holds, lookups, one_job, past, recorded, related, reports, results, seen, spend, traces
-from agent.ledger.reader import Reader
+from agent.ledger import due, holds, lookups, past, recorded, related, reports, results, seen, spend, store, traces
+from agent.ledger.upgrade import migrate
 from agent.ledger.world import Change, changes, other_world
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from agent.core.plan import KnownRow, LeftBehind
     from agent.core.reference_id import IdRules
     from agent.core.spend_guard import Spent
     from agent.ledger.due import Candidate, Waiting
-    from agent.ledger.one_job import JobFrame
     from agent.ledger.recent_frames import RecentFrames
     from agent.ledger.recorded import Recorded, Sent
     from agent.ledger.reports import Counts, Report, RunSums
     from agent.ledger.results import Completed
     from agent.ledger.seen import Seen, Span
+    from agent.ledger.store import Ledger
     from agent.ledger.traces import Holder, Trace
     from agent.ledger.units import Sight
     from agent.model import Action, File, Stamp, Unit, UnitKey
     from agent.model.jobs import Found, Lookup, SentJob, Terms
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-class Reads(Reader):
+
+class Reads:
     """Answers questions, and changes nothing. Whoever opens one closes it, and lets one thread at a time ask.
 
     Each of the threads that read has its own. What a writer has not committed is not seen, but `within` its own
     transaction. Every question may raise LedgerUnreadable; answers are whole when they are given, but for iterators.
     """
+
+    def __init__(self, sql: sqlite3.Connection) -> None:
+        self._sql = sql
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the ledger of a path, which must be there. Raises LedgerUnavailable, LedgerRefused."""
+        return cls(store.connect(path, read_only=True))
+
+    @classmethod
+    def of_nothing(cls) -> Self:
+        """Return what answers as a ledger does that was just made."""
+        sql = sqlite3.connect(":memory:", isolation_level=None)
+        migrate(sql)
+        return cls(sql)
+
+    @classmethod
+    def within(cls, ledger: Ledger) -> Self:
+        """Ask as the writer does, in its thread: what its transaction has written is seen. The ledger stays open."""
+        return cls(ledger.sql)
+
+    def close(self) -> None:
+        """Close the ledger for this reader."""
+        self._sql.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # What a listing is compared with
 
@@ -250,24 +285,16 @@ class Reads(Reader):
         """Return which of the two the agent did last, '' where it has not run yet."""
         return self._ask(reports.last_start_or_stop)
 
-    # One job, frame by frame
+    def _ask(self, question: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return question(self._sql, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise store.unreadable(error) from error
 
-    def job(self, number: int) -> dict[str, Any] | None:
-        """Return a job's row, None where there is none."""
-        return self._ask(one_job.job, number)
-
-    def others_of_path(self, number: int, limit: int) -> list[dict[str, Any]]:
-        """Return the other jobs of a job's path, newest first."""
-        return self._ask(one_job.others_of_path, number, limit)
-
-    def events_of(self, number: int, limit: int) -> list[dict[str, Any]]:
-        """Return a job's last events, newest first."""
-        return self._ask(one_job.events_of, number, limit)
-
-    def job_frames(self, number: int, first: int, count: int) -> list[JobFrame]:
-        """Return so many of a job's frames, from a position on."""
-        return self._ask(one_job.job_frames, number, first, count)
-
-    def frame_ids(self, number: int) -> list[str]:
-        """Return the names of a job's frames, in order."""
-        return self._ask(one_job.frame_ids, number)
+    def _each(
+        self, question: Callable[Concatenate[sqlite3.Connection, P], Iterator[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> Iterator[R]:
+        try:
+            yield from question(self._sql, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise store.unreadable(error) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from agent.errors import AccessRefused, DuplicateReference, Refused, RemoteError, TryLater
 from agent.model import Kind
 from agent.targets import Batch, Project
-from agent.targets.label_studio import NAME, error_table, search, shapes
+from agent.targets.label_studio import NAME, error_table, search
 from agent.targets.label_studio.body import body, resolved
 from agent.targets.label_studio.completed import Completion
 from agent.targets.label_studio.labelling import REFERENCE_ID, Keys, UnfitError, keys_of
@@ -38,7 +38,6 @@ class LabelStudioTarget:
     """
 
     name = NAME
-    drawing = staticmethod(shapes.read)
     refuses_duplicates = False
     copies_files = False
 

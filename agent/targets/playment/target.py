@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import AccessRefused, TryLater
 from agent.targets import Batch, Project
-from agent.targets.playment import NAME, batches, error_table, search, shapes
+from agent.targets.playment import NAME, batches, error_table, search
 from agent.targets.playment.body import body
 from agent.targets.playment.completed import completed
 
@@ -28,7 +28,6 @@ class PlaymentTarget:
     """
 
     name = NAME
-    drawing = staticmethod(shapes.read)
     refuses_duplicates = True
     copies_files = True
 
