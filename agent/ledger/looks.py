@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from agent.core.states import State
 from agent.ledger import one_job, walks
 from agent.ledger.orders import Target
-from agent.ledger.reads import Reads
+from agent.ledger.reads_for_people import ReadsForPeople
 from agent.ledger.store import rows_of
 from agent.ledger.walks import Part
 
@@ -34,7 +34,7 @@ class Usual:
     to_annotated: float | None
 
 
-class Looks(Reads):
+class Looks(ReadsForPeople):
     """Answers the page's questions, too."""
 
     def sent_days(self, since: str) -> list[dict[str, Any]]:

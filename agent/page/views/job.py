@@ -10,7 +10,6 @@ from agent.core.names import Filters
 from agent.core.seen_sizes import seen
 from agent.core.states import ATTENTION
 from agent.folder.scanner import Scanner
-from agent.ledger.world import FIRST_TARGET
 from agent.model.shapes import Drawing
 from agent.page import advice, overlay
 from agent.page.decoding import NotShownError, shown_as
@@ -18,7 +17,7 @@ from agent.page.drawings import Drawings, Drawn
 from agent.page.files import NotThereError, head, opened
 from agent.page.page import NotHereError
 from agent.page.thumbnails import Busy, Thumbnails
-from agent.service.assembly import called, kind_of
+from agent.service.names import called, drawing_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +108,7 @@ def job_of(asked: Asked) -> dict[str, Any]:
 
 
 def _target(asked: Asked) -> str:
-    return asked.reads.agent().get("target") or FIRST_TARGET
+    return asked.reads.agent().get("target", "")
 
 
 def _strip(asked: Asked, row: Mapping[str, Any]) -> Strip:
@@ -199,4 +198,4 @@ def _drawn(asked: Asked, row: Mapping[str, Any]) -> Drawn:
     if folder is None:
         return Drawn(Drawing(), "the page was not told where results are: RESULTS_DIR")
     frame_ids = partial(asked.reads.frame_ids, row["id"])
-    return drawings_of(folder).of(path, kind_of(_target(asked)).drawing, frame_ids, wait=bool(asked.query("drawn")))
+    return drawings_of(folder).of(path, drawing_of(_target(asked)), frame_ids, wait=bool(asked.query("drawn")))
