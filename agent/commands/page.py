@@ -25,11 +25,12 @@ TOKEN = "page-token"  # noqa: S105 (a file's name)
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="The port; 0: a free one.")
 @shell.settled
 def page(*, host: str, port: int) -> None:
-    """Serve a page that shows how it stands, until Ctrl+C; it only reads the ledger. Needs the extra 'page'.
+    """Show how it stands in a browser, until Ctrl+C.
 
-    It asks nobody who they are: it listens on loopback, for a browser here, for ssh -L, or for a proxy of yours that
-    does ask, whose names PAGE_NAMES says. With PAGE_ORDERS=true it takes orders, of who knows the token in the file
-    that it names; where that file is removed, it makes another one at its next start.
+    It needs the extra 'page', and only reads the ledger. It asks nobody who they are: it listens on loopback, for a
+    browser here, for ssh -L, or for a proxy of yours that does ask, whose names PAGE_NAMES says. With PAGE_ORDERS=true
+    it takes orders, of who knows the token in the file that it names; where that file is removed, it makes another one
+    at its next start.
 
     Example: playment-agent page --port 8345
     """
