@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from agent.page.decoding import SMALL, NotShownError, Small, small
+from agent.page.decoding import SMALL, NotShownError, small
 from agent.page.files import NotThereError, opened
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from agent.folder.scanner import Scanner
     from agent.ledger.one_job import JobFrame
+    from agent.page.finishing import Small
 
 AT_ONCE: Final = 2
 MOST_WAITING: Final = 24

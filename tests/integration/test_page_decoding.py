@@ -15,12 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from agent.page.decoding import SMALL, NotShownError, Small, shown_as, small
+from agent.page.decoding import SMALL, NotShownError, shown_as, small
 from tests.exif import exif, orientation, segment
 from tests.pngs import MAGIC, chunk, header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from agent.page.finishing import Small
 
 SIZE = (640, 480)
 STRIPES = 12
