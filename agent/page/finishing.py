@@ -17,7 +17,7 @@ _GREY, _RED = (208, 208, 208), (224, 32, 24)
 
 
 class Small(NamedTuple):
-    """A small picture as a file; `cut` is at which part of its stored height nothing more is there, None of a whole one."""
+    """A small picture as a file; `cut` is at which part of its stored height nothing more is there; None: whole."""
 
     content: bytes
     kind: str
