@@ -9,7 +9,7 @@ from agent.service.label_studio import make_projects
 from agent.settings.targets import LABEL_STUDIO
 
 
-@click.group("label-studio", short_help="Make what the agent needs at Label Studio.")
+@click.group("label-studio", short_help="Make the projects that tasks are sent to.")
 def label_studio() -> None:
     """Make what the agent needs at Label Studio (TARGET=label-studio)."""
 

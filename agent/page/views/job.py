@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agent.core.names import Filters
 from agent.core.seen_sizes import seen
-from agent.core.states import ATTENTION
+from agent.core.states import ATTENTION, UNREADABLE
 from agent.folder.scanner import Scanner
+from agent.ledger.late import TWINS
 from agent.model.shapes import Drawing
 from agent.page import advice, overlay
 from agent.page.decoding import NotShownError, shown_as
@@ -74,17 +75,18 @@ def read(asked: Asked) -> Mapping[str, Any]:
     row = job_of(asked)
     events = asked.reads.events_of(row["id"], EVENTS + 1)
     order_about = advice.target(row)
-    possible = advice.possible(order_about)
+    waits = row["state"] in ATTENTION or row["error_code"] in (TWINS, UNREADABLE)
+    possible = advice.possible(order_about) if waits else []
     found: dict[str, Any] = {
         "job": row,
         "events": events[:EVENTS],
         "more_events": len(events) > EVENTS,
         "orders": possible,
         "commands": [advice.command(asked.page.command, order, row["path"]) for order in possible],
-        "hint": advice.hint(order_about) if possible else "",
+        "hint": advice.hint(order_about) if waits else "",
         "word": advice.word(row["state"], row["error_code"]),
         "target": called(_target(asked)),
-        "waits": row["state"] in ATTENTION,
+        "waits": waits,
     }
     if asked.request.headers.get("hx-request"):
         return found
