@@ -137,6 +137,8 @@ class Ledger:
             self.sql.execute("pragma foreign_keys = on")
             sqlite_utils.Database(self.sql).enable_wal()
             migrate(self.sql, tell)
+            # What undoes one statement is taken by 64 KiB at once otherwise, and given back: triggers touch more pages.
+            self.sql.execute("pragma temp_store = memory")
         except sqlite3.Error as error:
             self.sql.close()
             raise unusable(f"the ledger {path} cannot be used", error) from error
