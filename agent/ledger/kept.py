@@ -18,7 +18,7 @@ WAITING = "'settling', 'pending', 'submitting'"
 TROUBLED = "'held', 'invalid', 'failed', 'duplicate'"
 CODES = "'twins', 'unreadable'"
 TROUBLE = f"(state in ({TROUBLED}) or error_code in ({CODES}))"
-"""That a job waits for a person, or for what a person may have to mend; the indexes' own words."""
+"""That a job waits for a person, or for what a person may have to mend; the index's own words."""
 SUMS = ("jobs", "frames", "waiting", "submitted", "completed", "attention")
 
 
@@ -45,8 +45,13 @@ def m017_kept(connection: sqlite3.Connection) -> None:
         create trigger folder_sums_delete after delete on jobs when old.state not in ({AWAY}) begin
             {_less_in_folder()};
         end;
-        create trigger folder_sums_update after update of state, error_code, frame_count, path, kind on jobs
-        when {_differs("frame_count", "path", "kind", *_values("{}")[2:], _is_away("{}"))} begin
+        create trigger folder_sums_update after update of state, error_code, frame_count on jobs
+        when old.path is new.path and old.kind is new.kind and not {_is_away("old.")} and not {_is_away("new.")}
+        and {_differs("frame_count", *_values("{}")[2:])} begin
+            update folder_sums set {_changed_sums()} where folder = {_top("new.")};
+        end;
+        create trigger folder_sums_move after update of state, path, kind on jobs
+        when {_differs("path", "kind", _is_away("{}"))} begin
             {_less_in_folder()};
             {_more_in_folder()};
         end;
@@ -66,15 +71,17 @@ def m017_kept(connection: sqlite3.Connection) -> None:
         create trigger sent_days_delete after delete on jobs when old.submitted_at is not null begin
             {_less_on_day()};
         end;
+        create trigger sent_days_first after update of submitted_at on jobs
+        when old.submitted_at is null and new.submitted_at is not null begin
+            {_more_on_day()};
+        end;
         create trigger sent_days_update after update of submitted_at, frame_count, kind on jobs
-        when coalesce(old.submitted_at, new.submitted_at) is not null
-        and {_differs("submitted_at", "frame_count", "kind")} begin
+        when old.submitted_at is not null and {_differs("submitted_at", "frame_count", "kind")} begin
             {_less_on_day()};
             {_more_on_day()};
         end;
 
         create index jobs_trouble on jobs (state, error_code, updated_at) where {TROUBLE};
-        create index jobs_trouble_path on jobs (path, state, error_code, updated_at) where {TROUBLE};
         create table troubles (
             state text not null,
             error_code text not null,
@@ -145,6 +152,12 @@ def _differs(*expressions: str) -> str:
         for text in expressions
     ]
     return "(" + " or ".join(f"({old}) is not ({new})" for old, new in pairs) + ")"
+
+
+def _changed_sums() -> str:
+    """Return what is set where a row stays in its folder: of what is most frequent, as little as can be."""
+    pairs = zip(SUMS[1:], _values("new.")[1:], _values("old.")[1:], strict=True)
+    return ", ".join(f"{name} = {name} + ({now}) - ({before})" for name, now, before in pairs)
 
 
 def _more_in_folder() -> str:

@@ -54,7 +54,7 @@ class Looks(ReadsForPeople):
         return self._ask(walks.troubles)
 
     def troubled(self, wanted: Wanted, after: Key | None, limit: int) -> Part:
-        """Return jobs in trouble, newest first; those of a folder by their paths."""
+        """Return jobs in trouble, newest first."""
         return self._ask(walks.troubled, wanted, after, limit)
 
     def found(self, wanted: Wanted, after: Key | None, limit: int) -> Part:

@@ -10,7 +10,6 @@ import heapq
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from agent.ledger.kept import TROUBLE
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
 
-MOST = 10_000
-"""Rows that one look reads where few of them are asked for: some 10 ms, with all of them in memory."""
+MOST = 5_000
+"""Rows that one look reads where few of them are asked for: some 5 ms, with all of them in memory."""
 JOB = (
     "id, path, kind, state, reason, error_code, frame_count, bytes, job_id, reference_id, unanswered, attempts, "
     "first_seen_at, submitted_at, completed_at, updated_at, deleted_at"
@@ -62,25 +61,38 @@ def troubles(sql: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 def troubled(sql: sqlite3.Connection, wanted: Wanted, after: Key | None, limit: int) -> Part:
-    """Return jobs in trouble by their last change, newest first; those of a folder by their paths."""
-    if wanted.folder:
-        return _listed(sql, wanted, _troubled_below(wanted.folder, after), limit)
+    """Return jobs in trouble by their last change, newest first. What is wanted as a `text` is not looked at."""
     groups = [
         (row["state"], row["error_code"])
         for row in troubles(sql)
         if wanted.state in ("", row["state"]) and wanted.code in (None, row["error_code"])
     ]
-    found = heapq.merge(*(_group(sql, *group, wanted.day, after or (LAST, 0)) for group in groups), reverse=True)
-    keys = list(islice(found, limit + 1))
-    return Part(rows(sql, [job for _, job in keys[:limit]]), keys[limit - 1] if len(keys) > limit else None)
+    met = heapq.merge(*(_group(sql, *group, wanted, after or (LAST, 0)) for group in groups), reverse=True)
+    keys: list[Key] = []
+    last: Key | None = None
+    for looked, (at, job, is_wanted) in enumerate(met):
+        if len(keys) > limit or looked == MOST:
+            break
+        last = (at, job)
+        keys += [last] if is_wanted else []
+    else:
+        last = None
+    if len(keys) > limit:
+        return Part(_rows(sql, keys[:limit]), keys[limit - 1])
+    return Part(_rows(sql, keys), last, MOST if last else 0)
 
 
-def _group(sql: sqlite3.Connection, state: str, code: str, day: str, after: Key) -> Iterator[tuple[str, int]]:
-    """Yield the times and ids of the jobs in one kind of trouble that come after a key, newest first."""
+def _group(
+    sql: sqlite3.Connection, state: str, code: str, wanted: Wanted, after: Key
+) -> Iterator[tuple[str, int, bool]]:
+    """Yield the times and ids of the jobs in one kind of trouble that come after a key, and whether each is wanted."""
+    begin, end = _bounds(wanted.day)
+    is_wanted = "(path = ?5 or (path > ?5 || '/' and path < ?5 || '0'))" if wanted.folder else "?5 = ''"
     yield from sql.execute(
-        f"select updated_at, id from jobs indexed by jobs_trouble where {TROUBLE} and state = ? and error_code = ? "  # noqa: S608 (our words)
-        "and updated_at >= ? and updated_at < ? and (updated_at, id) < (?, ?) order by updated_at desc, id desc",
-        (state, code, *_bounds(day), *after),
+        f"select updated_at, id, {is_wanted} from jobs indexed by jobs_trouble where {TROUBLE} "  # noqa: S608 (our words)
+        "and state = ?1 and error_code = ?2 and updated_at >= ?3 and updated_at < ?4 and (updated_at, id) < (?6, ?7) "
+        "order by updated_at desc, id desc",
+        (state, code, begin, end, wanted.folder, *after),
     )
 
 
@@ -119,23 +131,6 @@ def _below(folder: str, after: Key | None) -> list[Walk]:
     return [replace(own, after=after), below] if after[0] == folder else [replace(below, after=after)]
 
 
-def _troubled_below(folder: str, after: Key | None) -> list[Walk]:
-    """Return the walks through what is in trouble of a folder: itself as a sequence, and what is below it."""
-    order = ("path", "id")
-    own = Walk(
-        f"jobs indexed by jobs_trouble_path where {TROUBLE} and path = :folder and id > :key1", order, (folder, 0)
-    )
-    below = Walk(
-        f"jobs indexed by jobs_trouble_path where {TROUBLE} and path >= :folder || '/' and path < :folder || '0' "
-        "and (path, id) > (:key0, :key1)",
-        order,
-        ("", 0),
-    )
-    if after is None:
-        return [own, below]
-    return [replace(own, after=after), below] if after[0] == folder else [replace(below, after=after)]
-
-
 @dataclass(frozen=True, slots=True)
 class Walk:
     """A way along an index: where it leads, by what its rows are in order, and after which of them it begins."""
@@ -163,10 +158,10 @@ def _listed(sql: sqlite3.Connection, wanted: Wanted, walks: list[Walk], limit: i
         more = _walked(sql, walk, values, limit + 1 - len(keys), has_text=bool(wanted.text))
         keys += more.keys
         if len(keys) > limit:
-            return Part(rows(sql, [int(key[-1]) for key in keys[:limit]]), keys[limit - 1])
+            return Part(_rows(sql, keys[:limit]), keys[limit - 1])
         if more.end is not None:
-            return Part(rows(sql, [int(key[-1]) for key in keys]), more.end, MOST)
-    return Part(rows(sql, [int(key[-1]) for key in keys]), None)
+            return Part(_rows(sql, keys), more.end, MOST)
+    return Part(_rows(sql, keys), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +200,10 @@ def _walked(
         given,
     ).fetchone()
     return Walked(keys, end)
+
+
+def _rows(sql: sqlite3.Connection, keys: Sequence[Key]) -> list[dict[str, Any]]:
+    return rows(sql, [int(key[-1]) for key in keys])
 
 
 def rows(sql: sqlite3.Connection, ids: Sequence[int]) -> list[dict[str, Any]]:

@@ -183,9 +183,8 @@ def test_each_job_in_trouble_is_on_one_page(filled: tuple[Looks, list[dict[str, 
     ids = all_of(looks.troubled, wanted)
     assert len(ids) == len(set(ids))
     assert set(ids) == expected
-    if not wanted.folder:
-        at = {row["id"]: (row["updated_at"], row["id"]) for row in jobs}
-        assert ids == sorted(ids, key=at.__getitem__, reverse=True)
+    at = {row["id"]: (row["updated_at"], row["id"]) for row in jobs}
+    assert ids == sorted(ids, key=at.__getitem__, reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def read(asked: Asked) -> Mapping[str, Any]:
         "rows": [_shown(asked, row) for row in part.rows],
         "next": part.after and address(PATH, after=text_of(part.after), **chosen),
         "looked": part.looked,
+        "goes_on": not part.rows and part.after is not None,
         "together": TOGETHER,
         "first": after and address(PATH, **chosen),
     }
