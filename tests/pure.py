@@ -30,6 +30,7 @@ SINGLE = frozenset(
         "agent.page",
         "agent.page.chart",
         "agent.page.gates",
+        "agent.page.overlay",
         "agent.publishing",
         "agent.publishing.object_errors",
         "agent.publishing.object_keys",

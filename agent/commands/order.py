@@ -1,11 +1,10 @@
-"""`retry`, `resubmit`, `dismiss`, `baseline`, `pause`, `resume`: what a person tells the agent.
+"""`retry`, `resubmit`, `dismiss`, `pause`, `resume`: what a person tells the agent.
 
 A running agent obeys within two seconds.
 """
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,8 @@ from agent.commands import shell
 from agent.commands.fleet import joined
 from agent.commands.selection import Wanted, choose, end, may_cost, say_each, selects, told
 from agent.core.states import State
-from agent.host import locks
-from agent.ledger import orders, past
+from agent.ledger import orders
 from agent.reporting import ordering
-from agent.reporting.preview import units_now
-from agent.settings.parts import world_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,39 +112,6 @@ def dismiss(*, wanted: Wanted) -> None:
     if chosen.rows.keys() - chosen.named:
         shell.say(f"{sum(each.then is not None for each in done):,} of {len(lines):,} are ignored")
     end(chosen, "" if lines else "nothing is there that was not sent")
-
-
-@click.command(short_help="Have all that is in the folder now left alone.")
-@shell.settled
-def baseline() -> None:
-    """Mark all that is in the folder now as `ignored`: only what comes later is submitted.
-
-    For a first start on an archive. All files are read, so that what is moved later is known again. Where folders
-    cannot be listed, what is in them is not marked, and the exit code is 1.
-
-    Example: playment-agent baseline
-    """
-    settings = shell.settings(needs_key=False)
-    with (
-        locks.lock_file(settings.lock_path),
-        locks.lock_folder(settings.watch_dir),
-        open_ledger(create=True) as ledger,
-    ):
-        ledger.bind(world_of(settings))
-        done = sent = 0
-        unlisted: dict[str, str] = {}
-        for unit in shell.tracked(units_now(settings, unlisted), "reading"):
-            with ledger.transaction():
-                if orders.set_aside(ledger, unit):
-                    done += 1
-                else:
-                    sent += 1
-        with ledger.transaction():
-            past.decided(ledger)
-    shell.say(f"{done:,} units are ignored" + (f"; {sent:,} were sent before and stay as they are" if sent else ""))
-    for reason in unlisted.values():
-        shell.say(f"{reason}: what is in it is not ignored, and would be sent once it can be read")
-    sys.exit(1 if unlisted else 0)
 
 
 @click.command()

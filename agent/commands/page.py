@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.errors import AgentError
 from agent.host.systemd import Notifier
 from agent.model.hosts import is_loopback
@@ -34,7 +34,7 @@ def page(*, host: str, port: int) -> None:
 
     Example: playment-agent page --port 8345
     """
-    settings = shell.page_settings()
+    settings = configured.page_settings()
     if not (is_loopback(host) or settings.page_names):
         raise AgentError(
             f"{host} is not loopback, and the page asks nobody who they are: leave --host away and have a proxy of "

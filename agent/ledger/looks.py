@@ -9,9 +9,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from agent.core.states import State
-from agent.ledger import walks
+from agent.ledger import one_job, walks
 from agent.ledger.orders import Target
-from agent.ledger.reads import Reads
+from agent.ledger.reads_for_people import ReadsForPeople
 from agent.ledger.store import rows_of
 from agent.ledger.walks import Part
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
+    from agent.ledger.one_job import JobFrame
     from agent.ledger.walks import Key, Wanted
 
 RECENT = 300
@@ -33,7 +34,7 @@ class Usual:
     to_annotated: float | None
 
 
-class Looks(Reads):
+class Looks(ReadsForPeople):
     """Answers the page's questions, too."""
 
     def sent_days(self, since: str) -> list[dict[str, Any]]:
@@ -67,6 +68,26 @@ class Looks(Reads):
     def folder_sums(self, after: str | None, limit: int, *, begins: str = "", in_trouble: bool = False) -> Part:
         """Return how top folders stand, by their names."""
         return self._ask(_folder_sums, after, limit, begins=begins, in_trouble=in_trouble)
+
+    def job(self, number: int) -> dict[str, Any] | None:
+        """Return a job's row, None where there is none."""
+        return self._ask(one_job.job, number)
+
+    def others_of_path(self, number: int, limit: int) -> list[dict[str, Any]]:
+        """Return the other jobs of a job's path, newest first."""
+        return self._ask(one_job.others_of_path, number, limit)
+
+    def events_of(self, number: int, limit: int) -> list[dict[str, Any]]:
+        """Return a job's last events, newest first."""
+        return self._ask(one_job.events_of, number, limit)
+
+    def job_frames(self, number: int, first: int, count: int) -> list[JobFrame]:
+        """Return so many of a job's frames, from a position on."""
+        return self._ask(one_job.job_frames, number, first, count)
+
+    def frame_ids(self, number: int) -> list[str]:
+        """Return the names of a job's frames, in order."""
+        return self._ask(one_job.frame_ids, number)
 
     def targets(self, ids: Sequence[int]) -> list[Target]:
         """Return jobs as orders are about them."""

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.core.states import MOVES, SENT, UNREAD, UNREADABLE, State
+from agent.core.states import CHANGED, MOVES, SENT, SPEND, UNREAD, UNREADABLE, State
 from agent.ledger import past, spend
 from agent.ledger.related import known
 from agent.ledger.store import iso
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from agent.model import Unit
 
 
-CHANGED = "changed"
 RETRIED = frozenset({State.FAILED, State.HELD, State.INVALID})
 """States that `retry` may be about,"""
 RESUBMITTED = frozenset({State.HELD})
@@ -112,7 +111,7 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         return State.SETTLING
     if is_sent_by_retry(target):
         frozen = {} if target.unanswered else UNFROZEN
-        if target.error_code == spend.CODE:  # a person pays for it, whatever the limit says
+        if target.error_code == SPEND:  # a person pays for it, whatever the limit says
             spend.count(ledger, target.id)
         ledger.move(
             target.id,

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+import threading
+from typing import TYPE_CHECKING, Final
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -21,6 +22,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from agent.core.image_format import HEAD_BYTES, format_of
+from agent.page.finishing import Found, finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,12 +30,16 @@ if TYPE_CHECKING:
 
     from PIL.ImageFile import ImageFile
 
+    from agent.page.finishing import Small
+
 SMALL: Final = 224
 """The longer side of a thumbnail: twice what a strip shows, for screens of two dots to a pixel."""
 LARGE: Final = 2400
 """The longer side of what stands for a picture that browsers do not show."""
-_MOST_PIXELS: Final = 64_000_000
-"""What is decoded whole: 256 MB. A JPEG of one scan is decoded at an eighth, row by row."""
+_MOST_PIXELS: Final = 40_000_000
+"""What is decoded whole, one at a time: 160 MB. A JPEG of one scan is decoded at an eighth, row by row."""
+_FEW_PIXELS: Final = 4_000_000
+"""What several threads may decode at once."""
 _MOST_ROWWISE: Final = 500_000_000
 _MOST_READ: Final = {"JPEG": 2**40, "WebP": 64 * 2**20, "AVIF": 64 * 2**20}
 _MOST_READ_OF_OTHERS: Final = 256 * 2**20
@@ -49,11 +55,6 @@ _PLUGINS: Final[Mapping[str, Callable[[BinaryIO], ImageFile]]] = {
     "JPEG": JpegImageFile, "PNG": PngImageFile, "WebP": WebPImageFile, "BMP": BmpImageFile, "GIF": GifImageFile,
     "AVIF": AvifImageFile, "TIFF": TiffImageFile,
 }  # fmt: skip
-_TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
 _ORIENTATION: Final = 0x0112
 _TURNED: Final = frozenset({"JPEG", "PNG"})
 """What Chromium turns by its EXIF: WebP not, and TIFF it does not show."""
@@ -61,21 +62,11 @@ _WHOLE_OR_NOTHING: Final = frozenset({"WebP", "AVIF"})
 _BLOCK: Final = 65536
 _FEW_ZEROS: Final = 1024
 _END: Final = b"\xff\xd9"
-_HATCH: Final = 16
-_GREY, _RED = (208, 208, 208), (224, 32, 24)
+_one_large = threading.Lock()
 
 
 class NotShownError(Exception):
     """A picture cannot be shown; the text is why, as a sentence."""
-
-
-class Small(NamedTuple):
-    """A small picture as a file, and from where to where in its height nothing is there, as it is seen; None: whole."""
-
-    content: bytes
-    kind: str
-    size: tuple[int, int]
-    cut: float | None
 
 
 def shown_as(head: bytes) -> str | None:
@@ -92,8 +83,9 @@ def small(descriptor: int, orientation: int | None = None, side: int = SMALL) ->
     if form not in _PLUGINS:
         raise NotShownError("its first bytes are of no picture that is known here")
     try:
-        found = _Decoding(form, descriptor, side).done()
-        return _finished(found, orientation, side)
+        decoding = _Decoding(form, descriptor, side)
+        with _one_large if decoding.is_large() else contextlib.nullcontext():
+            return finished(decoding.done(), orientation, side)
     except Exception as error:  # on hostile bytes Pillow raises nearly anything
         if isinstance(error, NotShownError) or _is_disks(error):
             raise
@@ -105,14 +97,6 @@ def _is_disks(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno is not None
 
 
-class _Found(NamedTuple):
-    """A decoded picture, the rows of it where nothing is there (first, and behind the last), and how it is turned."""
-
-    picture: Image.Image
-    missing: tuple[int, int] | None
-    orientation: int
-
-
 class _Decoding:
     """One file that is decoded, once where it is whole."""
 
@@ -121,26 +105,31 @@ class _Decoding:
         self._descriptor = descriptor
         self._size = os.fstat(descriptor).st_size
         self._side = side
-        self._is_in_scans = False
+        self._is_rowwise = False
         self._orientation = 1
 
-    def done(self) -> _Found:
-        """Decode it. Raises what Pillow raises where nothing is there at all."""
+    def is_large(self) -> bool:
+        """Tell whether to decode it takes much room. Raises what Pillow raises for what is no picture."""
         if self._size > _MOST_READ.get(self._form, _MOST_READ_OF_OTHERS):
             raise NotShownError(f"it is too large to be shown here: {self._size:,} bytes")
+        with contextlib.closing(self._opened(None)) as file:
+            picture = _PLUGINS[self._form](file)
+            self._limit(picture)
+            return picture.width * picture.height > _FEW_PIXELS and not self._is_rowwise
+
+    def done(self) -> Found:
+        """Decode it. Raises what Pillow raises where nothing is there at all."""
         end = self._end_of_data()
         try:
             if end == self._size:
-                return _Found(self._decoded(None, self._side), None, self._orientation)
+                return Found(self._decoded(None, self._side), None, self._orientation)
         except Exception as error:  # what is cut, and what is hostile
             is_told = isinstance(error, NotShownError) or _is_disks(error)
             if is_told or self._size > _MOST_BYTES or self._form in _WHOLE_OR_NOTHING:
                 raise
         content = self._content(end)
-        if self._form == "JPEG":
-            with contextlib.closing(JpegImageFile(io.BytesIO(content))) as picture:
-                self._limit(picture)
-        return self._of_scans(content) if self._is_in_scans else self._of_rows(content)
+        is_in_scans = self._form == "JPEG" and not self._is_rowwise
+        return self._of_scans(content) if is_in_scans else self._of_rows(content)
 
     def _end_of_data(self) -> int:
         """Return where a JPEG ends that zeros follow, as where space was reserved and not filled; else its size."""
@@ -170,10 +159,8 @@ class _Decoding:
 
     def _decoded(self, content: bytes | None, side: int, canvases: list[Image.Image] | None = None) -> Image.Image:
         """Decode the file, or other content; with `canvases` upon a new one, of a colour that none there has."""
-        with (
-            contextlib.closing(self._opened(content)) as file,
-            contextlib.closing(_PLUGINS[self._form](file)) as picture,
-        ):
+        with contextlib.closing(self._opened(content)) as file:
+            picture = _PLUGINS[self._form](file)
             self._limit(picture)
             if self._form in _TURNED and content is None:
                 self._orientation = _orientation_of(picture)
@@ -185,18 +172,18 @@ class _Decoding:
                     canvases[-1].palette = picture.palette
                 picture.im = canvases[-1].im
             picture.load()
-            return picture.copy()
+            return picture
 
     def _limit(self, picture: ImageFile) -> None:
         """Raise NotShownError for what takes more room than there is for it."""
         width, height = picture.size
-        self._is_in_scans = self._form == "JPEG" and bool(picture.info.get("progressive"))
-        is_rowwise = self._form == "JPEG" and not self._is_in_scans
-        if width * height > (_MOST_ROWWISE if is_rowwise else _MOST_PIXELS):
+        self._is_rowwise = self._form == "JPEG" and not picture.info.get("progressive")
+        if width * height > (_MOST_ROWWISE if self._is_rowwise else _MOST_PIXELS):
             raise NotShownError(f"it is too large to be shown here: {width:,} x {height:,} pixels")
 
-    def _of_rows(self, content: bytes) -> _Found:
+    def _of_rows(self, content: bytes) -> Found:
         """Return what is there, and which rows are not: those that stay as they were, whatever that was."""
+        self._compare(content)
         canvases: list[Image.Image] = []
         for count in (1, 2):
             try:
@@ -208,9 +195,15 @@ class _Decoding:
         if self._form == "JPEG" and missing is not None:  # what is there of the row of blocks that is cut, too
             with contextlib.suppress(OSError, ValueError, SyntaxError):
                 picture = self._decoded(content + _END, self._side)
-        return _Found(picture, missing, self._orientation)
+        return Found(picture, missing, self._orientation)
 
-    def _of_scans(self, content: bytes) -> _Found:
+    def _compare(self, content: bytes) -> None:
+        """Raise NotShownError for what is too large to be decoded twice."""
+        picture = _PLUGINS[self._form](io.BytesIO(content))
+        if self._form != "JPEG" and picture.width * picture.height > _MOST_COMPARED:
+            raise NotShownError("it ends too early, and is too large to be shown here")
+
+    def _of_scans(self, content: bytes) -> Found:
         """Return a JPEG of several scans as far as they go: cut where its last bytes show, be it in a later scan."""
         last = min(256, len(content) // 50 + 16)
         whole, shorter = content + _END, content[:-last] + _END
@@ -224,7 +217,7 @@ class _Decoding:
                 full = self._decoded(whole, side)
                 height, differing = full.height, _rows_that_differ(full, self._decoded(shorter, side))
         top = differing[0] * picture.height // height if differing else picture.height - 1
-        return _Found(picture, (top, picture.height), self._orientation)
+        return Found(picture, (top, picture.height), self._orientation)
 
 
 def _rows_that_differ(one: Image.Image, other: Image.Image) -> tuple[int, int] | None:
@@ -240,54 +233,3 @@ def _orientation_of(picture: ImageFile) -> int:
     except Exception:  # noqa: BLE001 (hostile EXIF: nearly anything)
         return 1
     return found if isinstance(found, int) else 1
-
-
-def _finished(found: _Found, orientation: int | None, side: int) -> Small:
-    """Return a decoded picture small, without colours that no screen has, hatched where it is cut, and turned."""
-    picture = found.picture
-    height = picture.height
-    picture = _in_colours(picture, side)
-    if found.missing:
-        first, last = (round(row * picture.height / height) for row in found.missing)
-        _hatch(picture, first, max(last, first + 1))
-    turn = _TURNS.get(orientation if orientation is not None else found.orientation)
-    if turn is not None:
-        picture = picture.transpose(turn)
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=82)
-    cut = None if found.missing is None else found.missing[0] / height
-    return Small(content.getvalue(), "image/jpeg", picture.size, cut)
-
-
-def _in_colours(picture: Image.Image, side: int) -> Image.Image:
-    """Return it as RGB, made small; what has 16 bits by its upper eight, as browsers show it; upon white."""
-    if picture.mode.startswith("I;16"):
-        picture = picture.point(lambda value: value * (1 / 256)).convert("L")
-    elif picture.mode in ("I", "F"):
-        low, high = picture.getextrema()
-        assert isinstance(low, int | float)
-        assert isinstance(high, int | float)
-        scale = 255 / ((high - low) or 1)
-        picture = picture.point(lambda value: value * scale - low * scale).convert("L")
-    if picture.mode in ("P", "PA", "LA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture.thumbnail((side, side))
-        paper = Image.new("RGBA", picture.size, "white")
-        paper.alpha_composite(picture)
-        return paper.convert("RGB")
-    picture = picture.convert("RGB")
-    picture.thumbnail((side, side))
-    return picture
-
-
-def _hatch(picture: Image.Image, first: int, last: int) -> None:
-    """Cover rows with grey and red hatching, and draw a line where the picture ends."""
-    width = picture.width
-    cover = Image.new("RGB", (width, last - first), _GREY)
-    lines = ImageDraw.Draw(cover)
-    for left in range(-cover.height, width, _HATCH):
-        lines.line((left, cover.height, left + cover.height, 0), fill=_RED, width=3)
-    under = picture.crop((0, first, width, last))
-    picture.paste(Image.blend(under, cover, 0.7), (0, first))
-    edge = first if first > 0 else last
-    ImageDraw.Draw(picture).line((0, edge, width, edge), fill=_RED, width=2)

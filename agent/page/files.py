@@ -55,7 +55,12 @@ def head(descriptor: int) -> bytes:
 
 
 def named(open_path: Callable[[str], int], path: str) -> int:
-    r"""Open a path of the ledger, in which bytes that are no UTF-8 stand as `\xNN`, as names may do themselves."""
+    r"""Open a path of the ledger, in which bytes that are no UTF-8 stand as `\xNN`, as names may do themselves.
+
+    No path that was listed leads upwards: should one, it is not followed. Raises as `open_path` does.
+    """
+    if not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise FileChanged(f"{path} is no path below the folder")
     try:
         return open_path(path)
     except FileChanged:

@@ -26,7 +26,8 @@ HEAD_BYTES = 16 * 1024
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 stands for any. Raises AgentError where the place is taken or not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # Named as TCP's: asyncio has only such send at once what is written, and else each answer waits 40 ms.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))

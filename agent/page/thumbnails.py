@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from agent.page.decoding import SMALL, NotShownError, Small, small
+from agent.page.decoding import SMALL, NotShownError, small
 from agent.page.files import NotThereError, opened
 
 if TYPE_CHECKING:
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from agent.folder.scanner import Scanner
     from agent.ledger.one_job import JobFrame
+    from agent.page.finishing import Small
 
 AT_ONCE: Final = 2
-MOST_WAITING: Final = 64
+MOST_WAITING: Final = 24
+"""Each keeps a thread of the server, which has forty: the other views must have some."""
 KEPT_BYTES: Final = 24 * 2**20
 """What is kept: some 3,000 thumbnails."""
 

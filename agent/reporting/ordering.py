@@ -10,7 +10,7 @@ from agent.core.states import UNREAD, State
 from agent.host.clock import utc_now
 from agent.ledger import orders
 from agent.ledger.store import Ledger, no_ledger
-from agent.service.assembly import called
+from agent.service.names import called
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.core import unset_clock
-from agent.ledger import past, spend
+from agent.core import past, unset_clock
+from agent.ledger import reports
 from agent.reporting import waits
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def troubles(agent: Mapping[str, str], now: datetime) -> Iterator[Trouble]:
     """Yield each thing that keeps all, or much, from being sent, by what the agent says of itself."""
     if until := waits.held(agent, now):
         yield Trouble("HELD", f"the target has asked for no request until {until}")
-    if limit := spend.notice(agent, now):
+    if limit := reports.spend_limit(agent, now):
         yield Trouble("SPEND LIMIT", limit)
     if unlisted := agent.get("unlisted"):
         yield Trouble("UNREADABLE", unlisted, agent.get("unlisted_since", ""))

@@ -36,7 +36,7 @@ from watchdog.events import FileSystemEventHandler
 from watchdog.observers import Observer
 from agent.host import inotify_limits, locks
 from agent.host.systemd import Notifier
-from agent.service.assembly import DEFAULTS
+from agent.service.names import DEFAULTS
 from agent.settings.load import load
 from agent.errors import AgentError
 

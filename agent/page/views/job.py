@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from concurrent.futures import TimeoutError as LateError
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agent.core.names import Filters
 from agent.core.seen_sizes import seen
-from agent.core.states import ATTENTION, State
+from agent.core.states import ATTENTION, UNREADABLE
 from agent.folder.scanner import Scanner
-from agent.ledger.orders import CHANGED
-from agent.ledger.world import FIRST_TARGET
+from agent.ledger.late import TWINS
 from agent.model.shapes import Drawing
-from agent.page import overlay
+from agent.page import advice, overlay
 from agent.page.decoding import NotShownError, shown_as
 from agent.page.drawings import Drawings, Drawn
 from agent.page.files import NotThereError, head, opened
 from agent.page.page import NotHereError
 from agent.page.thumbnails import Busy, Thumbnails
-from agent.service.assembly import called, kind_of
+from agent.service.names import called, drawing_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,13 +74,19 @@ def read(asked: Asked) -> Mapping[str, Any]:
     """Return a job, and the frame that the address asks for; only what may change where the page asks again."""
     row = job_of(asked)
     events = asked.reads.events_of(row["id"], EVENTS + 1)
+    order_about = advice.target(row)
+    waits = row["state"] in ATTENTION or row["error_code"] in (TWINS, UNREADABLE)
+    possible = advice.possible(order_about) if waits else []
     found: dict[str, Any] = {
         "job": row,
         "events": events[:EVENTS],
         "more_events": len(events) > EVENTS,
-        "commands": commands(asked, row),
+        "orders": possible,
+        "commands": [advice.command(asked.page.command, order, row["path"]) for order in possible],
+        "hint": advice.hint(order_about) if waits else "",
+        "word": advice.word(row["state"], row["error_code"]),
         "target": called(_target(asked)),
-        "waits": row["state"] in ATTENTION,
+        "waits": waits,
     }
     if asked.request.headers.get("hx-request"):
         return found
@@ -105,18 +109,8 @@ def job_of(asked: Asked) -> dict[str, Any]:
     return row
 
 
-def commands(asked: Asked, row: Mapping[str, Any]) -> list[str]:
-    """Return what a person may say about a job that waits for one, to be copied."""
-    if row["state"] not in ATTENTION:
-        return []
-    path = str(asked.page.watch_dir / row["path"]) if asked.page.watch_dir else str(row["path"])
-    changed = row["state"] == State.HELD and row["error_code"] == CHANGED
-    orders = ("resubmit", "dismiss") if changed else ("retry", "dismiss", "explain")
-    return [f"{asked.page.command} {order} {shlex.quote(path)}" for order in orders]
-
-
 def _target(asked: Asked) -> str:
-    return asked.reads.agent().get("target") or FIRST_TARGET
+    return asked.reads.agent().get("target", "")
 
 
 def _strip(asked: Asked, row: Mapping[str, Any]) -> Strip:
@@ -206,4 +200,4 @@ def _drawn(asked: Asked, row: Mapping[str, Any]) -> Drawn:
     if folder is None:
         return Drawn(Drawing(), "the page was not told where results are: RESULTS_DIR")
     frame_ids = partial(asked.reads.frame_ids, row["id"])
-    return drawings_of(folder).of(path, kind_of(_target(asked)).drawing, frame_ids, wait=bool(asked.query("drawn")))
+    return drawings_of(folder).of(path, drawing_of(_target(asked)), frame_ids, wait=bool(asked.query("drawn")))
