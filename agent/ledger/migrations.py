@@ -189,6 +189,14 @@ def m015_counters(connection: sqlite3.Connection) -> None:
     )
 
 
+def m016_news(connection: sqlite3.Connection) -> None:
+    """Find what has begun to wait for a person since an event. Writes no row."""
+    connection.execute(
+        "create index events_attention on event_log (id) "
+        "where event in ('held', 'invalid', 'failed', 'duplicate', 'twins')"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     steps.m001_jobs,
     steps.m002_results_and_spend,
@@ -205,6 +213,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m013_fleet,
     m014_twins,
     m015_counters,
+    m016_news,
     kept.m017_kept,
 )
 

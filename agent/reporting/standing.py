@@ -37,5 +37,7 @@ def troubles(agent: Mapping[str, str], now: datetime) -> Iterator[Trouble]:
         yield Trouble("OUTAGE", outage, agent.get("outage_since", ""))
     if fleet := agent.get("fleet"):
         yield Trouble("FLEET, nothing new is sent", fleet, agent.get("fleet_since", ""))
+    if news := agent.get("news_trouble"):
+        yield Trouble("NEWS", news)
     if blocked := agent.get("blocked"):
         yield Trouble("BLOCKED, nothing is sent", blocked)
