@@ -42,6 +42,7 @@ SINGLE = frozenset(
         "agent.settings",
         "agent.settings.changes",
         "agent.settings.folder_toml",
+        "agent.settings.page",
         "agent.settings.parsers",
         "agent.settings.places",
         "agent.settings.secret",

@@ -9,7 +9,7 @@ from agent.core.frame_order import ORDERS
 from agent.core.image_format import EXTENSIONS
 from agent.core.image_rules import USUAL, USUAL_RULES
 from agent.model.text import without_secrets
-from agent.settings import parsers
+from agent.settings import page, parsers
 from agent.settings.targets import TARGET, TARGETS, of_others
 from agent.settings.variable import Variable
 
@@ -230,8 +230,8 @@ VARIABLES: tuple[Variable, ...] = (
         parsers.whole(1, 99_999),
         may_be_empty=True,
     ),
-    Variable("PRICE_PER_IMAGE", "", "What an image job costs, for the sum on the page; none: no sum", parsers.price),
-    Variable("PRICE_PER_FRAME", "", "What each frame of a sequence costs, likewise", parsers.price),
+    Variable("PRICE_PER_IMAGE", "", "What an image job costs, for the sum on the page; none: no sum", page.price),
+    Variable("PRICE_PER_FRAME", "", "What each frame of a sequence costs, likewise", page.price),
     Variable(
         "PAGE_ORDERS",
         "false",
@@ -243,7 +243,7 @@ VARIABLES: tuple[Variable, ...] = (
         "PAGE_NAMES",
         "",
         "Host names as which a proxy of yours serves the page, which itself asks nobody who they are",
-        parsers.host_names,
+        page.host_names,
         unset=frozenset(),
     ),
     Variable(

@@ -80,7 +80,8 @@ def test_it_is_fresh_by_itself_and_leaves_the_reader_alone(tmp_path: Path, brows
         assert page.evaluate("document.activeElement.name") == "folder"
         assert page.evaluate("kept.isConnected")
         after = page.evaluate("[kept.getBoundingClientRect().top, getSelection().toString()]")
-        assert (after[0], after[1][:20]) == (before[0], before[1][:20])
+        assert after[0] == before[0]
+        assert after[1].split()[:2] == before[1].split()[:2]
         page.goto(f"{served.url}/")
         tile = page.locator(".tiles li", has_text="annotated").locator("b")
         assert tile.inner_text() == "1"
