@@ -9,7 +9,7 @@ from agent.core.frame_order import ORDERS
 from agent.core.image_format import EXTENSIONS
 from agent.core.image_rules import USUAL, USUAL_RULES
 from agent.model.text import without_secrets
-from agent.settings import parsers
+from agent.settings import page, parsers
 from agent.settings.targets import TARGET, TARGETS, of_others
 from agent.settings.variable import Variable
 
@@ -229,6 +229,22 @@ VARIABLES: tuple[Variable, ...] = (
         "Days for which the ledger's events are kept, a job's last one always; empty: for ever",
         parsers.whole(1, 99_999),
         may_be_empty=True,
+    ),
+    Variable("PRICE_PER_IMAGE", "", "What an image job costs, for the sum on the page; none: no sum", page.price),
+    Variable("PRICE_PER_FRAME", "", "What each frame of a sequence costs, likewise", page.price),
+    Variable(
+        "PAGE_ORDERS",
+        "false",
+        "true: the page takes orders (retry, dismiss, pause …) of who knows the token that it makes",
+        parsers.switch,
+        unset=False,
+    ),
+    Variable(
+        "PAGE_NAMES",
+        "",
+        "Host names as which a proxy of yours serves the page, which itself asks nobody who they are",
+        page.host_names,
+        unset=frozenset(),
     ),
     Variable(
         "LOG_LEVEL",
