@@ -92,8 +92,12 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """What is answered at a path without a template, such as a picture."""
+    """What is answered at a path without a template, such as a picture.
+
+    `unreadable` answers where the ledger cannot be read, by a sentence that says why; without it the sentence does.
+    """
 
     path: str
     answer: Callable[[Asked], Response]
     methods: tuple[str, ...] = ("GET",)
+    unreadable: Callable[[str], Response] | None = None
