@@ -36,8 +36,8 @@ class Page:
     ledger: Path
     watch_dir: Path | None = None
     results_dir: Path | None = None
-    price_per_image: str | None = None
-    price_per_frame: str | None = None
+    price_per_image: float | None = None
+    price_per_frame: float | None = None
     names: frozenset[str] = frozenset()
     command: str = "playment-agent"
     token: str = field(default="", repr=False)
