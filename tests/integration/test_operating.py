@@ -33,8 +33,8 @@ pytestmark = [
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", OPERATING, flags=re.MULTILINE | re.DOTALL)
 PAGE = ("starlette", "uvicorn", "jinja2")
 """What the extra for the page brings."""
-ELSEWHERE = ("FLEET_DSN=",)
-"""How a block begins that another test runs: `test_readme`, at a real PostgreSQL."""
+ELSEWHERE = ("FLEET_DSN=", "sh .ci/apt-install python3-venv && systemd/package/build", "mkdir -p ~/")
+"""How a block begins that another test runs: `test_readme`, at a real PostgreSQL, and `python -m tests.package`."""
 SETTINGS = re.findall(r"^```dotenv\n(.*?)^```$", OPERATING, flags=re.MULTILINE | re.DOTALL)
 HERE = {"PLAYMENT_PROJECT_ID": "p1", "PLAYMENT_BASE_URL": "http://127.0.0.1:8801", "SETTLE_SECONDS": "0.2"}
 REPOSITORY = ("agent", "systemd", ".ci", "pyproject.toml", "README.md", ".env.example", "LICENSE")

@@ -169,6 +169,16 @@ def test_a_name_that_is_no_text_is_found(world: World) -> None:
     assert "odd \\xff.jpg" in world.shows("odd \\xff.jpg")
 
 
+def test_other_jobs_of_a_path_are_named(world: World) -> None:
+    with closing(sqlite3.connect(world.ledger)) as sql, sql:
+        sql.execute(
+            "insert into jobs (id, path, kind, state, first_seen_at, updated_at) "
+            "select 950, path, kind, 'held', first_seen_at, updated_at from jobs where path = 'p.png'"
+        )
+    assert '<a href="/jobs/950">job 950</a> (held)' in world.shows("p.png")
+    assert f'<a href="/jobs/{world.jobs["p.png"]}">' in requests.get(f"{world.url}/jobs/950", timeout=30).text
+
+
 # ---------------------------------------------------------------- a long sequence, and a large result
 
 

@@ -81,6 +81,7 @@ def read(asked: Asked) -> Mapping[str, Any]:
         "job": row,
         "events": events[:EVENTS],
         "more_events": len(events) > EVENTS,
+        "others": asked.reads.others_of_path(row["id"], OTHERS),
         "orders": possible,
         "commands": [advice.command(asked.page.command, order, row["path"]) for order in possible],
         "hint": advice.hint(order_about) if waits else "",
@@ -96,7 +97,6 @@ def read(asked: Asked) -> Mapping[str, Any]:
         "strip": strip,
         "together": TOGETHER,
         "frame": _frame(asked, row, strip),
-        "others": asked.reads.others_of_path(row["id"], OTHERS),
     }
 
 
