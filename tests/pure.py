@@ -42,7 +42,6 @@ SINGLE = frozenset(
         "agent.settings",
         "agent.settings.changes",
         "agent.settings.folder_toml",
-        "agent.settings.page",
         "agent.settings.parsers",
         "agent.settings.places",
         "agent.settings.secret",

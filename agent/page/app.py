@@ -135,6 +135,8 @@ class Shown:
             except NotHereError as error:
                 return PlainTextResponse(f"{error}\n", HTTPStatus.NOT_FOUND)
             except AgentError as error:
+                if plain.unreadable:
+                    return plain.unreadable(str(error))
                 return PlainTextResponse(f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
         return answer

@@ -36,8 +36,8 @@ class Page:
     ledger: Path
     watch_dir: Path | None = None
     results_dir: Path | None = None
-    price_per_image: str | None = None
-    price_per_frame: str | None = None
+    price_per_image: float | None = None
+    price_per_frame: float | None = None
     names: frozenset[str] = frozenset()
     command: str = "playment-agent"
     token: str = field(default="", repr=False)
@@ -92,8 +92,12 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """What is answered at a path without a template, such as a picture."""
+    """What is answered at a path without a template, such as a picture.
+
+    `unreadable` answers where the ledger cannot be read, by a sentence that says why; without it the sentence does.
+    """
 
     path: str
     answer: Callable[[Asked], Response]
     methods: tuple[str, ...] = ("GET",)
+    unreadable: Callable[[str], Response] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.page.page import Plain, View
-from agent.page.views import folders, job, jobs, ordering, pictures, standing, waiting
+from agent.page.views import folders, job, jobs, numbers, ordering, pictures, standing, waiting
 
 VIEWS = (
     View("/", "standing.html", standing.read, "How it stands"),
@@ -20,6 +20,7 @@ PLAIN: tuple[Plain, ...] = (
     Plain("/jobs/{job:int}/frames/{position:int}/thumbnail", pictures.small),
     Plain("/jobs/{job:int}/frames/{position:int}/large", pictures.large),
     Plain("/jobs/{job:int}/result", pictures.result),
+    Plain(numbers.PATH, numbers.answer, unreadable=numbers.unreadable),
     Plain("/enter", ordering.enter, methods=("POST",)),
 )
 """What is answered without a template: pictures, figures for machines, orders."""

@@ -95,8 +95,8 @@ class PageSettings:
     ledger_path: Path
     watch_dir: Path | None
     results_dir: Path | None
-    price_per_image: str | None
-    price_per_frame: str | None
+    price_per_image: float | None
+    price_per_frame: float | None
     page_orders: bool
     page_names: frozenset[str]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 from agent.model.hosts import address_of, is_loopback, is_private
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 # RFC 3986: the characters of a path, with `%` only as the head of an escape.
 _URL_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
@@ -129,6 +129,14 @@ def number(low: float, high: float, unit: str) -> Callable[[str], float]:
         return float(text)
 
     return read
+
+
+def host_names(text: str) -> frozenset[str]:
+    """Return names of hosts, without ports, in lower case."""
+    found = frozenset(part.strip().lower() for part in text.split(","))
+    if not all(address_of(part) or _HOST_NAME.fullmatch(part) for part in found):
+        raise ValueError("it must be names of hosts without ports, with commas between them, such as agent.example.com")
+    return found
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
@@ -279,7 +287,7 @@ def _url(text: str) -> SplitResult:
     if "@" in parts.netloc or "?" in text or "#" in text:
         _no_url("no user, password, query or fragment")
     host = parts.hostname or ""
-    if port == 0 or parts.netloc.endswith(":") or not (address_of(host) or HOST_NAME.fullmatch(host)):
+    if port == 0 or parts.netloc.endswith(":") or not (address_of(host) or _HOST_NAME.fullmatch(host)):
         _no_url("a host name or address and, if need be, a port")
     if not _URL_PATH.fullmatch(parts.path):
         _no_url("a percent-encoded path")

@@ -9,7 +9,7 @@ from agent.core.frame_order import ORDERS
 from agent.core.image_format import EXTENSIONS
 from agent.core.image_rules import USUAL, USUAL_RULES
 from agent.model.text import without_secrets
-from agent.settings import page, parsers
+from agent.settings import parsers
 from agent.settings.targets import TARGET, TARGETS, of_others
 from agent.settings.variable import Variable
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SECONDS = parsers.number(0.1, 86_400, "seconds")
 _LIMIT = parsers.whole(1, 999_999_999)
+_PRICE = parsers.number(0, 999_999_999, "any currency")
 _WORKERS = parsers.whole(1, 64)
 _TELLS_APART = frozenset({"path", "digest", "name", "stem"})
 
@@ -230,8 +231,8 @@ VARIABLES: tuple[Variable, ...] = (
         parsers.whole(1, 99_999),
         may_be_empty=True,
     ),
-    Variable("PRICE_PER_IMAGE", "", "What an image job costs, for the sum on the page; none: no sum", page.price),
-    Variable("PRICE_PER_FRAME", "", "What each frame of a sequence costs, likewise", page.price),
+    Variable("PRICE_PER_IMAGE", "", "What an image job costs, for the sum on the page; none: no sum", _PRICE),
+    Variable("PRICE_PER_FRAME", "", "What each frame of a sequence costs, likewise", _PRICE),
     Variable(
         "PAGE_ORDERS",
         "false",
@@ -243,7 +244,7 @@ VARIABLES: tuple[Variable, ...] = (
         "PAGE_NAMES",
         "",
         "Host names as which a proxy of yours serves the page, which itself asks nobody who they are",
-        page.host_names,
+        parsers.host_names,
         unset=frozenset(),
     ),
     Variable(

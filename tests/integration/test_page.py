@@ -188,6 +188,14 @@ def test_markup_in_every_field_is_text(tmp_path: Path) -> None:
             assert 'onerror=hit()>"' not in found
 
 
+def test_prometheus_reads_the_numbers(served: Served, tmp_path: Path) -> None:
+    answer = served.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert 'playment_agent_jobs{state="completed"} 1.0' in answer.text
+    with serving(tmp_path) as empty:
+        assert "playment_agent_ledger_readable 0.0" in empty.get("/metrics").text
+
+
 # Without a ledger, and without what it needs
 
 

@@ -62,8 +62,8 @@ def test_nothing_sent_is_no_bar_and_no_error() -> None:
 def test_the_cost_is_exact_and_none_without_a_price() -> None:
     sent = {"images": 3, "sequences": 1, "frames": 10}
     assert cost(Page(Path("l")), sent) is None
-    assert cost(Page(Path("l"), price_per_image="0.1"), sent) == Decimal("0.3")
-    assert cost(Page(Path("l"), price_per_image="0.1", price_per_frame="0.035"), sent) == Decimal("0.650")
+    assert cost(Page(Path("l"), price_per_image=0.1), sent) == Decimal("0.3")
+    assert cost(Page(Path("l"), price_per_image=0.1, price_per_frame=0.035), sent) == Decimal("0.650")
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=4, max_size=4))

@@ -219,7 +219,7 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
         ("LEDGER_MODE", "0600", 0o600),
         ("LEDGER_KEEP_EVENTS_DAYS", "30", 30),
         ("LEDGER_KEEP_EVENTS_DAYS", "", None),
-        ("PRICE_PER_IMAGE", "0.035", "0.035"),
+        ("PRICE_PER_IMAGE", "0.035", 0.035),
         ("PAGE_NAMES", "Agent.example.com, 10.0.0.7", frozenset({"agent.example.com", "10.0.0.7"})),
         ("LOG_LEVEL", "debug", "DEBUG"),
         ("LOG_FORMAT", "json", "json"),

@@ -68,5 +68,5 @@ def cost(page: Page, sent: Mapping[str, int]) -> Decimal | None:
     """Return what was sent in money, None where no price is set."""
     if page.price_per_image is None and page.price_per_frame is None:
         return None
-    images = sent["images"] * Decimal(page.price_per_image or 0)
-    return images + sent["frames"] * Decimal(page.price_per_frame or 0)
+    images = sent["images"] * Decimal(str(page.price_per_image or 0))
+    return images + sent["frames"] * Decimal(str(page.price_per_frame or 0))
