@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.states import MOVES, SENT, UNREAD, UNREADABLE, State
-from agent.ledger import past, spend
+from agent.ledger import bulk, past, spend
 from agent.ledger.related import known
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from agent.ledger.store import Ledger
     from agent.model import Unit
 
 
 CHANGED = "changed"
+BEFORE = "there before the baseline"
 RETRIED = frozenset({State.FAILED, State.HELD, State.INVALID})
 """States that `retry` may be about,"""
 RESUBMITTED = frozenset({State.HELD})
@@ -166,6 +167,12 @@ def dismiss(ledger: Ledger, target: Target) -> bool:
     return True
 
 
+def set_aside_all(ledger: Ledger, units: Sequence[Unit]) -> int:
+    """Mark units as `set_aside` does, and return how many are marked."""
+    new = bulk.set_aside_new(ledger, units, BEFORE)
+    return len(new) + sum(set_aside(ledger, unit) for index, unit in enumerate(units) if index not in new)
+
+
 def set_aside(ledger: Ledger, unit: Unit) -> bool:
     """Mark a unit as there before the baseline; False where it was sent already, or may have been."""
     rows = [row for row in known(ledger.sql, unit.path, unit.kind) if row.state is not State.GONE]
@@ -177,7 +184,7 @@ def set_aside(ledger: Ledger, unit: Unit) -> bool:
         return False
     if newest is None or newest.state is not State.IGNORED:
         row = newest.id if newest else None
-        write_settled(ledger, row, unit, State.IGNORED, reason="there before the baseline")
+        write_settled(ledger, row, unit, State.IGNORED, reason=BEFORE)
     return True
 
 

@@ -112,8 +112,7 @@ def know(place: Path, tree: Path, **changed: str) -> None:
             units = list(_units(folder, sorted(listing.files), filters.kind(folder)))
             for start in range(0, len(units), WRITTEN_TOGETHER):
                 with ledger.transaction():
-                    for unit in units[start : start + WRITTEN_TOGETHER]:
-                        orders.set_aside(ledger, unit)
+                    orders.set_aside_all(ledger, units[start : start + WRITTEN_TOGETHER])
 
 
 def _folders(scanner: Scanner, folder: str = "") -> Iterator[str]:
