@@ -13,6 +13,7 @@ from agent.core.retry import PROCESSES
 from agent.host.workers import Workers
 from agent.model import Kind
 from agent.reading import full
+from agent.reading.ahead import MOST, examine_ahead
 from agent.reading.decode import problem_of
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.pool import ProcessPool, fitting
@@ -64,7 +65,14 @@ def reading(
     """
     full.require(rules)
     pool = ProcessPool(scanner, go_on, fitting(), rules=rules)
-    images = Workers("read-image", 1)
+    images = Workers(
+        "read-image",
+        1,
+        idle=pool.rest,
+        idle_seconds=PROCESSES.seconds(),
+        ahead=partial(examine_ahead, pool),
+        most=MOST,
+    )
     sequences = Workers("read-sequence", SEQUENCES, idle=pool.rest, idle_seconds=PROCESSES.seconds())
     try:
         # Given here, it is imported at the start: later it might be another version's.
