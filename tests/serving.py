@@ -1,4 +1,4 @@
-"""A server of files on loopback, as the README's nginx block is one."""
+"""A server of files on loopback, as the nginx block of `systemd/README.md` is one."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from agent.commands import shell
 from agent.ledger.copy import back_up
 
 
-@click.command()
+@click.command(short_help="Copy the ledger into FILE, while the agent runs or not.")
 @click.argument("file", type=click.Path(path_type=Path))
 @shell.settled
 def backup(*, file: Path) -> None:

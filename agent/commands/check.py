@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.commands import shell
-from agent.commands.look import as_json
+from agent.commands import configured, shell
 from agent.errors import SettingsError
 from agent.model.text import printable
 from agent.reporting.checks import Level, fail, ok, warn
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-@click.command()
-@as_json
+@click.command(short_help="Try every part of the set-up, and say what is wrong.")
+@shell.as_json
 @shell.settled
 def check(*, as_json: bool) -> None:
     """Try every part of the set-up for real, and say what is wrong and what to do.
@@ -65,7 +64,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     """Yield each check as soon as it is made, the quick and local ones first."""
     yield from check_program()
     try:
-        settings = shell.settings()
+        settings = configured.settings()
     except SettingsError as error:
         for problem in error.problems:
             yield fail("settings", problem, error.exit_code)

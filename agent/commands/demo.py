@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agent.demo.script import Expected
 
 
-@click.command()
+@click.command(short_help="See the whole job in ten seconds, nothing to configure.")
 @click.option("--keep", is_flag=True, help="Leave the folder with the ledger, the images and the log.")
 @click.option("--s3", is_flag=True, help="Upload the images to an S3 server on this machine.")
 @click.option("--label-studio", "at_label_studio", is_flag=True, help="Send to a real Label Studio, made on the spot.")

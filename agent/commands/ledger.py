@@ -17,7 +17,7 @@ def ledger() -> None:
     """Look after the ledger's file."""
 
 
-@ledger.command()
+@ledger.command(short_help="Give back to the disk what is free in the file.")
 @shell.settled
 def compact() -> None:
     """Give back to the disk what is free in the ledger's file; the agent must be stopped.

@@ -1,11 +1,10 @@
-"""`retry`, `resubmit`, `dismiss`, `baseline`, `pause`, `resume`: what a person tells the agent.
+"""`retry`, `resubmit`, `dismiss`, `pause`, `resume`: what a person tells the agent.
 
 A running agent obeys within two seconds.
 """
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,22 +14,15 @@ from agent.commands import shell
 from agent.commands.fleet import joined
 from agent.commands.selection import Wanted, choose, end, may_cost, say_each, selects, told
 from agent.core.states import UNREAD, State
-from agent.host import locks
 from agent.host.clock import utc_now
-from agent.ledger import orders, past
+from agent.ledger import orders
 from agent.ledger.store import Ledger, no_ledger
-from agent.reporting.preview import units_now
-from agent.service.assembly import called
-from agent.settings.parts import world_of
+from agent.service.names import called
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from agent.ledger.orders import Target
-    from agent.model import Unit
-
-SET_ASIDE_TOGETHER = 1000
-"""Units, and files, that `baseline` writes in one transaction: 2 MiB, and what a kill undoes is read again."""
 
 
 of_fleet = click.option("--fleet", "of_fleet", is_flag=True, help="Of all hosts of the fleet, not of this one.")
@@ -50,7 +42,7 @@ def open_ledger(*, create: bool = False) -> Iterator[Ledger]:
         ledger.close()
 
 
-@click.command()
+@click.command(short_help="Give what failed, is held, or is invalid another try.")
 @shell.settled
 @selects(orders.RETRIED)
 def retry(*, wanted: Wanted) -> None:
@@ -90,7 +82,7 @@ def _no_retry(row: Target) -> str:
     return f"{row.path}: {why}"
 
 
-@click.command()
+@click.command(short_help="Send what changed after submission, as a new job.")
 @shell.settled
 @selects(orders.RESUBMITTED)
 def resubmit(*, wanted: Wanted) -> None:
@@ -141,52 +133,6 @@ def dismiss(*, wanted: Wanted) -> None:
     if chosen.rows.keys() - chosen.named:
         shell.say(f"{done:,} of {len(lines):,} are ignored")
     end(chosen, "" if lines else "nothing is there that was not sent")
-
-
-@click.command()
-@shell.settled
-def baseline() -> None:
-    """Mark all that is in the folder now as `ignored`: only what comes later is submitted.
-
-    For a first start on an archive. All files are read, so that what is moved later is known again. Where folders
-    cannot be listed, what is in them is not marked, and the exit code is 1.
-
-    Example: playment-agent baseline
-    """
-    settings = shell.settings(needs_key=False)
-    with (
-        locks.lock_file(settings.lock_path),
-        locks.lock_folder(settings.watch_dir),
-        open_ledger(create=True) as ledger,
-    ):
-        ledger.bind(world_of(settings))
-        done = sent = 0
-        unlisted: dict[str, str] = {}
-        for units in _together(shell.tracked(units_now(settings, unlisted), "reading")):
-            with ledger.transaction():
-                marked = orders.set_aside_all(ledger, units)
-            done += marked
-            sent += len(units) - marked
-        with ledger.transaction():
-            past.decided(ledger)
-    shell.say(f"{done:,} units are ignored" + (f"; {sent:,} were sent before and stay as they are" if sent else ""))
-    for reason in unlisted.values():
-        shell.say(f"{reason}: what is in it is not ignored, and would be sent once it can be read")
-    sys.exit(1 if unlisted else 0)
-
-
-def _together(units: Iterable[Unit]) -> Iterator[list[Unit]]:
-    """Yield units in groups, each for one transaction: a commit for each took 7 of the 10 s of 30,000."""
-    group: list[Unit] = []
-    files = 0
-    for unit in units:
-        group.append(unit)
-        files += len(unit.frames)
-        if max(len(group), files) >= SET_ASIDE_TOGETHER:
-            yield group
-            group, files = [], 0
-    if group:
-        yield group
 
 
 @click.command()

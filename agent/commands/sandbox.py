@@ -15,7 +15,7 @@ from agent.sandbox.rules import NOT_FETCHED, TRY_LATER
 _LIKELY = click.FloatRange(0, 1)
 
 
-@click.command()
+@click.command(short_help="Run a Playment on loopback, to rehearse with.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
 @click.option("--api-key", default="sandbox-key", show_default=True, help="The key it accepts.")
 @click.option("--latency", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait before every answer.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from agent.ledger.store import Ledger
-    from agent.ledger.units import Sight
+    from agent.model.units import Sight
 
 
 CLEARED: dict[str, None] = {"next_attempt_at": None, **UNFROZEN}

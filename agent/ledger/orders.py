@@ -9,20 +9,19 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.core.states import MOVES, SENT, UNREAD, UNREADABLE, State
-from agent.ledger import bulk, past, spend
+from agent.core.states import CHANGED, MOVES, SENT, SPEND, UNREAD, UNREADABLE, State
+from agent.ledger import past, spend
 from agent.ledger.related import known
 from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from agent.ledger.store import Ledger
     from agent.model import Unit
 
 
-CHANGED = "changed"
 BEFORE = "there before the baseline"
 RETRIED = frozenset({State.FAILED, State.HELD, State.INVALID})
 """States that `retry` may be about,"""
@@ -113,7 +112,7 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         return State.SETTLING
     if is_sent_by_retry(target):
         frozen = {} if target.unanswered else UNFROZEN
-        if target.error_code == spend.CODE:  # a person pays for it, whatever the limit says
+        if target.error_code == SPEND:  # a person pays for it, whatever the limit says
             spend.count(ledger, target.id)
         ledger.move(
             target.id,
@@ -165,12 +164,6 @@ def dismiss(ledger: Ledger, target: Target) -> bool:
     reason = "dismissed"
     ledger.move(target.id, target.state, State.IGNORED, reason, reason=reason, next_attempt_at=None)
     return True
-
-
-def set_aside_all(ledger: Ledger, units: Sequence[Unit]) -> int:
-    """Mark units as `set_aside` does, and return how many are marked."""
-    new = bulk.set_aside_new(ledger, units, BEFORE)
-    return len(new) + sum(set_aside(ledger, unit) for index, unit in enumerate(units) if index not in new)
 
 
 def set_aside(ledger: Ledger, unit: Unit) -> bool:

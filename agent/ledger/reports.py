@@ -152,6 +152,17 @@ def agent(sql: sqlite3.Connection) -> dict[str, str]:
     return dict(sql.execute("select key, value from agent"))
 
 
+def spend_limit(agent: Mapping[str, str], now: datetime) -> str:
+    """Return the sentence about the limit of the spend guard that is reached now, '' where none is."""
+    until = agent.get("spend_limit_until", "")
+    return beyond(agent["spend_limit"], until) if until > iso(now) else ""
+
+
+def beyond(why: str, until: str) -> str:
+    """Return the sentence about a limit that is reached: `why`, and until when what goes beyond waits."""
+    return f"{why}; what goes beyond waits until {until}"
+
+
 def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any]]:
     """Return all rows of a unit, newest first, each with its events: for `explain`.
 
@@ -159,33 +170,14 @@ def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any
     """
     rows = rows_of(
         sql,
-        "select * from jobs where path = ?1 or reference_id = ?1 or (kind = 'sequence' and path = ?2) order by id desc",
+        "select * from jobs where (folder in (?1, ?2) and path = ?1) or reference_id = ?1 "
+        "or (folder = ?2 and path = ?2 and kind = 'sequence') order by id desc",
         name,
         folder,
     )
     for row in rows:
         row["events"] = rows_of(sql, "select at, event, detail from events where job = ? order by id", row["id"])
     return rows
-
-
-def jobs(sql: sqlite3.Connection) -> list[dict[str, Any]]:
-    """Return every job, oldest first."""
-    return rows_of(sql, "select * from jobs order by id")
-
-
-def events_after(sql: sqlite3.Connection, event: int) -> list[dict[str, Any]]:
-    """Return what became of jobs after an event, in order, each with the job's path and kind."""
-    return rows_of(
-        sql,
-        "select events.id, event, detail, path, kind from events join jobs on jobs.id = job "
-        "where events.id > ? order by events.id",
-        event,
-    )
-
-
-def sources(sql: sqlite3.Connection, limit: int) -> list[str]:
-    """Return where the first frames were published."""
-    return [row["src"] for row in rows_of(sql, "select src from frames where src is not null limit ?", limit)]
 
 
 def damage(sql: sqlite3.Connection) -> str:

@@ -6,7 +6,6 @@ Each function runs inside a transaction of its caller.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from agent.core.states import DELETABLE, MOVES, SENT, TOLD, UNSENT, State
@@ -29,7 +28,6 @@ from agent.model import (
     UnitKey,
     Wait,
     basename,
-    folder_of,
     shown,
 )
 
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
 
     from agent.ledger.store import Ledger
     from agent.model.jobs import Namer
+    from agent.model.units import Sight
 
 CAME_BACK = (State.GONE, State.INVALID, State.HELD)
 """States in which a unit may be when it has settled: it came back while it was read, or that it was seen could not be
@@ -48,23 +47,6 @@ UNFROZEN: dict[str, None] = dict.fromkeys(("edition", "tag", "batch_id", "priori
 
 def nameless(_frame: Frame) -> None:
     """Give no frame a `src`: the intent will."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """A unit as a look shows it, and what it waits for; `error_code` is UNREADABLE where it could not be read."""
-
-    path: str
-    kind: Kind
-    reason: str
-    frame_count: int
-    bytes: int
-    error_code: str = ""
-
-    @property
-    def folder(self) -> str:
-        """The folder whose listing shows the unit."""
-        return folder_of(self.path, self.kind)
 
 
 def notice(ledger: Ledger, *sights: Sight) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from agent.folder.inodes import InodeWatch
-    from agent.ledger.reads import Reads
+    from agent.ledger.reads_for_noticing import ReadsForNoticing
     from agent.ledger.seen import Seen, Span
     from agent.model import File, Stamp, UnitKey
 
@@ -25,7 +25,7 @@ class Rest:
     ledger connection `reads` is.
     """
 
-    def __init__(self, reads: Reads, inodes: InodeWatch) -> None:
+    def __init__(self, reads: ReadsForNoticing, inodes: InodeWatch) -> None:
         self.reads = reads
         self._inodes = inodes
         self.waiting = Settling()

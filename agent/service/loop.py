@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.core import past
 from agent.core.life import HEARTBEAT_SECONDS
 from agent.core.repeats import Repeats
 from agent.core.retry import ACCESS, LOOP
@@ -19,7 +20,6 @@ from agent.errors import FolderUnavailable, LedgerUnavailable, LedgerUnreadable
 from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
 from agent.host.clock import utc_now
-from agent.ledger import past
 from agent.ledger.store import iso
 from agent.noticing.messages import Changed, Finished, Item, LedgerChanged, NotWritten
 from agent.service.reload import Reload

@@ -31,16 +31,9 @@ from agent.noticing.rounds import Rounds
 from agent.noticing.start import Noticing, noticing
 from agent.publishing import namer
 from agent.reading.start import reading
-from agent.service.assembly import (
-    called,
-    collecting,
-    fleet_of,
-    folders_of,
-    member_of,
-    publisher_of,
-    scanner_of,
-    sending,
-)
+from agent.service.assembly import collecting, fleet_of, member_of, publisher_of, sending
+from agent.service.folder import folders_of, scanner_of
+from agent.service.names import called
 from agent.service.shared_reading import SharedReading
 from agent.service.twice import late_of, twins_of_others
 from agent.settings.parts import cautions_of, filters_of, image_rules_of, quiet_of, rules_of, world_of

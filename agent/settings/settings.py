@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model import Edition
-from agent.settings.places import about, overlap, quoted, refused, results_dir
+from agent.settings.places import about, ledger_text, overlap, quoted, refused, results_dir
 from agent.settings.secret import FLEET, Secret, secret_of
 from agent.settings.targets import TARGETS, chosen, of_others, without_effect
 from agent.settings.variables import VARIABLES
@@ -214,17 +214,6 @@ def parse(
     uploads = found["publish_to"].startswith("s3://")
     found["aws"] = {name: Secret(given[name]) for name in AWS_NAMES if uploads and given.get(name)}
     return Settings(**found)
-
-
-def ledger_text(given: Mapping[str, str]) -> str:
-    """Return the ledger's path as it is set: LEDGER_PATH, else ledger.db in the first of systemd's $STATE_DIRECTORY.
-
-    systemd.exec(5): several state directories are separated by colons. '' where LEDGER_PATH is no path at all.
-    """
-    if text := given.get("LEDGER_PATH"):
-        return "" if "\0" in text else text
-    folder = given.get("STATE_DIRECTORY", "").partition(":")[0]
-    return f"{folder}/ledger.db" if folder else "ledger.db"
 
 
 def unknown_names(names: Iterable[str]) -> list[str]:

@@ -98,7 +98,7 @@ def install(tree: Path, program: str = CONSOLE_SCRIPT) -> None:
     prefix = tree / "opt/playment-agent"
     subprocess.run([SYSTEM_PYTHON, "-m", "venv", "--without-pip", prefix], check=True, timeout=60)
     (site_packages,) = prefix.glob("lib/python3*/site-packages")
-    for package in _needed_by("playment-agent", {}).values():
+    for package in needed_by("playment-agent", {}).values():
         for file in package.files or ():
             if ".." not in file.parts:
                 target = site_packages / file
@@ -110,14 +110,14 @@ def install(tree: Path, program: str = CONSOLE_SCRIPT) -> None:
     command.chmod(0o755)
 
 
-def _needed_by(name: str, found: dict[str, Distribution]) -> dict[str, Distribution]:
+def needed_by(name: str, found: dict[str, Distribution]) -> dict[str, Distribution]:
     """Add all distributions that `name` needs, itself left out, to `found`."""
     for line in distribution(name).requires or ():
         requirement = Requirement(line)
         wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         if wanted and requirement.name not in found:
             found[requirement.name] = distribution(requirement.name)
-            _needed_by(requirement.name, found)
+            needed_by(requirement.name, found)
     return found
 
 

@@ -1,4 +1,4 @@
-"""A real nginx on loopback that serves a folder by the very configuration that the README shows."""
+"""A real nginx on loopback that serves a folder by the very configuration that `systemd/README.md` shows."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
+from tests.documents import FOR_USERS, ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE = Path(__file__).parents[2]
-README = (HERE / "README.md").read_text(encoding="utf-8")
-LINES = re.findall(r"^(sh \.ci/apt-install [a-z0-9 -]+?)(?: &&|$)", README, flags=re.MULTILINE)
+LINES = re.findall(r"^(sh \.ci/apt-install [a-z0-9 -]+?)(?: &&|$)", FOR_USERS, flags=re.MULTILINE)
 PACKAGES = sorted({package for line in LINES for package in line.split()[2:]})
 INSTALLED = (
     "Package: {}\nStatus: install ok installed\nArchitecture: all\nVersion: 1\nMaintainer: a\nDescription: a\n\n"
@@ -41,7 +41,7 @@ class Machine:
 
     def waits(self, seconds: int) -> None:
         """Have the script wait for `seconds` in place of 300, and look every second."""
-        script = (HERE / ".ci" / "apt-install").read_text(encoding="utf-8")
+        script = (ROOT / ".ci" / "apt-install").read_text(encoding="utf-8")
         for name, scaled in (("longest=300", f"longest={seconds}"), ("pause=5", "pause=1")):
             script, count = re.subn(rf"^{name}\b", scaled, script, flags=re.MULTILINE)
             assert count == 1
@@ -110,7 +110,7 @@ def read_until(running: subprocess.Popen[str], words: str) -> str:
 
 def test_all_that_the_readme_installs_goes_by_it() -> None:
     assert [line.split()[2] for line in LINES] == ["python3-venv"] * 3
-    assert "apt-get install" not in README
+    assert "apt-get install" not in FOR_USERS
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -10,10 +10,10 @@ import pytest
 
 from agent.core.reference_id import IdRules
 from agent.core.states import State
-from agent.ledger import bulk, orders, related, units
+from agent.ledger import baseline, bulk, orders, related, units
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight
 from agent.model import Frame, Kind, Stamp, Unit, basename
+from agent.model.units import Sight
 from tests.sending import RULES, Clock, settle
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def test_what_is_set_aside_together_is_as_had_each_been(tmp_path: Path, prepare:
         with contextlib.closing(Ledger(tmp_path / f"{way}.db", Clock().now)) as ledger, ledger.transaction():
             prepare(ledger)
             if way == "together":
-                marked.append(orders.set_aside_all(ledger, group))
+                marked.append(baseline.set_aside_all(ledger, group))
             else:
                 marked.append(sum(orders.set_aside(ledger, unit) for unit in group))
             dumps.append(_without_ids(ledger))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from tests.documents import OPERATING
 from tests.integration.boot_systemd import CONSOLE_SCRIPT, ROOT, Booted, boot, install, reason_not_to_boot
 from tests.support import image
 
@@ -35,7 +36,7 @@ from watchdog.events import FileSystemEventHandler
 from watchdog.observers import Observer
 from agent.host import inotify_limits, locks
 from agent.host.systemd import Notifier
-from agent.service.assembly import DEFAULTS
+from agent.service.names import DEFAULTS
 from agent.settings.load import load
 from agent.errors import AgentError
 
@@ -429,12 +430,11 @@ def test_check_says_that_the_services_user_cannot_run_the_program(agent: Booted)
 
 
 def test_who_is_in_the_inboxs_group_may_drop_and_a_umask_of_027_is_enough(agent: Booted) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (made,) = [line for line in readme.splitlines() if line.endswith("install -d -m 2775 -g inbox /srv/inbox")]
-    assert "\ngroupadd --system inbox\nuseradd --system --groups inbox --home-dir" in readme
+    (made,) = [line for line in OPERATING.splitlines() if line.endswith("install -d -m 2775 -g inbox /srv/inbox")]
+    assert "\ngroupadd --system inbox\nuseradd --system --groups inbox --home-dir" in OPERATING
     agent.run("sh", "-c", f"groupadd --system inbox && usermod -aG inbox playment-agent && {made}")
     agent.run("sh", "-c", "useradd alice && usermod -aG inbox alice")
-    agent.run("systemctl", "start", "playment-agent")
+    agent.run("systemctl", "restart", "playment-agent")  # groups are taken at a start
     sent = [line.partition(" ")[2] for line in in_ledger(agent)]
     Image.new("RGB", (64, 48), (77, 0, 0)).save(agent.root / "opt/new.jpg")
     agent.run("su", "alice", "-c", "umask 027; mkdir /srv/inbox/cam; cp /opt/new.jpg /srv/inbox/cam/")

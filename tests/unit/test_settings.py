@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.errors import SettingsError
 from agent.model import Edition
 from agent.model.text import without_secrets
-from agent.service.assembly import DEFAULTS
+from agent.service.names import DEFAULTS
 from agent.settings import variables
 from agent.settings.secret import Secret
 from agent.settings.settings import Settings, unknown_names
