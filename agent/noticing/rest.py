@@ -53,10 +53,6 @@ class Rest:
         """Tell whether a unit was looked at since the listing that is compared began: what that says of it is old."""
         return unit in self._fresh
 
-    def is_like_its_row(self, unit: UnitKey, stamp: Stamp) -> bool:
-        """Tell whether the newest row of a single image is of a file that looks so."""
-        return self.is_like(self.reads.newest(unit), stamp)
-
     def is_like(self, row: Seen | None, stamp: Stamp) -> bool:
         """Tell whether the row of a single image is of a file that looks so."""
         if row is None:
