@@ -185,6 +185,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m012_sizes,
     m013_fleet,
     m014_twins,
+    lean.m018_paths,
 )
 
 

@@ -17,13 +17,9 @@ from agent.host.workers import Pools
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.reads import Reads
 from agent.model.hosts import is_loopback
-from agent.publishing import s3_credentials
 from agent.publishing.base_url import BaseUrl
 from agent.publishing.probe import Probe
 from agent.results.download import Download
-from agent.results.fetcher import ResultsFetcher
-from agent.results.files import ResultFiles
-from agent.results.poller import END_SECONDS, ResultsPoller
 from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
@@ -54,6 +50,7 @@ if TYPE_CHECKING:
     from agent.ledger.writer import LedgerWriter
     from agent.model import Kind
     from agent.publishing import Publisher
+    from agent.results.fetcher import ResultsFetcher
     from agent.settings.settings import Settings
     from agent.targets import Target
     from agent.targets.gate import Gate
@@ -111,6 +108,8 @@ def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
     """
     if not uploads(settings):
         return BaseUrl(settings.publish_to)
+    from agent.publishing import s3_credentials  # noqa: PLC0415 - what is published from here needs none
+
     try:
         from agent.publishing.object_store import ObjectStore  # noqa: PLC0415 - needs the extra, which may be missing
     except ModuleNotFoundError as error:
@@ -232,6 +231,10 @@ def results_of(
     follow: Follow = lambda _obey: None,
 ) -> Iterator[ResultsFetcher]:
     """Give what does rounds into `folder`, with connections of its own."""
+    from agent.results.fetcher import ResultsFetcher  # noqa: PLC0415 - many fetch no results
+    from agent.results.files import ResultFiles  # noqa: PLC0415 - the same
+    from agent.results.poller import END_SECONDS  # noqa: PLC0415 - the same
+
     with (
         contextlib.closing(target_of(settings)) as target,
         Reads.open(settings.ledger_path) as reads,
@@ -259,6 +262,8 @@ def collecting(settings: Settings, ledger: LedgerWriter, gate: Gate, follow: Fol
     if settings.results_dir is None:
         yield
         return
+    from agent.results.poller import END_SECONDS, ResultsPoller  # noqa: PLC0415 - as above
+
     with results_of(settings, settings.results_dir, ledger, gate, follow=follow) as results:
         poller = ResultsPoller(results, settings.results_poll_seconds)
         poller.start()
