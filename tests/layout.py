@@ -30,7 +30,7 @@ LAYERS = (
     {"reporting", "demo"},
     {"service"},
     {"noticing", "sending"},
-    {"reading", "publishing", "results", "fleet"},
+    {"reading", "publishing", "results", "fleet", "news"},
     {"folder", "ledger", "settings", "targets", "terminal"},
     {"core", "host", "http", "sandbox"},
     {"model", "errors"},

@@ -43,7 +43,13 @@ def settled(command: F) -> F:
 
 
 def fail(error: AgentError) -> NoReturn:
-    """Say what is wrong, on standard error, and exit with the error's code."""
+    """Say what is wrong, and exit with the error's code."""
+    tell(error)
+    sys.exit(error.exit_code)
+
+
+def tell(error: AgentError) -> None:
+    """Say what is wrong, on standard error."""
     import logging  # noqa: PLC0415 - a tenth of `status`, which logs nothing
 
     from agent.host import logs  # noqa: PLC0415 - the same
@@ -53,7 +59,6 @@ def fail(error: AgentError) -> NoReturn:
     lines = str(error).splitlines()
     for line in lines:
         say_line(logs.for_standard_error(f"playment-agent: {line}", logging.ERROR), err=True)
-    sys.exit(error.exit_code)
 
 
 def env_file() -> Path | None:

@@ -13,6 +13,7 @@ from agent.commands import shell
 from agent.core import past, unset_clock
 from agent.core.life import Life, life, silence
 from agent.core.retry import TELL_SECONDS
+from agent.errors import LedgerError, SettingsError
 from agent.host.clock import utc_now
 from agent.host.disk import why_unwritable
 from agent.ledger import reports
@@ -33,8 +34,9 @@ FOLDERS = ("folder", "jobs", "frames", "waiting", "submitted", "completed", "att
 @click.command(short_help="Show the jobs by state, and what needs attention.")
 @shell.as_json
 @click.option("--by-folder", is_flag=True, help="Show how each top folder stands, too.")
+@click.option("--prometheus", is_flag=True, help="Print numbers for Prometheus; then the exit code is 0.")
 @shell.settled
-def status(*, as_json: bool, by_folder: bool) -> None:
+def status(*, as_json: bool, by_folder: bool, prometheus: bool) -> None:
     """Show the jobs by state, the throughput, and what needs attention (then the exit code is 1; blocked: 3).
 
     It says what was sent today (a UTC day), and what pending jobs wait for. An agent that was not stopped and has
@@ -43,6 +45,9 @@ def status(*, as_json: bool, by_folder: bool) -> None:
     Example: playment-agent status
     """
     path = shell.ledger_path()
+    if prometheus:
+        click.echo(_numbers(path), nl=False)
+        return
     with ReadsForPeople.open(path) as reads:
         report = _with_disk(reads.report(utc_now(), by_folder=by_folder), path)
         alive = life(report.agent, reads.last_start_or_stop(), utc_now())
@@ -71,6 +76,22 @@ def status(*, as_json: bool, by_folder: bool) -> None:
         sys.exit(3)
     is_silent = alive is Life.SILENT
     sys.exit(1 if report.attention_jobs or is_silent or _needs_attention(report.agent, utc_now()) else 0)
+
+
+def _numbers(path: Path) -> bytes:
+    """Return numbers for Prometheus; of a ledger that cannot be read that it cannot, and say why."""
+    try:
+        from agent.reporting import metrics  # noqa: PLC0415 - needs the extra, which may be missing
+    except ModuleNotFoundError as error:
+        if error.name != "prometheus_client":
+            raise
+        raise SettingsError(["--prometheus needs what is not installed: pip install 'prometheus-client<1'."]) from None
+    try:
+        with ReadsForPeople.open(path) as reads:
+            return metrics.exposition(reads, utc_now())
+    except LedgerError as error:
+        shell.tell(error)
+        return metrics.nothing_known()
 
 
 def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
@@ -105,6 +126,8 @@ def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
         yield f"OUTAGE: {outage}"
     if fleet := agent.get("fleet"):
         yield f"FLEET, nothing new is sent: {fleet}"
+    if news := agent.get("news_trouble"):
+        yield f"NEWS: {news}"
     if blocked := agent.get("blocked"):
         yield f"BLOCKED, nothing is sent: {blocked}"
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from agent.ledger.numbers import Numbers
     from agent.ledger.reports import Counts, Report, RunSums
     from agent.ledger.store import Ledger
     from agent.ledger.world import Change
@@ -79,6 +80,12 @@ class ReadsForPeople:
     def report(self, now: datetime, limit: int = 20, *, by_folder: bool = False) -> Report:
         """Return what the command `status` shows, with up to `limit` rows that wait for a person."""
         return self._ask(reports.report, now, limit, by_folder=by_folder)
+
+    def numbers(self) -> Numbers:
+        """Return what a monitor asks for."""
+        from agent.ledger.numbers import numbers  # noqa: PLC0415 - people who read words have no need of it
+
+        return self._ask(numbers)
 
     def about(self, name: str, folder: str) -> list[dict[str, Any]]:
         """Return what became of a unit: its rows, newest first, each with its events."""

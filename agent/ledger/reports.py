@@ -86,7 +86,7 @@ def sums_of_run(sql: sqlite3.Connection) -> RunSums:
     )
     settling = _sum(sql, "jobs where state = 'settling'")
     waiting = _sum(sql, "jobs where state in ('pending', 'submitting')")
-    return RunSums(sent, settling, waiting, standing(sql).attention + _troubles(sql))
+    return RunSums(sent, settling, waiting, attention_jobs(sql))
 
 
 def _sum(sql: sqlite3.Connection, of: str) -> Sum:
@@ -118,7 +118,7 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int, *, by_folder: boo
     return Report(
         status=status(sql),
         attention=rows_of(sql, "select * from attention limit ?", limit),
-        attention_jobs=standing(sql).attention + _troubles(sql),
+        attention_jobs=attention_jobs(sql),
         skipped=_skipped(sql),
         agent=agent(sql),
         submitted_last_hour=sums.submitted_since(sql, now - timedelta(hours=1)),
@@ -127,6 +127,11 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int, *, by_folder: boo
         waits=sums.waits(sql, iso(now)),
         folders=sums.by_folder(sql) if by_folder else [],
     )
+
+
+def attention_jobs(sql: sqlite3.Connection) -> int:
+    """Return how many jobs wait for a person, with what is about all of them."""
+    return standing(sql).attention + _troubles(sql)
 
 
 def _troubles(sql: sqlite3.Connection) -> int:

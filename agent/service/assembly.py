@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from agent.core.folder_rules import FolderRulesSource
     from agent.fleet.client import Fleet
     from agent.folder.scanner import Scanner
+    from agent.host.meters import Meters
     from agent.ledger.writer import LedgerWriter
     from agent.model import Kind
     from agent.publishing import Publisher
@@ -167,6 +168,7 @@ def sending(
     ledger: LedgerWriter,
     gate: Gate,
     *,
+    meters: Meters,
     member: Membership | None,
     scanner: Scanner,
     publisher: Publisher,
@@ -203,6 +205,7 @@ def sending(
             monotonic=monotonic,
             on_changed=on_changed,
             fingerprint=fingerprint,
+            meters=meters,
         )
         pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
         submitter = Submitter(context, ledger, reads, gate, pools, grantor=member)

@@ -188,6 +188,28 @@ VARIABLES: tuple[Variable, ...] = (
         shown_default="host name:LEDGER_PATH",
     ),
     Variable(
+        "NOTIFY_URL",
+        "",
+        "News: addresses as Apprise takes them (extra notify), space between; or the next, or a credential notify_url",
+        parsers.notify_urls,
+        show=parsers.hidden,
+    ),
+    Variable("NOTIFY_URL_FILE", "", "A file that holds them", parsers.path),
+    Variable(
+        "NOTIFY_COMMAND",
+        "",
+        "Or a program with arguments, quoted as for a shell, that takes each message as JSON at its standard input",
+        parsers.words,
+        show=parsers.hidden,
+        unset=(),
+    ),
+    Variable(
+        "NOTIFY_SUMMARY_AT",
+        "",
+        "The time of a daily summary, such as 07:30, in the agent's time zone (TZ, else /etc/localtime); empty: none",
+        parsers.time_of_day,
+    ),
+    Variable(
         "LEDGER_PATH",
         "",
         "The ledger's file: on a local disk, outside WATCH_DIR",

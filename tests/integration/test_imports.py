@@ -46,8 +46,8 @@ OF_LABEL_STUDIO = {
     "LABEL_STUDIO_IMAGE_PROJECT": "1", "LABEL_STUDIO_SEQUENCE_PROJECT": "2", "PUBLISH_PROBE": "all",
 }  # fmt: skip
 HEAVY = {
-    "PIL", "charset_normalizer", "matplotlib", "natsort", "numpy", "obstore", "psycopg", "requests", "rich",
-    "simplejpeg", "sqlite_utils", "urllib3", "watchdog",
+    "PIL", "apprise", "charset_normalizer", "matplotlib", "natsort", "numpy", "obstore", "prometheus_client", "psycopg",
+    "requests", "rich", "simplejpeg", "sqlite_utils", "urllib3", "watchdog",
 }  # fmt: skip
 
 

@@ -117,6 +117,9 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         folder_settings=False,
         fleet_dsn=None,
         fleet_host=None,
+        notify_url=None,
+        notify_command=(),
+        notify_summary_at=None,
         ledger_path=Path("/place/ledger.db"),
         ledger_mode=None,
         ledger_keep_events_days=400,
@@ -132,6 +135,7 @@ def test_every_variable_is_a_field_and_every_field_a_variable() -> None:
         "playment_api_key_file",
         "label_studio_token_file",
         "fleet_dsn_file",
+        "notify_url_file",
     }
     assert fields - {"aws", "unheeded"} <= {variable.field for variable in variables.VARIABLES}
 
