@@ -20,6 +20,7 @@ MODULES: Final = {
     "fleet": "fleet",
     "label-studio": "label_studio",
     "ledger": "ledger",
+    "manual": "manual",
     "pause": "order",
     "plan": "plan",
     "rebind": "rebind",

@@ -31,8 +31,8 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", OPERATING, flags=re.MULTILINE | re.DOTALL)
-ELSEWHERE = ("FLEET_DSN=",)
-"""How a block begins that another test runs: `test_readme`, at a real PostgreSQL."""
+ELSEWHERE = ("FLEET_DSN=", "sh .ci/apt-install python3-venv && systemd/package/build", "mkdir -p ~/")
+"""How a block begins that another test runs: `test_readme`, at a real PostgreSQL, and `python -m tests.package`."""
 SETTINGS = re.findall(r"^```dotenv\n(.*?)^```$", OPERATING, flags=re.MULTILINE | re.DOTALL)
 HERE = {"PLAYMENT_PROJECT_ID": "p1", "PLAYMENT_BASE_URL": "http://127.0.0.1:8801", "SETTLE_SECONDS": "0.2"}
 REPOSITORY = ("agent", "systemd", ".ci", "pyproject.toml", "README.md", ".env.example", "LICENSE")
