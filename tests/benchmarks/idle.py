@@ -1,8 +1,9 @@
 """What the agent costs while nothing happens, with 10,000 folders.
 
 Each folder holds one file that the ledger knows. The processor time (user and system) of 20 s as a share of one core,
-once a whole second has gone by with next to none. Memory is VmRSS
-at the end.
+once a whole second has gone by with next to none. Memory is VmRSS at the end.
+
+With `--against` another clone takes turns with this one.
 """
 
 from __future__ import annotations
