@@ -36,6 +36,7 @@ class Rest:
         self._fresh_in: set[str] = set()
         self._passed: tuple[str, str] = ("", "")
         self._folders: dict[str, Hashable] = {}
+        self._look: Hashable = None
 
     # Units
 
@@ -128,6 +129,8 @@ class Rest:
     def compared(self, look: Hashable, folder: str, *, at_rest: bool) -> None:
         """Take note of what comparing a folder that looks so showed."""
         if at_rest and folder not in self._fresh_in:
-            self._folders[folder] = look
+            # One for all empty folders that follow each other: a look takes 64 bytes, and there may be 10,000.
+            self._look = self._look if self._look == look else look
+            self._folders[folder] = self._look
         else:
             self._folders.pop(folder, None)

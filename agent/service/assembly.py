@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 from agent.core.spend_guard import Limits
 from agent.errors import SettingsError
-from agent.fleet.joining import join
-from agent.fleet.records import Budget
 from agent.host import mounts
 from agent.host.clock import utc_now
 from agent.host.workers import Pools
@@ -23,7 +21,6 @@ from agent.results.download import Download
 from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
-from agent.service.membership import Membership
 from agent.service.names import called
 from agent.settings import targets
 from agent.settings.parts import (
@@ -46,12 +43,14 @@ if TYPE_CHECKING:
 
     from agent.core.folder_rules import FolderRulesSource
     from agent.fleet.client import Fleet
+    from agent.fleet.records import Budget
     from agent.folder.scanner import Scanner
     from agent.host.meters import Meters
     from agent.ledger.writer import LedgerWriter
     from agent.model import Kind
     from agent.publishing import Publisher
     from agent.results.fetcher import ResultsFetcher
+    from agent.service.membership import Membership
     from agent.settings.settings import Settings
     from agent.targets import Target
     from agent.targets.gate import Gate
@@ -143,6 +142,8 @@ def fleet_of(settings: Settings) -> Fleet | None:
     """
     if settings.fleet_dsn is None:
         return None
+    from agent.fleet.joining import join  # noqa: PLC0415 - most hosts are alone
+
     fleet = join(settings.fleet_dsn.reveal(), fleet_project_of(settings), fleet_host_of(settings))
     fleet.budget = _budget(settings)
     return fleet
@@ -152,6 +153,8 @@ def member_of(
     settings: Settings, fleet: Fleet, ledger: LedgerWriter, gate: Gate, monotonic: Callable[[], float]
 ) -> Membership:
     """Return this host's part in its fleet."""
+    from agent.service.membership import Membership  # noqa: PLC0415 - most hosts are alone
+
     folder = mounts.shared_place(settings.watch_dir)
     return Membership(
         fleet, ledger, gate, host=fleet_host_of(settings), folder=folder, now=utc_now, monotonic=monotonic
@@ -159,6 +162,8 @@ def member_of(
 
 
 def _budget(settings: Settings) -> Budget:
+    from agent.fleet.records import Budget  # noqa: PLC0415 - most hosts are alone
+
     return Budget(settings.submit_jobs_per_minute, limits_of(settings))
 
 

@@ -100,6 +100,10 @@ class Settings:
     ledger_path: Path
     ledger_mode: int | None
     ledger_keep_events_days: int | None
+    price_per_image: float | None
+    price_per_frame: float | None
+    page_orders: bool
+    page_names: frozenset[str]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json", "journal"]
     aws: Mapping[str, Secret]

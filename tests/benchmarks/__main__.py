@@ -29,6 +29,7 @@ from tests.benchmarks.latency import latency
 from tests.benchmarks.ledgers import ledger, status
 from tests.benchmarks.measure import Bench, Missing, Row
 from tests.benchmarks.memory import memory
+from tests.benchmarks.pages import page
 from tests.benchmarks.posting import example, jobs, jobs0
 from tests.benchmarks.publishing import publishing
 from tests.benchmarks.sequences import sequences
@@ -55,6 +56,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "images": images,
     "status": status,
     "ledger": ledger,
+    "page": page,
     "memory": memory,
     "fleet": fleet,
     "sharing": sharing,
