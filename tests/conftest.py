@@ -6,6 +6,8 @@ For the tests of sending: a clock of their own, and a Playment by it. For those 
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
     from tests.targets import LabelStudios
 
 GRACE_SECONDS = 5.0
+
+# Some surroundings forbid it: then each of the hundreds of interpreters that are started here compiles the agent anew,
+# which is more than half of what its start takes. Read before a worker is started, which has it from its starter.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Hypothesis fails an example that takes longer than 200 ms: on a noisy machine that says nothing of the program.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
