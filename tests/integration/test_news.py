@@ -283,11 +283,13 @@ def test_a_command_has_no_key_in_its_environment(tmp_path: Path, monkeypatch: py
 # The first start, many, and the ledger
 
 
-def _refused(ledger: Ledger, jobs: int, reason: str = "cut short: it ends at byte {}") -> None:
-    """Have so many files be seen, and refused."""
+def _refused(
+    ledger: Ledger, jobs: int, reason: str = "cut short: it ends at byte {}", kind: UnitKind = UnitKind.IMAGE
+) -> None:
+    """Have so many files, or folders, be seen, and refused."""
     with ledger.transaction():
         paths = [f"cam{number % 7}/day/{number}.jpg" for number in range(jobs)]
-        notice(ledger, *(Sight(path, UnitKind.IMAGE, "waits", 1, 10) for path in paths))
+        notice(ledger, *(Sight(path, kind, "waits", 1, 10) for path in paths))
         rows = ledger.sql.execute("select id from jobs where state = 'settling' order by id").fetchall()
         moves = [{"id": row, "detail": "", "reason": reason.format(row)} for (row,) in rows]
         ledger.move_all(State.SETTLING, State.INVALID, moves)
@@ -331,6 +333,14 @@ def test_ten_thousand_that_were_refused_are_one_kind_found_at_once(tmp_path: Pat
             with ledger.transaction():
                 ledger.sql.execute("update jobs set state = 'gone' where path like 'cam0/%'")
             assert len(reads.untold(0).kinds[kind].folders) == 6
+
+
+def test_folders_with_a_bad_frame_are_of_the_kind_of_its_trouble_whatever_its_name(tmp_path: Path) -> None:
+    with contextlib.closing(Ledger(tmp_path / "ledger.db", Clock().now)) as ledger:
+        _refused(ledger, 100, "frame ({0}), left.jpg: cut short: it ends; f{0}.jpg: empty file: 0", UnitKind.SEQUENCE)
+        with NewsReads.open(tmp_path / "ledger.db") as reads:
+            kinds = reads.untold(0).kinds
+    assert {kind: waiting.jobs for kind, waiting in kinds.items()} == {Kind("invalid", "", "cut short"): 100}
 
 
 def test_a_ledger_of_an_older_version_is_asked_as_any_other(tmp_path: Path) -> None:
