@@ -35,9 +35,11 @@ settings.load_profile("untimed")
 TOGETHER = (
     "tests/integration/test_systemd_boot.py",
     "tests/integration/test_object_store.py",
+    "tests/integration/test_page_job.py",
+    "tests/integration/test_page_pictures.py",
     "tests/integration/test_package.py",
 )
-"""Modules that one process runs each: a system that is booted, a store, and a package take long."""
+"""Modules that one process runs each: a system that is booted, a store, a browser and a package take long."""
 AT_LABEL_STUDIO = (
     "tests/faults/test_label_studio",
     "tests/integration/test_label_studio",

@@ -27,6 +27,7 @@ PACKAGE = Path(agent.__file__).parent
 LAYERS = (
     {"__main__"},
     {"commands"},
+    {"page"},
     {"reporting", "demo"},
     {"service"},
     {"noticing", "sending"},

@@ -21,6 +21,7 @@ MODULES: Final = {
     "label-studio": "label_studio",
     "ledger": "ledger",
     "manual": "manual",
+    "page": "page",
     "pause": "order",
     "plan": "plan",
     "rebind": "rebind",

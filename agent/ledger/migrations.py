@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerRefused
-from agent.ledger import lean, steps
+from agent.ledger import kept, lean, steps
 
 if TYPE_CHECKING:
     import sqlite3
@@ -214,6 +214,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m014_twins,
     m015_counters,
     m016_news,
+    kept.m017_kept,
+    lean.m018_paths,
 )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.model import Unit
 
 
+BEFORE = "there before the baseline"
 RETRIED = frozenset({State.FAILED, State.HELD, State.INVALID})
 """States that `retry` may be about,"""
 RESUBMITTED = frozenset({State.HELD})
@@ -154,11 +155,16 @@ def is_change(target: Target) -> bool:
     return target.state is State.HELD and target.error_code == CHANGED
 
 
-def dismiss(ledger: Ledger, target: Target) -> bool:
-    """Mark a unit as needing no job; False where it was sent already, or is being sent."""
+def may_be_dismissed(target: Target) -> bool:
+    """Tell whether a unit can be said to need no job: not one that was sent already, or is being sent."""
     # No answer is waited for of a duplicate, whose lists were looked through, nor of what has failed at the target.
     is_open = target.unanswered and target.state not in (State.DUPLICATE, State.FAILED)
-    if is_open or State.IGNORED not in MOVES[target.state]:
+    return not is_open and State.IGNORED in MOVES[target.state]
+
+
+def dismiss(ledger: Ledger, target: Target) -> bool:
+    """Mark a unit as needing no job; False where it was sent already, or is being sent."""
+    if not may_be_dismissed(target):
         return target.state is State.IGNORED
     reason = "dismissed"
     ledger.move(target.id, target.state, State.IGNORED, reason, reason=reason, next_attempt_at=None)
@@ -176,7 +182,7 @@ def set_aside(ledger: Ledger, unit: Unit) -> bool:
         return False
     if newest is None or newest.state is not State.IGNORED:
         row = newest.id if newest else None
-        write_settled(ledger, row, unit, State.IGNORED, reason="there before the baseline")
+        write_settled(ledger, row, unit, State.IGNORED, reason=BEFORE)
     return True
 
 

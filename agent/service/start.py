@@ -36,7 +36,6 @@ from agent.service.assembly import collecting, fleet_of, member_of, publisher_of
 from agent.service.folder import folders_of, scanner_of
 from agent.service.names import called
 from agent.service.news import notifier_of, telling
-from agent.service.shared_reading import SharedReading
 from agent.service.twice import late_of, twins_of_others
 from agent.settings.parts import cautions_of, filters_of, image_rules_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
@@ -170,6 +169,8 @@ def started(
         verdicts = Verdicts(scanner, rules, namer(publisher))
         claims: Claims = Unshared()
         if fleet is not None and member is not None and mounts.shared_place(settings.watch_dir):
+            from agent.service.shared_reading import SharedReading  # noqa: PLC0415 - most hosts are alone
+
             claims = shared = SharedReading(fleet, ledger, verdicts=verdicts, rules=rules, post=post, member=member)
             stack.callback(shared.close)
 

@@ -131,6 +131,14 @@ def number(low: float, high: float, unit: str) -> Callable[[str], float]:
     return read
 
 
+def host_names(text: str) -> frozenset[str]:
+    """Return names of hosts, without ports, in lower case."""
+    found = frozenset(part.strip().lower() for part in text.split(","))
+    if not all(address_of(part) or _HOST_NAME.fullmatch(part) for part in found):
+        raise ValueError("it must be names of hosts without ports, with commas between them, such as agent.example.com")
+    return found
+
+
 def choice(*allowed: str) -> Callable[[str], str]:
     """Make a reader of one of some words; the case of what is read does not matter."""
     by_fold = {word.casefold(): word for word in allowed}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -101,6 +100,10 @@ class Settings:
     ledger_path: Path
     ledger_mode: int | None
     ledger_keep_events_days: int | None
+    price_per_image: float | None
+    price_per_frame: float | None
+    page_orders: bool
+    page_names: frozenset[str]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json", "journal"]
     aws: Mapping[str, Secret]
@@ -226,10 +229,15 @@ def unknown_names(names: Iterable[str]) -> list[str]:
     To be asked for names in a file of settings only; the environment is full of other programs' names.
     """
     known = [variable.name for variable in VARIABLES]
+    others = [name for name in names if name not in known]
+    if not others:
+        return []
+    import difflib  # noqa: PLC0415 - most files of settings hold none
+
     problems = []
-    for name in names:
+    for name in others:
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
-        if name not in known and (near or name.startswith(("PLAYMENT_", "LABEL_STUDIO_"))):
+        if near or name.startswith(("PLAYMENT_", "LABEL_STUDIO_")):
             hint = f"did you mean {near[0]}?" if near else ".env.example lists all there are."
             problems.append(f"{name} is no setting of this version: {hint}")
     return problems
