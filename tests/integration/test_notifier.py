@@ -78,6 +78,19 @@ def test_names_with_markup_arrive_as_they_are(receiver: Receiver) -> None:
     assert receiver.told[0]["message"] == message["text"]
 
 
+@pytest.mark.parametrize(("asked", "parts"), [("", 3), ("?overflow=truncate", 1), ("?overflow=upstream", 1)])
+def test_what_is_too_long_for_a_service_comes_in_parts_unless_its_address_says_else(
+    asked: str, parts: int, receiver: Receiver
+) -> None:
+    lines = [f"{number:,} are invalid (cut short): {number:,} in cam{number}" for number in range(1000, 1200)]
+    long = {**MESSAGE, "text": "\n".join(lines)}
+    assert _urls(f"mmost://127.0.0.1:{receiver.port}/{'t' * 24}{asked}").tell(long).told
+    assert len(receiver.told) == parts
+    if parts > 1:
+        assert all(len(each["text"]) <= 4000 for each in receiver.told)
+        assert all(any(line in each["text"] for each in receiver.told) for line in lines)
+
+
 def test_several_addresses_are_told_at_once_and_one_that_fails_keeps_nothing_from_the_others(
     receiver: Receiver,
 ) -> None:
