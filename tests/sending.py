@@ -325,7 +325,7 @@ class Sending:
         """Return the number of jobs by state, as anybody sees it."""
         return {row["state"]: row["jobs"] for row in query(self.path, "select state, jobs from status")}
 
-    def becomes(self, seconds: float = 30.0, **states: int) -> None:
+    def becomes(self, seconds: float = 60.0, **states: int) -> None:
         """Wait until there are exactly so many jobs in these states."""
         eventually(lambda: self.states() == states, seconds)
 
@@ -333,7 +333,7 @@ class Sending:
         """Return the newest row of a path."""
         return query(self.path, "select * from jobs where path = ? order by id desc limit 1", path)[0]
 
-    def passes_until(self, condition: Callable[[], object], step: float = 30.0, seconds: float = 30.0) -> None:
+    def passes_until(self, condition: Callable[[], object], step: float = 30.0, seconds: float = 60.0) -> None:
         """Let time pass in steps until `condition` holds; `seconds` is the limit by the real clock.
 
         No step is taken before all that was due after the last one has been done.
@@ -347,4 +347,4 @@ class Sending:
                 self.advance(step)
             return False
 
-        eventually(looked, seconds)
+        eventually(looked, seconds, seldom=0.01)  # each look is a step

@@ -37,7 +37,9 @@ KEY = "sandbox-key"
 SELDOM_SECONDS = 0.05
 
 
-def eventually(condition: Callable[[], T], seconds: float = 60.0, every: float = 0.01) -> T:
+def eventually(
+    condition: Callable[[], T], seconds: float = 60.0, every: float = 0.01, seldom: float = SELDOM_SECONDS
+) -> T:
     """Return what `condition` gives as soon as it is true; fail after `seconds`.
 
     It is asked less often the longer it takes, so that who waits takes nothing from who is waited for.
@@ -46,7 +48,7 @@ def eventually(condition: Callable[[], T], seconds: float = 60.0, every: float =
     while not (value := condition()):
         waited = time.monotonic() - begun
         assert waited < seconds, f"not within {seconds:g} s: {condition()!r}"
-        time.sleep(max(every, min(waited / 20, SELDOM_SECONDS)))
+        time.sleep(max(every, min(waited / 20, seldom)))
     return value
 
 

@@ -47,3 +47,7 @@ def mounted_by(point: Path, *command: str) -> Iterator[None]:
             yield
         finally:
             subprocess.run(["fusermount3", "-u", "-z", str(point)], check=True)
+            try:
+                server.wait(5)
+            except subprocess.TimeoutExpired:  # a system that another test has booted meanwhile has it mounted, too
+                server.kill()

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -490,7 +491,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.drop_image(IMAGES[0], "x")
 
 
-TestExactlyOnce = ExactlyOnce.TestCase
+TestExactlyOnce = pytest.mark.timeout(0 if LONG else 400)(ExactlyOnce.TestCase)
 TestExactlyOnce.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=40,

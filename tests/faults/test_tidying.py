@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -275,7 +276,7 @@ class Tidying(RuleBasedStateMachine):
             shutil.rmtree(self.place)
 
 
-TestTidying = Tidying.TestCase
+TestTidying = pytest.mark.timeout(0 if LONG else 400)(Tidying.TestCase)
 TestTidying.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=30,
