@@ -30,7 +30,7 @@ LATENCY = 0.05
 def jobs(bench: Bench) -> list[Row]:
     """Judge the rate at a latency of 50 ms."""
     count = bench.size(2000, 40)
-    least = {8: 0.95} if bench.small else {8: 0.95, 16: 0.95, 64: 0.85}
+    least = {8: 0.95} if bench.small else {8: 0.95, 16: 0.95, 64: 0.93}
     rows = []
     for workers, ratio in least.items():
         ours, pool = _against_pool(bench, count, LATENCY, workers)
