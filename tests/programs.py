@@ -63,7 +63,7 @@ class PyPI:
 
 @dataclass(frozen=True, slots=True)
 class Debian:
-    """A program of a package of Debian, with packages beside it that it does not depend on.
+    """A program of a package of Debian, with packages beside it that it does not depend on; or `alone`, needing none.
 
     `folders` are variables of its environment that name folders: their patterns below where it is unpacked.
     """
@@ -72,6 +72,7 @@ class Debian:
     package: str
     beside: tuple[str, ...] = ()
     folders: Mapping[str, str] = field(default_factory=dict)
+    alone: bool = False
 
 
 class Programs:
@@ -123,9 +124,10 @@ class Programs:
         (archives / "partial").mkdir(parents=True)
         # Without the lock it needs not be root: it only writes to our folder.
         options = ("-o", f"Dir::Cache::archives={archives}/", "-o", "Debug::NoLocking=true", "--no-install-recommends")
-        done = _run(
-            ["apt-get", "install", "-q", "-y", "--download-only", *options, wanted.package, *wanted.beside], os.environ
-        )
+        command = ["apt-get", "install", "-q", "-y", "--download-only", *options, wanted.package, *wanted.beside]
+        if wanted.alone:
+            command = ["apt-get", "download", "-q", wanted.package]
+        done = _run(command, os.environ, archives)
         if done.returncode:
             told = "is there a list of Debian's packages, by 'apt-get update'?"
             raise Missing(f"{wanted.name}: apt-get found no {wanted.package} ({_last_line(done.stdout)}); {told}")
@@ -133,10 +135,13 @@ class Programs:
             subprocess.run(["dpkg-deb", "-x", archive, root], check=True, timeout=INSTALL_SECONDS)
 
 
-def _run(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: Sequence[str], environ: Mapping[str, str], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         env=environ,
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -23,10 +23,10 @@ from agent.ledger import jobs, past, related, units
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerWriter
 from agent.model import Edition, Frame, Kind, Stamp, Unit, basename, join
 from agent.model.jobs import Terms
+from agent.model.units import Sight
 from agent.publishing.base_url import BaseUrl
 from agent.results.download import Download
 from agent.sandbox.server import Answer

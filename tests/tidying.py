@@ -23,7 +23,7 @@ from agent.noticing.messages import Finished, NotWritten
 from agent.noticing.start import noticing
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
-from agent.reading.start import Readers
+from agent.reading.readers import Readers
 from tests.sending import RULES, Clock
 from tests.support import image, query, write
 

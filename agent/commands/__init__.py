@@ -2,25 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
+from typing import Final, cast
+
 import click
 
 from agent import __version__
-from agent.commands.backup import backup
-from agent.commands.check import check
-from agent.commands.demo import demo
-from agent.commands.fleet import fleet
-from agent.commands.label_studio import label_studio
-from agent.commands.ledger import ledger
-from agent.commands.look import explain, plan, status
-from agent.commands.order import baseline, dismiss, pause, resubmit, resume, retry
-from agent.commands.rebind import rebind_command
-from agent.commands.reconcile import reconcile
-from agent.commands.results import results
-from agent.commands.run import run
-from agent.commands.sandbox import sandbox
+
+MODULES: Final = {
+    "backup": "backup",
+    "baseline": "baseline",
+    "check": "check",
+    "demo": "demo",
+    "dismiss": "order",
+    "explain": "explain",
+    "fleet": "fleet",
+    "label-studio": "label_studio",
+    "ledger": "ledger",
+    "manual": "manual",
+    "page": "page",
+    "pause": "order",
+    "plan": "plan",
+    "rebind": "rebind",
+    "reconcile": "reconcile",
+    "results": "results",
+    "resubmit": "order",
+    "resume": "order",
+    "retry": "order",
+    "run": "run",
+    "sandbox": "sandbox",
+    "status": "status",
+}
+"""Each command, and its module here; in it it is called as on the command line, with `_` for `-`."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(Mapping[str, click.Command]):
+    """The commands by name. One is imported when it is asked for: all of them take ten times what `status` does."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        command: click.Command = getattr(import_module(f"{__name__}.{MODULES[name]}"), name.replace("-", "_"))
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
+# click would add commands to it only if it were told to.
+@click.group(
+    commands=cast("MutableMapping[str, click.Command]", Commands()),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__)
 @click.option("--env-file", type=click.Path(), metavar="PATH", help="Read settings from here instead of .env.")
 @click.pass_context
@@ -30,10 +65,3 @@ def cli(context: click.Context, env_file: str | None) -> None:
     Try it with nothing configured: playment-agent demo
     """
     context.obj = env_file
-
-
-LOOKING = (plan, status, explain, reconcile, check)
-ORDERS = (retry, resubmit, dismiss, baseline, pause, resume, rebind_command)
-
-for command in (run, *LOOKING, *ORDERS, results, backup, ledger, fleet, label_studio, demo, sandbox):
-    cli.add_command(command)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.commands import shell
-from agent.commands.look import as_json
+from agent.commands import configured, shell
 from agent.errors import SettingsError
 from agent.fleet.joining import create, join
 from agent.settings.parts import fleet_host_of, fleet_project_of
@@ -32,7 +31,7 @@ def fleet() -> None:
 @contextlib.contextmanager
 def joined() -> Iterator[Fleet]:
     """Give the way to the fleet of the settings. Raises SettingsError where they name none."""
-    settings = shell.settings(needs_key=False)
+    settings = configured.settings(needs_key=False)
     with contextlib.closing(
         join(_revealed(settings.fleet_dsn), fleet_project_of(settings), fleet_host_of(settings))
     ) as found:
@@ -54,7 +53,7 @@ def init() -> None:
 
     Example: FLEET_DSN_FILE=/root/owner.dsn playment-agent fleet init
     """
-    made = create(_revealed(shell.fleet_dsn()))
+    made = create(_revealed(configured.fleet_dsn()))
     if made.before == made.after:
         shell.say(f"the fleet's database is up to date (schema version {made.after})")
     elif made.before:
@@ -67,7 +66,7 @@ def init() -> None:
 
 
 @fleet.command(short_help="Show the hosts, what was sent today, what is wrong.")
-@as_json
+@shell.as_json
 @shell.settled
 def status(*, as_json: bool) -> None:
     """Show the hosts, what was sent today, and what needs attention (then the exit code is 1; blocked: 3).

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.service.label_studio import make_projects
 from agent.settings.targets import LABEL_STUDIO
 
 
-@click.group("label-studio", short_help="Make what the agent needs at Label Studio.")
+@click.group("label-studio", short_help="Make the projects that tasks are sent to.")
 def label_studio() -> None:
     """Make what the agent needs at Label Studio (TARGET=label-studio)."""
 
@@ -25,7 +25,7 @@ def init(*, title: str) -> None:
 
     Example: playment-agent label-studio init
     """
-    images, sequences, there = make_projects(*shell.address_and_key(LABEL_STUDIO), title)
+    images, sequences, there = make_projects(*configured.address_and_key(LABEL_STUDIO), title)
     for project in there:
         click.echo(f"project {project} is there already", err=True)
     shell.say(f"TARGET={LABEL_STUDIO}\nLABEL_STUDIO_IMAGE_PROJECT={images}\nLABEL_STUDIO_SEQUENCE_PROJECT={sequences}")

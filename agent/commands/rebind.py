@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.commands.order import open_ledger
 from agent.errors import LedgerRefused
 from agent.host import locks
-from agent.ledger.reads import Reads
-from agent.ledger.world import REBOUND, rebind
+from agent.ledger.reads_for_people import ReadsForPeople
+from agent.ledger.world import REBOUND
+from agent.ledger.world import rebind as bind_anew
 from agent.settings.parts import world_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Ask nothing: for scripts.")
 @click.argument("names", nargs=-1, type=click.Choice(REBOUND), metavar="[SETTING]…")
 @shell.settled
-def rebind_command(*, names: tuple[str, ...], yes: bool) -> None:
+def rebind(*, names: tuple[str, ...], yes: bool) -> None:
     """Bind the ledger to the settings as they are now: the inbox has moved, or the project has another address.
 
     Every row stays, what was dismissed or set aside, too; nothing is sent again. Change the settings and stop the agent
@@ -34,10 +35,10 @@ def rebind_command(*, names: tuple[str, ...], yes: bool) -> None:
 
     Example: playment-agent rebind WATCH_DIR
     """
-    settings = shell.settings(needs_key=False)
+    settings = configured.settings(needs_key=False)
     world = world_of(settings)
     with locks.lock_file(settings.lock_path), open_ledger() as ledger:
-        reads = Reads.within(ledger)
+        reads = ReadsForPeople.within(ledger)
         changed = reads.changes(world)
         _say_all(changed, names)
         kept = f"{sum(reads.standing().jobs.values()):,} rows"
@@ -47,7 +48,7 @@ def rebind_command(*, names: tuple[str, ...], yes: bool) -> None:
         if not yes:
             _ask(kept)
         with ledger.transaction():
-            rebind(ledger, world, changed)
+            bind_anew(ledger, world, changed)
     shell.say(f"the ledger is bound to these settings now; all its {kept} are kept")
 
 

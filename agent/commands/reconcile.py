@@ -7,11 +7,11 @@ import sys
 
 import click
 
-from agent.commands import shell
-from agent.commands.look import as_json
+from agent.commands import configured, shell
+from agent.commands.drawn import tracked
 from agent.commands.order import open_ledger
+from agent.core.past import why_paused
 from agent.host import locks
-from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.reporting.first_look import take_over
 from agent.reporting.preview import units_now
@@ -24,7 +24,7 @@ from agent.terminal import print_json, show_table
 
 @click.command(short_help="Compare the ledger with the target's lists.")
 @click.option("--adopt", is_flag=True, help="Take over into the ledger what is found there.")
-@as_json
+@shell.as_json
 @shell.settled
 def reconcile(*, adopt: bool, as_json: bool) -> None:
     """Compare the ledger with the target's lists: missing, extra, twins, other frames, tag or batch (exit code 1).
@@ -36,7 +36,7 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
 
     Example: playment-agent reconcile --json
     """
-    settings = shell.settings()
+    settings = configured.settings()
     if adopt:
         shell.needs_clock()
     with open_ledger(create=adopt) as ledger, contextlib.closing(target_of(settings)) as target:
@@ -46,11 +46,11 @@ def reconcile(*, adopt: bool, as_json: bool) -> None:
         unlisted: dict[str, str] = {}
         if adopt and reads.has_no_past():
             with locks.lock_file(settings.lock_path), locks.lock_folder(settings.watch_dir):
-                units = shell.tracked(units_now(settings, unlisted), "reading")
+                units = tracked(units_now(settings, unlisted), "reading")
                 found = list(take_over(settings, ledger, target, units, whose))
         else:
             found = list(differences(ledger, target, adopt=adopt, is_ours=whose.is_ours))
-        paused = past.why_paused(reads.agent())
+        paused = why_paused(reads.agent())
     if as_json:
         print_json([difference.as_dict() for difference in found])
     elif found:

@@ -10,7 +10,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from agent.commands import shell
+from agent.commands import configured, shell
+from agent.commands.drawn import logs_above
 from agent.commands.order import open_ledger
 from agent.errors import SettingsError
 from agent.ledger.writer import LedgerWriter
@@ -28,7 +29,7 @@ def results() -> None:
 
     Example: playment-agent results
     """
-    settings = shell.settings()
+    settings = configured.settings()
     shell.needs_clock()
     if settings.results_dir is None:
         raise SettingsError(["RESULTS_DIR is not set: name the folder that the annotations are to be fetched into."])
@@ -37,7 +38,7 @@ def results() -> None:
         console = Console(stderr=True)
         progress = stack.enter_context(Progress(*columns, console=console, disable=not sys.stderr.isatty()))
         if sys.stderr.isatty():
-            stack.enter_context(shell.logs_above(console))
+            stack.enter_context(logs_above(console))
         bar = progress.add_task("fetching", total=None)
         ledger = stack.enter_context(open_ledger())
         ledger.bind(world_of(settings))

@@ -9,25 +9,20 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from agent.commands import shell
+from agent.commands import configured, shell
 from agent.ledger.reads import Reads
 from agent.service.loop import Service
 from agent.service.signals import obey_signals
 from agent.service.waiting import Waiting
-from agent.terminal import words
-from agent.terminal.bar import Bar
+from agent.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.ledger.reports import RunSums
     from agent.settings.settings import Settings
-
-CYCLES_AFTER = 50_000
-"""New objects after which Python looks for cycles among them, in place of 700. A sequence of 1,000 frames makes a
-hundred thousand, and none in a cycle: looking took a fifth of the processor time of sending sequences (measured)."""
+    from agent.terminal.bar import Bar
 
 REST = 50
 """How many times as long as the bar's question took nothing is asked: a million jobs are summed up in a second."""
@@ -47,21 +42,23 @@ def run(*, once: bool) -> None:
     Example: playment-agent run --once
     """
     gc.freeze()
-    gc.set_threshold(CYCLES_AFTER)
     if not once:
-        sys.exit(Waiting(shell.settings, shell.reread()).run())
-    settings = shell.settings()
-    sys.exit(_with_bar(settings) if sys.stderr.isatty() else _run(Service(settings, once=True, read=shell.reread())))
+        sys.exit(Waiting(configured.settings, configured.reread()).run())
+    settings = configured.settings()
+    if sys.stderr.isatty():
+        sys.exit(_with_bar(settings))
+    sys.exit(_run(Service(settings, once=True, read=configured.reread())))
 
 
 def _with_bar(settings: Settings) -> int:
     """Run once with a bar, and say at the end what has come of it; return the exit code."""
-    console = Console(stderr=True, highlight=False)
-    with Bar(console) as bar, shell.logs_above(console), contextlib.ExitStack() as stack:
+    from agent.commands.drawn import live  # noqa: PLC0415 - Rich takes 4 MiB, which a service would hold all its life
+
+    with live() as bar, contextlib.ExitStack() as stack:
         shown = Shown(bar, lambda: stack.enter_context(Reads.open(settings.ledger_path)))
-        code = _run(Service(settings, once=True, progress=shown.tick, read=shell.reread()))
+        code = _run(Service(settings, once=True, progress=shown.tick, read=configured.reread()))
         sums = shown.end()
-    words.say(told(sums, shell.again("status")), err=True)
+    say(told(sums, shell.again("status")), err=True)
     return code
 
 

@@ -14,7 +14,7 @@ from agent.commands import shell
 from agent.core.states import ATTENTION, State
 from agent.ledger import orders
 from agent.model import shown
-from agent.reporting.explain import relative
+from agent.reporting.places import relative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -86,6 +86,12 @@ UNREAD = (SETTINGS, *TOLD)
 UNREADABLE = "unreadable"
 """The error_code of what settles and could not be read: it is tried again until it can."""
 
+SPEND = "spend"
+"""The error_code of what waits for another day by the spend guard, or is held since it never fits in one."""
+
+CHANGED = "changed"
+"""The error_code of a hold: its content changed after submission."""
+
 SENT = frozenset({State.SUBMITTING, State.SUBMITTED, State.COMPLETED, State.DUPLICATE})
 """States in which the target has, or may have, a job: other content at the path is `held`, never sent unasked."""
 

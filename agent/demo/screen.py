@@ -12,8 +12,8 @@ from rich.text import Text
 
 from agent.core.states import AT_TARGET, WAITING, State
 from agent.model.text import printable
-from agent.terminal import STYLES
 from agent.terminal.bar import Bar
+from agent.terminal.tables import STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,6 +7,12 @@ import os
 LITTLE = 2**16
 
 
+def room(path: os.PathLike[str]) -> tuple[int, int]:
+    """Return how many bytes of a file's disk are free, for who is no root, and how many it has."""
+    stands = os.statvfs(path)
+    return stands.f_bavail * stands.f_frsize, stands.f_blocks * stands.f_frsize
+
+
 def why_unwritable(path: os.PathLike[str]) -> str:
     """Return why nothing can be written beside a file, as a sentence, '' where nothing stands against it."""
     stands = os.statvfs(path)

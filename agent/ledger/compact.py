@@ -6,6 +6,8 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
+from sqlite_utils import Database
+
 from agent.errors import LedgerUnavailable
 from agent.ledger.store import Ledger
 
@@ -23,9 +25,10 @@ def compact(path: Path, clock: Callable[[], datetime]) -> tuple[int, int]:
     """
     with contextlib.closing(Ledger(path, clock)) as ledger:
         try:
+            ledger.sql.execute("pragma temp_store = default")  # the copy is as large as the ledger
             ledger.sql.execute("pragma wal_checkpoint(truncate)")
             before = path.stat().st_size
-            ledger.sql.execute("vacuum")
+            Database(ledger.sql).vacuum()
             ledger.sql.execute("pragma wal_checkpoint(truncate)")
         except sqlite3.Error as error:
             raise LedgerUnavailable(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.core.grants import Say
 from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.spend_guard import Allowance
-from agent.core.states import State
+from agent.core.states import SPEND, State
 from agent.ledger import jobs, past, reports, spend
 from agent.ledger.store import iso
 
@@ -151,7 +151,7 @@ def put_off(ledger: Ledger, after: int) -> list[tuple[int, str]]:
     return ledger.sql.execute(
         "select id, reference_id from jobs where state = 'pending' and error_code = ? and lookup is null and id > ? "
         "and instr(reference_id, substr(digest, 1, ?)) > 0 order by id limit ?",
-        (spend.CODE, after, DIGEST_DIGITS, TOGETHER),
+        (SPEND, after, DIGEST_DIGITS, TOGETHER),
     ).fetchall()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerRefused
-from agent.ledger import lean, steps
+from agent.ledger import kept, lean, steps
 
 if TYPE_CHECKING:
     import sqlite3
@@ -170,6 +170,33 @@ def m014_twins(connection: sqlite3.Connection) -> None:
     )
 
 
+def m015_counters(connection: sqlite3.Connection) -> None:
+    """Keep what the agent counts; find sequences that are open without looking at all that settles.
+
+    `jobs_open` holds no image: one more index that each of them passes through would cost what sending can do.
+    """
+    steps.run(
+        connection,
+        """
+        create table counters (
+            name text not null,
+            label text not null,
+            value real not null,
+            primary key (name, label)
+        ) strict, without rowid;
+        create index jobs_open on jobs (id) where state = 'settling' and kind = 'sequence';
+        """,
+    )
+
+
+def m016_news(connection: sqlite3.Connection) -> None:
+    """Find what has begun to wait for a person since an event. Writes no row."""
+    connection.execute(
+        "create index events_attention on event_log (id) "
+        "where event in ('held', 'invalid', 'failed', 'duplicate', 'twins')"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     steps.m001_jobs,
     steps.m002_results_and_spend,
@@ -185,6 +212,10 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m012_sizes,
     m013_fleet,
     m014_twins,
+    m015_counters,
+    m016_news,
+    kept.m017_kept,
+    lean.m018_paths,
 )
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.core.states import MOVES, SENT, UNREAD, UNREADABLE, State
+from agent.core.states import CHANGED, MOVES, SENT, SPEND, UNREAD, UNREADABLE, State
 from agent.ledger import past, spend
 from agent.ledger.related import known
 from agent.ledger.store import iso
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from agent.model import Unit
 
 
-CHANGED = "changed"
 RETRIED = frozenset({State.FAILED, State.HELD, State.INVALID})
 """States that `retry` may be about,"""
 RESUBMITTED = frozenset({State.HELD})
@@ -112,7 +111,7 @@ def retry(ledger: Ledger, target: Target) -> State | None:
         return State.SETTLING
     if is_sent_by_retry(target):
         frozen = {} if target.unanswered else UNFROZEN
-        if target.error_code == spend.CODE:  # a person pays for it, whatever the limit says
+        if target.error_code == SPEND:  # a person pays for it, whatever the limit says
             spend.count(ledger, target.id)
         ledger.move(
             target.id,
@@ -155,11 +154,16 @@ def is_change(target: Target) -> bool:
     return target.state is State.HELD and target.error_code == CHANGED
 
 
-def dismiss(ledger: Ledger, target: Target) -> bool:
-    """Mark a unit as needing no job; False where it was sent already, or is being sent."""
+def may_be_dismissed(target: Target) -> bool:
+    """Tell whether a unit can be said to need no job: not one that was sent already, or is being sent."""
     # No answer is waited for of a duplicate, whose lists were looked through, nor of what has failed at the target.
     is_open = target.unanswered and target.state not in (State.DUPLICATE, State.FAILED)
-    if is_open or State.IGNORED not in MOVES[target.state]:
+    return not is_open and State.IGNORED in MOVES[target.state]
+
+
+def dismiss(ledger: Ledger, target: Target) -> bool:
+    """Mark a unit as needing no job; False where it was sent already, or is being sent."""
+    if not may_be_dismissed(target):
         return target.state is State.IGNORED
     reason = "dismissed"
     ledger.move(target.id, target.state, State.IGNORED, reason, reason=reason, next_attempt_at=None)

@@ -12,23 +12,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.adoption import may_be_ours
+from agent.core.past import KNOWN, UNKNOWN, is_new
 from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.states import State
 from agent.ledger import jobs, reports
 from agent.ledger.store import iso
-from agent.ledger.traces import BEGINS, DIGITS
-from agent.model import Kind, UnitKey, parent
+from agent.ledger.traces import JOB_BEGINS, JOB_DIGITS
+from agent.model import Kind, UnitKey
 from agent.model.jobs import Found
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from agent.core.reference_id import IdReader, IdRules
     from agent.ledger.store import Ledger
     from agent.model import Unit
 
-UNKNOWN, KNOWN = "unknown", "known"
 UNTRIED = "state in ('pending', 'held') and unanswered = 0 and edition is null"
 NEVER_TRIED = f"{UNTRIED} and reason not like 'to be sent%, as asked'"
 COLUMNS = "reference_id, path, digest, job_id, frame_count, tag, batch_id"
@@ -49,22 +49,9 @@ class _Content:
 # How it stands
 
 
-def is_new(kept: Mapping[str, str], jobs: int) -> bool:
-    """Tell by what the agent says of itself, and by how many jobs there are, whether a ledger has no past.
-
-    Then no agent has run with it, it holds no job, and nobody has looked for one.
-    """
-    return not jobs and not kept.get("started_at") and kept.get("past") != KNOWN
-
-
 def has_none(sql: sqlite3.Connection) -> bool:
     """Tell whether a ledger has no past: see `is_new`."""
     return is_new(reports.agent(sql), sum(reports.standing(sql).jobs.values()))
-
-
-def is_unknown(kept: Mapping[str, str]) -> bool:
-    """Tell by what the agent says of itself whether it is still to be asked what the project had before the ledger."""
-    return kept.get("past") == UNKNOWN
 
 
 def _is_unknown(ledger: Ledger) -> bool:
@@ -74,13 +61,6 @@ def _is_unknown(ledger: Ledger) -> bool:
 def is_paused(ledger: Ledger) -> bool:
     """Tell whether nothing may be sent: a person says so, or the start of a new ledger."""
     return bool(ledger.get("paused") or ledger.get("fleet_paused")) or _is_unknown(ledger)
-
-
-def why_paused(kept: Mapping[str, str]) -> str:
-    """Say why nothing is sent, by what the agent says of itself; '' where sending is not paused."""
-    if not kept.get("paused") and not is_unknown(kept):
-        return "the whole fleet is; 'resume --fleet' has it go on" if kept.get("fleet_paused") else ""
-    return kept.get("paused_why") or "a person has paused it; 'resume' has it go on"
 
 
 # The one pass over the lists
@@ -265,13 +245,15 @@ def _is_of(job: Found, unit: Unit, tag: str | None) -> bool:
 
 def content_at(ledger: Ledger, path: str) -> bool:
     """Tell whether the content of what is, or was, at a path is known."""
-    asked = "select 1 from jobs where folder in (?1, ?2) and path = ?1 and digest is not null"
-    return ledger.sql.execute(asked, (path, parent(path))).fetchone() is not None
+    asked = "select 1 from jobs where path = ? and digest is not null"
+    return ledger.sql.execute(asked, (path,)).fetchone() is not None
 
 
 def knows(ledger: Ledger, digest: str) -> bool:
     """Tell whether the content is known whose digest begins so."""
-    asked = f"select 1 from jobs where {BEGINS} = substr(?1, 1, {DIGITS}) and digest >= ?1 and digest < ?1 || 'g'"  # noqa: S608 (our words)
+    asked = (
+        f"select 1 from jobs where {JOB_BEGINS} = substr(?1, 1, {JOB_DIGITS}) and digest >= ?1 and digest < ?1 || 'g'"  # noqa: S608 (our words)
+    )
     return ledger.sql.execute(asked, (digest,)).fetchone() is not None
 
 

@@ -86,7 +86,7 @@ def sums_of_run(sql: sqlite3.Connection) -> RunSums:
     )
     settling = _sum(sql, "jobs where state = 'settling'")
     waiting = _sum(sql, "jobs where state in ('pending', 'submitting')")
-    return RunSums(sent, settling, waiting, standing(sql).attention + _troubles(sql))
+    return RunSums(sent, settling, waiting, attention_jobs(sql))
 
 
 def _sum(sql: sqlite3.Connection, of: str) -> Sum:
@@ -118,7 +118,7 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int, *, by_folder: boo
     return Report(
         status=status(sql),
         attention=rows_of(sql, "select * from attention limit ?", limit),
-        attention_jobs=standing(sql).attention + _troubles(sql),
+        attention_jobs=attention_jobs(sql),
         skipped=_skipped(sql),
         agent=agent(sql),
         submitted_last_hour=sums.submitted_since(sql, now - timedelta(hours=1)),
@@ -127,6 +127,11 @@ def report(sql: sqlite3.Connection, now: datetime, limit: int, *, by_folder: boo
         waits=sums.waits(sql, iso(now)),
         folders=sums.by_folder(sql) if by_folder else [],
     )
+
+
+def attention_jobs(sql: sqlite3.Connection) -> int:
+    """Return how many jobs wait for a person, with what is about all of them."""
+    return standing(sql).attention + _troubles(sql)
 
 
 def _troubles(sql: sqlite3.Connection) -> int:
@@ -152,6 +157,17 @@ def agent(sql: sqlite3.Connection) -> dict[str, str]:
     return dict(sql.execute("select key, value from agent"))
 
 
+def spend_limit(agent: Mapping[str, str], now: datetime) -> str:
+    """Return the sentence about the limit of the spend guard that is reached now, '' where none is."""
+    until = agent.get("spend_limit_until", "")
+    return beyond(agent["spend_limit"], until) if until > iso(now) else ""
+
+
+def beyond(why: str, until: str) -> str:
+    """Return the sentence about a limit that is reached: `why`, and until when what goes beyond waits."""
+    return f"{why}; what goes beyond waits until {until}"
+
+
 def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any]]:
     """Return all rows of a unit, newest first, each with its events: for `explain`.
 
@@ -159,33 +175,13 @@ def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any
     """
     rows = rows_of(
         sql,
-        "select * from jobs where path = ?1 or reference_id = ?1 or (kind = 'sequence' and path = ?2) order by id desc",
+        "select * from jobs where path = ?1 or reference_id = ?1 or (path = ?2 and kind = 'sequence') order by id desc",
         name,
         folder,
     )
     for row in rows:
         row["events"] = rows_of(sql, "select at, event, detail from events where job = ? order by id", row["id"])
     return rows
-
-
-def jobs(sql: sqlite3.Connection) -> list[dict[str, Any]]:
-    """Return every job, oldest first."""
-    return rows_of(sql, "select * from jobs order by id")
-
-
-def events_after(sql: sqlite3.Connection, event: int) -> list[dict[str, Any]]:
-    """Return what became of jobs after an event, in order, each with the job's path and kind."""
-    return rows_of(
-        sql,
-        "select events.id, event, detail, path, kind from events join jobs on jobs.id = job "
-        "where events.id > ? order by events.id",
-        event,
-    )
-
-
-def sources(sql: sqlite3.Connection, limit: int) -> list[str]:
-    """Return where the first frames were published."""
-    return [row["src"] for row in rows_of(sql, "select src from frames where src is not null limit ?", limit)]
 
 
 def damage(sql: sqlite3.Connection) -> str:

@@ -15,10 +15,12 @@ from agent import __version__
 from agent.core.retry import ASKED
 from agent.core.unset_clock import is_unset
 from agent.core.whereabouts import Whereabouts
-from agent.ledger import jobs, past, spend
+from agent.ledger import counters, jobs, past, spend
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.ledger.store import Ledger
 
 log = logging.getLogger(__package__)
@@ -85,6 +87,19 @@ def begin(ledger: Ledger, here: Whereabouts) -> LastRun:
         paused=past.is_paused(ledger),
         held_for=min(max(0.0, held), ASKED.longest),
     )
+
+
+def alive(ledger: Ledger, sending: str, sums: Mapping[tuple[str, str], float]) -> None:
+    """Write that the agent is alive, how many jobs it may send at once, and how far its counters are."""
+    ledger.put(heartbeat_at=iso(ledger.now), sending=sending)
+    counters.keep(ledger, sums)
+
+
+def ended(ledger: Ledger, sums: Mapping[tuple[str, str], float], *, stopped: bool) -> None:
+    """Write how far the counters are, and that the agent was `stopped`, which one that dies of an error was not."""
+    counters.keep(ledger, sums)
+    if stopped:
+        ledger.record(None, "stopped")
 
 
 def watches(ledger: Ledger, here: Whereabouts) -> None:

@@ -10,20 +10,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.spend_guard import Allowance, Limits, Spent, ask, day_of, is_used_up, next_day
-from agent.core.states import State
+from agent.core.states import SPEND, State
+from agent.ledger.reports import beyond
 from agent.ledger.store import iso
 from agent.model.journal import about
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
     from datetime import datetime
 
     from agent.ledger.store import Ledger
 
 log = logging.getLogger(__package__)
 
-CODE = "spend"
 WAITING = "state = 'pending' and lookup is null and spent_for is not reference_id and next_attempt_at <= ?1"
 
 
@@ -57,7 +56,7 @@ def refuse(ledger: Ledger, job: int, answer: Allowance, why: str, seconds: float
         _hold(ledger, job, why)
         return
     until = _say(ledger, why, iso(ledger.now + timedelta(seconds=seconds)) if seconds else "")
-    ledger.set(job, reason=_waits(why, until), error_code=CODE, next_attempt_at=until)
+    ledger.set(job, reason=beyond(why, until), error_code=SPEND, next_attempt_at=until)
 
 
 def note(ledger: Ledger, job: int) -> None:
@@ -69,7 +68,7 @@ def note(ledger: Ledger, job: int) -> None:
 
 def _let(ledger: Ledger, job: int) -> None:
     count(ledger, job)
-    ledger.sql.execute("update jobs set reason = '', error_code = '' where id = ? and error_code = ?", (job, CODE))
+    ledger.sql.execute("update jobs set reason = '', error_code = '' where id = ? and error_code = ?", (job, SPEND))
 
 
 def count(ledger: Ledger, job: int) -> None:
@@ -107,12 +106,12 @@ def put_off_all_as(ledger: Ledger, why: str) -> int:
 def _put_off(ledger: Ledger, why: str, until: str) -> int:
     return ledger.sql.execute(
         f"update jobs set reason = ?2, error_code = ?3, next_attempt_at = ?1 where {WAITING}",  # noqa: S608 (our words)
-        (until, _waits(why, until), CODE),
+        (until, beyond(why, until), SPEND),
     ).rowcount
 
 
 def _hold(ledger: Ledger, job: int, why: str) -> None:
-    ledger.move(job, State.PENDING, State.HELD, why, reason=why, error_code=CODE, next_attempt_at=None)
+    ledger.move(job, State.PENDING, State.HELD, why, reason=why, error_code=SPEND, next_attempt_at=None)
     named = ledger.sql.execute("select path, reference_id from jobs where id = ?", (job,)).fetchone()
     log.warning("job %d is held: %s", job, why, extra=about(*named))
 
@@ -125,15 +124,10 @@ def has_uncounted_due(sql: sqlite3.Connection, now: datetime) -> bool:
 def put_off(sql: sqlite3.Connection, now: datetime) -> int:
     """Return how many jobs wait for another day."""
     (count,) = sql.execute(
-        "select count(*) from jobs where state = 'pending' and error_code = ? and next_attempt_at > ?", (CODE, iso(now))
+        "select count(*) from jobs where state = 'pending' and error_code = ? and next_attempt_at > ?",
+        (SPEND, iso(now)),
     ).fetchone()
     return int(count)
-
-
-def notice(values: Mapping[str, str], now: datetime) -> str:
-    """Return the sentence about the limit that is reached now, from the `agent` table, '' where none is."""
-    until = values.get("spend_limit_until", "")
-    return _waits(values["spend_limit"], until) if until > iso(now) else ""
 
 
 def reconsider(ledger: Ledger) -> None:
@@ -141,7 +135,7 @@ def reconsider(ledger: Ledger) -> None:
     ledger.put(spend_limit="", spend_limit_until="")
     ledger.sql.execute(
         "update jobs set reason = '', error_code = '', next_attempt_at = ? where state = 'pending' and error_code = ?",
-        (iso(ledger.now), CODE),
+        (iso(ledger.now), SPEND),
     )
 
 
@@ -151,10 +145,6 @@ def _say(ledger: Ledger, why: str, until: str = "") -> str:
     until = until or iso(next_day(ledger.now))
     if ledger.get("spend_limit_until") != until and not is_told:
         ledger.put(spend_limit=why, spend_limit_until=until)
-        ledger.record(None, "spend limit", _waits(why, until))
-        log.warning("%s", _waits(why, until))
+        ledger.record(None, "spend limit", beyond(why, until))
+        log.warning("%s", beyond(why, until))
     return until
-
-
-def _waits(why: str, until: str) -> str:
-    return f"{why}; what goes beyond waits until {until}"

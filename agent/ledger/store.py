@@ -8,8 +8,6 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import sqlite_utils
-
 from agent.core.retry import LOCKED_LEDGER
 from agent.core.states import State, check_move
 from agent.errors import LedgerRefused, LedgerUnavailable, LedgerUnreadable
@@ -44,7 +42,9 @@ def milliseconds(moment: datetime) -> int:
 
 def rows_of(sql: sqlite3.Connection, query: str, *values: object) -> list[dict[str, Any]]:
     """Return a query's rows, each a mapping of column names to values."""
-    return list(sqlite_utils.Database(sql).query(query, values))
+    found = sql.execute(query, values)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -135,8 +135,11 @@ class Ledger:
             self.sql.execute("pragma synchronous = full")
             self.sql.execute(f"pragma journal_size_limit = {WAL_BYTES}")
             self.sql.execute("pragma foreign_keys = on")
-            sqlite_utils.Database(self.sql).enable_wal()
+            self.sql.execute("pragma recursive_triggers = on")  # a row that another replaces counts as deleted, too
+            self.sql.execute("pragma journal_mode = wal")
             migrate(self.sql, tell)
+            # What undoes one statement is taken by 64 KiB at once otherwise, and given back: triggers touch more pages.
+            self.sql.execute("pragma temp_store = memory")
         except sqlite3.Error as error:
             self.sql.close()
             raise unusable(f"the ledger {path} cannot be used", error) from error

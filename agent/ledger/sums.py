@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core.retry import TELL_SECONDS
 from agent.core.spend_guard import day_of
-from agent.ledger.spend import CODE as SPEND
+from agent.core.states import SPEND
 from agent.ledger.store import iso, rows_of
 
 if TYPE_CHECKING:

@@ -225,3 +225,20 @@ class Unit:
     def bytes(self) -> int:
         """The size of all files together."""
         return sum(frame.stamp.size for frame in self.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A unit as a look shows it, and what it waits for; `error_code` is UNREADABLE where it could not be read."""
+
+    path: str
+    kind: Kind
+    reason: str
+    frame_count: int
+    bytes: int
+    error_code: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder whose listing shows the unit."""
+        return folder_of(self.path, self.kind)

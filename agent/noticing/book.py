@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.errors import FolderUnavailable
-    from agent.ledger.units import Sight
     from agent.model import Unit, UnitKey
+    from agent.model.units import Sight
     from agent.noticing.messages import NotWritten
 
 

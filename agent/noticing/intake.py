@@ -12,11 +12,11 @@ from agent.core.folder_rules import NOTHING
 from agent.core.read_again import Restless
 from agent.core.states import ARRIVAL, LEFT_OUT, SETTINGS, UNREADABLE
 from agent.core.unreadable import Unreadable
-from agent.ledger.units import Sight
 from agent.model import Kind, shown
 from agent.model.journal import about
+from agent.model.units import Sight
 from agent.noticing.claims import ELSEWHERE, Unshared, Wanted
-from agent.reading.processes.pool import CHUNK_FILES
+from agent.reading.readers import CHUNK_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agent.noticing.book import Book, Decider
     from agent.noticing.claims import Claims
     from agent.noticing.rest import Rest
-    from agent.reading.start import Readers
+    from agent.reading.readers import Readers
 
 log = logging.getLogger(__package__)
 

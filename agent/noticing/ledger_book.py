@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from agent.errors import FolderUnavailable
     from agent.ledger.store import Ledger
-    from agent.ledger.units import Sight
     from agent.ledger.writer import LedgerWriter
     from agent.model import UnitKey
+    from agent.model.units import Sight
 
 log = logging.getLogger(__package__)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from agent.folder.inodes import InodeWatch
-    from agent.ledger.reads import Reads
+    from agent.ledger.reads_for_noticing import ReadsForNoticing
     from agent.ledger.seen import Seen, Span
     from agent.model import File, Stamp, UnitKey
 
@@ -24,7 +24,7 @@ class Rest:
     ledger connection `reads` is.
     """
 
-    def __init__(self, reads: Reads, inodes: InodeWatch) -> None:
+    def __init__(self, reads: ReadsForNoticing, inodes: InodeWatch) -> None:
         self.reads = reads
         self._inodes = inodes
         self.waiting = Settling()
@@ -33,6 +33,7 @@ class Rest:
         self._again: set[UnitKey] = set()
         self._fresh: set[UnitKey] = set()
         self._folders: dict[str, Hashable] = {}
+        self._look: Hashable = None
 
     # Units
 
@@ -113,6 +114,8 @@ class Rest:
     def compared(self, look: Hashable, folder: str, *, at_rest: bool) -> None:
         """Take note of what comparing a folder that looks so showed."""
         if at_rest and not any(unit.folder == folder for unit in self._fresh):
-            self._folders[folder] = look
+            # One for all empty folders that follow each other: a look takes 64 bytes, and there may be 10,000.
+            self._look = self._look if self._look == look else look
+            self._folders[folder] = self._look
         else:
             self._folders.pop(folder, None)

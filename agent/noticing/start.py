@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from agent.core.quiet_times import QuietTimes
     from agent.folder.tree import Tree
-    from agent.ledger.reads import Reads
+    from agent.ledger.reads_for_noticing import ReadsForNoticing
     from agent.model import File
     from agent.noticing.arriving import Writers
     from agent.noticing.book import Book, Decider
     from agent.noticing.claims import Claims
-    from agent.reading.start import Readers
+    from agent.reading.readers import Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Noticing:
 
 def noticing(
     tree: Tree,
-    reads: Reads,
+    reads: ReadsForNoticing,
     quiet: QuietTimes,
     readers: Readers,
     *,

@@ -31,8 +31,8 @@ class Publisher(Protocol):
         """
         ...
 
-    def publish(self, frame: Frame, *, expected: bool) -> None:
-        """Have the frame's bytes at its `src`; nothing is sent where they are there already.
+    def publish(self, frame: Frame, *, expected: bool) -> int:
+        """Have the frame's bytes at its `src`, and return how many were sent: none where they are there already.
 
         `expected` tells that they are most likely there. Raises RemoteError, FileChanged, FolderUnavailable.
         """

@@ -42,8 +42,9 @@ class BaseUrl:
             )
         return url
 
-    def publish(self, frame: Frame, *, expected: bool) -> None:
-        """Do nothing: the file is served where it lies."""
+    def publish(self, frame: Frame, *, expected: bool) -> int:  # noqa: ARG002
+        """Send nothing: the file is served where it lies."""
+        return 0
 
     def address(self, source: str) -> str:
         """Return the URL itself. Raises Refused (`moved`) for a file that earlier settings had uploaded."""

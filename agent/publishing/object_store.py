@@ -121,8 +121,8 @@ class ObjectStore:
         with self._ours(bucket):
             return obstore.sign(self._store(bucket), "GET", key, self._life)
 
-    def publish(self, frame: Frame, *, expected: bool) -> None:
-        """Upload the frame unless its key is there.
+    def publish(self, frame: Frame, *, expected: bool) -> int:
+        """Upload the frame unless its key is there, and return how many bytes that took.
 
         A folder's next file is only asked for, without its bytes, while the last one was there already: so a crash
         half-way through a thousand frames goes on where it stopped. Raises RemoteError, FileChanged where the file
@@ -130,20 +130,22 @@ class ObjectStore:
         """
         assert frame.src is not None
         if not frame.src.startswith("s3://"):
-            return
+            return 0
         bucket, key = place_of(frame.src)
         folder = folder_of(key)
         with self._ours(bucket):
             asks = expected or folder in self._there or frame.stamp.size > CHUNK_BYTES or not self._conditional
             if asks and self._is_there(bucket, key, frame):
                 self._expect(folder)
-                return
+                return 0
             self._there.discard(folder)
             try:
                 self._upload(bucket, key, frame)
             except AlreadyExistsError:
                 self._expect(folder)
                 self._is_there(bucket, key, frame)
+                return 0
+        return frame.stamp.size
 
     def check_access(self) -> None:
         """Write a small object of our own. Raises RemoteError."""

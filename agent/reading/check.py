@@ -15,14 +15,8 @@ from agent.core.image_format import HEAD_BYTES, extension_of, format_named, form
 from agent.core.image_rules import USUAL_RULES, listed
 from agent.errors import FileChanged
 from agent.model import Image, Stamp
-from agent.reading.formats.avif import check_avif
-from agent.reading.formats.bmp import check_bmp
-from agent.reading.formats.gif import check_gif
-from agent.reading.formats.jpeg import check_jpeg
-from agent.reading.formats.png import check_png
+from agent.reading.formats import check_of
 from agent.reading.formats.source import Finding, Source, cut_short
-from agent.reading.formats.tiff import check_tiff
-from agent.reading.formats.webp import check_webp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +25,6 @@ if TYPE_CHECKING:
 
     Decode = Callable[[Source, str, Finding, ImageRules], str | None]
 
-_CHECKS = {
-    "JPEG": check_jpeg, "PNG": check_png, "WebP": check_webp, "BMP": check_bmp, "TIFF": check_tiff, "AVIF": check_avif,
-    "GIF": check_gif,
-}  # fmt: skip
 _SMALLEST = 26  # bytes: the headers of a BMP of the oldest kind
 
 
@@ -84,7 +74,7 @@ def examine(fd: int, name: str, stamp: Stamp, decode: Decode = decoded, rules: I
 
 def _found(source: Source, form: str) -> Finding:
     foreign = foreign_within(form, source.peek(RAW_BYTES, 0)) if form in HAVE_KIN else None
-    return Finding(problem=foreign.sentence) if foreign else _CHECKS[form](source)
+    return Finding(problem=foreign.sentence) if foreign else check_of(form)(source)
 
 
 def _moved(before: Stamp, status: os.stat_result, name: str) -> Stamp | None:

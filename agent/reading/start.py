@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,36 +11,22 @@ from agent.core.image_rules import USUAL_RULES
 from agent.core.retry import PROCESSES
 from agent.host.workers import Workers
 from agent.model import Kind
-from agent.reading import full
+from agent.reading import formats, full
 from agent.reading.decode import problem_of
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.pool import ProcessPool, fitting
 from agent.reading.reader import Reader
+from agent.reading.readers import Readers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from agent.core.image_rules import ImageRules
     from agent.folder.scanner import Scanner
-    from agent.host.workers import Pool
 
 STOP_SECONDS = 1.0
 SEQUENCES = 2
 """Sequences that are read at a time: the processes have the next one to read while the last answers are taken in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """Who reads: threads for each kind of unit, so that no image waits for a sequence.
-
-    `prepare` makes those for sequences ready for a long one. `fingerprint` tells how a folder looks now, or None
-    where it has to be listed to know.
-    """
-
-    reader: Reader
-    pools: Mapping[Kind, Pool]
-    prepare: Callable[[], None] = lambda: None
-    fingerprint: Callable[[str, str | None], bytes | None] = lambda _folder, _marker: None
 
 
 @contextlib.contextmanager
@@ -67,7 +52,8 @@ def reading(
     images = Workers("read-image", 1)
     sequences = Workers("read-sequence", SEQUENCES, idle=pool.rest, idle_seconds=PROCESSES.seconds())
     try:
-        # Given here, it is imported at the start: later it might be another version's.
+        # Imported at the start, the decoder too, which is given here: later they might be another version's.
+        formats.import_all()
         files = FileExaminer(scanner, go_on, problem_of, rules)
         reader = Reader(files, gaps, pool.images, order=order, doubt=doubt, rules=rules)
         pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}

@@ -12,13 +12,14 @@ from agent.core.quiet_times import Quiet, QuietTimes
 from agent.folder.tree import Tree
 from agent.host.clock import Clocks
 from agent.host.workers import AtOnce
+from agent.ledger.reads_for_noticing import ReadsForNoticing
 from agent.model import Kind
 from agent.noticing.start import noticing
 from agent.reading import full
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
-from agent.reading.start import Readers
-from agent.service.assembly import folders_of
+from agent.reading.readers import Readers
+from agent.service.folder import folders_of, scanner_of
 from agent.settings.parts import filters_of, image_rules_of, quiet_of
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     from agent.core.folder_rules import FolderRules, FolderRulesSource
     from agent.errors import FolderUnavailable
     from agent.folder.scanner import Scanner
-    from agent.ledger.reads import Reads
-    from agent.ledger.units import Sight
     from agent.model import File, Listing, Unit, UnitKey
+    from agent.model.units import Sight
     from agent.noticing.messages import NotWritten
     from agent.noticing.start import Noticing
     from agent.settings.settings import Settings
@@ -147,7 +147,9 @@ class Dry:
             pass
 
 
-def dry_noticing(settings: Settings, scanner: Scanner, reads: Reads, take: Take, *, waits: bool = True) -> Dry:
+def dry_noticing(
+    settings: Settings, scanner: Scanner, reads: ReadsForNoticing, take: Take, *, waits: bool = True
+) -> Dry:
     """Return noticing that hands what has settled, and how it is read, to `take`.
 
     Where nothing is waited for (`waits`), all that is there has settled, and no file of settings holds it.
@@ -168,6 +170,18 @@ def dry_noticing(settings: Settings, scanner: Scanner, reads: Reads, take: Take,
         quiet_since=_since_last_change,
     )
     return Dry(notes, here, parts)
+
+
+def look_at(settings: Settings, unit: UnitKey) -> Notes:
+    """Return what noticing notes of a unit, whatever the ledger knows: nothing where it has settled.
+
+    Raises FolderUnavailable.
+    """
+    scanner = scanner_of(settings)
+    with ReadsForNoticing.of_nothing() as nothing_known:
+        dry = dry_noticing(settings, scanner, nothing_known, lambda _unit, _read: None)
+        dry.look(unit)
+    return dry.notes
 
 
 def _since_last_change(files: Iterable[File], now: float) -> float:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from agent.core.states import State
+from agent.core.states import CHANGED, State
 from agent.errors import FolderUnavailable, LedgerUnavailable
-from agent.ledger import orders
-from agent.ledger.reads import Reads
+from agent.ledger.reads_for_people import ReadsForPeople
 from agent.model import Kind, join, parent, shown
 from agent.model.units import UnitKey
-from agent.reporting.preview import look_at
-from agent.service.assembly import called, folders_of, kind_of, scanner_of
+from agent.reporting.dry import look_at
+from agent.reporting.places import relative
+from agent.service.folder import folders_of, scanner_of
+from agent.service.names import called, facts_of
 from agent.settings.parts import filters_of
 
 if TYPE_CHECKING:
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
     from agent.core.names import Filters
     from agent.folder.scanner import Scanner
     from agent.settings.settings import Settings
-
-
-def relative(watch_dir: str, path: str, cwd: str) -> str | None:
-    """Return a path relative to the watch folder, or None where it is outside. Links are resolved but for the last."""
-    absolute = os.path.normpath(os.path.join(cwd, path))
-    folder, name = os.path.split(absolute)
-    absolute = os.path.join(os.path.realpath(folder), name)
-    if absolute == watch_dir:
-        return ""
-    return absolute[len(watch_dir) + 1 :] if absolute.startswith(f"{watch_dir}/") else None
 
 
 def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:
@@ -46,7 +37,7 @@ def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:
     yield from on_disk
     for row in rows:
         yield from _about_row(row, called(settings.target))
-        if row["state"] == State.SUBMITTED and not kind_of(settings.target).copies_files:
+        if row["state"] == State.SUBMITTED and not facts_of(settings.target).copies_files:
             yield f"  its files must stay where they are until it is completed: {called(settings.target)} copies none"
     if not rows and not on_disk:
         yield f"{shown(path)}: not in the watch folder {watch_dir}, and not in the ledger"
@@ -56,7 +47,7 @@ def explain(settings: Settings, name: str, cwd: str) -> Iterator[str]:
 
 def _rows(settings: Settings, name: str) -> list[dict[str, Any]]:
     try:
-        with Reads.open(settings.ledger_path) as reads:
+        with ReadsForPeople.open(settings.ledger_path) as reads:
             return reads.about(shown(name), shown(parent(name)))
     except LedgerUnavailable:
         if settings.ledger_path.exists():
@@ -134,7 +125,7 @@ def _about_row(row: Mapping[str, Any], target: str) -> Iterator[str]:
     """Say what the ledger has: the state, the reason, the ids, and how it came to that."""
     reason = f": {row['reason']}" if row["reason"] else ""
     yield f"job {row['id']} ({row['kind']}, {row['path']}) is {row['state']}{reason}"
-    if row["state"] == State.HELD and row["error_code"] == orders.CHANGED:
+    if row["state"] == State.HELD and row["error_code"] == CHANGED:
         yield "  'resubmit' sends it as a new job, 'dismiss' leaves it; the job that was sent stays as it is"
     if row["reference_id"]:
         yield f"  reference_id {row['reference_id']}"

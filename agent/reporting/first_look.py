@@ -8,7 +8,7 @@ from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.noticing.decide import Verdicts
 from agent.reporting.reconcile import Difference
-from agent.service.assembly import scanner_of
+from agent.service.folder import scanner_of
 from agent.settings.parts import rules_of
 
 if TYPE_CHECKING:

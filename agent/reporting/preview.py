@@ -7,13 +7,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent.core import past
 from agent.errors import FileChanged, FolderUnavailable
-from agent.ledger import past
 from agent.ledger.reads import Reads
 from agent.model import Adopt, Hold, Keep, Kind, LookUp, Move, Queue, Refuse, Unit, Wait, folder_of, shown
 from agent.noticing.moved import left_behind
 from agent.reporting.dry import dry_noticing
-from agent.service.assembly import called, scanner_of
+from agent.service.folder import scanner_of
+from agent.service.names import called
 from agent.settings.parts import rules_of
 
 if TYPE_CHECKING:
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from agent.core.reference_id import IdRules
     from agent.folder.scanner import Scanner
     from agent.ledger.due import Waiting
-    from agent.ledger.units import Sight
     from agent.model import Action, UnitKey
-    from agent.reporting.dry import Notes
+    from agent.model.units import Sight
     from agent.settings.settings import Settings
 
 log = logging.getLogger(__package__)
@@ -145,18 +145,6 @@ def units_now(settings: Settings, unlisted: dict[str, str]) -> Iterator[Unit]:
                 yield found.popleft()
     unlisted.update(dry.notes.unlisted)
     yield from (Unit(sight.path, sight.kind, (), None) for sight in dry.notes.refused)
-
-
-def look_at(settings: Settings, unit: UnitKey) -> Notes:
-    """Return what noticing notes of a unit, whatever the ledger knows: nothing where it has settled.
-
-    Raises FolderUnavailable.
-    """
-    scanner = scanner_of(settings)
-    with Reads.of_nothing() as nothing_known:
-        dry = dry_noticing(settings, scanner, nothing_known, lambda _unit, _read: None)
-        dry.look(unit)
-    return dry.notes
 
 
 def _unread(action: str, sight: Sight) -> Step:

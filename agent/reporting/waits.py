@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agent.core import unset_clock
+from agent.core import past, states, unset_clock
 from agent.core.life import Life
-from agent.ledger import past, spend, sums
+from agent.ledger import sums
 from agent.ledger.store import iso
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def told(waits: Iterable[Mapping[str, Any]], agent: Mapping[str, str], alive: Li
         match wait["why"]:
             case sums.TURN:
                 yield f"{jobs}: {_why_not_sent(agent, alive, now)}"
-            case spend.CODE:
+            case states.SPEND:
                 yield f"{jobs}, by the spend limit{because}"
             case sums.FLEET:
                 yield f"{jobs}, for another host of the fleet, next look at {at}{because}"

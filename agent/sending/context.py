@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from agent.host.meters import Meters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,7 @@ class SendingContext:
 
     `now` gives the time in UTC, `monotonic` seconds for waiting. `on_changed` is told of a unit whose files changed.
     `fingerprint` gives the `plan.fingerprint_of` the files that are in a folder with a ready marker now, or None where
-    it has to be listed to know.
+    it has to be listed to know. `meters` counts what is sent.
     """
 
     target: Target
@@ -49,3 +51,4 @@ class SendingContext:
     monotonic: Callable[[], float]
     on_changed: Callable[[str, Kind], None]
     fingerprint: Callable[[str, str | None], bytes | None] = lambda _folder, _marker: None
+    meters: Meters = field(default_factory=Meters)

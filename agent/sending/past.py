@@ -7,6 +7,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.past import is_unknown
 from agent.core.retry import PAST
 from agent.errors import AccessRefused, LedgerUnavailable, RemoteError, TryLater
 from agent.ledger import past
@@ -67,7 +68,7 @@ class Past:
         wait = self._not_before - self._context.monotonic()
         if wait > 0:
             return wait
-        self.is_unknown = past.is_unknown(reads.agent())
+        self.is_unknown = is_unknown(reads.agent())
         if self.is_unknown:
             self._running = True
             self._worker.submit(self._pass)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.core.post_outcomes import PostOutcome, outcome_of
 from agent.errors import AccessRefused, DuplicateReference, FolderUnavailable, OutOfCredit, RemoteError, TryLater
 from agent.host.workers import DEFECT
 from agent.ledger import jobs, lookups
@@ -16,7 +18,7 @@ from agent.model.journal import about
 from agent.sending.unchanged import changed_meanwhile, first_changed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from random import Random
 
     from agent.ledger.store import Ledger
@@ -104,7 +106,8 @@ class Posting:
         addressed = self._addressed(job)
         began = self._context.monotonic()
         try:
-            job_id = self._context.target.create(addressed)
+            with self._counted(job, began):
+                job_id = self._context.target.create(addressed)
         except TryLater as error:
             if error.is_outage or error.is_too_often:
                 self._gate.pushed_back(began, too_often=error.is_too_often and not error.retry_after)
@@ -120,6 +123,19 @@ class Posting:
             raise
         self._gate.answered(began, len(job.frames))
         return job_id
+
+    @contextmanager
+    def _counted(self, job: Job, began: float) -> Iterator[None]:
+        """Count the request that is made inside, by what comes of it."""
+        outcome = PostOutcome.ACCEPTED
+        try:
+            yield
+        except Exception as error:
+            outcome = outcome_of(error)
+            raise
+        finally:
+            seconds = self._context.monotonic() - began
+            self._context.meters.posted(outcome, seconds, again=job.attempts > 1)
 
     def _addressed(self, job: Job) -> Job:
         """Return the job with the URLs that it is sent with: they may be signed, and are not kept."""

@@ -182,8 +182,8 @@ class Publication:
 
     def _publish(self, candidate: Candidate, frame: Frame, *, probed: bool) -> None:
         publisher, probe = self._context.publisher, self._context.probe
-        if publisher.uploads:
-            publisher.publish(frame, expected=candidate.frozen)
+        if publisher.uploads and (size := publisher.publish(frame, expected=candidate.frozen)):
+            self._context.meters.uploaded(size)
         if probed and probe is not None:
             assert frame.src is not None
             probe.check(publisher.address(frame.src), frame.stamp.size)

@@ -1,4 +1,4 @@
-"""The one place that builds the parts which reach the world, from the settings."""
+"""The one place that builds the parts which reach the world, from the settings (`folder`: those that only look)."""
 
 from __future__ import annotations
 
@@ -7,36 +7,25 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from agent.core.folder_rules import NO_FOLDERS
 from agent.core.spend_guard import Limits
 from agent.errors import SettingsError
-from agent.fleet.joining import join
-from agent.fleet.records import Budget
-from agent.folder.scanner import Scanner
-from agent.folder.settings_files import FolderSettingsFiles
 from agent.host import mounts
 from agent.host.clock import utc_now
 from agent.host.workers import Pools
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.reads import Reads
 from agent.model.hosts import is_loopback
-from agent.publishing import s3_credentials
 from agent.publishing.base_url import BaseUrl
 from agent.publishing.probe import Probe
 from agent.results.download import Download
-from agent.results.fetcher import ResultsFetcher
-from agent.results.files import ResultFiles
-from agent.results.poller import END_SECONDS, ResultsPoller
 from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
-from agent.service.membership import Membership
+from agent.service.names import called
 from agent.settings import targets
-from agent.settings.folder_toml import parse
 from agent.settings.parts import (
     batch_chooser,
     batch_namer,
-    filters_of,
     fleet_host_of,
     fleet_project_of,
     how_to_mend_the_key,
@@ -47,13 +36,6 @@ from agent.settings.parts import (
     terms_of,
     uploads,
 )
-from agent.settings.targets import unheeded_keys
-from agent.targets import playment
-from agent.targets.label_studio.client import LabelStudio
-from agent.targets.label_studio.search import Projects
-from agent.targets.label_studio.target import LabelStudioTarget
-from agent.targets.playment.client import Playment
-from agent.targets.playment.target import PlaymentTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,28 +43,21 @@ if TYPE_CHECKING:
 
     from agent.core.folder_rules import FolderRulesSource
     from agent.fleet.client import Fleet
+    from agent.fleet.records import Budget
+    from agent.folder.scanner import Scanner
+    from agent.host.meters import Meters
     from agent.ledger.writer import LedgerWriter
     from agent.model import Kind
     from agent.publishing import Publisher
+    from agent.results.fetcher import ResultsFetcher
+    from agent.service.membership import Membership
     from agent.settings.settings import Settings
     from agent.targets import Target
     from agent.targets.gate import Gate
+    from agent.targets.label_studio.client import LabelStudio
 
 Follow: TypeAlias = "Callable[[Callable[[Settings], object]], object]"
 """Has what it is handed be called with new settings, while the agent runs."""
-
-DEFAULTS: Final = {"PLAYMENT_BASE_URL": playment.BASE_URL}
-"""The settings' defaults that are the target's to say, for `settings.load`."""
-
-
-def called(target: str) -> str:
-    """Return what people call a target that the settings name so; it is the first one that there was for ''."""
-    return _KINDS.get(target, PlaymentTarget).name
-
-
-def kind_of(target: str) -> type[PlaymentTarget | LabelStudioTarget]:
-    """Return the class of a target that the settings name so: it tells its facts."""
-    return _KINDS[target]
 
 
 def target_of(settings: Settings) -> Target:
@@ -91,6 +66,9 @@ def target_of(settings: Settings) -> Target:
 
 
 def _playment(settings: Settings) -> Target:
+    from agent.targets.playment.client import Playment  # noqa: PLC0415 - a service has one target, and holds one
+    from agent.targets.playment.target import PlaymentTarget  # noqa: PLC0415 - the same
+
     client = Playment(
         settings.playment_base_url,
         settings.playment_project_id,
@@ -103,19 +81,20 @@ def _playment(settings: Settings) -> Target:
 
 
 def _label_studio(settings: Settings) -> Target:
+    from agent.targets.label_studio.search import Projects  # noqa: PLC0415 - as above
+    from agent.targets.label_studio.target import LabelStudioTarget  # noqa: PLC0415 - the same
+
     projects = Projects(int(settings.label_studio_image_project), int(settings.label_studio_sequence_project))
     return LabelStudioTarget(label_studio_of(settings), projects, how_to_mend_the_key(settings))
 
 
 def label_studio_of(settings: Settings) -> LabelStudio:
     """Return the client of Label Studio. Raises SettingsError."""
+    from agent.targets.label_studio.client import LabelStudio  # noqa: PLC0415 - as above
+
     return LabelStudio(settings.label_studio_url, settings.label_studio_token.reveal())
 
 
-_KINDS: Final[Mapping[str, type[PlaymentTarget | LabelStudioTarget]]] = {
-    targets.PLAYMENT: PlaymentTarget,
-    targets.LABEL_STUDIO: LabelStudioTarget,
-}
 _MAKERS: Final[Mapping[str, Callable[[Settings], Target]]] = {
     targets.PLAYMENT: _playment,
     targets.LABEL_STUDIO: _label_studio,
@@ -129,6 +108,8 @@ def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
     """
     if not uploads(settings):
         return BaseUrl(settings.publish_to)
+    from agent.publishing import s3_credentials  # noqa: PLC0415 - what is published from here needs none
+
     try:
         from agent.publishing.object_store import ObjectStore  # noqa: PLC0415 - needs the extra, which may be missing
     except ModuleNotFoundError as error:
@@ -154,20 +135,6 @@ def probe_of(settings: Settings) -> Probe:
     return Probe(called(settings.target), origin_of(settings))
 
 
-def scanner_of(settings: Settings) -> Scanner:
-    """Return what looks at the watch folder."""
-    return Scanner(settings.watch_dir, filters_of(settings))
-
-
-def folders_of(settings: Settings, scanner: Scanner) -> FolderRulesSource:
-    """Return what knows the settings of folders, where they are to be obeyed."""
-    if not settings.folder_settings:
-        return NO_FOLDERS
-    return FolderSettingsFiles(
-        scanner, partial(parse, edition=settings.edition, unheeded=unheeded_keys(settings.target))
-    )
-
-
 def fleet_of(settings: Settings) -> Fleet | None:
     """Return the way to what the hosts of the project share, None where this one is alone; nothing is asked of it yet.
 
@@ -175,6 +142,8 @@ def fleet_of(settings: Settings) -> Fleet | None:
     """
     if settings.fleet_dsn is None:
         return None
+    from agent.fleet.joining import join  # noqa: PLC0415 - most hosts are alone
+
     fleet = join(settings.fleet_dsn.reveal(), fleet_project_of(settings), fleet_host_of(settings))
     fleet.budget = _budget(settings)
     return fleet
@@ -184,6 +153,8 @@ def member_of(
     settings: Settings, fleet: Fleet, ledger: LedgerWriter, gate: Gate, monotonic: Callable[[], float]
 ) -> Membership:
     """Return this host's part in its fleet."""
+    from agent.service.membership import Membership  # noqa: PLC0415 - most hosts are alone
+
     folder = mounts.shared_place(settings.watch_dir)
     return Membership(
         fleet, ledger, gate, host=fleet_host_of(settings), folder=folder, now=utc_now, monotonic=monotonic
@@ -191,6 +162,8 @@ def member_of(
 
 
 def _budget(settings: Settings) -> Budget:
+    from agent.fleet.records import Budget  # noqa: PLC0415 - most hosts are alone
+
     return Budget(settings.submit_jobs_per_minute, limits_of(settings))
 
 
@@ -200,6 +173,7 @@ def sending(
     ledger: LedgerWriter,
     gate: Gate,
     *,
+    meters: Meters,
     member: Membership | None,
     scanner: Scanner,
     publisher: Publisher,
@@ -236,6 +210,7 @@ def sending(
             monotonic=monotonic,
             on_changed=on_changed,
             fingerprint=fingerprint,
+            meters=meters,
         )
         pools = Pools.of_threads(publish=settings.publish_workers, post=settings.submit_workers)
         submitter = Submitter(context, ledger, reads, gate, pools, grantor=member)
@@ -264,6 +239,10 @@ def results_of(
     follow: Follow = lambda _obey: None,
 ) -> Iterator[ResultsFetcher]:
     """Give what does rounds into `folder`, with connections of its own."""
+    from agent.results.fetcher import ResultsFetcher  # noqa: PLC0415 - many fetch no results
+    from agent.results.files import ResultFiles  # noqa: PLC0415 - the same
+    from agent.results.poller import END_SECONDS  # noqa: PLC0415 - the same
+
     with (
         contextlib.closing(target_of(settings)) as target,
         Reads.open(settings.ledger_path) as reads,
@@ -291,6 +270,8 @@ def collecting(settings: Settings, ledger: LedgerWriter, gate: Gate, follow: Fol
     if settings.results_dir is None:
         yield
         return
+    from agent.results.poller import END_SECONDS, ResultsPoller  # noqa: PLC0415 - as above
+
     with results_of(settings, settings.results_dir, ledger, gate, follow=follow) as results:
         poller = ResultsPoller(results, settings.results_poll_seconds)
         poller.start()

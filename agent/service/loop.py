@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.core import past
 from agent.core.life import HEARTBEAT_SECONDS
 from agent.core.repeats import Repeats
 from agent.core.retry import ACCESS, LOOP
@@ -19,8 +20,7 @@ from agent.errors import FolderUnavailable, LedgerUnavailable, LedgerUnreadable
 from agent.folder.changes import Changes, EventsLost
 from agent.host import systemd
 from agent.host.clock import utc_now
-from agent.ledger import past
-from agent.ledger.store import iso
+from agent.ledger.session import alive
 from agent.noticing.messages import Changed, Finished, Item, LedgerChanged, NotWritten
 from agent.service.reload import Reload
 from agent.service.start import Running, started
@@ -247,5 +247,5 @@ class Service:
             self._notifier.watchdog()
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT_SECONDS
-            sending = self._parts.gate.flow
-            self._parts.ledger.submit(lambda ledger: ledger.put(heartbeat_at=iso(ledger.now), sending=sending))
+            sending, sums = self._parts.gate.flow, self._parts.meters.sums()
+            self._parts.ledger.submit(lambda ledger: alive(ledger, sending, sums))

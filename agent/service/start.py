@@ -16,9 +16,10 @@ from agent.folder.tree import Tree
 from agent.folder.watched_folder import WatchedFolder
 from agent.host import locks, mounts
 from agent.host.clock import Clocks, utc_now
-from agent.ledger import past
+from agent.host.meters import Meters
+from agent.ledger import counters, past
 from agent.ledger.reads import Reads
-from agent.ledger.session import begin, data_version
+from agent.ledger.session import begin, data_version, ended
 from agent.ledger.store import Ledger, iso
 from agent.ledger.upkeep import Upkeep
 from agent.ledger.writer import LedgerWriter
@@ -31,17 +32,10 @@ from agent.noticing.rounds import Rounds
 from agent.noticing.start import Noticing, noticing
 from agent.publishing import namer
 from agent.reading.start import reading
-from agent.service.assembly import (
-    called,
-    collecting,
-    fleet_of,
-    folders_of,
-    member_of,
-    publisher_of,
-    scanner_of,
-    sending,
-)
-from agent.service.shared_reading import SharedReading
+from agent.service.assembly import collecting, fleet_of, member_of, publisher_of, sending
+from agent.service.folder import folders_of, scanner_of
+from agent.service.names import called
+from agent.service.news import notifier_of, telling
 from agent.service.twice import late_of, twins_of_others
 from agent.settings.parts import cautions_of, filters_of, image_rules_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
@@ -89,6 +83,7 @@ class Running:
 
     watch: WatchedFolder
     ledger: LedgerWriter
+    meters: Meters
     reads: Reads
     others: OtherWriters
     gate: Gate
@@ -117,7 +112,7 @@ def started(
     clocks = Clocks()
     scanner = scanner_of(settings)
     folders = folders_of(settings, scanner)
-    publisher = publisher_of(settings, scanner)
+    publisher, notifier = publisher_of(settings, scanner), notifier_of(settings)
     for told in filter(None, (*cautions_of(settings), twins_of_others(settings), publisher.caution)):
         log.warning("%s", told)
     with contextlib.ExitStack() as stack:
@@ -131,7 +126,7 @@ def started(
             notice=post,
         )
         stack.callback(watch.close)
-        ledger = _writer(settings, stack, starting)
+        ledger, meters = _writer(settings, stack, starting)
         others = OtherWriters(post)
         before = ledger.call(lambda ledger: others.begin(ledger, watch.whereabouts))
         scanner.inodes_last = before.inodes_last
@@ -156,6 +151,7 @@ def started(
                 settings,
                 ledger,
                 gate,
+                meters=meters,
                 member=member,
                 scanner=scanner,
                 publisher=publisher,
@@ -173,6 +169,8 @@ def started(
         verdicts = Verdicts(scanner, rules, namer(publisher))
         claims: Claims = Unshared()
         if fleet is not None and member is not None and mounts.shared_place(settings.watch_dir):
+            from agent.service.shared_reading import SharedReading  # noqa: PLC0415 - most hosts are alone
+
             claims = shared = SharedReading(fleet, ledger, verdicts=verdicts, rules=rules, post=post, member=member)
             stack.callback(shared.close)
 
@@ -196,25 +194,29 @@ def started(
         rounds = Rounds(
             watch, ledger, begin_noticing, monotonic=clocks.monotonic, home=before.home, trusted=before.is_here
         )
-        yield Running(watch, ledger, reads, others, gate, submitter, rounds)
+        if not once:
+            stack.enter_context(telling(settings, notifier, ledger, clocks.monotonic))
+        yield Running(watch, ledger, meters, reads, others, gate, submitter, rounds)
 
 
-def _writer(settings: Settings, stack: contextlib.ExitStack, starting: Callable[[str], None]) -> LedgerWriter:
-    """Open the ledger and start the thread that writes to it."""
+def _writer(
+    settings: Settings, stack: contextlib.ExitStack, starting: Callable[[str], None]
+) -> tuple[LedgerWriter, Meters]:
+    """Open the ledger and start the thread that writes to it; go on counting where the last run ended."""
     name, late = called(settings.target), late_of(settings)
     ledger = Ledger(settings.ledger_path, utc_now, name, mode=settings.ledger_mode, tell=starting, late=late)
     stack.callback(ledger.close)
     ledger.bind(world_of(settings))
     writer = LedgerWriter(ledger, Upkeep(settings.ledger_keep_events_days).step)
     stack.callback(writer.close)
-    stack.push(partial(_record_stop, writer))
-    return writer
+    meters = Meters(writer.call(counters.kept))
+    stack.push(partial(_record_end, writer, meters))
+    return writer, meters
 
 
-def _record_stop(writer: LedgerWriter, defect: type[BaseException] | None, *_: object) -> None:
-    """Write that we were stopped, which an agent that dies of an error was not."""
-    if defect is None:
-        writer.submit(lambda ledger: ledger.record(None, "stopped"))
+def _record_end(writer: LedgerWriter, meters: Meters, defect: type[BaseException] | None, *_: object) -> None:
+    sums = meters.sums()
+    writer.submit(lambda ledger: ended(ledger, sums, stopped=defect is None))
 
 
 def _gate(settings: Settings, ledger: LedgerWriter, before: LastRun, clocks: Clocks) -> Gate:

@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from agent.host import mounts
-from agent.service.assembly import called, kind_of, target_of
+from agent.service.assembly import target_of
+from agent.service.names import called, facts_of
 
 if TYPE_CHECKING:
     from agent.settings.settings import Settings
@@ -24,7 +25,7 @@ def twins_of_others(settings: Settings) -> str:
     `check` refuses that, and a start warns of it: whether another one does watch it can be seen from nowhere.
     """
     place = mounts.shared_place(settings.watch_dir)
-    if settings.fleet_dsn is not None or not place or kind_of(settings.target).refuses_duplicates:
+    if settings.fleet_dsn is not None or not place or facts_of(settings.target).refuses_duplicates:
         return ""
     return (
         f"WATCH_DIR is on a network mount ({place}), and {called(settings.target)} takes the same job twice: two hosts "

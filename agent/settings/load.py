@@ -5,21 +5,21 @@ The environment wins over the file, also where it holds an empty text (that is h
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import stat
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from dotenv.parser import parse_stream
+from typing import TYPE_CHECKING, Any
 
 from agent.errors import SettingsError
 from agent.host import mounts
-from agent.settings.places import Absent, quoted
+from agent.settings.places import Absent, ledger_text, quoted
 from agent.settings.secret import FLEET, secret_of
-from agent.settings.settings import Settings, ledger_text, parse, unknown_names
+from agent.settings.settings import Settings, parse, unknown_names
 from agent.settings.targets import TARGETS
+from agent.settings.variables import VARIABLES
+from agent.settings.written import written_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ def load(
     Raises SettingsError with every problem, also those of the places that the settings name; NotThereYet where each is
     one that time alone may mend.
     """
-    file, written, problems = _written(cwd, env_file)
+    file, written, problems = written_in(cwd, env_file)
     given = {**written, **environ}
     if file and any(written.get(target.key.variable) for target in TARGETS.values()):
         _warn_of_readers(file)
@@ -76,27 +76,51 @@ def load(
     return settings
 
 
-def load_ledger_path(environ: Mapping[str, str], cwd: Path, env_file: Path | None) -> Path:
-    """Return the ledger's path for commands that need nothing else; no other setting is looked at.
-
-    Raises SettingsError where the file of settings cannot be read.
-    """
-    _, written, problems = _written(cwd, env_file)
-    if problems:
-        raise SettingsError(problems)
-    return Path(os.path.realpath(cwd / ledger_text({**written, **environ})))
-
-
 def load_fleet_dsn(environ: Mapping[str, str], cwd: Path, env_file: Path | None) -> Secret | None:
     """Return the fleet's address for who makes its database, None where none is set; no other setting is looked at.
 
     Raises SettingsError where it, or the file of settings, cannot be read.
     """
-    _, written, problems = _written(cwd, env_file)
+    _, written, problems = written_in(cwd, env_file)
     found = secret_of(FLEET, {**written, **environ}, _reader(cwd), problems)
     if problems:
         raise SettingsError(problems)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What the page asks of the settings: each is as in `Settings`, and a folder is None where it is not set."""
+
+    ledger_path: Path
+    watch_dir: Path | None
+    results_dir: Path | None
+    price_per_image: float | None
+    price_per_frame: float | None
+    page_orders: bool
+    page_names: frozenset[str]
+
+
+def load_page(environ: Mapping[str, str], cwd: Path, env_file: Path | None) -> PageSettings:
+    """Return what the page needs; no other setting is looked at, no key, and whether its folders are there neither.
+
+    Raises SettingsError.
+    """
+    _, written, problems = written_in(cwd, env_file)
+    given = {**written, **environ}
+    wanted = {field.name for field in fields(PageSettings)} - {"ledger_path"}
+    found: dict[str, Any] = {}
+    for variable in VARIABLES:
+        if variable.field in wanted:
+            text = variable.text(given, {})
+            try:
+                found[variable.field] = variable.read(text) if text else variable.unset
+            except ValueError as error:
+                problems.append(f"{variable.name} is {quoted(variable.show(text))}: {error}.")
+    if problems:
+        raise SettingsError(problems)
+    folders = {name: found[name] and Path(os.path.realpath(cwd / found[name])) for name in ("watch_dir", "results_dir")}
+    return PageSettings(**{**found, **folders}, ledger_path=Path(os.path.realpath(cwd / ledger_text(given))))
 
 
 def load_address_and_key(
@@ -106,7 +130,7 @@ def load_address_and_key(
 
     Raises SettingsError.
     """
-    _, written, problems = _written(cwd, env_file)
+    _, written, problems = written_in(cwd, env_file)
     given, of_target = {**written, **environ}, TARGETS[target]
     (variable,) = [each for each in of_target.variables if each.name == of_target.address]
     address = ""
@@ -122,29 +146,6 @@ def load_address_and_key(
 
 def _reader(cwd: Path) -> Callable[[str], str]:
     return lambda path: (cwd / path).read_text(encoding="utf-8")
-
-
-def _written(cwd: Path, env_file: Path | None) -> tuple[Path | None, dict[str, str], list[str]]:
-    """Return the file of settings that is there, what is written in it, and what is wrong with it."""
-    file = cwd / (env_file or ".env")
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        missing = [f"{file} is not there: --env-file must name a file of settings."] if env_file else []
-        return None, {}, missing
-    except OSError as error:
-        return None, {}, [f"{file} cannot be read ({error.strerror}): it must be a file that this user may read."]
-    except UnicodeDecodeError:
-        return file, {}, [f"{file} is not UTF-8 text: save it as UTF-8."]
-    written, problems = {}, []
-    # Not dotenv_values: it only logs the lines that it cannot read, and a setting would be lost.
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.error or (binding.key is not None and binding.value is None):
-            line = binding.original.line
-            problems.append(f"{file}, line {line}: it must be NAME=value, with quotes closed, or begin with '#'.")
-        elif binding.key is not None:
-            written[binding.key] = binding.value or ""
-    return file, written, problems
 
 
 def _warn_of_readers(file: Path) -> None:

@@ -35,6 +35,17 @@ def refused(problems: Sequence[str], found: Mapping[str, Any]) -> SettingsError:
     return SettingsError(problems)
 
 
+def ledger_text(given: Mapping[str, str]) -> str:
+    """Return the ledger's path as it is set: LEDGER_PATH, else ledger.db in the first of systemd's $STATE_DIRECTORY.
+
+    systemd.exec(5): several state directories are separated by colons. '' where LEDGER_PATH is no path at all.
+    """
+    if text := given.get("LEDGER_PATH"):
+        return "" if "\0" in text else text
+    folder = given.get("STATE_DIRECTORY", "").partition(":")[0]
+    return f"{folder}/ledger.db" if folder else "ledger.db"
+
+
 def results_dir(
     text: str | None,
     resolve: Callable[[str], Path],

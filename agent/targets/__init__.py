@@ -25,6 +25,15 @@ Fetch = Callable[[BinaryIO], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What is so of every project at a target: see `Target`."""
+
+    name: str
+    refuses_duplicates: bool
+    copies_files: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A group of the project's jobs."""
 

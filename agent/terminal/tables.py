@@ -1,12 +1,10 @@
-"""Rows as a table on a terminal, and as tab-separated lines in a pipe."""
+"""Rows as a table on a terminal."""
 
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
-import click
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
@@ -37,17 +35,12 @@ GAP = 2
 MILLISECONDS = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z$")
 
 
-def show_table(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print rows as a table on a terminal, and as tab-separated lines in a pipe.
+def show(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Draw rows as a table.
 
-    On a terminal times have no milliseconds, and columns that hold nothing are left out; no word is broken: where a
-    table would have to, each row stands below the other in lines of its own.
+    Times have no milliseconds, and columns that hold nothing are left out; no word is broken: where a table would have
+    to, each row stands below the other in lines of its own.
     """
-    if not sys.stdout.isatty():
-        click.echo("\t".join(columns))
-        for row in rows:
-            click.echo("\t".join(_cell(row[column]) for column in columns))
-        return
     shown = [{column: _brief(row[column]) for column in columns} for row in rows]
     used = [column for column in columns if any(row[column] for row in shown)]
     console = Console(highlight=False)
@@ -108,12 +101,8 @@ def _styled(column: str, value: str) -> Text:
     return Text(value, STYLES.get(value, "") if column == "state" else "")
 
 
-def _cell(value: object) -> str:
-    return "" if value is None else printable(str(value))
-
-
 def _brief(value: object) -> str:
     """Return a value as a person reads it."""
     if isinstance(value, int):
         return f"{value:,}"
-    return MILLISECONDS.sub(r"\1 \2Z", _cell(value))
+    return MILLISECONDS.sub(r"\1 \2Z", "" if value is None else printable(str(value)))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING
 
 import click
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
-
-from agent.model.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,12 +51,8 @@ def _pieces(word: str, room: int) -> Iterator[str]:
         yield from chop_cells(part, room) if cell_len(part) > room else (part,)
 
 
-def say(text: str, *, err: bool = False) -> None:
-    """Print a line, with control characters escaped; on a terminal broken between words, what follows indented."""
-    line = printable(text)
-    if not (sys.stderr if err else sys.stdout).isatty():
-        click.echo(line, err=err)
-        return
+def say(line: str, *, err: bool) -> None:
+    """Print a line on a terminal, broken between words, what follows indented."""
     lead = line[: len(line) - len(line.lstrip(" "))]
     for part in wrapped(line, Console(stderr=err).width, lead + INDENT):
         click.echo(part, err=err)

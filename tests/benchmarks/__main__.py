@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from tests.benchmarks import chart, scans
+from tests.benchmarks import chart, felt, scans
 from tests.benchmarks.bursts import burst
 from tests.benchmarks.fleet import fleet
 from tests.benchmarks.idle import idle
@@ -26,6 +26,7 @@ from tests.benchmarks.latency import latency
 from tests.benchmarks.ledgers import ledger, status
 from tests.benchmarks.measure import Bench, Missing, Row
 from tests.benchmarks.memory import memory
+from tests.benchmarks.pages import page
 from tests.benchmarks.posting import example, jobs, jobs0
 from tests.benchmarks.publishing import publishing
 from tests.benchmarks.sequences import sequences
@@ -49,11 +50,18 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "images": images,
     "status": status,
     "ledger": ledger,
+    "page": page,
     "memory": memory,
     "fleet": fleet,
     "sharing": sharing,
+    "commands": felt.commands,
+    "path": felt.path,
+    "start": felt.start,
+    "resident": felt.resident,
     "growth": scans.growth,
 }
+
+FELT = ("commands", "path", "start", "resident")
 
 
 def measured(name: str, bench: Bench, log: Console) -> list[Row]:
@@ -73,7 +81,9 @@ def draw(bench: Bench, log: Console) -> None:
     """Write the chart of `growth`."""
     path = bench.out / "growth.svg"
     try:
-        chart.draw(path, scans.lines(bench))
+        # By a process of its own: matplotlib brings NumPy, which would stay beside what is measured.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
+            apart.submit(chart.draw, path, scans.lines(bench)).result()
     except Missing as missing:
         log.print(f"The chart is left out: {missing}.", highlight=False)
     else:
@@ -89,6 +99,9 @@ def arguments() -> argparse.Namespace:
     told = f"where the chart goes ({out}); trees of files are kept there for the next run"
     parser.add_argument("--out", type=Path, default=out, metavar="FOLDER", help=told)
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="runs of each (5)")
+    parser.add_argument(
+        "--against", type=Path, metavar="CLONE", help="measure this clone, too, by turns: " + ", ".join(FELT)
+    )
     parser.add_argument("--small", action="store_true", help="tiny sizes, once: shows that all of it runs, judges none")
     chosen = parser.parse_args()
     unknown = ", ".join(name for name in chosen.names if name not in BENCHMARKS)
@@ -105,7 +118,13 @@ def main() -> int:
     log = Console(stderr=True)
     rows: list[Row] = []
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
-        bench = Bench(1 if chosen.small else chosen.repeat, chosen.small, chosen.out.absolute(), executor)
+        bench = Bench(
+            1 if chosen.small else chosen.repeat,
+            chosen.small,
+            chosen.out.absolute(),
+            executor,
+            chosen.against and chosen.against.absolute(),
+        )
         try:
             for name in names:
                 rows += measured(name, bench, log)

@@ -27,10 +27,10 @@ from agent.ledger import jobs, related, units
 from agent.ledger.due import due as due_jobs
 from agent.ledger.frames import with_sources
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerWriter
 from agent.model import Edition, Frame, Job, Kind, Stamp, Unit, basename
 from agent.model.jobs import Terms
+from agent.model.units import Sight
 from tests import older_ledgers
 from tests.benchmarks.measure import Bench, Figure, Row
 

@@ -31,11 +31,12 @@ class Running:
     """`playment-agent run`, from the moment it has told systemd that it is READY until the block ends.
 
     It watches `place/inbox` unless WATCH_DIR says otherwise; ledger and log are in `place`. `ready_at` is the time of
-    READY by the monotonic clock: the first scan begins right after it.
+    READY by the monotonic clock: the first scan begins right after it. `python` runs it.
     """
 
-    def __init__(self, place: Path, url: str = NOWHERE, **changed: str) -> None:
+    def __init__(self, place: Path, url: str = NOWHERE, *, python: str = sys.executable, **changed: str) -> None:
         self._place = place
+        self._python = python
         self._environ = environ(place, url, **changed)
         self._stack = contextlib.ExitStack()
         self.inbox = place / "inbox"
@@ -49,7 +50,7 @@ class Running:
             log = undo.enter_context(open(self._place / "agent.log", "ab"))
             self._process = undo.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "agent", "run"],
+                    [self._python, "-m", "agent", "run"],
                     env={**os.environ, **self._environ, "NOTIFY_SOCKET": address},
                     cwd=self._place,
                     stderr=log,

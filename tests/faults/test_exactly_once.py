@@ -36,10 +36,9 @@ from agent.ledger import jobs, orders, related, seen, units
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight
 from agent.ledger.writer import LedgerWriter, Piece
 from agent.model import Edition, Entry, Kind, Unit, parent
-from agent.model.units import UnitKey
+from agent.model.units import Sight, UnitKey
 from agent.noticing.moved import left_behind
 from agent.publishing import namer
 from agent.publishing.base_url import BaseUrl

@@ -19,8 +19,9 @@ from agent.errors import LedgerRefused, LedgerUnavailable
 from agent.host.clock import utc_now
 from agent.ledger.copy import back_up
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.model import Kind
+from agent.model.units import Sight
 from agent.service.loop import Service
 from tests.support import Agent, Playment, command, environ, eventually, image, process, query, settings, write
 

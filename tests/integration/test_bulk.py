@@ -12,8 +12,8 @@ from agent.core.reference_id import IdRules
 from agent.core.states import State
 from agent.ledger import bulk, related, units
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight
 from agent.model import Frame, Kind, Stamp, Unit, basename
+from agent.model.units import Sight
 from tests.sending import RULES, Clock, settle
 
 if TYPE_CHECKING:

@@ -36,9 +36,8 @@ from agent.noticing.ledger_book import LedgerBook
 from agent.noticing.messages import Finished, NotWritten
 from agent.noticing.start import noticing
 from agent.reading.examiner import FileExaminer
-from agent.reading.processes.pool import CHUNK_FILES
 from agent.reading.reader import Reader
-from agent.reading.start import Readers
+from agent.reading.readers import CHUNK_FILES, Readers
 from tests.support import await_tick, frames, image, rows, write
 
 if TYPE_CHECKING:

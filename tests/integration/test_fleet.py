@@ -168,8 +168,9 @@ class Uploads(BaseUrl):
         super().__init__("http://127.0.0.1:9/")
         self.paths: list[str] = []
 
-    def publish(self, frame: Frame, *, expected: bool) -> None:
+    def publish(self, frame: Frame, *, expected: bool) -> int:
         self.paths.append(frame.path)
+        return frame.stamp.size
 
 
 def test_while_the_database_is_away_files_are_uploaded_ahead_and_each_once(

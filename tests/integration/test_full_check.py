@@ -23,7 +23,8 @@ from agent.reading import full
 from agent.reading.check import examine
 from agent.reading.full import require
 from agent.reading.processes.child import MOST_PIXELS
-from agent.reading.processes.pool import CHUNK_FILES, ProcessPool
+from agent.reading.processes.pool import ProcessPool
+from agent.reading.readers import CHUNK_FILES
 from agent.reporting.checks import Level
 from agent.reporting.checks.pictures import check_pictures
 from agent.settings.parts import filters_of

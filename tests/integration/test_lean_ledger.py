@@ -22,8 +22,9 @@ from agent.host.clock import utc_now
 from agent.ledger import jobs, units
 from agent.ledger.migrations import MIGRATIONS
 from agent.ledger.store import Ledger, iso, milliseconds
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.model import Kind
+from agent.model.units import Sight
 from tests import older_ledgers
 from tests.benchmarks import ledgers as sizes
 from tests.integration.test_ledger_readme import TOLD

@@ -17,9 +17,10 @@ from agent.ledger import due, jobs, lookups, migrations, orders, steps, traces, 
 from agent.ledger.frames import FRAMES_TOGETHER
 from agent.ledger.recent_frames import MOST_FRAMES, RecentFrames
 from agent.ledger.store import Ledger, connect
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.ledger.writer import LedgerWriter
 from agent.model import Frame, Kind, Move, Stamp, Unit
+from agent.model.units import Sight
 from tests.sending import NO_LIMITS, TERMS, Clock, settle
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import pytest
 
 from agent.errors import SettingsError
 from agent.host import mounts
-from agent.service.assembly import DEFAULTS
+from agent.service.names import DEFAULTS
 from agent.settings import load, variables
+from agent.settings.written import load_ledger_path
 
 ROOT = Path(__file__).parents[2]
 
@@ -187,12 +188,12 @@ def test_the_key_is_read_from_its_file_and_from_the_credential(tmp_path: Path, e
 
 
 def test_the_ledgers_path_alone_needs_no_other_setting(tmp_path: Path) -> None:
-    assert load.load_ledger_path({}, tmp_path, None) == tmp_path / "ledger.db"
-    assert load.load_ledger_path({"STATE_DIRECTORY": "/var/lib/x"}, tmp_path, None) == Path("/var/lib/x/ledger.db")
+    assert load_ledger_path({}, tmp_path, None) == tmp_path / "ledger.db"
+    assert load_ledger_path({"STATE_DIRECTORY": "/var/lib/x"}, tmp_path, None) == Path("/var/lib/x/ledger.db")
     write(tmp_path / ".env", "LEDGER_PATH=l/l.db\nSETLE_SECONDS=no\n")
-    assert load.load_ledger_path({}, tmp_path, None) == tmp_path / "l/l.db"
+    assert load_ledger_path({}, tmp_path, None) == tmp_path / "l/l.db"
     with pytest.raises(SettingsError, match="is not there"):
-        load.load_ledger_path({}, tmp_path, Path("no.env"))
+        load_ledger_path({}, tmp_path, Path("no.env"))
 
 
 def test_a_command_that_asks_playment_nothing_needs_no_key(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from agent.core.adoption import may_be_ours
 from agent.ledger import lookups
 from agent.ledger.store import Ledger
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.model import Kind
 from agent.model.jobs import Found, Lookup
+from agent.model.units import Sight
 from agent.reporting.reconcile import reconcile
 from agent.sending.adoption import settle
 from agent.targets import Batch

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.core import past as core_past
 from agent.core.reference_id import IdRules
 from agent.ledger import orders, past
 from agent.ledger.reads import Reads
@@ -38,7 +39,7 @@ def read_lists(inbox: Inbox, *listed: Found, rules: IdRules = TAGGED) -> list[st
     """Read the lists as the start of a new ledger does; return the paths that are to be looked at again."""
 
     def read(ledger: Ledger) -> list[str]:
-        ledger.put(past=past.UNKNOWN)
+        ledger.put(past=core_past.UNKNOWN)
         ids = past.learn(ledger, listed, rules.reader)
         return [unit.path for unit in past.finish(ledger, rules, found=bool(ids), whole=True)]
 
@@ -193,11 +194,11 @@ def test_ids_of_other_templates_are_not_kept_and_those_of_known_jobs_neither(tmp
 
 def test_it_is_new_until_an_agent_or_a_person_has_used_it() -> None:
     with Reads.of_nothing() as nothing:
-        assert past.is_new(nothing.agent(), 0)
-    assert not past.is_new({}, 1)
-    assert not past.is_new({"started_at": "2026"}, 0)
-    assert not past.is_new({"past": past.KNOWN}, 0)
-    assert past.is_new({"paused": "1", "started_at": ""}, 0)
+        assert core_past.is_new(nothing.agent(), 0)
+    assert not core_past.is_new({}, 1)
+    assert not core_past.is_new({"started_at": "2026"}, 0)
+    assert not core_past.is_new({"past": core_past.KNOWN}, 0)
+    assert core_past.is_new({"paused": "1", "started_at": ""}, 0)
 
 
 @pytest.mark.parametrize(
@@ -211,4 +212,4 @@ def test_it_is_new_until_an_agent_or_a_person_has_used_it() -> None:
     ],
 )
 def test_why_nothing_is_sent(kept: dict[str, str], told: str) -> None:
-    assert past.why_paused(kept) == told
+    assert core_past.why_paused(kept) == told

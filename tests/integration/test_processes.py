@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.core.fingerprints import fingerprint_of, fingerprint_of_frames
-from agent.core.image_rules import ImageRules
+from agent.core.image_rules import USUAL_RULES, ImageRules
 from agent.core.names import Filters
 from agent.errors import FileChanged, FolderUnavailable
 from agent.folder.scanner import Scanner
@@ -27,8 +28,9 @@ from agent.host.workers import Workers
 from agent.model import Edition, Image, Job, Kind
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
-from agent.reading.processes.pool import CHUNK_FILES, ProcessPool
-from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerProcess
+from agent.reading.processes.pool import ProcessPool
+from agent.reading.processes.process import ENDED, PACKAGE, FingerprintProcess, WorkerProcess
+from agent.reading.readers import CHUNK_FILES
 from agent.reading.start import reading
 from agent.sending.unchanged import first_changed
 from tests import exif
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from io import BufferedWriter
 
     from agent.model import File
-    from agent.reading.start import Readers
+    from agent.reading.readers import Readers
     from tests.sending import Clock, Server
 
 MANY = 5 * CHUNK_FILES + 7
@@ -468,6 +470,10 @@ def test_it_is_small() -> None:
     told = "import sys, agent.reading.processes.child; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=True)
     assert not {"PIL", "natsort", "sqlite3", "requests"} & set(done.stdout.split())
+    assert not {name for name in done.stdout.split() if name.startswith("agent.reading.formats.")} - {
+        "agent.reading.formats.equal_runs",
+        "agent.reading.formats.source",
+    }, "the first file of a format brings it"
 
 
 def test_another_version_says_so() -> None:
@@ -475,6 +481,38 @@ def test_another_version_says_so() -> None:
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "is not the one that is installed now: restart it" in ended.stderr
+
+
+def test_what_comes_with_a_new_format_must_be_of_the_same_version(scanner: Scanner, tmp_path: Path) -> None:
+    installed = tmp_path / "installed"
+    shutil.copytree(PACKAGE, installed / "agent", ignore=shutil.ignore_patterns("__pycache__"))
+    told_by = {**os.environ, "PYTHONPATH": os.fspath(installed)}
+    told = "from agent.reading.processes.child import code; print(code())"
+    asked = subprocess.run(
+        [sys.executable, "-c", told], env=told_by, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    write(scanner.root / "one" / "a.jpg", WHOLE)
+    write(scanner.root / "other" / "a.jpg", image(1, form="PNG"))
+    command = [sys.executable, "-m", "agent.reading.processes.child", asked.stdout.strip()]
+    with subprocess.Popen(command, env=told_by, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        requests, answers = worker.stdin, worker.stdout
+        assert requests
+        assert answers
+
+        def ask(what: object) -> object:
+            requests.write(pickle.dumps(what))
+            requests.flush()
+            return pickle.load(answers)
+
+        one, other = (("one", files(scanner, "one")), ("other", files(scanner, "other")))
+        wanted = [tuple(found) for _, found in here(scanner, *one)]
+        assert ask((scanner, USUAL_RULES)) == (0, None)
+        assert ask((1, one)) == (1, wanted)
+        os.utime(installed / "agent" / "errors.py", (1, 1))
+        assert ask((2, one)) == (2, wanted), "nothing was imported"
+        with pytest.raises(EOFError):
+            ask((3, other))
+        assert worker.wait(20) == 1
 
 
 def test_they_end_with_the_agent_however_that_ends(tmp_path: Path) -> None:

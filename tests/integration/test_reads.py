@@ -15,10 +15,10 @@ from agent.ledger.reads import Reads
 from agent.ledger.recent_frames import RecentFrames
 from agent.ledger.seen import Span
 from agent.ledger.store import Ledger, unusable
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.ledger.writer import LedgerWriter
-from agent.model import Frame, Kind, Stamp, Unit
-from agent.model.units import UnitKey
+from agent.model import Frame, Kind, Stamp, Unit, parent
+from agent.model.units import Sight, UnitKey
 from tests.sending import TERMS, Clock
 
 if TYPE_CHECKING:
@@ -116,3 +116,32 @@ def test_a_question_of_the_writer_that_is_not_answered_fails_its_group(ledger: L
             assert type(error) is LedgerUnavailable
             assert str(error) == f"the ledger {ledger.path} cannot be written: no such table: agent"
         assert writer.call(lambda ledger: Reads.within(ledger).settling()) == []
+
+
+def test_a_unit_is_told_of_without_going_through_all_of_them(ledger: Ledger) -> None:
+    with ledger.transaction():
+        for path, kind in (("a.jpg", Kind.IMAGE), ("cam/1/a.jpg", Kind.IMAGE), ("cam/2", Kind.SEQUENCE)):
+            notice(ledger, Sight(path, kind, "waits", 1, 10))
+        ledger.sql.execute("update jobs set reference_id = 'cam/1/a.jpg~0a' where path = 'cam/1/a.jpg'")
+    asked: list[str] = []
+    ledger.sql.set_trace_callback(asked.append)
+    reads = Reads.within(ledger)
+    found = {
+        name: [row["path"] for row in reads.about(name, parent(name))]
+        for name in ("a.jpg", "cam/1/a.jpg", "cam/1/a.jpg~0a", "cam/2", "cam/2/frame.jpg", "cam", "cam/1", "", "b.jpg")
+    }
+    ledger.sql.set_trace_callback(None)
+    assert found == {
+        "a.jpg": ["a.jpg"],
+        "cam/1/a.jpg": ["cam/1/a.jpg"],
+        "cam/1/a.jpg~0a": ["cam/1/a.jpg"],
+        "cam/2": ["cam/2"],
+        "cam/2/frame.jpg": ["cam/2"],
+        "cam": [],
+        "cam/1": [],
+        "": [],
+        "b.jpg": [],
+    }
+    plans = [row[3] for query in asked for row in ledger.sql.execute(f"explain query plan {query}")]
+    assert plans
+    assert not [step for step in plans if step.startswith("SCAN")], plans

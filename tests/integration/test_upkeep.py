@@ -19,10 +19,11 @@ from agent.ledger import upkeep
 from agent.ledger import writer as writing
 from agent.ledger.files import wal_of
 from agent.ledger.store import WAL_BYTES, Ledger
-from agent.ledger.units import Sight, notice
+from agent.ledger.units import notice
 from agent.ledger.upkeep import Upkeep
 from agent.ledger.writer import GROUP, LedgerWriter
 from agent.model import Kind
+from agent.model.units import Sight
 from tests.layout import modules
 from tests.sending import Clock
 from tests.support import eventually

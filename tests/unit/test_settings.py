@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.errors import SettingsError
 from agent.model import Edition
 from agent.model.text import without_secrets
-from agent.service.assembly import DEFAULTS
+from agent.service.names import DEFAULTS
 from agent.settings import variables
 from agent.settings.secret import Secret
 from agent.settings.settings import Settings, unknown_names
@@ -117,9 +117,16 @@ def test_what_is_needed_is_enough_and_the_rest_are_the_documented_defaults() -> 
         folder_settings=False,
         fleet_dsn=None,
         fleet_host=None,
+        notify_url=None,
+        notify_command=(),
+        notify_summary_at=None,
         ledger_path=Path("/place/ledger.db"),
         ledger_mode=None,
         ledger_keep_events_days=400,
+        price_per_image=None,
+        price_per_frame=None,
+        page_orders=False,
+        page_names=frozenset(),
         log_level="INFO",
         log_format="text",
         aws={},
@@ -132,6 +139,7 @@ def test_every_variable_is_a_field_and_every_field_a_variable() -> None:
         "playment_api_key_file",
         "label_studio_token_file",
         "fleet_dsn_file",
+        "notify_url_file",
     }
     assert fields - {"aws", "unheeded"} <= {variable.field for variable in variables.VARIABLES}
 
@@ -211,6 +219,8 @@ def test_all_problems_are_told_at_once_each_with_its_variable_what_was_read_and_
         ("LEDGER_MODE", "0600", 0o600),
         ("LEDGER_KEEP_EVENTS_DAYS", "30", 30),
         ("LEDGER_KEEP_EVENTS_DAYS", "", None),
+        ("PRICE_PER_IMAGE", "0.035", 0.035),
+        ("PAGE_NAMES", "Agent.example.com, 10.0.0.7", frozenset({"agent.example.com", "10.0.0.7"})),
         ("LOG_LEVEL", "debug", "DEBUG"),
         ("LOG_FORMAT", "json", "json"),
     ],
@@ -321,6 +331,12 @@ def test_the_sentences_about_pictures_say_what_is_allowed() -> None:
         ("PUBLISH_PROBE", "some"),
         ("SUBMIT_WORKERS", "65"),
         ("SUBMIT_JOBS_PER_MINUTE", "0"),
+        ("PRICE_PER_IMAGE", "-1"),
+        ("PRICE_PER_FRAME", "0,035"),
+        ("PRICE_PER_FRAME", "1e9"),
+        ("PAGE_NAMES", "agent.example.com:443"),
+        ("PAGE_NAMES", "https://agent.example.com"),
+        ("PAGE_ORDERS", "yes"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
     ],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.errors import SettingsError
-from agent.service.assembly import DEFAULTS
+from agent.service.names import DEFAULTS
 from agent.settings.parts import cautions_of, fleet_project_of, how_jobs_are_made, how_to_mend_the_key, world_of
 from agent.settings.secret import Origin, Secret
 from agent.settings.settings import Settings

@@ -40,8 +40,8 @@ OTHER_PLAYS = ("demo/label_studio/", "commands/demo.py")
 SETTINGS = ("settings/",)
 """Settings are Playment's by name, and so are the sentences about them."""
 NAMES_ONE = re.compile(r"playment|label-studio|PLAYMENT|LABEL_STUDIO|(Playment|LabelStudio)\w*")
-PICKS = {"service/assembly.py"}
-"""The one place that picks the target."""
+PICKS = {"service/assembly.py", "service/names.py"}
+"""The places that pick the target, and what it is."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

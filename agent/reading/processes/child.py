@@ -71,14 +71,14 @@ def main() -> None:
     """Answer until the standard input ends, which it does with the agent, however that ends."""
     for each in (signal.SIGINT, signal.SIGTERM):  # these go to the whole service: the agent says when it is over
         signal.signal(each, signal.SIG_IGN)
-    if sys.argv[1:] != [code()]:
-        sys.exit("the playment-agent that runs is not the one that is installed now: restart it")
+    _same_code()
     # The answers end with the process and no sooner: whoever finds that they have may kill it while it says why.
     with open(sys.stdin.fileno(), "rb", closefd=False) as requests, open(os.dup(1), "wb", closefd=False) as answers:
         os.dup2(2, 1)  # whatever else might be printed is no answer
         with contextlib.suppress(EOFError, BrokenPipeError):
             given: tuple[Scanner, ImageRules] = pickle.load(requests)  # noqa: S301 - from the agent
             scanner, rules = given
+            imported = len(sys.modules)
             files = FileExaminer(scanner, decode=decoded_here, rules=rules)
             number, found = 0, None  # that it is ready
             while True:
@@ -86,6 +86,15 @@ def main() -> None:
                 answers.flush()
                 number, request = pickle.load(requests)  # noqa: S301
                 found = answer(scanner, files, request)
+                if len(sys.modules) != imported:  # what looked at files of another format, or decoded the first one
+                    _same_code()
+                    imported = len(sys.modules)
+
+
+def _same_code() -> None:
+    """End the process where what it has imported may be another version's than the agent's."""
+    if sys.argv[1:] != [code()]:
+        sys.exit("the playment-agent that runs is not the one that is installed now: restart it")
 
 
 if __name__ == "__main__":

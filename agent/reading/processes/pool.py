@@ -17,6 +17,7 @@ from agent.model import Image, Stamp, join, shown
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
 from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerProcess
+from agent.reading.readers import CHUNK_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,9 +32,8 @@ MOST = 2
 """Processes: with more the agent itself, which orders and writes what they find, would be what is waited for."""
 AHEAD = 2
 """Requests that each has at a time: it need not wait for our thread to get the interpreter's lock."""
-CHUNK_FILES = 128
 CHUNK_BYTES = 16 * 1024 * 1024
-"""What is asked for at once, at most: a stop need not wait for more."""
+"""What is asked for at once, at most, with CHUNK_FILES: a stop need not wait for more."""
 
 
 Asked = tuple[WorkerProcess, int, "list[File]"]

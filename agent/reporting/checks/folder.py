@@ -18,7 +18,7 @@ from agent.host import inotify_limits, mounts
 from agent.ledger.reads import Reads
 from agent.model import is_utf8, join, shown
 from agent.reporting.checks import fail, ok, warn
-from agent.service.assembly import folders_of, scanner_of
+from agent.service.folder import folders_of, scanner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,9 @@ from agent.publishing.probe import MISSING
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reporting.checks import fail, ok, warn
-from agent.service.assembly import called, probe_of, publisher_of, scanner_of, target_of
+from agent.service.assembly import probe_of, publisher_of, target_of
+from agent.service.folder import scanner_of
+from agent.service.names import called
 from agent.settings.parts import BATCH_WORDS, is_probed, rules_of
 from agent.settings.targets import TARGETS
 

@@ -4,4 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.targets import Facts
+
 NAME: Final = "Label Studio"
+FACTS: Final = Facts(NAME, refuses_duplicates=False, copies_files=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from agent.errors import AccessRefused, DuplicateReference, Refused, RemoteError, TryLater
 from agent.model import Kind
 from agent.targets import Batch, Project
-from agent.targets.label_studio import NAME, error_table, search
+from agent.targets.label_studio import FACTS, NAME, error_table, search
 from agent.targets.label_studio.body import body, resolved
 from agent.targets.label_studio.completed import Completion
 from agent.targets.label_studio.labelling import REFERENCE_ID, Keys, UnfitError, keys_of
@@ -37,9 +37,9 @@ class LabelStudioTarget:
     A job's tag, batch and priority have no meaning here. `how_to_mend` says what to do where we are not let in.
     """
 
-    name = NAME
-    refuses_duplicates = False
-    copies_files = False
+    name = FACTS.name
+    refuses_duplicates = FACTS.refuses_duplicates
+    copies_files = FACTS.copies_files
 
     def __init__(self, client: LabelStudio, projects: Projects, how_to_mend: str = "") -> None:
         self.client = client

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agent.errors import AccessRefused, TryLater
 from agent.targets import Batch, Project
-from agent.targets.playment import NAME, batches, error_table, search
+from agent.targets.playment import FACTS, NAME, batches, error_table, search
 from agent.targets.playment.body import body
 from agent.targets.playment.completed import completed
 
@@ -27,9 +27,9 @@ class PlaymentTarget:
     not let in.
     """
 
-    name = NAME
-    refuses_duplicates = True
-    copies_files = True
+    name = FACTS.name
+    refuses_duplicates = FACTS.refuses_duplicates
+    copies_files = FACTS.copies_files
 
     def __init__(self, client: Playment, fetch: Callable[[str, BinaryIO], None], how_to_mend: str = "") -> None:
         self.client = client

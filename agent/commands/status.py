@@ -1,9 +1,8 @@
-"""`plan`, `status`, `explain`: how it stands, and why. They change nothing."""
+"""`playment-agent status`: how it stands. It changes nothing."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,55 +10,32 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.commands import shell
-from agent.core import unset_clock
+from agent.core import past, unset_clock
 from agent.core.life import Life, life, silence
 from agent.core.retry import TELL_SECONDS
+from agent.errors import LedgerError, SettingsError
 from agent.host.clock import utc_now
 from agent.host.disk import why_unwritable
-from agent.ledger import past, spend
-from agent.ledger.reads import Reads
-from agent.reporting import preview, waits
-from agent.reporting.explain import explain as explained
+from agent.ledger.reads_for_people import ReadsForPeople
+from agent.reporting import standing, waits
+from agent.terminal import print_json, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from agent.ledger.reports import Report
-from agent.terminal import print_json, show_table
 
 TROUBLE = "trouble"
 FOLDERS = ("folder", "jobs", "frames", "waiting", "submitted", "completed", "attention")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-@click.command()
-@as_json
-@shell.settled
-def plan(*, as_json: bool) -> None:
-    """Say what `run --once` would do now, sending nothing.
-
-    Example: playment-agent plan --json
-    """
-    settings = shell.settings(needs_key=False)
-    steps = preview.preview(settings)
-    paused = preview.why_paused(settings)
-    if as_json:
-        print_json([step.as_dict() for step in steps])
-        return
-    if steps:
-        show_table(("action", "kind", "frames", "path", "reason"), [step.as_dict() for step in steps])
-    else:
-        shell.say("nothing to do: everything in the folder is known to the ledger")
-    if paused:
-        shell.say(f"PAUSED, nothing of this is sent: {paused}")
 
 
 @click.command(short_help="Show the jobs by state, and what needs attention.")
-@as_json
+@shell.as_json
 @click.option("--by-folder", is_flag=True, help="Show how each top folder stands, too.")
+@click.option("--prometheus", is_flag=True, help="Print numbers for Prometheus; then the exit code is 0.")
 @shell.settled
-def status(*, as_json: bool, by_folder: bool) -> None:
+def status(*, as_json: bool, by_folder: bool, prometheus: bool) -> None:
     """Show the jobs by state, the throughput, and what needs attention (then the exit code is 1; blocked: 3).
 
     It says what was sent today (a UTC day), and what pending jobs wait for. An agent that was not stopped and has
@@ -68,7 +44,10 @@ def status(*, as_json: bool, by_folder: bool) -> None:
     Example: playment-agent status
     """
     path = shell.ledger_path()
-    with Reads.open(path) as reads:
+    if prometheus:
+        click.echo(_numbers(path), nl=False)
+        return
+    with ReadsForPeople.open(path) as reads:
         report = _with_disk(reads.report(utc_now(), by_folder=by_folder), path)
         alive = life(report.agent, reads.last_start_or_stop(), utc_now())
     blocked = report.agent.get("blocked", "")
@@ -98,17 +77,20 @@ def status(*, as_json: bool, by_folder: bool) -> None:
     sys.exit(1 if report.attention_jobs or is_silent or _needs_attention(report.agent, utc_now()) else 0)
 
 
-@click.command()
-@click.argument("path")
-@shell.settled
-def explain(*, path: str) -> None:
-    """Say why a file or folder is, or is not, submitted. PATH may also be a reference_id.
-
-    Example: playment-agent explain inbox/cam1/frame_1.jpg
-    """
-    settings = shell.settings(needs_key=False)
-    for line in explained(settings, path, os.getcwd()):
-        shell.say(line)
+def _numbers(path: Path) -> bytes:
+    """Return numbers for Prometheus; of a ledger that cannot be read that it cannot, and say why."""
+    try:
+        from agent.reporting import metrics  # noqa: PLC0415 - needs the extra, which may be missing
+    except ModuleNotFoundError as error:
+        if error.name != "prometheus_client":
+            raise
+        raise SettingsError(["--prometheus needs what is not installed: pip install 'prometheus-client<1'."]) from None
+    try:
+        with ReadsForPeople.open(path) as reads:
+            return metrics.exposition(reads, utc_now())
+    except LedgerError as error:
+        shell.tell(error)
+        return metrics.nothing_known()
 
 
 def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
@@ -129,22 +111,8 @@ def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
 
 def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
     """Yield a line for each thing that keeps all, or much, from being sent."""
-    if until := waits.held(agent, now):
-        yield f"HELD: the target has asked for no request until {until}"
-    if limit := spend.notice(agent, now):
-        yield f"SPEND LIMIT: {limit}"
-    if unlisted := agent.get("unlisted"):
-        yield f"UNREADABLE since {agent['unlisted_since']}: {unlisted}"
-    if no_clock := unset_clock.told(now):
-        yield f"NO CLOCK: {no_clock}"
-    if paused := past.why_paused(agent):
-        yield f"PAUSED, nothing is sent: {paused}"
-    if outage := agent.get("outage"):
-        yield f"OUTAGE: {outage}"
-    if fleet := agent.get("fleet"):
-        yield f"FLEET, nothing new is sent: {fleet}"
-    if blocked := agent.get("blocked"):
-        yield f"BLOCKED, nothing is sent: {blocked}"
+    for label, text, since in standing.troubles(agent, now):
+        yield f"{label} since {since}: {text}" if label == "UNREADABLE" else f"{label}: {text}"
 
 
 def _with_disk(report: Report, path: Path) -> Report:

@@ -1,0 +1,31 @@
+"""Who reads, as the other stages see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agent.host.workers import Pool
+    from agent.model import Kind
+    from agent.reading.reader import Reader
+
+
+CHUNK_FILES = 128
+"""Files that a worker process is asked for at once, at most; shorter sequences are read without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who reads: threads for each kind of unit, so that no image waits for a sequence.
+
+    `prepare` makes those for sequences ready for a long one. `fingerprint` tells how a folder looks now, or None
+    where it has to be listed to know.
+    """
+
+    reader: Reader
+    pools: Mapping[Kind, Pool]
+    prepare: Callable[[], None] = lambda: None
+    fingerprint: Callable[[str, str | None], bytes | None] = lambda _folder, _marker: None
