@@ -61,7 +61,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "growth": scans.growth,
 }
 
-FELT = ("commands", "path", "start", "resident")
+BY_TURNS = ("jobs", "commands", "path", "start", "resident")
 
 
 def measured(name: str, bench: Bench, log: Console) -> list[Row]:
@@ -100,7 +100,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=out, metavar="FOLDER", help=told)
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="runs of each (5)")
     parser.add_argument(
-        "--against", type=Path, metavar="CLONE", help="measure this clone, too, by turns: " + ", ".join(FELT)
+        "--against", type=Path, metavar="CLONE", help="measure this clone, too, by turns: " + ", ".join(BY_TURNS)
     )
     parser.add_argument("--small", action="store_true", help="tiny sizes, once: shows that all of it runs, judges none")
     chosen = parser.parse_args()
