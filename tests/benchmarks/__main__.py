@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tests.benchmarks import chart, felt, scans
+from tests.benchmarks.baseline import baseline
 from tests.benchmarks.bursts import burst
+from tests.benchmarks.first import first
+from tests.benchmarks.flat import flat
 from tests.benchmarks.fleet import fleet
 from tests.benchmarks.idle import idle
 from tests.benchmarks.images import images
@@ -40,6 +43,9 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "scan": scans.scan,
     "restart": scans.restart,
     "idle": idle,
+    "baseline": baseline,
+    "first": first,
+    "flat": flat,
     "burst": burst,
     "latency": latency,
     "jobs": jobs,
@@ -61,7 +67,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "growth": scans.growth,
 }
 
-BY_TURNS = ("jobs", "commands", "path", "start", "resident")
+BY_TURNS = ("jobs", "commands", "path", "start", "resident", "idle", "baseline", "first", "flat")
 
 
 def measured(name: str, bench: Bench, log: Console) -> list[Row]:

@@ -76,7 +76,7 @@ def _fill(path: Path, count: int) -> None:
             sql.execute("commit")
 
 
-def _judged(found: dict[str, list[float]], unit: str, most: float, name: str = "") -> tuple[Figure, str]:
+def judged(found: dict[str, list[float]], unit: str, most: float, name: str = "") -> tuple[Figure, str]:
     """Return the figure of this clone, and what the other one has."""
     medians = {side: median(values) for side, values in found.items()}
     others = [f"{side}: {value:.3g} {unit}" for side, value in medians.items() if side]
@@ -95,8 +95,8 @@ def commands(bench: Bench) -> list[Row]:
             costs = sides.each(partial(_cost, places, arguments))
             taken = {side: [cost.seconds for cost in each] for side, each in costs.items()}
             held = {side: [cost.mib for cost in each] for side, each in costs.items()}
-            seconds, slow = _judged(taken, "s CPU", most)
-            peak, large = _judged(held, "MiB", MOST_MIB, "peak")
+            seconds, slow = judged(taken, "s CPU", most)
+            peak, large = judged(held, "MiB", MOST_MIB, "peak")
             told = "; ".join(filter(None, (f"bare Python: {bare:.2g} s CPU", slow, large)))
             rows.append(Row("commands", f"{name}, {count:,} jobs", (seconds, peak), told))
     return rows
@@ -113,7 +113,7 @@ def path(bench: Bench) -> list[Row]:
     with bench.place() as place:
         sides = Sides(bench)
         places = sides.places(place, count)
-        figure, other = _judged(sides.each(lambda side: _asked(places[side] / "ledger.db")), "ms", 10)
+        figure, other = judged(sides.each(lambda side: _asked(places[side] / "ledger.db")), "ms", 10)
     return [Row("path", f"where path = …, {count:,} jobs", (figure,), other)]
 
 
@@ -132,7 +132,7 @@ def start(bench: Bench) -> list[Row]:
     for count in (0, bench.size(1_000_000, 1000)):
         with bench.place() as place:
             sides = Sides(bench)
-            figure, other = _judged(sides.each(partial(_started, sides.places(place, count))), "s CPU", 0.5)
+            figure, other = judged(sides.each(partial(_started, sides.places(place, count))), "s CPU", 0.5)
         rows.append(Row("start", f"READY, {count:,} jobs" if count else "READY, empty", (figure,), other))
     return rows
 
@@ -152,7 +152,7 @@ def resident(bench: Bench) -> list[Row]:
             for where in places.values():
                 for number in range(folders - 1):
                     (where / "inbox" / f"drive_{number:05}").mkdir()
-            figure, other = _judged(sides.each(partial(_held, bench, places)), "MiB", most)
+            figure, other = judged(sides.each(partial(_held, bench, places)), "MiB", most)
         rows.append(Row("resident", f"{folders:,} folder{'s' if folders > 1 else ''}", (figure,), other))
     return rows
 

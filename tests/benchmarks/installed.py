@@ -28,6 +28,12 @@ from agent.host.clock import utc_now
 from agent.ledger.store import Ledger
 Ledger(Path(sys.argv[1]), utc_now).close()
 """
+KNOW = """
+import sys
+from pathlib import Path
+from tests.benchmarks.trees import know
+know(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
 COST = """
 import json, os, sys
 child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[
@@ -75,6 +81,11 @@ class Installed:
         """Make an empty ledger of the clone's version."""
         environ = {**os.environ, **self.environ}
         subprocess.run([self.python, "-c", EMPTY, path], env=environ, cwd=path.parent, check=True)
+
+    def know(self, place: Path, tree: Path) -> None:
+        """Make a ledger in a place that knows all of a tree, as the clone's tests do, in the environment of these."""
+        environ = {**os.environ, **self.environ}
+        subprocess.run([sys.executable, "-c", KNOW, place, tree], env=environ, cwd=place, check=True)
 
 
 def installed(bench: Bench, clone: Path = ROOT) -> Installed:

@@ -128,10 +128,12 @@ class Running:
         return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
 
     def cpu_seconds(self) -> float:
-        """Return the user and system time that it has used (proc(5), fields 14 and 15 of stat)."""
-        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the user and system time that it has used."""
+        return _cpu_seconds(self._process.pid)
+
+    def cpu_seconds_of_all(self) -> float:
+        """Return the same of it and its processes that run."""
+        return sum(map(_cpu_seconds, (self._process.pid, *children(self._process.pid))))
 
     def share_of_core(self, seconds: float) -> float:
         """Return the processor time of the next so many seconds, as a share of one core."""
@@ -149,6 +151,18 @@ class Running:
         with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
             return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024
 
+    def bytes_written(self) -> int:
+        """Return how many bytes it has had the disk write (proc(5), io)."""
+        with open(f"/proc/{self._process.pid}/io", encoding="ascii") as told:
+            return next(int(line.split()[1]) for line in told if line.startswith("write_bytes"))
+
     def bytes_read(self) -> int:
         """Return how many bytes it and its processes have read, files or not."""
         return bytes_read(self._process.pid, *children(self._process.pid))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the user and system time that a process has used (proc(5), fields 14 and 15 of stat)."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
