@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.model import Entry, Stamp, join, quick_fingerprint
+from agent.model.files import as_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +50,7 @@ def files_below(fd: int, folder: str, stamp_of: Stamps) -> Iterator[Entry]:
 def without_ignored(listing: Listing, filters: Filters) -> Listing:
     """Return a listing without what the settings say to leave alone."""
     folder = listing.folder
-    files = tuple(file for file in listing.files if not filters.ignores(join(folder, file[0])))
+    files = as_files(file for file in listing.files if not filters.ignores(join(folder, file[0])))
     return replace(
         listing,
         files=files,

@@ -18,13 +18,13 @@ from agent.core.names import ODD, Name, hidden
 from agent.errors import FileChanged, FolderUnavailable
 from agent.folder.entries import FOLDER, MOST_HIDDEN, entries_of, files_below, without_ignored
 from agent.model import TOP_BIT, Listing, Stamp, Times, basename, join, parent, quick_fingerprint, signed
+from agent.model.files import Collected
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
     from agent.core.names import Filters
-    from agent.model import File
 
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -74,7 +74,7 @@ class Scanner:
 
     def slices(self, folder: str, ready_marker: str | None = None) -> Generator[None, None, Listing | None]:
         """Do as `list`, and yield after every SLICE entries, so that the caller can do other things between."""
-        files: list[File] = []
+        collected = Collected()
         fingerprint = 0
         subfolders: list[str] = []
         others: list[os.DirEntry[str]] = []
@@ -88,6 +88,7 @@ class Scanner:
                 own = os.fstat(fd)
                 with os.scandir(fd) as entries:
                     while some := list(islice(entries, SLICE)):
+                        files = collected.some
                         done = len(files)
                         for entry in some:  # this runs for every file there is: it calls nothing that it need not
                             name = entry.name
@@ -107,6 +108,7 @@ class Scanner:
                         if stamp_of is _without_inode:
                             files[done:] = [(*file[:4], 0) for file in files[done:]]
                         fingerprint += quick_fingerprint(files[done:])
+                        collected.settle()
                         yield
                 kinds = [(entry, filters.classify(entry.name)) for entry in others]
                 images = (each for each in kinds if each[1] is Name.IMAGE)
@@ -119,10 +121,11 @@ class Scanner:
                 )
         except OSError as error:
             raise FolderUnavailable(f"the folder {folder or self.root} cannot be listed: {error.strerror}") from error
+        collected.some += odd
         listing = Listing(
             folder,
             Times(own.st_mtime_ns, own.st_ctime_ns),
-            (*files, *odd),
+            collected.all(),
             rest,
             tuple(join(folder, name) for name in subfolders if filters.enters(name)),
             tuple(join(folder, name) for name in hidden_folders),

@@ -84,6 +84,11 @@ class WatchedFolder:
             return min(self._poll_seconds, self._rescan_seconds)
         return self._rescan_seconds
 
+    @property
+    def is_told(self) -> bool:
+        """Whether events tell of changes in all folders, as far as that is known."""
+        return self._watcher is not None and not self.is_short
+
     def start(self) -> None:
         """Watch by events where they can be had, else by polling, and say which."""
         self._stop_watcher()

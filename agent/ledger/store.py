@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-WAL_BYTES = 4 * 2**20
-"""The WAL's size that is kept: SQLite writes it back into the ledger every 1,000 pages, which is as much."""
+WAL_PAGES = 4000
+"""After so many pages SQLite writes the WAL back into the ledger: a page that changes again and again is written back
+less often than after the usual 1,000. Up to 4,062 are found by one table (fileformat2.html, 4.5)."""
+WAL_BYTES = WAL_PAGES * 4096
+"""The WAL's size that is kept, which is as much."""
 _WITHOUT_TABLES = (
     "the ledger {0} holds no tables, as what 'cp' takes of a ledger in use: they are in its -wal file. Put "
     "back a copy that 'playment-agent backup' made; to start with a new ledger, remove this file"
@@ -133,6 +136,7 @@ class Ledger:
         self.sql = connect(path)
         try:
             self.sql.execute("pragma synchronous = full")
+            self.sql.execute(f"pragma wal_autocheckpoint = {WAL_PAGES}")
             self.sql.execute(f"pragma journal_size_limit = {WAL_BYTES}")
             self.sql.execute("pragma foreign_keys = on")
             self.sql.execute("pragma recursive_triggers = on")  # a row that another replaces counts as deleted, too
@@ -204,19 +208,24 @@ class Ledger:
         check_move(now, then)
         if not moves:
             return
-        at, values = self.now, json.dumps(moves)
-        names = [name for name in moves[0] if name not in ("id", "detail")]
-        columns = "".join(f", {name} = value ->> '{name}'" for name in names)
+        at, first = self.now, moves[0]
+        names = [name for name in first if name not in ("id", "detail")]
+        # What is the same in all is said once: to have it of JSON for each row took a third of the time.
+        own = [name for name in names if any(move[name] != first[name] for move in moves)]
+        alike = {name: first[name] for name in names if name not in own}
+        values = json.dumps([(move["id"], *(move[name] for name in own)) for move in moves])
+        columns = [f", {name} = value ->> {place}" for place, name in enumerate(own, 1)]
+        columns += [f", {name} = ?" for name in alike]
         self.sql.execute(
-            f"update jobs set state = ?, updated_at = ?{columns} from json_each(?) where jobs.id = value ->> 'id'",  # noqa: S608 (our names)
-            (then, iso(at), values),
+            f"update jobs set state = ?, updated_at = ?{''.join(columns)} from json_each(?) "  # noqa: S608 (our names)
+            "where jobs.id = value ->> 0",
+            (then, iso(at), *alike.values(), values),
         )
         if quiet:
             return
         self.sql.execute(
-            "insert into event_log (at, job, event, detail) "
-            "select ?, value ->> 'id', ?, value ->> 'detail' from json_each(?)",
-            (milliseconds(at), then, values),
+            "insert into event_log (at, job, event, detail) select ?, value ->> 0, ?, value ->> 1 from json_each(?)",
+            (milliseconds(at), then, json.dumps([(move["id"], move["detail"]) for move in moves])),
         )
 
     def set(self, job: int, **columns: object) -> None:

@@ -13,6 +13,7 @@ from agent.model.paths import parent
 
 if TYPE_CHECKING:
     import os
+    from collections import abc
     from collections.abc import Iterable
 
 
@@ -125,7 +126,7 @@ class Listing:
 
     folder: str
     times: Times
-    files: tuple[File, ...]
+    files: abc.Sequence[File]
     others: tuple[Entry, ...]
     subfolders: tuple[str, ...]
     hidden: tuple[str, ...]

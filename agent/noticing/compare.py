@@ -15,6 +15,7 @@ from agent.core.left_out import why_refused
 from agent.core.states import DELETABLE, State
 from agent.ledger.seen import Span
 from agent.model import Kind, Stamp, is_utf8, join, shown
+from agent.model.files import RUN, PackedFiles
 from agent.model.journal import about
 from agent.model.units import UnitKey
 
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__package__)
 
 COMPARED_TOGETHER = 500
-"""Images that are compared with their rows in one go,"""
-SORTED_TOGETHER = 5000
-"""and that are sorted in one go: five milliseconds each."""
+"""Images that are compared with their rows in one go."""
 
 
 class Comparison:
@@ -112,12 +111,9 @@ class Comparison:
         self._intake.miss_waiting(UnitKey(listing.folder, Kind.SEQUENCE))
         is_proof = self._absence_is_proof()  # now, too: a slice is compared long after it was listed
         at_rest, seeks = is_proof, self._intake.seeks
-        alike, key = _sortable(listing)
-        runs = []
-        for start in range(0, len(alike), SORTED_TOGETHER):
-            runs.append(sorted(alike[start : start + SORTED_TOGETHER], key=key))
-            yield
-        for span, files in _pieces(listing.folder, merge(*runs, key=key)):
+        ordered = yield from _in_order(listing)
+        for span, files in _pieces(listing.folder, ordered):
+            new: list[UnitKey] = []
             known, now = self._rest.rows_of_images(listing.folder, span), self._monotonic()
             for path, stamp in files.items():
                 unit = UnitKey(path, Kind.IMAGE)
@@ -129,10 +125,14 @@ class Comparison:
                 elif row is None or not (is_at_rest(*row, stamp) or self._rest.is_like(row, stamp)):
                     at_rest = False
                     self._intake.see_image(unit, stamp, now)
+                    new.append(unit)
                 elif seeks:
                     self._intake.is_here(unit)
+            self._rest.waiting.gather(listing.folder, new)
             if is_proof and self.miss(listing.folder, refused | set(map(shown, files)), Kind.IMAGE, span, known):
                 at_rest = False
+            if isinstance(span.upto, str):
+                self._rest.passed(listing.folder, span.upto)
             yield
         return at_rest
 
@@ -200,11 +200,24 @@ class Comparison:
 
 def _sortable(listing: Listing) -> tuple[Sequence[File], Callable[[File], str] | None]:
     """Return the images that the ledger can tell from each other, and by what to sort them as it does."""
-    if all(is_utf8(file[0]) for file in listing.files):
+    files = listing.files
+    if files.is_utf8 if isinstance(files, PackedFiles) else all(is_utf8(file[0]) for file in files):
         return listing.files, None
     apart = set(told_apart({join(listing.folder, file[0]) for file in listing.files}))
-    files = [file for file in listing.files if join(listing.folder, file[0]) in apart]
-    return files, lambda file: shown(file[0])
+    told = [file for file in listing.files if join(listing.folder, file[0]) in apart]
+    return told, lambda file: shown(file[0])
+
+
+def _in_order(listing: Listing) -> Generator[None, None, Iterator[File]]:
+    """Return the images that the ledger can tell from each other in its order; yield now and then."""
+    alike, key = _sortable(listing)
+    if isinstance(alike, PackedFiles):
+        return merge(*alike.runs())
+    runs = []
+    for start in range(0, len(alike), RUN):
+        runs.append(sorted(alike[start : start + RUN], key=key))
+        yield
+    return merge(*runs, key=key)
 
 
 def _pieces(folder: str, ordered: Iterator[File]) -> Iterator[tuple[Span, dict[str, Stamp]]]:

@@ -16,6 +16,7 @@ from agent.model import Kind, shown
 from agent.model.journal import about
 from agent.model.units import Sight
 from agent.noticing.claims import ELSEWHERE, Unshared, Wanted
+from agent.reading.ahead import ImageReading, Work
 from agent.reading.readers import CHUNK_FILES
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__package__)
 
 PREPARE_SECONDS = 4.0  # two sweeps: the processes that read frames take a tenth of a second to start
-MOST_UNITS = 256
+MOST_UNITS = 4096
 MOST_FILES = 4096
 """Units and files of each kind that are being read or wait to be written: what is read faster than it is written takes
 memory (2 KiB a file). One sequence is always let in, however long."""
@@ -122,7 +123,7 @@ class Intake:
             if not (settled in self._restless and self._rest.was_sent_so(settled, stamp)):  # its times went back
                 reader = self._readers.reader
                 unread = partial(reader.unread_image, settled.path, stamp)
-                self._read(settled, [("", *stamp)], partial(reader.image, settled.path, stamp), unread)
+                self._read(settled, [("", *stamp)], ImageReading(reader, settled.path, stamp), unread)
 
     def see_sequence(
         self, unit: UnitKey, listing: Listing, now: float, rules: FolderRules = NOTHING, *, took: float = 0.0
@@ -266,7 +267,7 @@ class Intake:
 
     def _has_read(self, unit: UnitKey, reads: Callable[[], Unit]) -> None:
         """Have a unit read and decided about (called by any thread)."""
-        self._readers.pools[unit.kind].submit(partial(self._decider.take, unit, reads))
+        self._readers.pools[unit.kind].submit(Work(partial(self._decider.take, unit), reads))
 
     def _count(self, kind: Kind, units: int, files: int) -> None:
         load = self._load[kind]

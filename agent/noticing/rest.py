@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agent.core.fingerprints import fingerprint_of, is_at_rest, odd_looks
 from agent.core.settling import Settling
 from agent.core.states import UNSENT
+from agent.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -32,6 +33,8 @@ class Rest:
         """The units that are being read, with the number of their files."""
         self._again: set[UnitKey] = set()
         self._fresh: set[UnitKey] = set()
+        self._fresh_in: set[str] = set()
+        self._passed: tuple[str, str] = ("", "")
         self._folders: dict[str, Hashable] = {}
 
     # Units
@@ -42,7 +45,9 @@ class Rest:
 
     def looks_at(self, unit: UnitKey) -> None:
         """Take note of a look that is fresher than the listing under way."""
-        self._fresh.add(unit)
+        self._fresh_in.add(unit.folder)
+        if not self._is_passed(unit):
+            self._fresh.add(unit)
 
     def is_fresher(self, unit: UnitKey) -> bool:
         """Tell whether a unit was looked at since the listing that is compared began: what that says of it is old."""
@@ -101,6 +106,20 @@ class Rest:
     def listing_begins(self) -> None:
         """Take note that a listing begins: what was looked at before is no fresher than it."""
         self._fresh.clear()
+        self._fresh_in.clear()
+        self._passed = ("", "")
+
+    def passed(self, folder: str, upto: str) -> None:
+        """Take note that the single images of a folder were compared up to a path: which are fresher is asked no more.
+
+        While 200,000 new ones are listed most of them are looked at again, and read.
+        """
+        self._passed = (folder, upto)
+        self._fresh = {unit for unit in self._fresh if not self._is_passed(unit)}
+
+    def _is_passed(self, unit: UnitKey) -> bool:
+        folder, upto = self._passed
+        return bool(upto) and unit.folder == folder and shown(unit.path) <= upto
 
     def happens_in(self, folder: str) -> None:
         """Take note that not all is at rest in a folder, though a listing may show what it did before."""
@@ -112,7 +131,7 @@ class Rest:
 
     def compared(self, look: Hashable, folder: str, *, at_rest: bool) -> None:
         """Take note of what comparing a folder that looks so showed."""
-        if at_rest and not any(unit.folder == folder for unit in self._fresh):
+        if at_rest and folder not in self._fresh_in:
             self._folders[folder] = look
         else:
             self._folders.pop(folder, None)

@@ -50,9 +50,12 @@ class Reader:
         self._doubt = doubt
         self._rules = rules
 
-    def image(self, path: str, stamp: Stamp) -> Unit:
-        """Read a single image. Raises FileChanged where it is not the file with this stamp, FolderUnavailable."""
-        image = self._files.image(path, stamp)
+    def image(self, path: str, stamp: Stamp, examined: Image | None = None) -> Unit:
+        """Read a single image, or take it as it was `examined` just before.
+
+        Raises FileChanged where it is not the file with this stamp, FolderUnavailable.
+        """
+        image = self._files.image(path, stamp, examined)
         frame = Frame(0, basename(path), path, stamp, image.digest, None, _pixels(image), image.orientation)
         hold = None
         if image.format and image.format not in self._rules.formats:

@@ -31,13 +31,13 @@ class RepeatedReading:
         self._readings = Readings()
         self._one_keeps = threading.Lock()
 
-    def image(self, path: str, stamp: Stamp) -> Image:
-        """Return what a file is, from an earlier reading where that can be believed.
+    def image(self, path: str, stamp: Stamp, examined: Image | None = None) -> Image:
+        """Return what a file is, from an earlier reading where that can be believed, else as it was `examined`, or is.
 
         Raises FileChanged where it is not the file with this stamp, or may not be: then it is to be asked for once more
         when it is quiet. Raises FolderUnavailable.
         """
-        image = self._readings.known(path, stamp) or self._files.image(path, stamp)
+        image = self._readings.known(path, stamp) or examined or self._files.image(path, stamp)
         if image.moved is not None:
             self._keep(parent(path), [((basename(path), *stamp), image)])
             raise FileChanged(changed_while_read(basename(path)))

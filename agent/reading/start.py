@@ -12,6 +12,7 @@ from agent.core.retry import PROCESSES
 from agent.host.workers import Workers
 from agent.model import Kind
 from agent.reading import formats, full
+from agent.reading.ahead import MOST, examine_ahead
 from agent.reading.decode import problem_of
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.pool import ProcessPool, fitting
@@ -49,7 +50,14 @@ def reading(
     """
     full.require(rules)
     pool = ProcessPool(scanner, go_on, fitting(), rules=rules)
-    images = Workers("read-image", 1)
+    images = Workers(
+        "read-image",
+        1,
+        idle=pool.rest,
+        idle_seconds=PROCESSES.seconds(),
+        ahead=partial(examine_ahead, pool),
+        most=MOST,
+    )
     sequences = Workers("read-sequence", SEQUENCES, idle=pool.rest, idle_seconds=PROCESSES.seconds())
     try:
         # Imported at the start, the decoder too, which is given here: later they might be another version's.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tests.benchmarks import chart, scans
+from tests.benchmarks.baseline import baseline
 from tests.benchmarks.bursts import burst
 from tests.benchmarks.fleet import fleet
 from tests.benchmarks.idle import idle
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "scan": scans.scan,
     "restart": scans.restart,
     "idle": idle,
+    "baseline": baseline,
     "burst": burst,
     "latency": latency,
     "jobs": jobs,

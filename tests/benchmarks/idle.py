@@ -26,5 +26,5 @@ def idle(bench: Bench) -> list[Row]:
             shares = [agent.share_of_core(seconds) for _ in range(bench.repeat)]
             resident = agent.memory_mib("VmRSS")
     percent = 100 * median(shares)
-    figures = (Figure("", percent, "% of one core", 1.0), Figure("resident", resident, "MiB", 80))
+    figures = (Figure("", percent, "% of one core", 0.15), Figure("resident", resident, "MiB", 80))
     return [Row("idle", f"{folders:,} folders", figures)]

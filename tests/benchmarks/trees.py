@@ -15,7 +15,7 @@ from PIL import Image
 
 from agent.folder.scanner import Scanner
 from agent.host.clock import utc_now
-from agent.ledger import orders
+from agent.ledger import baseline
 from agent.ledger.store import Ledger
 from agent.model import Frame, Kind, Stamp, Unit, join
 from agent.settings.parts import filters_of, world_of
@@ -112,8 +112,7 @@ def know(place: Path, tree: Path, **changed: str) -> None:
             units = list(_units(folder, sorted(listing.files), filters.kind(folder)))
             for start in range(0, len(units), WRITTEN_TOGETHER):
                 with ledger.transaction():
-                    for unit in units[start : start + WRITTEN_TOGETHER]:
-                        orders.set_aside(ledger, unit)
+                    baseline.set_aside_all(ledger, units[start : start + WRITTEN_TOGETHER])
 
 
 def _folders(scanner: Scanner, folder: str = "") -> Iterator[str]:

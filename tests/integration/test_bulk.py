@@ -10,7 +10,7 @@ import pytest
 
 from agent.core.reference_id import IdRules
 from agent.core.states import State
-from agent.ledger import bulk, related, units
+from agent.ledger import baseline, bulk, orders, related, units
 from agent.ledger.store import Ledger
 from agent.model import Frame, Kind, Stamp, Unit, basename
 from agent.model.units import Sight
@@ -183,3 +183,63 @@ def test_it_asks_once_by_indexes_however_many(tmp_path: Path) -> None:
         assert "VIRTUAL TABLE" in scans[0]
         assert not [step for step in plan if "jobs_state" in step], plan
         assert ledger.sql.execute("select count(*) from jobs where state = ?", (State.PENDING,)).fetchone() == (3,)
+
+
+def _sent_and_deleted(ledger: Ledger) -> None:
+    settle(ledger, TWIN)
+    ledger.sql.execute("update jobs set state = 'submitted', deleted_at = updated_at where path = ?", (TWIN.path,))
+
+
+def _is(state: State) -> Callable[[Ledger], None]:
+    def prepare(ledger: Ledger) -> None:
+        settle(ledger, TWIN)
+        ledger.sql.execute("update jobs set state = ? where path = ?", (state, TWIN.path))
+
+    return prepare
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda _ledger: None,
+        lambda ledger: _see(ledger, TWIN),
+        _twice,
+        _unanswered,
+        _sequence,
+        _sent_and_deleted,
+        *map(_is, State),
+    ],
+    ids=["nothing", "settling row", "two rows", "unanswered", "sequence", "deleted", *State],
+)
+def test_what_is_set_aside_together_is_as_had_each_been(tmp_path: Path, prepare: Callable[[Ledger], None]) -> None:
+    """A unit of which there is a row, a sequence, one that could not be read, and one that is there twice, too."""
+    sequence = Unit("g", Kind.SEQUENCE, (Frame(0, "0.jpg", "g/0.jpg", Stamp(1, 2, 3, 70), "d" * 64),), "e" * 64)
+    unread = replace(_image("u.jpg", 5), digest=None, frames=(), problem="it could not be read")
+    group = [PLAIN[0], TWIN, sequence, unread, PLAIN[0], replace(PLAIN[1], problem="it is no image"), PLAIN[2]]
+    dumps, marked = [], []
+    for way in ("together", "apart"):
+        with contextlib.closing(Ledger(tmp_path / f"{way}.db", Clock().now)) as ledger, ledger.transaction():
+            prepare(ledger)
+            if way == "together":
+                marked.append(baseline.set_aside_all(ledger, group))
+            else:
+                marked.append(sum(orders.set_aside(ledger, unit) for unit in group))
+            dumps.append(_without_ids(ledger))
+    assert dumps[0] == dumps[1]
+    assert marked[0] == marked[1]
+
+
+def _without_ids(ledger: Ledger) -> list[list[tuple[object, ...]]]:
+    """Return what a ledger holds, but in which order the rows came to be."""
+    names = [row[1] for row in ledger.sql.execute("pragma table_info(jobs)") if row[1] != "id"]
+    frames = "path, position, frame_id, size, mtime_ns, digest, src, ctime_ns, inode"
+    joined = "events join jobs on jobs.id = events.job"
+    return [
+        ledger.sql.execute(f"select {columns} from {table} order by {columns}").fetchall()
+        for table, columns in (
+            ("jobs", ", ".join(names)),
+            ("frames", frames),
+            (joined, "path, state, at, event, detail"),
+            ("counts", "state, jobs, frames"),
+        )
+    ]

@@ -292,6 +292,34 @@ def test_a_sweep_finds_what_no_event_told_of(bench: Bench) -> None:
     assert (bench.state("a.jpg"), bench.state("s/deep")) == ("settling", "settling")
 
 
+def test_where_events_tell_a_sweep_takes_folders_in_turn_and_the_fresh_ones_always(bench: Bench) -> None:
+    folders = [f"f{number}" for number in range(10)]
+    for folder in folders:
+        (bench.inbox / folder).mkdir(parents=True)
+    bench.detector.rescan(bench.now)
+    bench.turn()
+    await_tick(bench.inbox.with_name("clock"), max((bench.inbox / each).stat().st_ctime_ns for each in folders))
+    for folder in folders:
+        write(bench.inbox / folder / "frame_1.jpg", image(1))
+    found: list[str] = []
+    for _ in range(4):  # of eleven, the watch folder is one, three at a time
+        bench.listed.clear()
+        bench.detector.sweep(bench.now, 0.25)
+        bench.turn()
+        assert len(bench.listed) <= 3
+        found += bench.listed
+    assert sorted(found) == folders, "each once, and within as many sweeps as there are parts"
+    bench.is_fresh = True
+    write(bench.inbox / "f3" / "frame_2.jpg", image(1))
+    bench.detector.look(UnitKey("f3", Kind.SEQUENCE), bench.now)
+    bench.turn()
+    for _ in range(5):
+        bench.listed.clear()
+        bench.detector.sweep(bench.now, 0.01)
+        bench.turn()
+        assert "f3" in bench.listed, "its times may not show what came since"
+
+
 def test_a_fresh_sequence_is_not_listed_again_while_it_is_read(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,11 +25,13 @@ from agent.core.names import Filters
 from agent.errors import FileChanged, FolderUnavailable
 from agent.folder.scanner import Scanner
 from agent.host.workers import Workers
-from agent.model import Edition, Image, Job, Kind
+from agent.model import Edition, Image, Job, Kind, Stamp
+from agent.reading.ahead import ImageReading, Work, examine_ahead
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
 from agent.reading.processes.pool import ProcessPool
 from agent.reading.processes.process import ENDED, PACKAGE, FingerprintProcess, WorkerProcess
+from agent.reading.reader import Reader
 from agent.reading.readers import CHUNK_FILES
 from agent.reading.start import reading
 from agent.sending.unchanged import first_changed
@@ -38,10 +40,10 @@ from tests.sending import Sending, sequence_unit
 from tests.support import Playment, bytes_read, children, environ, eventually, image, process, query, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from io import BufferedWriter
 
-    from agent.model import File
+    from agent.model import File, Unit
     from agent.reading.readers import Readers
     from tests.sending import Clock, Server
 
@@ -621,6 +623,78 @@ def test_a_long_sequence_is_read_by_processes_that_end_with_the_service(tmp_path
         assert "Traceback" not in (tmp_path / "agent.log").read_text()
         assert "has ended" not in (tmp_path / "agent.log").read_text()
         eventually(lambda: not any(map(is_running, processes)))
+
+
+def test_single_images_are_examined_ahead_by_processes_that_are_free(scanner: Scanner, pool: ProcessPool) -> None:
+    wanted = fill(scanner, "stills")
+    found = [image for _, image in here(scanner, "stills", wanted)]
+    assert pool.ahead("stills", wanted[:CHUNK_FILES]) == []
+    assert not pool.processes, "for so few none is started"
+    eventually(lambda: pool.ahead("stills", wanted) == found)
+    assert len(pool.processes) == 2
+    assert pool.fingerprints.fingerprint("stills", None) is None, "that one is of use to sequences alone"
+    sequence = pool.images("stills", wanted)
+    next(sequence)
+    assert pool.ahead("stills", wanted) == [], "no image waits for a sequence"
+    assert [image for _, image in sequence] == found[1:]
+    assert pool.ahead("stills", wanted) == found
+
+
+def test_what_goes_wrong_ahead_is_left_to_who_reads(scanner: Scanner, pool: ProcessPool) -> None:
+    wanted = fill(scanner, "stills")
+    warm(pool, "stills", wanted)
+    write(scanner.root / "stills" / wanted[-1][0], WHOLE + b"other")
+    found = [image for _, image in here(scanner, "stills", wanted[:-1])]
+    ahead = pool.ahead("stills", wanted)
+    assert ahead == found[: len(ahead)]
+    assert len(ahead) >= MANY - 2 * CHUNK_FILES
+    for worker in pool.processes:
+        worker.kill()
+    assert pool.ahead("stills", wanted[:-1]) in ([], found)
+    (scanner.root / "stills").rename(scanner.root / "away")
+    eventually(lambda: len(pool.ahead("stills", wanted)) == 0 and all(worker.is_ready for worker in pool.processes))
+
+
+def test_a_reader_takes_what_was_examined_ahead_and_else_reads(scanner: Scanner, pool: ProcessPool) -> None:
+    wanted = fill(scanner, "stills")
+    warm(pool, "stills", wanted)
+    reader = Reader(FileExaminer(scanner), "warn")
+    readings = [ImageReading(reader, f"stills/{name}", Stamp(*stamp)) for name, *stamp in wanted]
+    alone = [reading() for reading in readings]
+    (scanner.root / "stills" / wanted[-1][0]).unlink()
+    taken: list[Unit] = []
+
+    def take(reads: Callable[[], Unit]) -> None:
+        taken.append(reads())
+
+    works: list[Callable[[], None]] = [*(Work(take, reading) for reading in readings), lambda: None]
+    examine_ahead(pool, works)
+    assert any(reading.examined for reading in readings)
+    assert readings[-1].examined is None
+    for work in works[: MANY - 1]:
+        work()
+    assert taken == alone[:-1]
+    with pytest.raises(FileChanged):
+        works[MANY - 1]()
+
+
+def test_a_thread_is_told_of_what_waits_and_ends_behind_it() -> None:
+    told: list[int] = []
+    done: list[int] = []
+    begun, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        release.wait(20)
+
+    pool = Workers("test", 1, ahead=lambda works: told.append(len(works)), most=4)
+    pool.submit(hold)
+    assert begun.wait(20)
+    for number in range(6):
+        pool.submit(partial(done.append, number))
+    release.set()
+    assert pool.close(20)
+    assert (told, done) == ([4, 2], [*range(6)])
 
 
 def test_idle_threads_say_so_once_and_outlive_a_defect(caplog: pytest.LogCaptureFixture) -> None:

@@ -21,7 +21,7 @@ from agent.ledger.files import wal_of
 from agent.ledger.store import WAL_BYTES, Ledger
 from agent.ledger.units import notice
 from agent.ledger.upkeep import Upkeep
-from agent.ledger.writer import GROUP, LedgerWriter
+from agent.ledger.writer import GROUP, LONE_GROUP, Each, LedgerWriter
 from agent.model import Kind
 from agent.model.units import Sight
 from tests.layout import modules
@@ -29,7 +29,7 @@ from tests.sending import Clock
 from tests.support import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -102,6 +102,30 @@ def test_what_never_has_nothing_to_do_is_kept_small_too(ledger: Ledger, monkeypa
         eventually(lambda: kept)
         wait(others)
     assert len(kept) >= 3, "after each group, though more waited"
+
+
+@pytest.mark.parametrize("sends", [False, True])
+def test_units_are_written_in_larger_groups_while_nothing_is_sent(
+    writer: LedgerWriter, monkeypatch: pytest.MonkeyPatch, *, sends: bool
+) -> None:
+    monkeypatch.setattr("agent.ledger.writer.LULL", 3600.0 if sends else 0.0)
+    begun, release = threading.Event(), threading.Event()
+    sizes: list[int] = []
+
+    def hold(_ledger: Ledger) -> None:
+        begun.set()
+        release.wait(20)
+
+    def write(_ledger: Ledger, items: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(items))
+        return items
+
+    writer.submit(hold, first=True)
+    begun.wait(20)
+    written = [writer.submit(Each(write, number)) for number in range(LONE_GROUP + 3 * GROUP)]
+    release.set()
+    assert [each.result() for each in written] == list(range(LONE_GROUP + 3 * GROUP))
+    assert max(sizes) == (GROUP if sends else LONE_GROUP)
 
 
 def test_a_step_comes_once_a_second_and_trouble_is_told_once_a_minute(

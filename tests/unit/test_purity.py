@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ALLOWED = frozenset(
     {
         "__future__",
+        "array",
         "bisect",
         "collections",
         "collections.abc",

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from agent.core.image_rules import USUAL_RULES
-from agent.errors import FileUnreadable
+from agent.errors import FileChanged, FileUnreadable, FolderUnavailable, Interrupted
 from agent.model import Image, Stamp, join, shown
 from agent.reading.examiner import FileExaminer
 from agent.reading.processes.child import NOT_DECODED
@@ -20,7 +20,7 @@ from agent.reading.processes.process import ENDED, FingerprintProcess, WorkerPro
 from agent.reading.readers import CHUNK_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.core.image_rules import ImageRules
     from agent.folder.scanner import Scanner
@@ -100,22 +100,28 @@ class ProcessPool:
         for process in processes * AHEAD:
             self._ask(process, folder, chunks, asked)
         with self._answering:
-            try:
-                while asked:
-                    process, number, chunk = asked.popleft()
-                    answer = self._answer(process, number)
-                    if answer is None:
-                        yield from self._again(folder, chunk)
-                        continue
-                    if not self._ask(process, folder, chunks, asked):
-                        all_asked()
-                    yield from self._taken_in(folder, chunk, answer)
-            finally:
-                for process, number, _ in asked:  # nobody wants these any more; behind them are another thread's
-                    with contextlib.suppress(*ENDED):
-                        process.answer(number)
+            yield from self._answers(folder, chunks, asked, all_asked)
         for chunk in chunks:  # there is no process (any more)
             yield from self._here.images(folder, chunk)
+
+    def _answers(
+        self, folder: str, chunks: Iterator[list[File]], asked: deque[Asked], all_asked: Callable[[], None]
+    ) -> Iterator[tuple[File, Image]]:
+        """Take in what processes were asked, and ask the next; for who holds `_answering`."""
+        try:
+            while asked:
+                process, number, chunk = asked.popleft()
+                answer = self._answer(process, number)
+                if answer is None:
+                    yield from self._again(folder, chunk)
+                    continue
+                if not self._ask(process, folder, chunks, asked):
+                    all_asked()
+                yield from self._taken_in(folder, chunk, answer)
+        finally:
+            for process, number, _ in asked:  # nobody wants these any more; behind them are another thread's
+                with contextlib.suppress(*ENDED):
+                    process.answer(number)
 
     def _taken_in(self, folder: str, chunk: list[File], answer: list[tuple[Any, ...]]) -> Iterator[tuple[File, Image]]:
         for file, fields in zip(chunk, answer, strict=True):
@@ -139,6 +145,34 @@ class ProcessPool:
                 self._on_files()
                 yield from self._taken_in(folder, [file], spare.examined(folder, file))
 
+    def ahead(self, folder: str, files: Sequence[File]) -> list[Image]:
+        """Return what the first of some files of a folder are: all, or fewer where something is in the way.
+
+        None where the processes are not ready, or a sequence needs them: a single image does not wait for that.
+        """
+        if len(files) < AHEAD * CHUNK_FILES:
+            return []
+        images: list[Image] = []
+        with contextlib.ExitStack() as free, contextlib.suppress(FileChanged, FolderUnavailable, Interrupted):
+            if not self._are_free(free):
+                return []
+            processes = self._started(for_frames=False)
+            if processes and all(process.is_ready for process in processes):
+                asked: deque[Asked] = deque()
+                chunks = _chunks(files)
+                for process in processes * AHEAD:
+                    self._ask(process, folder, chunks, asked)
+                for _, image in self._answers(folder, chunks, asked, lambda: None):
+                    images.append(image)  # what was had before an error counts
+        return images
+
+    def _are_free(self, free: contextlib.ExitStack) -> bool:
+        for lock in (self._asking, self._answering):
+            if not lock.acquire(blocking=False):
+                return False
+            free.callback(lock.release)
+        return True
+
     def prepare(self) -> None:
         """Start the processes now: a sequence for them is about to settle."""
         if self._asking.acquire(blocking=False):  # who reads now starts them where they are needed
@@ -156,10 +190,8 @@ class ProcessPool:
     def rest(self) -> None:
         """End the processes, unless a thread needs them; the next large folder starts them again."""
         with contextlib.ExitStack() as free:
-            for lock in (self._asking, self._answering):
-                if not lock.acquire(blocking=False):
-                    return
-                free.callback(lock.release)
+            if not self._are_free(free):
+                return
             for process in self.processes:
                 process.end()
             self.processes = []
@@ -191,8 +223,8 @@ class ProcessPool:
         assert isinstance(answer, list)
         return answer
 
-    def _started(self) -> list[WorkerProcess]:
-        """Return the processes, after starting those that are missing."""
+    def _started(self, *, for_frames: bool = True) -> list[WorkerProcess]:
+        """Return the processes, after starting those that are missing; `for_frames` the one for fingerprints, too."""
         for process in [process for process in self.processes if not process.is_alive]:
             process.end()
             with contextlib.suppress(ValueError):  # who waits for its answers may have found out, too
@@ -201,7 +233,7 @@ class ProcessPool:
         try:
             while len(self.processes) < wanted:
                 self.processes.append(WorkerProcess(self._scanner, self._python, rules=self._rules))
-            if wanted:
+            if wanted and for_frames:
                 self.fingerprints.start(self._scanner, self._python)
         except OSError as error:
             self._is_refused = True  # until the next rest: some Pythons leak two descriptors each time (gh-87474)
