@@ -58,3 +58,9 @@ def without_ignored(listing: Listing, filters: Filters) -> Listing:
         subfolders=tuple(path for path in listing.subfolders if not filters.ignores(path)),
         fingerprint=quick_fingerprint(files),
     )
+
+
+def unpacked(listing: Listing) -> Listing:
+    """Return the listing of a process, whose files are packed, as the agent's own would be."""
+    files = as_files(listing.files)
+    return replace(listing, files=files, fingerprint=quick_fingerprint(files))

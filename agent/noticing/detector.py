@@ -177,6 +177,7 @@ class Detector:
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
         again = self._intake.was_read(outcome.unit, outcome.state)
+        self._queue.spoil(outcome.unit.folder)  # its row is newer than what may have been listed ahead
         if outcome.taken:
             self._intake.taken(outcome.unit, outcome.taken, now)
             self.look(outcome.unit, now)
