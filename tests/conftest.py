@@ -32,8 +32,14 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-TOGETHER = ("tests/integration/test_systemd_boot.py", "tests/integration/test_object_store.py")
-"""Modules that one process runs each: a system that is booted, and a store, take long to start."""
+TOGETHER = (
+    "tests/integration/test_systemd_boot.py",
+    "tests/integration/test_object_store.py",
+    "tests/integration/test_page_job.py",
+    "tests/integration/test_page_pictures.py",
+    "tests/integration/test_package.py",
+)
+"""Modules that one process runs each: a system that is booted, a store, a browser and a package take long."""
 AT_LABEL_STUDIO = (
     "tests/faults/test_label_studio",
     "tests/integration/test_label_studio",

@@ -27,10 +27,11 @@ PACKAGE = Path(agent.__file__).parent
 LAYERS = (
     {"__main__"},
     {"commands"},
+    {"page"},
     {"reporting", "demo"},
     {"service"},
     {"noticing", "sending"},
-    {"reading", "publishing", "results", "fleet"},
+    {"reading", "publishing", "results", "fleet", "news"},
     {"folder", "ledger", "settings", "targets", "terminal"},
     {"core", "host", "http", "sandbox"},
     {"model", "errors"},

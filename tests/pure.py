@@ -27,6 +27,15 @@ SINGLE = frozenset(
         "agent.fleet.records",
         "agent.folder",
         "agent.folder.covered",
+        "agent.news",
+        "agent.news.kept",
+        "agent.news.pace",
+        "agent.news.troubles",
+        "agent.news.words",
+        "agent.page",
+        "agent.page.chart",
+        "agent.page.gates",
+        "agent.page.overlay",
         "agent.publishing",
         "agent.publishing.object_errors",
         "agent.publishing.object_keys",
@@ -48,10 +57,12 @@ SINGLE = frozenset(
         "agent.targets.label_studio.labelling",
         "agent.targets.label_studio.pages",
         "agent.targets.label_studio.queries",
+        "agent.targets.label_studio.shapes",
         "agent.targets.playment",
         "agent.targets.playment.answers",
         "agent.targets.playment.body",
         "agent.targets.playment.error_table",
+        "agent.targets.playment.shapes",
     }
 )
 

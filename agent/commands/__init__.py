@@ -20,6 +20,8 @@ MODULES: Final = {
     "fleet": "fleet",
     "label-studio": "label_studio",
     "ledger": "ledger",
+    "manual": "manual",
+    "page": "page",
     "pause": "order",
     "plan": "plan",
     "rebind": "rebind",

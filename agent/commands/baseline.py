@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +18,10 @@ from agent.reporting.preview import units_now
 from agent.settings.parts import world_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
+    from agent.ledger.store import Ledger
     from agent.model import Unit
 
 TOGETHER = 1000
@@ -42,19 +45,27 @@ def baseline() -> None:
         open_ledger(create=True) as ledger,
     ):
         ledger.bind(world_of(settings))
-        done = sent = 0
+        done = total = 0
         unlisted: dict[str, str] = {}
-        for units in _together(tracked(units_now(settings, unlisted), "reading")):
-            with ledger.transaction():
-                marked = set_aside_all(ledger, units)
-            done += marked
-            sent += len(units) - marked
+        with ThreadPoolExecutor(1, "ledger") as writer:  # what is read next is read meanwhile
+            written: Future[int] | None = None
+            for units in _together(tracked(units_now(settings, unlisted), "reading")):
+                done += written.result() if written is not None else 0
+                written = writer.submit(_write, ledger, units)
+                total += len(units)
+            done += written.result() if written is not None else 0
+        sent = total - done
         with ledger.transaction():
             past.decided(ledger)
     shell.say(f"{done:,} units are ignored" + (f"; {sent:,} were sent before and stay as they are" if sent else ""))
     for reason in unlisted.values():
         shell.say(f"{reason}: what is in it is not ignored, and would be sent once it can be read")
     sys.exit(1 if unlisted else 0)
+
+
+def _write(ledger: Ledger, units: Sequence[Unit]) -> int:
+    with ledger.transaction():
+        return set_aside_all(ledger, units)
 
 
 def _together(units: Iterable[Unit]) -> Iterator[list[Unit]]:

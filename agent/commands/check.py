@@ -20,6 +20,7 @@ from agent.reporting.checks import Level, fail, ok, warn
 from agent.reporting.checks.fleet import check_fleet
 from agent.reporting.checks.folder import check_folder, check_folder_settings, check_inodes, check_noticing, survey
 from agent.reporting.checks.ledger import check_ledger
+from agent.reporting.checks.news import check_news
 from agent.reporting.checks.pictures import check_pictures
 from agent.reporting.checks.program import check_program
 from agent.reporting.checks.remote import check_publishing, check_target
@@ -37,19 +38,20 @@ STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 @click.command(short_help="Try every part of the set-up, and say what is wrong.")
 @shell.as_json
+@click.option("--news", is_flag=True, help="Send one message on trial by NOTIFY_URL or NOTIFY_COMMAND.")
 @shell.settled
-def check(*, as_json: bool) -> None:
+def check(*, as_json: bool, news: bool) -> None:
     """Try every part of the set-up for real, and say what is wrong and what to do.
 
     Nothing is sent and nothing is made: no job, no batch, no ledger; to an object store one image is uploaded, as it
-    will be anyway, and a Label Studio that has no task yet is given one to find, which is removed. The exit code is
-    0 where nothing fails, 1 where something does, 2 for settings, 3 where the key, the project or the bucket is
-    refused.
+    will be anyway, and a Label Studio that has no task yet is given one to find, which is removed; nobody is told
+    news but with --news. The exit code is 0 where nothing fails, 1 where something does, 2 for settings, 3 where the
+    key, the project or the bucket is refused.
 
     Example: playment-agent check
     """
     found = []
-    for each in _checks(time.time):
+    for each in _checks(time.time, news=news):
         found.append(each)
         if not as_json:
             _show(each)
@@ -60,7 +62,7 @@ def check(*, as_json: bool) -> None:
     sys.exit(code)
 
 
-def _checks(wall: Callable[[], float]) -> Iterator[Check]:
+def _checks(wall: Callable[[], float], *, news: bool) -> Iterator[Check]:
     """Yield each check as soon as it is made, the quick and local ones first."""
     yield from check_program()
     try:
@@ -78,6 +80,7 @@ def _checks(wall: Callable[[], float]) -> Iterator[Check]:
     yield from check_folder_settings(settings, found)
     yield check_noticing(settings, found)
     yield from check_ledger(settings, wall())
+    yield from check_news(settings, tell=news)
     yield from check_fleet(settings, wall)
     yield from check_target(settings, wall)
     yield from check_publishing(settings, found.image)

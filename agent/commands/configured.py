@@ -15,6 +15,7 @@ from agent.settings import load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.settings.load import PageSettings
     from agent.settings.secret import Secret
     from agent.settings.settings import Settings
 
@@ -37,6 +38,11 @@ def reread() -> Callable[[], Settings]:
 def address_and_key(target: str) -> tuple[str, Secret]:
     """Return where a target is and what lets us in; nothing else needs to be set. Raises SettingsError."""
     return load.load_address_and_key(target, os.environ, Path.cwd(), env_file())
+
+
+def page_settings() -> PageSettings:
+    """Return what the page needs of the settings; nothing else is looked at. Raises SettingsError."""
+    return load.load_page(os.environ, Path.cwd(), env_file())
 
 
 def fleet_dsn() -> Secret | None:

@@ -13,16 +13,16 @@ import click
 from agent.commands import shell
 from agent.commands.fleet import joined
 from agent.commands.selection import Wanted, choose, end, may_cost, say_each, selects, told
-from agent.core.states import UNREAD, State
-from agent.host.clock import utc_now
+from agent.core.states import State
 from agent.ledger import orders
-from agent.ledger.store import Ledger, no_ledger
-from agent.service.names import called
+from agent.reporting import ordering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.ledger.orders import Target
+    from agent.ledger.store import Ledger
+    from agent.reporting.ordering import Done
 
 
 of_fleet = click.option("--fleet", "of_fleet", is_flag=True, help="Of all hosts of the fleet, not of this one.")
@@ -30,16 +30,9 @@ of_fleet = click.option("--fleet", "of_fleet", is_flag=True, help="Of all hosts 
 
 @contextmanager
 def open_ledger(*, create: bool = False) -> Iterator[Ledger]:
-    """Open the ledger to write; without `create` it must be there."""
-    path = shell.ledger_path()
-    if not create and not path.exists():
-        raise no_ledger(path)
-    ledger = Ledger(path, utc_now, "")
-    try:
-        ledger.target = called(ledger.get("target"))
+    """Open the ledger of the settings to write; without `create` it must be there."""
+    with ordering.open_ledger(shell.ledger_path(), create=create) as ledger:
         yield ledger
-    finally:
-        ledger.close()
 
 
 @click.command(short_help="Give what failed, is held, or is invalid another try.")
@@ -55,13 +48,10 @@ def retry(*, wanted: Wanted) -> None:
     with open_ledger() as ledger:
         chosen = choose(ledger, wanted, orders.RETRIED)
         may_cost([row for row in chosen.rows.values() if orders.is_sent_by_retry(row)])
-        lines, sent, read = [], [], 0
         with ledger.transaction():
-            for row in orders.again(ledger, chosen.rows.values()):
-                state = orders.retry(ledger, row)
-                sent += [row] if state is State.PENDING else []
-                read += state is State.SETTLING
-                lines.append((row.id, f"{row.path}: {row.state} -> {state}" if state else _no_retry(row)))
+            done = ordering.retry(ledger, chosen.rows.values())
+    lines, sent = _lines(done), _sent(done)
+    read = sum(each.then is State.SETTLING for each in done)
     say_each(lines, chosen)
     if chosen.rows.keys() - chosen.named:
         _say_sum(sent, (read, "to be read again"), (len(lines) - len(sent) - read, "left as is"))
@@ -72,14 +62,12 @@ def _say_sum(sent: list[Target], *others: tuple[int, str]) -> None:
     shell.say("; ".join([f"{told(sent)} will be sent", *(f"{count:,} {what}" for count, what in others if count)]))
 
 
-def _no_retry(row: Target) -> str:
-    if row.error_code in UNREAD:
-        why = f"it goes on by itself once this is mended: {row.reason}"
-    elif row.state is State.HELD:
-        why = "it changed after submission: 'resubmit' sends it as a new job, 'dismiss' leaves it"
-    else:
-        why = f"it is {row.state}: retry is for failed, held and invalid ones"
-    return f"{row.path}: {why}"
+def _lines(done: list[Done]) -> list[tuple[int, str]]:
+    return [(each.row.id, each.line) for each in done]
+
+
+def _sent(done: list[Done]) -> list[Target]:
+    return [each.row for each in done if each.then is State.PENDING]
 
 
 @click.command(short_help="Send what changed after submission, as a new job.")
@@ -96,15 +84,10 @@ def resubmit(*, wanted: Wanted) -> None:
     with open_ledger() as ledger:
         chosen = choose(ledger, wanted, orders.RESUBMITTED)
         may_cost([row for row in chosen.rows.values() if orders.is_sent_by_resubmit(row)])
-        lines, sent, refused = [], [], 0
         with ledger.transaction():
-            for row in filter(orders.is_change, orders.again(ledger, chosen.rows.values())):
-                if orders.resubmit(ledger, row):
-                    sent.append(row)
-                    lines.append((row.id, f"{row.path}: to be sent as a new job ({row.reason})"))
-                else:
-                    refused += 1
-                    lines.append((row.id, f"{row.path}: it cannot be sent as it is: {row.reason}"))
+            done = ordering.resubmit(ledger, chosen.rows.values())
+    lines, sent = _lines(done), _sent(done)
+    refused = len(done) - len(sent)
     say_each(lines, chosen)
     if {row for row, _ in lines} - chosen.named:
         _say_sum(sent, (refused, "that cannot be sent as is"))
@@ -123,15 +106,11 @@ def dismiss(*, wanted: Wanted) -> None:
     """
     with open_ledger() as ledger, ledger.transaction():
         chosen = choose(ledger, wanted, orders.DISMISSED)
-        lines, done = [], 0
-        for row in chosen.rows.values():
-            is_ignored = orders.dismiss(ledger, row)
-            done += is_ignored
-            no = f"it is {row.state}, {ledger.target} has or may have it"
-            lines.append((row.id, f"{row.path}: {'ignored' if is_ignored else no}"))
+        done = ordering.dismiss(ledger, chosen.rows.values())
+    lines = _lines(done)
     say_each(lines, chosen)
     if chosen.rows.keys() - chosen.named:
-        shell.say(f"{done:,} of {len(lines):,} are ignored")
+        shell.say(f"{sum(each.then is not None for each in done):,} of {len(lines):,} are ignored")
     end(chosen, "" if lines else "nothing is there that was not sent")
 
 
@@ -161,9 +140,9 @@ def _pause(*, paused: bool, of_fleet: bool) -> None:
     if of_fleet:
         with joined() as fleet:
             before = fleet.pause(paused=paused)
-    else:
-        with open_ledger(create=paused) as ledger, ledger.transaction():
-            before = orders.pause(ledger, paused=paused)
-    whose = " from all hosts of the fleet" if of_fleet else ""
-    now = f"sending{whose} is paused; noticing goes on" if paused else f"sending{whose} goes on"
-    shell.say(f"{now} (as before)" if before is paused else now)
+        whose = " from all hosts of the fleet"
+        shell.say(ordering.paused_line(paused=paused, is_as_before=before is paused, whose=whose))
+        return
+    with open_ledger(create=paused) as ledger, ledger.transaction():
+        line = ordering.pause(ledger, paused=paused)
+    shell.say(line)

@@ -79,10 +79,10 @@ def needs_clock() -> None:
         raise AgentError(no_clock)
 
 
-def again(command: str) -> str:
+def again(command: str, program: str = "playment-agent") -> str:
     """Return a command of ours as a person types it, with the settings of this one."""
     chosen = env_file()
-    return f"playment-agent {f'--env-file {shlex.quote(str(chosen))} ' if chosen else ''}{command}"
+    return f"{program} {f'--env-file {shlex.quote(str(chosen))} ' if chosen else ''}{command}"
 
 
 def say(text: str = "", *, err: bool = False) -> None:

@@ -16,9 +16,8 @@ from agent.core.retry import TELL_SECONDS
 from agent.errors import LedgerError, SettingsError
 from agent.host.clock import utc_now
 from agent.host.disk import why_unwritable
-from agent.ledger import reports
 from agent.ledger.reads_for_people import ReadsForPeople
-from agent.reporting import waits
+from agent.reporting import standing, waits
 from agent.terminal import print_json, show_table
 
 if TYPE_CHECKING:
@@ -112,22 +111,8 @@ def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
 
 def _troubles(agent: Mapping[str, str], now: datetime) -> Iterator[str]:
     """Yield a line for each thing that keeps all, or much, from being sent."""
-    if until := waits.held(agent, now):
-        yield f"HELD: the target has asked for no request until {until}"
-    if limit := reports.spend_limit(agent, now):
-        yield f"SPEND LIMIT: {limit}"
-    if unlisted := agent.get("unlisted"):
-        yield f"UNREADABLE since {agent['unlisted_since']}: {unlisted}"
-    if no_clock := unset_clock.told(now):
-        yield f"NO CLOCK: {no_clock}"
-    if paused := past.why_paused(agent):
-        yield f"PAUSED, nothing is sent: {paused}"
-    if outage := agent.get("outage"):
-        yield f"OUTAGE: {outage}"
-    if fleet := agent.get("fleet"):
-        yield f"FLEET, nothing new is sent: {fleet}"
-    if blocked := agent.get("blocked"):
-        yield f"BLOCKED, nothing is sent: {blocked}"
+    for label, text, since in standing.troubles(agent, now):
+        yield f"{label} since {since}: {text}" if label == "UNREADABLE" else f"{label}: {text}"
 
 
 def _with_disk(report: Report, path: Path) -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from itertools import islice
 from marshal import dumps
 from operator import attrgetter
@@ -46,6 +45,8 @@ def fingerprint_of_frames(frames: Iterable[Frame]) -> bytes:
 
 
 def _fingerprint(ordered: Iterable[File]) -> bytes:
+    from hashlib import sha256  # noqa: PLC0415 - OpenSSL takes 3 MiB, and `explain` hashes nothing
+
     files = iter(ordered)
     digest = sha256()
     while piece := list(islice(files, HASHED_TOGETHER)):  # in pieces: a copy of 100,000 files is 20 MiB

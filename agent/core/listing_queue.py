@@ -14,6 +14,8 @@ SHARE = 10
 """Listing a folder takes at most one in this many seconds,"""
 CREDIT = 10.0
 """counted over this many seconds, so that the listing that ends a burst need not wait."""
+KEPT = 1000
+"""Folders beyond which it is looked which of them are spared still: 10,000 that are not would be kept for ever."""
 
 
 class ListingQueue:
@@ -23,6 +25,7 @@ class ListingQueue:
         self._heap: list[tuple[float, str]] = []
         self._listed_at: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
+        self._most_kept = KEPT
         self._stirred: dict[str, tuple[float, float]] = {}  # when first and last
         self._told: set[str] = set()
 
@@ -50,6 +53,9 @@ class ListingQueue:
     def listed(self, folder: str, now: float, seconds: float) -> None:
         """Take note that a folder was listed, which took so long."""
         self._not_before[folder] = max(self._not_before.get(folder, -math.inf), now - CREDIT) + SHARE * seconds
+        if len(self._not_before) > self._most_kept:
+            self._not_before = {each: at for each, at in self._not_before.items() if at > now - CREDIT}
+            self._most_kept = max(KEPT, 2 * len(self._not_before))
 
     def forget(self, folder: str) -> None:
         """Forget until when a folder is spared: it is not there any more."""
@@ -93,6 +99,8 @@ class ListingQueue:
             if self._listed_at.get(folder) != at:
                 continue
             del self._listed_at[folder]
+            if not self._listed_at:
+                self._listed_at.clear()  # what had room for all folders of a scan is given back
             first, last = self._stirred.get(folder, (at, -math.inf))
             not_yet = max(min(last + LULL, first + PATIENCE), self._not_before.get(folder, now))
             if not_yet > now:  # it was stirred again, or wanted while it was being listed

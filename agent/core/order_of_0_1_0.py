@@ -7,17 +7,21 @@ is told in this order, and in which order they are sent is decided by `frame_ord
 
 from __future__ import annotations
 
+from functools import cache
 from os import fsencode
-from typing import TYPE_CHECKING
-
-from natsort import natsort_keygen
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-_NATURAL = natsort_keygen()
+
+@cache
+def _natural() -> Callable[[str], Any]:
+    from natsort import natsort_keygen  # noqa: PLC0415 - 1 MiB, and most names are in the same order in any case
+
+    return natsort_keygen()
 
 
 def in_order_of_0_1_0(names: Iterable[str]) -> list[str]:
     """Return the names in natsort's order, those that it takes for equal by their bytes. This must never change."""
-    return sorted(sorted(names, key=fsencode), key=_NATURAL)  # two sorts, for pairs of keys take more memory
+    return sorted(sorted(names, key=fsencode), key=_natural())  # two sorts, for pairs of keys take more memory

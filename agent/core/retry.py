@@ -75,6 +75,8 @@ FLEET = Policy("all that is sent, where the fleet's database does not answer", 1
 TAKEN = Policy("a unit that another host of the fleet reads, or a job that it is sending", 1.0, 2.0, 60.0)
 LEDGER = Policy("what sending writes to a ledger that cannot be written", 2.0)
 LOCKED_LEDGER = Policy("a ledger that another process is writing to", None, asked="SQLite's own", patience=10.0)
+NEWS = Policy("news that could not be told", 60.0, 2.0, 3600.0, kept=True)
+"""What is new meanwhile is told with them."""
 START = Policy("a start, for a folder or a key file that is not there yet", 2.0)
 LOOP = Policy("the loop, where the ledger or the folder cannot be used", 2.0)
 WATCH_FOLDER = Policy("a watch folder that is away", 2.0)
@@ -110,6 +112,7 @@ POLICIES = (
     TAKEN,
     LEDGER,
     LOCKED_LEDGER,
+    NEWS,
     START,
     LOOP,
     WATCH_FOLDER,

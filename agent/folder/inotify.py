@@ -47,6 +47,8 @@ EVENTS = Mask(
     | InotifyConstants.IN_ONLYDIR
 )
 """What the kernel is asked for: nothing that our own reading causes."""
+BELOW = Mask(EVENTS | InotifyConstants.IN_DONT_FOLLOW)
+"""The same of a folder below the watch folder, where a link is no folder. One for all: watchdog keeps it for each."""
 BEGINS = InotifyConstants.IN_CREATE | InotifyConstants.IN_MODIFY
 """What a writer begins with; all else but MOVED_TO is its end."""
 CAME = InotifyConstants.IN_CREATE | InotifyConstants.IN_MOVED_TO
@@ -106,6 +108,7 @@ class InotifyEmitter(EventEmitter):
         self._lock = threading.Lock()
         self._reader: InotifyFD | None = None
         self._covered = CoveredFolders()
+        self._id = CallbackId(id(self))  # one for all folders: watchdog keeps it for each
         self._writers = OpenWriters()
         self._top: WatchDescriptor | None = None
         self._changes = Changes()
@@ -226,14 +229,14 @@ class InotifyEmitter(EventEmitter):
                         self._writers.opened(folder, entry.name, written=False)
 
     def _add(self, folder: str) -> WatchDescriptor:
-        mask = Mask(EVENTS | InotifyConstants.IN_DONT_FOLLOW) if folder else EVENTS
+        mask = BELOW if folder else EVENTS
         path = os.path.join(self.watch.path, folder)
         with self._lock:  # an event may come before it is known whose it is
             if self._reader is None:
                 raise OSError(errno.EBADF, "no longer watched")
-            wd = self._reader.add_callback(os.fsencode(path), mask, self, CallbackId(id(self)))
+            wd = self._reader.add_callback(os.fsencode(path), mask, self, self._id)
             if wd == -1:  # InotifyFD takes EACCES for no error, and this for a descriptor
-                self._reader.remove_callbacks([(wd, CallbackId(id(self)))])
+                self._reader.remove_callbacks([(wd, self._id)])
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
             self._covered.add(folder, wd)
         return wd
@@ -251,7 +254,7 @@ class InotifyEmitter(EventEmitter):
     def _move_away(self, folder: str) -> None:
         left = self._covered.move_away(folder)
         if self._reader is not None:
-            self._reader.remove_callbacks([(WatchDescriptor(wd), CallbackId(id(self))) for wd in left])
+            self._reader.remove_callbacks([(WatchDescriptor(wd), self._id) for wd in left])
 
 
 class InotifyObserver(BaseObserver):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from agent.model import Kind, Listing
 
 
+NONE: frozenset[str] = frozenset()
+
+
 class Tree:
     """The scanner of the watch folder, the filters of names, and the rules of folders; safe in any thread."""
 
@@ -41,7 +44,8 @@ class Tree:
 
     def left_out(self, listing: Listing) -> frozenset[str]:
         """Return the names in a folder of what a person meant, and is of no kind that is taken."""
-        return frozenset(entry.name for entry in listing.others if what_is(entry.name, self.filters.extensions))
+        # One for all folders without any: an empty set of its own takes 216 bytes, 2 MiB of 10,000 folders.
+        return frozenset(entry.name for entry in listing.others if what_is(entry.name, self.filters.extensions)) or NONE
 
     def enters(self, folder: str) -> bool:
         """Tell whether a folder is one that is listed: none of its parts is hidden, or ignored."""

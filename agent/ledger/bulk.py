@@ -13,7 +13,7 @@ from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.states import State
 from agent.ledger.frames import FRAME_COLUMNS, frame_row
 from agent.ledger.store import iso
-from agent.ledger.traces import BEGINS, DIGITS, IS_INDEXED
+from agent.ledger.traces import BEGINS, DIGITS, IS_INDEXED, JOB_BEGINS, JOB_DIGITS
 from agent.ledger.units import nameless, settled
 from agent.model import Kind, Queue, shown
 
@@ -47,10 +47,11 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Nam
     }
     rows = ledger.sql.execute(
         "select unit.key, jobs.id from json_each(?) as unit cross join jobs "  # noqa: S608 (our words)
-        "on jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 1 and kind = 'image' "
+        "on jobs.path = unit.value ->> 1 and kind = 'image' "
         "where +state = 'settling' and unanswered = 0 and not exists (select 1 from jobs as other "
-        "where other.folder = jobs.folder and other.path = jobs.path and other.kind = 'image' and other.id <> jobs.id) "
-        f"and not exists (select 1 from jobs where {BEGINS} = unit.value ->> 5 and digest = unit.value ->> 2) "
+        "where other.path = jobs.path and other.kind = 'image' and other.id <> jobs.id) "
+        f"and not exists (select 1 from jobs where {JOB_BEGINS} = substr(unit.value ->> 5, 1, {JOB_DIGITS}) "
+        "and digest = unit.value ->> 2) "
         "and not exists (select 1 from frame_rows where inode = nullif(unit.value ->> 3, 0)) "
         f"and not exists (select 1 from frame_rows where {BEGINS} = unit.value ->> 5 and {IS_INDEXED}) "
         "and not exists (select 1 from seen where first_digest = unit.value ->> 5) "
@@ -58,7 +59,7 @@ def queue_plain(ledger: Ledger, units: Sequence[Unit], rules: IdRules, name: Nam
         f"and not exists (select 1 from listed where digest = substr(unit.value ->> 2, 1, {DIGEST_DIGITS})) "
         "and not exists (select 1 from jobs where reference_id = unit.value ->> 4) "
         "and not exists (select 1 from jobs "
-        "where jobs.folder = unit.value ->> 0 and jobs.path = unit.value ->> 0 and kind = 'sequence')",
+        "where jobs.path = unit.value ->> 0 and kind = 'sequence')",
         (json.dumps(names),),
     )
     plain: dict[int, tuple[int, Queue]] = {}
@@ -113,14 +114,14 @@ def set_aside_new(ledger: Ledger, units: Sequence[Unit], reason: str) -> set[int
 
     By itself each would be ten statements: a thousand took 120 ms, and take 55 so.
     """
-    indexes: dict[tuple[str, str], int] = {}
+    indexes: dict[str, int] = {}
     for index, unit in enumerate(units):
         if unit.kind is Kind.IMAGE:
-            indexes.setdefault((shown(unit.folder), shown(unit.path)), index)
+            indexes.setdefault(shown(unit.path), index)
     names = list(indexes)
     new = ledger.sql.execute(
-        "select unit.key from json_each(?) as unit where not exists (select 1 from jobs "
-        "where folder = unit.value ->> 0 and path = unit.value ->> 1 and kind = 'image')",
+        "select unit.key from json_each(?) as unit "
+        "where not exists (select 1 from jobs where path = unit.value and kind = 'image')",
         (json.dumps(names),),
     )
     found = [indexes[names[place]] for (place,) in new]

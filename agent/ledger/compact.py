@@ -25,6 +25,7 @@ def compact(path: Path, clock: Callable[[], datetime]) -> tuple[int, int]:
     """
     with contextlib.closing(Ledger(path, clock)) as ledger:
         try:
+            ledger.sql.execute("pragma temp_store = default")  # the copy is as large as the ledger
             ledger.sql.execute("pragma wal_checkpoint(truncate)")
             before = path.stat().st_size
             Database(ledger.sql).vacuum()

@@ -86,8 +86,8 @@ def _noticed(ledger: Ledger, sight: Sight) -> tuple[int, State, str, str, int]:
 
 def _newest(sql: sqlite3.Connection, sight: Sight) -> tuple[int, State, str, str, int] | None:
     row = sql.execute(
-        "select id, state, reason, error_code, unanswered from jobs where folder = ? and path = ? and kind = ? "
+        "select id, state, reason, error_code, unanswered from jobs where path = ? and kind = ? "
         "and deleted_at is null order by state = 'gone', id desc limit 1",
-        (shown(sight.folder), shown(sight.path), sight.kind),
+        (shown(sight.path), sight.kind),
     ).fetchone()
     return (row[0], State(row[1]), *row[2:]) if row else None

@@ -113,3 +113,23 @@ def m011_jobs(connection: sqlite3.Connection) -> None:
         "create index jobs_digest on jobs (substr(digest, 1, 8)) where digest is not null",
     ):
         connection.execute(statement)
+
+
+def m018_paths(connection: sqlite3.Connection) -> None:
+    """Find a job by its path alone: people ask so. The index takes 49 bytes a job, and others pay 23 of them.
+
+    That on `folder` holds names in place of whole paths, that on `digest` six digits: of 10,000,000 jobs every second
+    shares them with another one, whose digest is compared whole.
+    """
+    for statement in (
+        "drop index jobs_folder",
+        "drop index jobs_digest",
+        """
+        alter table jobs add column name text generated always as
+            (iif(kind = 'sequence', '', replace(path, rtrim(path, replace(path, '/', '')), ''))) virtual
+        """,
+        "create index jobs_path on jobs (path)",
+        "create index jobs_folder on jobs (folder, name)",
+        "create index jobs_digest on jobs (substr(digest, 1, 6)) where digest is not null",
+    ):
+        connection.execute(statement)

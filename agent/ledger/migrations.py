@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.errors import LedgerRefused
-from agent.ledger import lean, steps
+from agent.ledger import kept, lean, steps
 
 if TYPE_CHECKING:
     import sqlite3
@@ -189,6 +189,14 @@ def m015_counters(connection: sqlite3.Connection) -> None:
     )
 
 
+def m016_news(connection: sqlite3.Connection) -> None:
+    """Find what has begun to wait for a person since an event. Writes no row."""
+    connection.execute(
+        "create index events_attention on event_log (id) "
+        "where event in ('held', 'invalid', 'failed', 'duplicate', 'twins')"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     steps.m001_jobs,
     steps.m002_results_and_spend,
@@ -205,6 +213,9 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m013_fleet,
     m014_twins,
     m015_counters,
+    m016_news,
+    kept.m017_kept,
+    lean.m018_paths,
 )
 
 

@@ -155,11 +155,16 @@ def is_change(target: Target) -> bool:
     return target.state is State.HELD and target.error_code == CHANGED
 
 
-def dismiss(ledger: Ledger, target: Target) -> bool:
-    """Mark a unit as needing no job; False where it was sent already, or is being sent."""
+def may_be_dismissed(target: Target) -> bool:
+    """Tell whether a unit can be said to need no job: not one that was sent already, or is being sent."""
     # No answer is waited for of a duplicate, whose lists were looked through, nor of what has failed at the target.
     is_open = target.unanswered and target.state not in (State.DUPLICATE, State.FAILED)
-    if is_open or State.IGNORED not in MOVES[target.state]:
+    return not is_open and State.IGNORED in MOVES[target.state]
+
+
+def dismiss(ledger: Ledger, target: Target) -> bool:
+    """Mark a unit as needing no job; False where it was sent already, or is being sent."""
+    if not may_be_dismissed(target):
         return target.state is State.IGNORED
     reason = "dismissed"
     ledger.move(target.id, target.state, State.IGNORED, reason, reason=reason, next_attempt_at=None)

@@ -17,8 +17,8 @@ from agent.core.reference_id import DIGEST_DIGITS
 from agent.core.states import State
 from agent.ledger import jobs, reports
 from agent.ledger.store import iso
-from agent.ledger.traces import BEGINS, DIGITS
-from agent.model import Kind, UnitKey, parent
+from agent.ledger.traces import JOB_BEGINS, JOB_DIGITS
+from agent.model import Kind, UnitKey
 from agent.model.jobs import Found
 
 if TYPE_CHECKING:
@@ -245,13 +245,15 @@ def _is_of(job: Found, unit: Unit, tag: str | None) -> bool:
 
 def content_at(ledger: Ledger, path: str) -> bool:
     """Tell whether the content of what is, or was, at a path is known."""
-    asked = "select 1 from jobs where folder in (?1, ?2) and path = ?1 and digest is not null"
-    return ledger.sql.execute(asked, (path, parent(path))).fetchone() is not None
+    asked = "select 1 from jobs where path = ? and digest is not null"
+    return ledger.sql.execute(asked, (path,)).fetchone() is not None
 
 
 def knows(ledger: Ledger, digest: str) -> bool:
     """Tell whether the content is known whose digest begins so."""
-    asked = f"select 1 from jobs where {BEGINS} = substr(?1, 1, {DIGITS}) and digest >= ?1 and digest < ?1 || 'g'"  # noqa: S608 (our words)
+    asked = (
+        f"select 1 from jobs where {JOB_BEGINS} = substr(?1, 1, {JOB_DIGITS}) and digest >= ?1 and digest < ?1 || 'g'"  # noqa: S608 (our words)
+    )
     return ledger.sql.execute(asked, (digest,)).fetchone() is not None
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from agent.core.plan import Before, KnownRow, LeftBehind, best_twin, decide, may_have_moved, noticed
 from agent.core.states import SENT, State
 from agent.ledger import past
-from agent.ledger.traces import BEGINS, DELETED_AT, DIGITS
-from agent.model import Kind, Stamp, folder_of, shown
+from agent.ledger.traces import DELETED_AT, JOB_BEGINS, JOB_DIGITS
+from agent.model import Kind, Stamp, shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,16 +55,15 @@ def _parts(sql: sqlite3.Connection, left: LeftBehind) -> Before | None:
 
 def known(sql: sqlite3.Connection, path: str, kind: Kind) -> list[KnownRow]:
     """Return the rows of a path and kind, oldest first, with their frames' names and digests."""
-    folder = folder_of(path, kind)
-    return rows_where(sql, "folder = ? and path = ? and kind = ?", (shown(folder), shown(path), kind))
+    return rows_where(sql, "path = ? and kind = ?", (shown(path), kind))
 
 
 def noticed_at(sql: sqlite3.Connection, unit: Unit) -> str | None:
     """Return when a unit that settles was noticed, None where that is not written."""
     rows = rows_where(
         sql,
-        "folder = ? and path = ? and kind = ? and state = 'settling'",
-        (shown(unit.folder), shown(unit.path), unit.kind),
+        "path = ? and kind = ? and state = 'settling'",
+        (shown(unit.path), unit.kind),
         with_frames=False,
     )
     return noticed(rows)
@@ -80,8 +79,8 @@ def same_content(sql: sqlite3.Connection, unit: Unit) -> list[KnownRow]:
         return []
     others = rows_where(
         sql,
-        f"{BEGINS} = ? and digest = ? and kind = ? and path <> ?",
-        (unit.digest[:DIGITS], unit.digest, unit.kind, shown(unit.path)),
+        f"{JOB_BEGINS} = ? and digest = ? and kind = ? and path <> ?",
+        (unit.digest[:JOB_DIGITS], unit.digest, unit.kind, shown(unit.path)),
         MOST_TWINS,
     )
     if len(others) == MOST_TWINS and unit.frames[0].stamp.inode:
@@ -98,7 +97,7 @@ def of_other_kind(sql: sqlite3.Connection, unit: Unit) -> KnownRow | None:
     """Return a sent or ignored row that covers the unit's files as another kind of unit, and was not seen deleted."""
     states = ", ".join(f"'{state}'" for state in (*SENT, State.IGNORED))
     if unit.kind is Kind.IMAGE:
-        where, values = "folder = ?1 and path = ?1 and kind = 'sequence'", (shown(unit.folder),)
+        where, values = "path = ?1 and kind = 'sequence'", (shown(unit.folder),)
     else:
         where, values = "folder = ?1 and kind = 'image'", (shown(unit.folder),)
     taken = f"(state in ({states}) or (state = 'failed' and unanswered > 0))"

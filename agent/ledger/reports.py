@@ -175,8 +175,7 @@ def about(sql: sqlite3.Connection, name: str, folder: str) -> list[dict[str, Any
     """
     rows = rows_of(
         sql,
-        "select * from jobs where (folder in (?1, ?2) and path = ?1) or reference_id = ?1 "
-        "or (folder = ?2 and path = ?2 and kind = 'sequence') order by id desc",
+        "select * from jobs where path = ?1 or reference_id = ?1 or (path = ?2 and kind = 'sequence') order by id desc",
         name,
         folder,
     )

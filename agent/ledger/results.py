@@ -178,8 +178,7 @@ def _result_path(sql: sqlite3.Connection, job: Completed) -> str:
     An older one, whose content was changed and submitted again, goes beside it with its digest in the name.
     """
     newer = sql.execute(
-        "select 1 from jobs where folder = (select folder from jobs where id = ?1) and path = ?2 and id > ?1 "
-        "and state in ('submitted', 'completed')",
+        "select 1 from jobs where path = ?2 and id > ?1 and state in ('submitted', 'completed')",
         (job.id, job.path),
     ).fetchone()
     return kept_path(job.path, job.digest) if newer else f"{job.path}.json"

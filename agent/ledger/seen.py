@@ -35,6 +35,15 @@ class Span:
     after: str = ""
     upto: str | bytes = b""
 
+    @property
+    def bounds(self) -> tuple[str, str, str | bytes]:
+        """What `IN_SPAN` asks for."""
+        return self.after, basename(self.after), self.upto if isinstance(self.upto, bytes) else basename(self.upto)
+
+
+IN_SPAN = "jobs.path > ? and jobs.name >= ? and jobs.name <= ?"
+"""By names, as the index on `folder` has them; a sequence, which has none, is at the beginning of its folder."""
+
 
 def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, Seen]:
     """Return the newest row of every single image of a span of a folder, by path; one query, however many there are.
@@ -45,9 +54,8 @@ def images_in(sql: sqlite3.Connection, folder: str, span: Span) -> dict[str, See
     for path, state, *stamp in sql.execute(
         f"select jobs.path, {STATE}, size, mtime_ns, ctime_ns, inode from jobs "  # noqa: S608 (our words)
         "left join frames on frames.job = jobs.id and position = 0 "
-        "where folder = ? and jobs.path > ? and jobs.path <= ? and kind = 'image' and deleted_at is null "
-        "order by jobs.id",
-        (shown(folder), span.after, span.upto),
+        f"where folder = ? and {IN_SPAN} and kind = 'image' and deleted_at is null order by jobs.id",
+        (shown(folder), *span.bounds),
     ):
         known = looks.get(path)
         if state != State.GONE or known is None or known[0] is State.GONE:
@@ -60,11 +68,10 @@ def newest(sql: sqlite3.Connection, unit: UnitKey) -> Seen | None:
 
     As in `images_in`, a row whose files were seen deleted is none.
     """
-    folder = unit.folder
     row = sql.execute(
         f"select id, {STATE}, fingerprint from jobs left join seen on job = id "  # noqa: S608 (our words)
-        "where folder = ? and path = ? and kind = ? and deleted_at is null order by state = 'gone', id desc limit 1",
-        (shown(folder), shown(unit.path), unit.kind),
+        "where path = ? and kind = ? and deleted_at is null order by state = 'gone', id desc limit 1",
+        (shown(unit.path), unit.kind),
     ).fetchone()
     if row is None:
         return None
@@ -84,9 +91,8 @@ def newest(sql: sqlite3.Connection, unit: UnitKey) -> Seen | None:
 def files_like(sql: sqlite3.Connection, unit: UnitKey, count: int, size: int) -> list[File]:
     """Return how the files of a unit's newest row looked, none where they are not so many, or not of that size."""
     row = sql.execute(
-        "select id, frame_count, bytes from jobs where folder = ? and path = ? and kind = ? "
-        "order by state = 'gone', id desc limit 1",
-        (shown(unit.folder), shown(unit.path), unit.kind),
+        "select id, frame_count, bytes from jobs where path = ? and kind = ? order by state = 'gone', id desc limit 1",
+        (shown(unit.path), unit.kind),
     ).fetchone()
     if row is None or row[1:] != (count, size):
         return []
@@ -109,9 +115,9 @@ def _in_states(sql: sqlite3.Connection, folder: str, span: Span, states: Collect
     return [
         UnitKey(path, Kind(kind))
         for path, kind in sql.execute(
-            "select distinct path, kind from jobs where folder = ? and path > ? and path <= ? "  # noqa: S608 (marks)
+            f"select distinct path, kind from jobs where folder = ? and {IN_SPAN} "  # noqa: S608 (marks)
             f"and state in ({marks}) and deleted_at is null",
-            (shown(folder), span.after, span.upto, *states),
+            (shown(folder), *span.bounds, *states),
         )
     ]
 

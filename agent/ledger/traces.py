@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 DIGITS = 8
 """How many hex digits of a digest the ledger's indexes of frames hold: whoever finds one compares the rest."""
 BEGINS = f"substr(digest, 1, {DIGITS})"
+JOB_DIGITS = 6
+"""The same of the index of jobs: each byte of it is paid a million times, and 16 million jobs differ by so many."""
+JOB_BEGINS = f"substr(digest, 1, {JOB_DIGITS})"
 IS_INDEXED = "position > 0"
 _STATES = ", ".join(f"'{state}'" for state in sorted((*SENT, State.IGNORED)))
 TAKEN = f"(jobs.state in ({_STATES}) or jobs.unanswered > 0)"
@@ -103,8 +106,8 @@ def images_with(sql: sqlite3.Connection, unit: Unit) -> Iterator[Trace]:
         for trace in _traces(
             sql.execute(
                 f"select jobs.id, frames.path, jobs.digest, size, mtime_ns, ctime_ns, inode, {DELETED_AT} "  # noqa: S608
-                f"from json_each(?) as digest cross join jobs on substr(jobs.digest, 1, {DIGITS}) = "
-                f"substr(digest.value, 1, {DIGITS}) and jobs.digest = digest.value "
+                f"from json_each(?) as digest cross join jobs on substr(jobs.digest, 1, {JOB_DIGITS}) = "
+                f"substr(digest.value, 1, {JOB_DIGITS}) and jobs.digest = digest.value "
                 "join frames on frames.job = jobs.id and position = 0 "
                 f"where kind = 'image' and {TAKEN} order by digest.key",
                 (json.dumps([*dict.fromkeys(frame.digest for frame in frames)]),),

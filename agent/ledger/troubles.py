@@ -17,6 +17,8 @@ OUTAGE = "outage"
 
 def target_away(ledger: Ledger, text: str) -> None:
     """Write that the target is away, or still is."""
+    if not ledger.get("outage"):
+        ledger.put(outage_since=iso(ledger.now))
     ledger.put(outage=text)
     ledger.record(None, OUTAGE, text)
 

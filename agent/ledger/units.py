@@ -57,11 +57,11 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
     where other files came and cannot be read. A unit is to be among the sights once.
     """
     at = iso(ledger.now)
-    names = [(shown(sight.folder), shown(sight.path), sight.kind) for sight in sights]
+    names = [(shown(sight.path), sight.kind) for sight in sights]
     rows = ledger.sql.execute(
         "select jobs.id, state, unanswered, reason, frame_count, bytes, error_code from json_each(?) as sight "
-        "left join jobs on jobs.id = (select newest.id from jobs as newest where newest.folder = sight.value ->> 0 "
-        "and newest.path = sight.value ->> 1 and newest.kind = sight.value ->> 2 and newest.deleted_at is null "
+        "left join jobs on jobs.id = (select newest.id from jobs as newest where newest.path = sight.value ->> 0 "
+        "and newest.kind = sight.value ->> 1 and newest.deleted_at is null "
         "order by newest.state = 'gone', newest.id desc limit 1) order by sight.key",
         (json.dumps(names),),
     ).fetchall()
@@ -70,7 +70,7 @@ def notice(ledger: Ledger, *sights: Sight) -> None:
         seen = {"reason": sight.reason, "frame_count": sight.frame_count, "bytes": sight.bytes}
         came_unread = sight.error_code and row[1] in SENT and row[4:6] != (sight.frame_count, sight.bytes)
         if row[0] is None or came_unread:
-            new.append((*name[1:], *seen.values(), sight.error_code, at, at))
+            new.append((*name, *seen.values(), sight.error_code, at, at))
             continue
         job, state, unanswered = row[0], State(row[1]), row[2]
         if state is State.SETTLING:
@@ -199,9 +199,9 @@ def _keep(ledger: Ledger, unit: Unit, job: int, obsolete: tuple[int, ...]) -> St
         _withdraw(ledger, other, "the content that was sent is back")
     marks = ", ".join("?" * len(DELETABLE))
     ledger.sql.execute(
-        f"update jobs set deleted_at = ? where folder = ? and path = ? and kind = ? and id > ? and state in ({marks}) "  # noqa: S608
+        f"update jobs set deleted_at = ? where path = ? and kind = ? and id > ? and state in ({marks}) "  # noqa: S608
         "and deleted_at is null",
-        (iso(ledger.now), shown(unit.folder), shown(unit.path), unit.kind, job, *DELETABLE),
+        (iso(ledger.now), shown(unit.path), unit.kind, job, *DELETABLE),
     )
     return state_of(ledger, job)
 
@@ -249,11 +249,11 @@ def vanish_all(ledger: Ledger, units: Sequence[UnitKey], why: str = "") -> None:
     A row whose try was never answered is looked up first; of what was sent or dismissed it is noted that it was seen
     deleted, and else it stays as it is.
     """
-    names = [(shown(unit.folder), shown(unit.path), unit.kind) for unit in units]
+    names = [(shown(unit.path), unit.kind) for unit in units]
     deleted: list[int] = []
     for job, path, state, unanswered in ledger.sql.execute(
         "select jobs.id, jobs.path, state, unanswered from json_each(?) as unit cross join jobs "
-        "on folder = unit.value ->> 0 and jobs.path = unit.value ->> 1 and kind = unit.value ->> 2 "
+        "on jobs.path = unit.value ->> 0 and kind = unit.value ->> 1 "
         "where deleted_at is null",
         (json.dumps(names),),
     ).fetchall():

@@ -15,7 +15,7 @@ from agent.core.names import Name
 from agent.core.retry import SIGHTS
 from agent.errors import FolderUnavailable
 from agent.folder.changes import MANY_NAMES
-from agent.model import Kind, UnitKey, is_utf8, join, parent
+from agent.model import Kind, UnitKey, basename, is_utf8, join, parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -93,6 +93,8 @@ class Detector:
         for folder in self._tree.scanner.sweep(times if part >= 1.0 else self._part(part)):
             if folder == self._lister.under_way:  # its times were read as it began, and are not noted yet
                 continue
+            if part < 1.0 and self._lister.glances.want(folder, now):
+                continue
             if times[folder] is not None or UnitKey(folder, Kind.SEQUENCE) not in reading:
                 self._queue.want(folder, now, hurry=False)
 
@@ -121,6 +123,7 @@ class Detector:
                     self._want_all(folder, now)  # it may have been moved away and back: no folder in it is watched then
                 self._queue.happens_in(folder, now)
             for folder, names in files.items():
+                self._queue.spoil(folder)
                 if self._tree.enters(folder):
                     self._noticed_in(folder, names, now)
                 else:
@@ -148,6 +151,7 @@ class Detector:
     def _noticed_beside(self, hidden: str, now: float) -> None:
         """Look at the waiting sequences that a hidden folder lies in, or above, in which something happened."""
         above = f"/{hidden}/".partition("/.")[0]
+        self._queue.spoil(above[1:])
         for unit in [unit for unit in self._rest.waiting if unit.kind is Kind.SEQUENCE]:
             if f"/{unit.path}/".startswith(f"{above}/"):
                 self._queue.happens_in(unit.path, now)
@@ -209,11 +213,13 @@ class Detector:
             self._fed()
             if self._monotonic() - began >= LISTING_SECONDS:
                 break
+        self._lister.glances.go_on(now)
         is_behind = self._flush()
         kinds = [kind for kind in Kind if self._intake.has_room(kind)]  # what is read makes room, and tells
         deadlines = [
             self._rest.waiting.next_deadline(kinds),
             self._queue.next_at() if self._lister.under_way is None else now,
+            self._lister.glances.next_at(now),
             now + SIGHTS.seconds() if is_behind else None,
         ]
         return min((at for at in deadlines if at is not None), default=math.inf)
@@ -238,8 +244,12 @@ class Detector:
             self._rest.waiting.forget(unit)
             self._queue.want(folder, now)
             return
-        if stamp is not None and unit not in self._rest.waiting and self._rest.is_like_its_row(unit, stamp):
-            return
+        if stamp is not None and unit not in self._rest.waiting:
+            row = self._rest.reads.newest(unit)
+            if self._rest.is_like(row, stamp):
+                return
+            if row is None:
+                self._lister.glances.came(folder, basename(unit.path), stamp.inode)
         # Not all is at rest in its folder now, though a listing may show what it did before this file came.
         self._rest.happens_in(folder)
         if stamp is None:

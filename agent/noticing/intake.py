@@ -16,8 +16,7 @@ from agent.model import Kind, shown
 from agent.model.journal import about
 from agent.model.units import Sight
 from agent.noticing.claims import ELSEWHERE, Unshared, Wanted
-from agent.reading.ahead import ImageReading, Work
-from agent.reading.readers import CHUNK_FILES
+from agent.reading.readers import CHUNK_FILES, ImageReading, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

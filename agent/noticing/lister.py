@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.core.retry import FOLDER
 from agent.errors import FolderUnavailable
 from agent.noticing.compare import told_apart
+from agent.noticing.glances import Glances
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -66,6 +67,7 @@ class Lister:
         self._clocks = clocks
         self._ahead = ahead
         self.times: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
+        self.glances = Glances(tree.scanner, queue, clocks.monotonic)
         self.unavailable: dict[str, Unlisted] = {}
         self.others: dict[str, int] = {}
         """How many files of each folder are no pictures, where there are any."""
@@ -104,6 +106,7 @@ class Lister:
     def close(self) -> None:
         """Give up the listing that is under way, and the folder that it holds open."""
         self._ahead.close()
+        self.glances.close()
         if self._slices is not None:
             self._slices.close()
         self._slices = self.under_way = None
@@ -138,6 +141,7 @@ class Lister:
                 self._seconds += early.seconds
             else:
                 self._ahead.cover(folder)  # before it is looked into, so that nothing falls between
+                yield from self.glances.before_listing(folder)
                 listing = yield from self._tree.scanner.slices(folder, rules.ready_marker)
         except FolderUnavailable as error:
             self._book.cannot_list(folder, error, again=folder in self.unavailable)
@@ -172,6 +176,7 @@ class Lister:
                 raise
             self._rest.compared(look, folder, at_rest=at_rest)
             self._ahead.known = at_rest
+        self.glances.listed(listing)
         is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self.times[folder] = listing.times if is_old else None
         return True

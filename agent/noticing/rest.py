@@ -36,6 +36,7 @@ class Rest:
         self._fresh_in: set[str] = set()
         self._passed: tuple[str, str] = ("", "")
         self._folders: dict[str, Hashable] = {}
+        self._look: Hashable = None
 
     # Units
 
@@ -52,10 +53,6 @@ class Rest:
     def is_fresher(self, unit: UnitKey) -> bool:
         """Tell whether a unit was looked at since the listing that is compared began: what that says of it is old."""
         return unit in self._fresh
-
-    def is_like_its_row(self, unit: UnitKey, stamp: Stamp) -> bool:
-        """Tell whether the newest row of a single image is of a file that looks so."""
-        return self.is_like(self.reads.newest(unit), stamp)
 
     def is_like(self, row: Seen | None, stamp: Stamp) -> bool:
         """Tell whether the row of a single image is of a file that looks so."""
@@ -133,6 +130,8 @@ class Rest:
     def compared(self, look: Hashable, folder: str, *, at_rest: bool) -> None:
         """Take note of what comparing a folder that looks so showed."""
         if at_rest and folder not in self._fresh_in:
-            self._folders[folder] = look
+            # One for all empty folders that follow each other: a look takes 64 bytes, and there may be 10,000.
+            self._look = self._look if self._look == look else look
+            self._folders[folder] = self._look
         else:
             self._folders.pop(folder, None)

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.model import basename, parent
+from agent.reading.readers import ImageReading, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.model import File, Image, Stamp, Unit
+    from agent.model import File
     from agent.reading.processes.pool import ProcessPool
-    from agent.reading.reader import Reader
 
 MOST = 512
 """Images that are examined before the first of them has its turn."""
-
-
-@dataclass(slots=True)
-class ImageReading:
-    """Reads a single image; what it was `examined` to be, if it was, need not be found out again."""
-
-    reader: Reader
-    path: str
-    stamp: Stamp
-    examined: Image | None = None
-
-    def __call__(self) -> Unit:
-        """Read it. Raises as `Reader.image` does."""
-        return self.reader.image(self.path, self.stamp, self.examined)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is to be done with a unit: `take` is handed what `reads` it."""
-
-    take: Callable[[Callable[[], Unit]], None]
-    reads: Callable[[], Unit]
-
-    def __call__(self) -> None:
-        """Do it."""
-        self.take(self.reads)
 
 
 def examine_ahead(pool: ProcessPool, works: Sequence[Callable[[], None]]) -> None:

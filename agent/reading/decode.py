@@ -1,4 +1,4 @@
-"""Is a doubtful picture whole? It is decoded by Pillow, which reading needs for nothing else: 4 MiB. I/O."""
+"""Is a doubtful picture whole? It is decoded by Pillow, which reading needs for nothing else. I/O."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.WebPImagePlugin import WebPImageFile
-
 from agent.reading.formats.source import cut_short, never_written
 from agent.reading.full import damage
+from agent.reading.pillow import jpeg_file, webp_file
 from agent.reading.suspects import fit
 from agent.reading.webp_pictures import needs_all
 
@@ -74,7 +72,7 @@ def _problem_of_jpeg(source: Source, finding: Finding) -> str | None:
         return f"damaged: {finding.doubt}, and what is there is not as much as the picture needs; copy it again"
     with os.fdopen(os.dup(source.fd), "rb") as file:
         file.seek(0)
-        with JpegImageFile(file) as picture:
+        with jpeg_file()(file) as picture:
             _limit(source.size, picture.size)
             picture.draft("L", (1, 1))
             # In one block, not in many: Pillow's decoder of arithmetic JPEG cannot stop half way.
@@ -92,7 +90,7 @@ def _problem_of_webp(source: Source, finding: Finding) -> str | None:
 
 def _load_webp(content: bytes, pixels: tuple[int, int]) -> None:
     _limit(len(content), pixels)
-    with WebPImageFile(io.BytesIO(content)) as picture:
+    with webp_file()(io.BytesIO(content)) as picture:
         picture.load()
 
 

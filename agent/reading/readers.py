@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agent.host.workers import Pool
-    from agent.model import Kind
+    from agent.model import Image, Kind, Stamp, Unit
     from agent.reading.processes.listings import ListingProcesses
     from agent.reading.reader import Reader
 
@@ -31,3 +31,29 @@ class Readers:
     prepare: Callable[[], None] = lambda: None
     fingerprint: Callable[[str, str | None], bytes | None] = lambda _folder, _marker: None
     listings: ListingProcesses | None = None
+
+
+@dataclass(slots=True)
+class ImageReading:
+    """Reads a single image; what it was `examined` to be, if it was, need not be found out again."""
+
+    reader: Reader
+    path: str
+    stamp: Stamp
+    examined: Image | None = None
+
+    def __call__(self) -> Unit:
+        """Read it. Raises as `Reader.image` does."""
+        return self.reader.image(self.path, self.stamp, self.examined)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done with a unit: `take` is handed what `reads` it."""
+
+    take: Callable[[Callable[[], Unit]], None]
+    reads: Callable[[], Unit]
+
+    def __call__(self) -> None:
+        """Do it."""
+        self.take(self.reads)

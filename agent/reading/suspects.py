@@ -14,9 +14,8 @@ import random
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from PIL.JpegImagePlugin import JpegImageFile
-
 from agent.reading.formats.jpeg_runs import SPARE
+from agent.reading.pillow import jpeg_file
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -48,7 +47,7 @@ def _seen(source: Source, start: int, end: int, other: bytes) -> bytes:
 
     At half the size, since the coefficients that most scans of a progressive picture hold do not show at an eighth.
     """
-    with io.BufferedReader(_Edited(source, start, end, other), 65_536) as file, JpegImageFile(file) as picture:
+    with io.BufferedReader(_Edited(source, start, end, other), 65_536) as file, jpeg_file()(file) as picture:
         picture.draft(None, (-(-picture.width // 2), -(-picture.height // 2)))
         picture.load()
         return sha256(picture.tobytes()).digest()

@@ -23,7 +23,7 @@ from agent.service.folder import folders_of, scanner_of
 from agent.settings.parts import filters_of, image_rules_of, quiet_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.core.folder_rules import FolderRules, FolderRulesSource
     from agent.errors import FolderUnavailable
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agent.noticing.start import Noticing
     from agent.settings.settings import Settings
 
+    Ahead = Callable[[Sequence[Callable[[], None]]], None]
     Take = Callable[[UnitKey, Callable[[], Unit]], None]
 
 CLOCKS = Clocks()
@@ -121,6 +122,31 @@ class NoWait(QuietTimes):
         return Quiet(0.0, "", is_proof=True)
 
 
+class Together:
+    """A pool that does what it was handed at the end of a turn; `ahead` is told of all of it before."""
+
+    count = 1
+
+    def __init__(self, ahead: Ahead) -> None:
+        self._ahead = ahead
+        self._works: list[Callable[[], None]] = []
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have `work` done at the end of the turn."""
+        self._works.append(work)
+
+    def flush(self) -> None:
+        """Do all that there is."""
+        works, self._works = self._works, []
+        self._ahead(works)
+        for work in works:
+            work()
+
+    def close(self, seconds: float) -> bool:  # noqa: ARG002
+        """Return that nothing is left to do."""
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Dry:
     """Noticing that writes nothing: what it has found so far, and the parts that find it."""
@@ -128,6 +154,7 @@ class Dry:
     notes: Notes
     here: Here
     parts: Noticing
+    images: Together
 
     def turns(self) -> Iterator[None]:
         """Look at all there is, and yield after every turn."""
@@ -135,6 +162,7 @@ class Dry:
         self.parts.detector.rescan(clock())
         while self.parts.detector.is_scanning(clock()):
             self.parts.detector.turn(clock())
+            self.images.flush()
             while self.here.taken:
                 self.parts.intake.was_read(self.here.taken.pop(), None)
             yield
@@ -145,31 +173,39 @@ class Dry:
         self.parts.detector.look(unit, now)
         while self.parts.lister.go_on(now) and self.parts.lister.under_way is not None:
             pass
+        self.images.flush()
 
 
 def dry_noticing(
-    settings: Settings, scanner: Scanner, reads: ReadsForNoticing, take: Take, *, waits: bool = True
+    settings: Settings,
+    scanner: Scanner,
+    reads: ReadsForNoticing,
+    take: Take,
+    *,
+    waits: bool = True,
+    ahead: Ahead = lambda _works: None,
 ) -> Dry:
     """Return noticing that hands what has settled, and how it is read, to `take`.
 
-    Where nothing is waited for (`waits`), all that is there has settled, and no file of settings holds it.
+    Where nothing is waited for (`waits`), all that is there has settled, and no file of settings holds it. `ahead` is
+    told of the images of a turn before they are read.
     """
     folders = folders_of(settings, scanner)
     order, doubt = settings.sequence_order, settings.sequence_order_doubt
     rules = image_rules_of(settings)
     full.require(rules)
     reader = Reader(FileExaminer(scanner, rules=rules), settings.sequence_gaps, order=order, doubt=doubt, rules=rules)
-    notes, here = Notes(), Here(take)
+    notes, here, images = Notes(), Here(take), Together(ahead)
     parts = noticing(
         Tree(scanner, filters_of(settings), folders if waits else OnlyKinds(folders)),
         reads,
         quiet_of(settings) if waits else NoWait(0.0, 0.0, ""),
-        Readers(reader, dict.fromkeys(Kind, AtOnce())),
+        Readers(reader, {Kind.IMAGE: images, Kind.SEQUENCE: AtOnce()}),
         book=notes,
         decider=here,
         quiet_since=_since_last_change,
     )
-    return Dry(notes, here, parts)
+    return Dry(notes, here, parts, images)
 
 
 def look_at(settings: Settings, unit: UnitKey) -> Notes:

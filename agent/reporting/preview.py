@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.core import past
@@ -15,7 +17,7 @@ from agent.noticing.moved import left_behind
 from agent.reporting.dry import dry_noticing
 from agent.service.folder import scanner_of
 from agent.service.names import called
-from agent.settings.parts import rules_of
+from agent.settings.parts import image_rules_of, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,9 +139,16 @@ def units_now(settings: Settings, unlisted: dict[str, str]) -> Iterator[Unit]:
             log.warning("%s", error)
             found.append(Unit(unit.path, unit.kind, (), None))
 
+    from agent.reading.ahead import examine_ahead  # noqa: PLC0415 - `plan` needs no processes
+    from agent.reading.processes.pool import ProcessPool, fitting  # noqa: PLC0415
+
     scanner = scanner_of(settings)
-    with Reads.of_nothing() as nothing_known:
-        dry = dry_noticing(settings, scanner, nothing_known, take, waits=False)
+    with contextlib.ExitStack() as stack:
+        nothing_known = stack.enter_context(Reads.of_nothing())
+        pool = ProcessPool(scanner, lambda: None, fitting(), rules=image_rules_of(settings))
+        stack.callback(pool.rest)
+        ahead = partial(examine_ahead, pool)
+        dry = dry_noticing(settings, scanner, nothing_known, take, waits=False, ahead=ahead)
         for _ in dry.turns():
             while found:
                 yield found.popleft()

@@ -9,25 +9,18 @@ from urllib.parse import urlsplit
 
 from agent.core.spend_guard import Limits
 from agent.errors import SettingsError
-from agent.fleet.joining import join
-from agent.fleet.records import Budget
 from agent.host import mounts
 from agent.host.clock import utc_now
 from agent.host.workers import Pools
 from agent.ledger.batches import LedgerBatches
 from agent.ledger.reads import Reads
 from agent.model.hosts import is_loopback
-from agent.publishing import s3_credentials
 from agent.publishing.base_url import BaseUrl
 from agent.publishing.probe import Probe
 from agent.results.download import Download
-from agent.results.fetcher import ResultsFetcher
-from agent.results.files import ResultFiles
-from agent.results.poller import END_SECONDS, ResultsPoller
 from agent.sending.batches import Batches
 from agent.sending.context import SendingContext
 from agent.sending.submitter import Submitter
-from agent.service.membership import Membership
 from agent.service.names import called
 from agent.settings import targets
 from agent.settings.parts import (
@@ -50,11 +43,14 @@ if TYPE_CHECKING:
 
     from agent.core.folder_rules import FolderRulesSource
     from agent.fleet.client import Fleet
+    from agent.fleet.records import Budget
     from agent.folder.scanner import Scanner
     from agent.host.meters import Meters
     from agent.ledger.writer import LedgerWriter
     from agent.model import Kind
     from agent.publishing import Publisher
+    from agent.results.fetcher import ResultsFetcher
+    from agent.service.membership import Membership
     from agent.settings.settings import Settings
     from agent.targets import Target
     from agent.targets.gate import Gate
@@ -112,6 +108,8 @@ def publisher_of(settings: Settings, scanner: Scanner) -> Publisher:
     """
     if not uploads(settings):
         return BaseUrl(settings.publish_to)
+    from agent.publishing import s3_credentials  # noqa: PLC0415 - what is published from here needs none
+
     try:
         from agent.publishing.object_store import ObjectStore  # noqa: PLC0415 - needs the extra, which may be missing
     except ModuleNotFoundError as error:
@@ -144,6 +142,8 @@ def fleet_of(settings: Settings) -> Fleet | None:
     """
     if settings.fleet_dsn is None:
         return None
+    from agent.fleet.joining import join  # noqa: PLC0415 - most hosts are alone
+
     fleet = join(settings.fleet_dsn.reveal(), fleet_project_of(settings), fleet_host_of(settings))
     fleet.budget = _budget(settings)
     return fleet
@@ -153,6 +153,8 @@ def member_of(
     settings: Settings, fleet: Fleet, ledger: LedgerWriter, gate: Gate, monotonic: Callable[[], float]
 ) -> Membership:
     """Return this host's part in its fleet."""
+    from agent.service.membership import Membership  # noqa: PLC0415 - most hosts are alone
+
     folder = mounts.shared_place(settings.watch_dir)
     return Membership(
         fleet, ledger, gate, host=fleet_host_of(settings), folder=folder, now=utc_now, monotonic=monotonic
@@ -160,6 +162,8 @@ def member_of(
 
 
 def _budget(settings: Settings) -> Budget:
+    from agent.fleet.records import Budget  # noqa: PLC0415 - most hosts are alone
+
     return Budget(settings.submit_jobs_per_minute, limits_of(settings))
 
 
@@ -235,6 +239,10 @@ def results_of(
     follow: Follow = lambda _obey: None,
 ) -> Iterator[ResultsFetcher]:
     """Give what does rounds into `folder`, with connections of its own."""
+    from agent.results.fetcher import ResultsFetcher  # noqa: PLC0415 - many fetch no results
+    from agent.results.files import ResultFiles  # noqa: PLC0415 - the same
+    from agent.results.poller import END_SECONDS  # noqa: PLC0415 - the same
+
     with (
         contextlib.closing(target_of(settings)) as target,
         Reads.open(settings.ledger_path) as reads,
@@ -262,6 +270,8 @@ def collecting(settings: Settings, ledger: LedgerWriter, gate: Gate, follow: Fol
     if settings.results_dir is None:
         yield
         return
+    from agent.results.poller import END_SECONDS, ResultsPoller  # noqa: PLC0415 - as above
+
     with results_of(settings, settings.results_dir, ledger, gate, follow=follow) as results:
         poller = ResultsPoller(results, settings.results_poll_seconds)
         poller.start()

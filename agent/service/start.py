@@ -35,7 +35,7 @@ from agent.reading.start import reading
 from agent.service.assembly import collecting, fleet_of, member_of, publisher_of, sending
 from agent.service.folder import folders_of, scanner_of
 from agent.service.names import called
-from agent.service.shared_reading import SharedReading
+from agent.service.news import notifier_of, telling
 from agent.service.twice import late_of, twins_of_others
 from agent.settings.parts import cautions_of, filters_of, image_rules_of, quiet_of, rules_of, world_of
 from agent.targets.gate import Gate
@@ -112,7 +112,7 @@ def started(
     clocks = Clocks()
     scanner = scanner_of(settings)
     folders = folders_of(settings, scanner)
-    publisher = publisher_of(settings, scanner)
+    publisher, notifier = publisher_of(settings, scanner), notifier_of(settings)
     for told in filter(None, (*cautions_of(settings), twins_of_others(settings), publisher.caution)):
         log.warning("%s", told)
     with contextlib.ExitStack() as stack:
@@ -169,6 +169,8 @@ def started(
         verdicts = Verdicts(scanner, rules, namer(publisher))
         claims: Claims = Unshared()
         if fleet is not None and member is not None and mounts.shared_place(settings.watch_dir):
+            from agent.service.shared_reading import SharedReading  # noqa: PLC0415 - most hosts are alone
+
             claims = shared = SharedReading(fleet, ledger, verdicts=verdicts, rules=rules, post=post, member=member)
             stack.callback(shared.close)
 
@@ -192,6 +194,8 @@ def started(
         rounds = Rounds(
             watch, ledger, begin_noticing, monotonic=clocks.monotonic, home=before.home, trusted=before.is_here
         )
+        if not once:
+            stack.enter_context(telling(settings, notifier, ledger, clocks.monotonic))
         yield Running(watch, ledger, meters, reads, others, gate, submitter, rounds)
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.errors import SettingsError
 from agent.host import mounts
-from agent.settings.places import Absent, quoted
+from agent.settings.places import Absent, ledger_text, quoted
 from agent.settings.secret import FLEET, secret_of
 from agent.settings.settings import Settings, parse, unknown_names
 from agent.settings.targets import TARGETS
+from agent.settings.variables import VARIABLES
 from agent.settings.written import written_in
 
 if TYPE_CHECKING:
@@ -84,6 +86,41 @@ def load_fleet_dsn(environ: Mapping[str, str], cwd: Path, env_file: Path | None)
     if problems:
         raise SettingsError(problems)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What the page asks of the settings: each is as in `Settings`, and a folder is None where it is not set."""
+
+    ledger_path: Path
+    watch_dir: Path | None
+    results_dir: Path | None
+    price_per_image: float | None
+    price_per_frame: float | None
+    page_orders: bool
+    page_names: frozenset[str]
+
+
+def load_page(environ: Mapping[str, str], cwd: Path, env_file: Path | None) -> PageSettings:
+    """Return what the page needs; no other setting is looked at, no key, and whether its folders are there neither.
+
+    Raises SettingsError.
+    """
+    _, written, problems = written_in(cwd, env_file)
+    given = {**written, **environ}
+    wanted = {field.name for field in fields(PageSettings)} - {"ledger_path"}
+    found: dict[str, Any] = {}
+    for variable in VARIABLES:
+        if variable.field in wanted:
+            text = variable.text(given, {})
+            try:
+                found[variable.field] = variable.read(text) if text else variable.unset
+            except ValueError as error:
+                problems.append(f"{variable.name} is {quoted(variable.show(text))}: {error}.")
+    if problems:
+        raise SettingsError(problems)
+    folders = {name: found[name] and Path(os.path.realpath(cwd / found[name])) for name in ("watch_dir", "results_dir")}
+    return PageSettings(**{**found, **folders}, ledger_path=Path(os.path.realpath(cwd / ledger_text(given))))
 
 
 def load_address_and_key(

@@ -7,6 +7,7 @@ is the end of a sentence that begins with the variable's name and what was read:
 from __future__ import annotations
 
 import re
+from shlex import split
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
@@ -35,6 +36,33 @@ def dsn(text: str) -> str:
     if not text.isprintable() or not (is_uri or re.match(r"\s*\w+\s*=", text)):
         raise ValueError("it must be one line, postgresql://user:password@host/database or host=… dbname=… user=…")
     return text
+
+
+def notify_urls(text: str) -> str:
+    """Return addresses for Apprise, one or several; its error never repeats them."""
+    # https://appriseit.com/getting-started/universal-syntax/: what comes before `://` is the service.
+    if not text.isprintable() or not re.match(r"[\s,]*[a-zA-Z0-9_-]+://\S", text):
+        raise ValueError("it must be one line of addresses as Apprise takes them, such as mailto://user:password@host")
+    return text
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return a command as its words: split as a shell does, which is asked for nothing else."""
+    try:
+        found = tuple(split(text))
+    except ValueError as error:
+        raise ValueError(f"it must be a program and its arguments, quoted as for a shell ({error})") from None
+    if not found or not found[0] or "\0" in text:
+        raise ValueError("it must be a program and its arguments, such as /usr/local/bin/tell --to team")
+    return found
+
+
+def time_of_day(text: str) -> tuple[int, int]:
+    """Return an hour and a minute."""
+    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
+    if not found:
+        raise ValueError("it must be a time of day from 00:00 to 23:59, such as 07:30")
+    return int(found[1]), int(found[2])
 
 
 def path_safe(text: str) -> str:
@@ -101,6 +129,14 @@ def number(low: float, high: float, unit: str) -> Callable[[str], float]:
         return float(text)
 
     return read
+
+
+def host_names(text: str) -> frozenset[str]:
+    """Return names of hosts, without ports, in lower case."""
+    found = frozenset(part.strip().lower() for part in text.split(","))
+    if not all(address_of(part) or _HOST_NAME.fullmatch(part) for part in found):
+        raise ValueError("it must be names of hosts without ports, with commas between them, such as agent.example.com")
+    return found
 
 
 def choice(*allowed: str) -> Callable[[str], str]:

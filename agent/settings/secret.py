@@ -77,6 +77,9 @@ class Place:
         return f"{self.variable}_FILE"
 
 
+NEWS = Place(
+    "NOTIFY_URL", "notify_url", "addresses as Apprise takes them", "an address for Apprise", parsers.notify_urls
+)
 FLEET = Place("FLEET_DSN", "fleet_dsn", "the address of the fleet's database", "a PostgreSQL address", parsers.dsn)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model import Edition
 from agent.settings.places import about, ledger_text, overlap, quoted, refused, results_dir
-from agent.settings.secret import FLEET, Secret, secret_of
+from agent.settings.secret import FLEET, NEWS, Secret, secret_of
 from agent.settings.targets import TARGETS, chosen, of_others, without_effect
 from agent.settings.variables import VARIABLES
 
@@ -32,7 +31,7 @@ AWS_NAMES = (
 """What other programs set for object stores; a profile's files are looked for in HOME."""
 
 
-PLACES = (*(target.key for target in TARGETS.values()), FLEET)
+PLACES = (*(target.key for target in TARGETS.values()), FLEET, NEWS)
 """Where secrets are looked for."""
 
 
@@ -95,9 +94,16 @@ class Settings:
     folder_settings: bool
     fleet_dsn: Secret | None
     fleet_host: str | None
+    notify_url: Secret | None
+    notify_command: tuple[str, ...]
+    notify_summary_at: tuple[int, int] | None
     ledger_path: Path
     ledger_mode: int | None
     ledger_keep_events_days: int | None
+    price_per_image: float | None
+    price_per_frame: float | None
+    page_orders: bool
+    page_names: frozenset[str]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     log_format: Literal["text", "json", "journal"]
     aws: Mapping[str, Secret]
@@ -187,6 +193,7 @@ def parse(
     files = {place.file: found.pop(place.file.lower()) for place in PLACES}
     found |= _secrets(target, given, read_text, problems, needs_key=needs_key)
     problems += TARGETS[target].problems(given, found)
+    problems += _news_problems(found, needs_key=needs_key)
     found["playment_batch_name"] = _batch_name(found["playment_batch"], found["playment_batch_name"])
     kept = {
         **{name: resolve(file) if file else None for name, file in files.items()},
@@ -222,10 +229,15 @@ def unknown_names(names: Iterable[str]) -> list[str]:
     To be asked for names in a file of settings only; the environment is full of other programs' names.
     """
     known = [variable.name for variable in VARIABLES]
+    others = [name for name in names if name not in known]
+    if not others:
+        return []
+    import difflib  # noqa: PLC0415 - most files of settings hold none
+
     problems = []
-    for name in names:
+    for name in others:
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
-        if name not in known and (near or name.startswith(("PLAYMENT_", "LABEL_STUDIO_"))):
+        if near or name.startswith(("PLAYMENT_", "LABEL_STUDIO_")):
             hint = f"did you mean {near[0]}?" if near else ".env.example lists all there are."
             problems.append(f"{name} is no setting of this version: {hint}")
     return problems
@@ -239,8 +251,18 @@ def _secrets(
     for name, of_target in TARGETS.items():
         place, needed = of_target.key, needs_key and name == target
         found[place.variable.lower()] = secret_of(place, given, read_text, problems) if needed else Secret("")
-    found["fleet_dsn"] = secret_of(FLEET, given, read_text, problems if needs_key else [])
+    for place in (FLEET, NEWS):
+        found[place.variable.lower()] = secret_of(place, given, read_text, problems if needs_key else [])
     return found
+
+
+def _news_problems(found: Mapping[str, Any], *, needs_key: bool) -> list[str]:
+    """Return what of the news' settings does not go together; `needs_key` tells whether secrets were read."""
+    if found["notify_url"] and found["notify_command"]:
+        return ["NOTIFY_URL and NOTIFY_COMMAND are both set: news are told by one of them. Leave one empty."]
+    if needs_key and found["notify_summary_at"] and not (found["notify_url"] or found["notify_command"]):
+        return ["NOTIFY_SUMMARY_AT is set, and nothing that tells it: set NOTIFY_URL or NOTIFY_COMMAND."]
+    return []
 
 
 def _batch_name(batch: str | None, template: str) -> str:

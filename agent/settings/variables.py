@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SECONDS = parsers.number(0.1, 86_400, "seconds")
 _LIMIT = parsers.whole(1, 999_999_999)
+_PRICE = parsers.number(0, 999_999_999, "any currency")
 _WORKERS = parsers.whole(1, 64)
 _TELLS_APART = frozenset({"path", "digest", "name", "stem"})
 
@@ -188,6 +189,28 @@ VARIABLES: tuple[Variable, ...] = (
         shown_default="host name:LEDGER_PATH",
     ),
     Variable(
+        "NOTIFY_URL",
+        "",
+        "News: addresses as Apprise takes them (extra notify), space between; or the next, or a credential notify_url",
+        parsers.notify_urls,
+        show=parsers.hidden,
+    ),
+    Variable("NOTIFY_URL_FILE", "", "A file that holds them", parsers.path),
+    Variable(
+        "NOTIFY_COMMAND",
+        "",
+        "Or a program with arguments, quoted as for a shell, that takes each message as JSON at its standard input",
+        parsers.words,
+        show=parsers.hidden,
+        unset=(),
+    ),
+    Variable(
+        "NOTIFY_SUMMARY_AT",
+        "",
+        "The time of a daily summary, such as 07:30, in the agent's time zone (TZ, else /etc/localtime); empty: none",
+        parsers.time_of_day,
+    ),
+    Variable(
         "LEDGER_PATH",
         "",
         "The ledger's file: on a local disk, outside WATCH_DIR",
@@ -207,6 +230,22 @@ VARIABLES: tuple[Variable, ...] = (
         "Days for which the ledger's events are kept, a job's last one always; empty: for ever",
         parsers.whole(1, 99_999),
         may_be_empty=True,
+    ),
+    Variable("PRICE_PER_IMAGE", "", "What an image job costs, for the sum on the page; none: no sum", _PRICE),
+    Variable("PRICE_PER_FRAME", "", "What each frame of a sequence costs, likewise", _PRICE),
+    Variable(
+        "PAGE_ORDERS",
+        "false",
+        "true: the page takes orders (retry, dismiss, pause …) of who knows the token that it makes",
+        parsers.switch,
+        unset=False,
+    ),
+    Variable(
+        "PAGE_NAMES",
+        "",
+        "Host names as which a proxy of yours serves the page, which itself asks nobody who they are",
+        parsers.host_names,
+        unset=frozenset(),
     ),
     Variable(
         "LOG_LEVEL",

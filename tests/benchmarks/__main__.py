@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from tests.benchmarks import chart, scans
+from tests.benchmarks import chart, felt, scans
 from tests.benchmarks.baseline import baseline
 from tests.benchmarks.bursts import burst
+from tests.benchmarks.first import first
+from tests.benchmarks.flat import flat
 from tests.benchmarks.fleet import fleet
 from tests.benchmarks.idle import idle
 from tests.benchmarks.images import images
@@ -27,6 +29,7 @@ from tests.benchmarks.latency import latency
 from tests.benchmarks.ledgers import ledger, status
 from tests.benchmarks.measure import Bench, Missing, Row
 from tests.benchmarks.memory import memory
+from tests.benchmarks.pages import page
 from tests.benchmarks.posting import example, jobs, jobs0
 from tests.benchmarks.publishing import publishing
 from tests.benchmarks.sequences import sequences
@@ -41,6 +44,8 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "restart": scans.restart,
     "idle": idle,
     "baseline": baseline,
+    "first": first,
+    "flat": flat,
     "burst": burst,
     "latency": latency,
     "jobs": jobs,
@@ -51,11 +56,21 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "images": images,
     "status": status,
     "ledger": ledger,
+    "page": page,
     "memory": memory,
     "fleet": fleet,
     "sharing": sharing,
+    "commands": felt.commands,
+    "path": felt.path,
+    "start": felt.start,
+    "resident": felt.resident,
     "growth": scans.growth,
 }
+
+NAMED: dict[str, Callable[[Bench], list[Row]]] = {"vast": scans.vast}
+"""Run where they are named: they take a quarter of an hour."""
+
+FELT = ("scan", "restart", "commands", "path", "start", "resident", "idle", "baseline", "first", "flat")
 
 
 def measured(name: str, bench: Bench, log: Console) -> list[Row]:
@@ -64,7 +79,7 @@ def measured(name: str, bench: Bench, log: Console) -> list[Row]:
     started = time.monotonic()
     with log.status(name):
         try:
-            rows = BENCHMARKS[name](bench)
+            rows = {**BENCHMARKS, **NAMED}[name](bench)
         except Missing as missing:
             rows = [Row(name, "", missing=f"reference missing: {missing}")]
     log.print(f"{name}: {time.monotonic() - started:.1f} s", highlight=False)
@@ -75,7 +90,9 @@ def draw(bench: Bench, log: Console) -> None:
     """Write the chart of `growth`."""
     path = bench.out / "growth.svg"
     try:
-        chart.draw(path, scans.lines(bench))
+        # By a process of its own: matplotlib brings NumPy, which would stay beside what is measured.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
+            apart.submit(chart.draw, path, scans.lines(bench)).result()
     except Missing as missing:
         log.print(f"The chart is left out: {missing}.", highlight=False)
     else:
@@ -85,15 +102,18 @@ def draw(bench: Bench, log: Console) -> None:
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*BENCHMARKS, *NAMED)))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
     out = Path("build/benchmarks")
     told = f"where the chart goes ({out}); trees of files are kept there for the next run"
     parser.add_argument("--out", type=Path, default=out, metavar="FOLDER", help=told)
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="runs of each (5)")
+    parser.add_argument(
+        "--against", type=Path, metavar="CLONE", help="measure this clone, too, by turns: " + ", ".join(FELT)
+    )
     parser.add_argument("--small", action="store_true", help="tiny sizes, once: shows that all of it runs, judges none")
     chosen = parser.parse_args()
-    unknown = ", ".join(name for name in chosen.names if name not in BENCHMARKS)
+    unknown = ", ".join(name for name in chosen.names if name not in {**BENCHMARKS, **NAMED})
     if unknown:
         parser.error(f"no such benchmark: {unknown}")
     return chosen
@@ -107,7 +127,13 @@ def main() -> int:
     log = Console(stderr=True)
     rows: list[Row] = []
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
-        bench = Bench(1 if chosen.small else chosen.repeat, chosen.small, chosen.out.absolute(), executor)
+        bench = Bench(
+            1 if chosen.small else chosen.repeat,
+            chosen.small,
+            chosen.out.absolute(),
+            executor,
+            chosen.against and chosen.against.absolute(),
+        )
         try:
             for name in names:
                 rows += measured(name, bench, log)

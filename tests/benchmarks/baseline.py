@@ -10,20 +10,23 @@ import contextlib
 import hashlib
 import os
 import subprocess
-import sys
 import time
+from statistics import median
 from typing import TYPE_CHECKING
 
 from agent.host.clock import utc_now
 from agent.ledger.store import Ledger, iso
 from tests.benchmarks import trees
-from tests.benchmarks.measure import TIMES, Bench, Figure, Row, median_of, take_turns
+from tests.benchmarks.felt import Sides
+from tests.benchmarks.measure import TIMES, Bench, Figure, Row
 from tests.benchmarks.running import NOWHERE
 from tests.support import environ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from tests.benchmarks.installed import Installed
 
 WRITTEN_TOGETHER = 1000
 BEFORE = "there before the baseline"
@@ -42,21 +45,29 @@ def baseline(bench: Bench) -> list[Row]:
     """Judge the rate, and how it compares with the least."""
     count = bench.size(20_000, 50)
     tree = trees.images(bench, count)
-    took, least = take_turns(bench.repeat, lambda: _baseline(bench, tree), lambda: _least(bench, tree))
-    rate, most = (count / median_of(seconds, float) for seconds in (took, least))
-    figures = (Figure("ratio", rate / most, TIMES, at_least=0.5), Figure("", rate, "units/s", at_least=6000))
-    return [Row("baseline", f"{count:,} images", figures, f"read, sha256, rows by the thousand: {most:,.0f}/s")]
+    sides = Sides(bench)
+    pairs = sides.each(lambda side: (_baseline(bench, tree, side), least_seconds(bench, tree)))
+    rates = {name: count / median(ours for ours, _ in runs) for name, runs in pairs.items()}
+    most = count / median(least for _, least in pairs[""])
+    told = [f"read, sha256, rows by the thousand: {most:,.0f}/s"]
+    told += [f"{name}: {rate:,.0f}/s" for name, rate in rates.items() if name]
+    figures = (
+        Figure("ratio", rates[""] / most, TIMES, at_least=0.5),
+        Figure("", rates[""], "units/s", at_least=6000),
+    )
+    return [Row("baseline", f"{count:,} images", figures, "; ".join(told))]
 
 
-def _baseline(bench: Bench, tree: Path) -> float:
+def _baseline(bench: Bench, tree: Path, side: Installed) -> float:
     with bench.place() as place:
-        env = {**os.environ, **environ(place, NOWHERE, WATCH_DIR=str(tree))}
+        env = {**os.environ, **environ(place, NOWHERE, WATCH_DIR=str(tree)), **side.environ}
         before = time.monotonic()
-        subprocess.run([sys.executable, "-m", "agent", "baseline"], env=env, cwd=place, check=True, capture_output=True)
+        subprocess.run([side.python, "-m", "agent", "baseline"], env=env, cwd=place, check=True, capture_output=True)
         return time.monotonic() - before
 
 
-def _least(bench: Bench, tree: Path) -> float:
+def least_seconds(bench: Bench, tree: Path) -> float:
+    """Return how many seconds the least takes, in a process of its own."""
     with bench.place() as place:
         return bench.apart(least, tree, place)
 

@@ -83,12 +83,14 @@ class Bench:
     """How benchmarks are run: `repeat` times, in the small form or the full one, writing below `out`.
 
     `executor` is one process of its own, for what must not share an interpreter with the one that measures.
+    `against` is another clone, to be measured by turns with this one.
     """
 
     repeat: int
     small: bool
     out: Path
     executor: Executor
+    against: Path | None = None
 
     def size(self, full: T, small: T) -> T:
         """Return what is right for this form: a number of files, of seconds, or anything else."""

@@ -31,11 +31,12 @@ class Running:
     """`playment-agent run`, from the moment it has told systemd that it is READY until the block ends.
 
     It watches `place/inbox` unless WATCH_DIR says otherwise; ledger and log are in `place`. `ready_at` is the time of
-    READY by the monotonic clock: the first scan begins right after it.
+    READY by the monotonic clock: the first scan begins right after it. `python` runs it.
     """
 
-    def __init__(self, place: Path, url: str = NOWHERE, **changed: str) -> None:
+    def __init__(self, place: Path, url: str = NOWHERE, *, python: str = sys.executable, **changed: str) -> None:
         self._place = place
+        self._python = python
         self._environ = environ(place, url, **changed)
         self._stack = contextlib.ExitStack()
         self.inbox = place / "inbox"
@@ -49,7 +50,7 @@ class Running:
             log = undo.enter_context(open(self._place / "agent.log", "ab"))
             self._process = undo.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "agent", "run"],
+                    [self._python, "-m", "agent", "run"],
                     env={**os.environ, **self._environ, "NOTIFY_SOCKET": address},
                     cwd=self._place,
                     stderr=log,
@@ -127,10 +128,12 @@ class Running:
         return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
 
     def cpu_seconds(self) -> float:
-        """Return the user and system time that it has used (proc(5), fields 14 and 15 of stat)."""
-        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the user and system time that it has used."""
+        return _cpu_seconds(self._process.pid)
+
+    def cpu_seconds_of_all(self) -> float:
+        """Return the same of it and its processes that run."""
+        return sum(map(_cpu_seconds, (self._process.pid, *children(self._process.pid))))
 
     def share_of_core(self, seconds: float) -> float:
         """Return the processor time of the next so many seconds, as a share of one core."""
@@ -145,9 +148,30 @@ class Running:
 
     def memory_mib(self, key: str) -> float:
         """Return a memory figure in MiB (proc(5), status: VmRSS now, VmHWM at its highest)."""
-        with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024
+        return _memory_mib(self._process.pid, key)
+
+    def bytes_written(self) -> int:
+        """Return how many bytes it has had the disk write (proc(5), io)."""
+        with open(f"/proc/{self._process.pid}/io", encoding="ascii") as told:
+            return next(int(line.split()[1]) for line in told if line.startswith("write_bytes"))
+
+    def memory_of_all_mib(self, key: str) -> float:
+        """Return a memory figure of it and its processes together, in MiB; pages that they share count for each."""
+        pids = (self._process.pid, *children(self._process.pid))
+        return sum(_memory_mib(pid, key) for pid in pids)
 
     def bytes_read(self) -> int:
         """Return how many bytes it and its processes have read, files or not."""
         return bytes_read(self._process.pid, *children(self._process.pid))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the user and system time that a process has used (proc(5), fields 14 and 15 of stat)."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _memory_mib(pid: int, key: str) -> float:
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024

@@ -167,6 +167,17 @@ def test_of_two_that_are_alike_the_second_is_planned_when_the_first_is_written(
     assert _differ(tmp_path, lambda ledger: _see(ledger, TWIN, like), [TWIN, like], rules) == {0}
 
 
+def test_what_is_set_aside_is_looked_up_by_an_index(tmp_path: Path) -> None:
+    asked: list[str] = []
+    with contextlib.closing(Ledger(tmp_path / "ledger.db", Clock().now)) as ledger, ledger.transaction():
+        ledger.sql.set_trace_callback(asked.append)
+        assert baseline.set_aside_all(ledger, PLAIN) == 3
+        ledger.sql.set_trace_callback(None)
+        (select,) = [sql for sql in asked if sql.startswith("select unit")]
+        plan = [str(row[3]) for row in ledger.sql.execute(f"explain query plan {select}")]
+        assert any("USING INDEX jobs_path (path=?)" in step for step in plan), plan
+
+
 def test_it_asks_once_by_indexes_however_many(tmp_path: Path) -> None:
     """SQLite would take the index on the state first, and go through all that wait."""
     asked: list[str] = []

@@ -17,7 +17,7 @@ from agent.core.listing_queue import LULL
 from agent.core.names import Filters
 from agent.core.quiet_times import QuietTimes
 from agent.core.reference_id import IdRules
-from agent.errors import LedgerUnreadable
+from agent.errors import FolderUnavailable, LedgerUnreadable
 from agent.folder.changes import MANY_NAMES, Changes
 from agent.folder.scanner import Scanner
 from agent.folder.tree import Tree
@@ -318,6 +318,78 @@ def test_where_events_tell_a_sweep_takes_folders_in_turn_and_the_fresh_ones_alwa
         bench.detector.sweep(bench.now, 0.01)
         bench.turn()
         assert "f3" in bench.listed, "its times may not show what came since"
+
+
+@pytest.fixture
+def large(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A large folder of which all is known, and at which a first short look was taken."""
+    monkeypatch.setattr("agent.noticing.glances.FEW", 3)
+    for number in range(4):
+        write(bench.inbox / f"{number}.jpg", image(number))
+    bench.detector.rescan(bench.now)
+    bench.turn()
+    bench.after(2)
+    bench.detector.rescan(bench.now)
+    bench.turn()
+    bench.listed.clear()
+    return bench
+
+
+def _come(bench: Bench, name: str, *, told: bool) -> None:
+    await_tick(bench.inbox.with_name("clock"), bench.inbox.stat().st_ctime_ns)
+    write(bench.inbox / name, image(int(name[:2])))
+    if told:
+        bench.detector.look(UnitKey(name, Kind.IMAGE), bench.now)
+
+
+def _sweep(bench: Bench, seconds: float) -> list[str]:
+    """Let so many seconds pass, with a sweep every two; return what was listed."""
+    bench.listed.clear()
+    for _ in range(int(seconds / 2)):
+        bench.now += 2
+        bench.detector.sweep(bench.now, 0.1)
+        bench.turn()
+    return bench.listed
+
+
+def test_a_large_folder_is_not_listed_for_what_events_told_of(large: Bench) -> None:
+    assert _sweep(large, 4) == []
+    for number in range(10, 70):
+        _come(large, f"{number}.jpg", told=True)
+        assert _sweep(large, 2) == []
+    assert _sweep(large, 40) == []
+    assert large.state("10.jpg") == large.state("69.jpg") == "pending"
+
+
+@pytest.mark.parametrize("told", ["10.jpg", ""])
+def test_a_large_folder_is_listed_where_something_came_or_went_untold(large: Bench, told: str) -> None:
+    if told:
+        _come(large, told, told=True)
+    _come(large, "20.jpg", told=False)
+    assert _sweep(large, 32) == [""]
+    assert large.state("20.jpg") in ("settling", "pending")
+    assert _sweep(large, 32) == []
+    (large.inbox / "2.jpg").unlink()
+    assert _sweep(large, 34) == [""]
+    assert large.state("2.jpg") == "gone"
+    (large.inbox / "3.jpg").rename(large.inbox / "30.jpg")
+    assert _sweep(large, 34) == [""]
+    assert large.state("30.jpg") != ""
+
+
+def test_a_large_folder_is_listed_at_once_where_no_events_tell(large: Bench) -> None:
+    _come(large, "20.jpg", told=False)
+    large.detector.sweep(large.now)
+    large.turn()
+    assert large.listed == [""]
+
+
+def test_a_large_folder_that_cannot_be_looked_at_is_listed_which_says_so(large: Bench) -> None:
+    _come(large, "20.jpg", told=True)
+    large.inbox.rename(large.inbox.with_name("away"))
+    with contextlib.suppress(FolderUnavailable):
+        _sweep(large, 34)
+    assert "" in large.detector.unavailable
 
 
 def test_a_fresh_sequence_is_not_listed_again_while_it_is_read(

@@ -25,7 +25,7 @@ import atexit, os, sys
 before = set(sys.modules)
 def tell():
     with open(os.environ["TOLD"], "w") as file:
-        print(*set(sys.modules) - before, file=file)
+        print(*(name for name in set(sys.modules) - before if sys.modules[name]), file=file)
 atexit.register(tell)
 from agent.__main__ import main
 main()
@@ -46,8 +46,8 @@ OF_LABEL_STUDIO = {
     "LABEL_STUDIO_IMAGE_PROJECT": "1", "LABEL_STUDIO_SEQUENCE_PROJECT": "2", "PUBLISH_PROBE": "all",
 }  # fmt: skip
 HEAVY = {
-    "PIL", "charset_normalizer", "matplotlib", "numpy", "obstore", "prometheus_client", "psycopg", "requests", "rich",
-    "simplejpeg", "sqlite_utils", "urllib3", "watchdog",
+    "PIL", "apprise", "charset_normalizer", "matplotlib", "natsort", "numpy", "obstore", "prometheus_client", "psycopg",
+    "requests", "rich", "simplejpeg", "sqlite_utils", "urllib3", "watchdog",
 }  # fmt: skip
 
 
@@ -95,15 +95,15 @@ def test_the_version_is_told_with_three_modules_of_ours(place: Path, settings: d
 
 def test_the_status_needs_neither_all_settings_nor_what_the_stages_ask(place: Path, settings: dict[str, str]) -> None:
     modules = imported(place, "status", settings=settings)
-    assert len(ours(modules)) <= 40, sorted(ours(modules))
+    assert len(ours(modules)) <= 42, sorted(ours(modules))
     assert len(modules) <= 190, sorted(modules)
     assert not roots(modules) & {*HEAVY, "dotenv", "hashlib", "logging", "natsort", "socket"}
 
 
 def test_an_explanation_reads_and_sends_nothing(place: Path, settings: dict[str, str]) -> None:
     modules = imported(place, "explain", "a.jpg", settings=settings)
-    assert len(ours(modules)) <= 120, sorted(ours(modules))
-    assert not roots(modules) & {*HEAVY, "subprocess"}
+    assert len(ours(modules)) <= 125, sorted(ours(modules))
+    assert not roots(modules) & {*HEAVY, "hashlib", "subprocess"}
 
 
 @pytest.mark.parametrize(("target", "given"), [("playment", {}), ("label_studio", OF_LABEL_STUDIO)])
@@ -123,7 +123,7 @@ def test_one_target_brings_nothing_of_another(
     assert f"agent.targets.{target}.target" in modules
     (other,) = TARGETS - {target}
     assert not {name for name in modules if name.startswith(f"agent.targets.{other}.")}
-    assert not roots(modules) & (HEAVY - {"PIL", "charset_normalizer", "requests", "urllib3", "watchdog"})
+    assert not roots(modules) & (HEAVY - {"charset_normalizer", "requests", "urllib3", "watchdog"})
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 def test_the_service_holds_nothing_that_only_people_need(idle: set[str]) -> None:
-    assert not roots(idle) & (HEAVY - {"PIL", "charset_normalizer", "requests", "urllib3", "watchdog"})
+    assert not roots(idle) & (HEAVY - {"requests", "urllib3", "watchdog"})
     assert not {name for name in idle if name.startswith(("agent.reporting", "agent.demo", "agent.sandbox"))}
     others = {"agent.commands", "agent.commands.configured", "agent.commands.run", "agent.commands.shell"}
     assert {name for name in idle if name.startswith("agent.commands")} == others
@@ -155,7 +155,7 @@ def test_the_service_imports_nothing_later_that_might_be_another_versions(idle: 
         busy = imported(tmp_path, "run", "--once", settings=all_of_them)
         assert len(playment.jobs) == len(EXTENSIONS) + 1
     assert ours(busy) == ours(idle)
-    assert roots(busy) & HEAVY == roots(idle) & HEAVY
+    assert roots(busy) & HEAVY == roots(idle) & HEAVY, "Pillow comes with the first doubtful picture, and none is"
 
 
 def test_every_command_is_found_by_its_name() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from agent.core.annotations import parsed
+from agent.service.names import drawing_of
 from agent.settings import load
 from tests.integration.nginx import serving
 from tests.serving import Served
@@ -122,9 +124,21 @@ def test_what_is_dropped_is_seen_and_a_box_on_page_ten_comes_back_as_frame_tens(
     assert (drawn["item_index"], drawn["frame_id"]) == (9, "frame_10.png")
     assert [drawn["value"][side] for side in ("x", "y", "width", "height")] == pytest.approx([25, 25, 25, 50], abs=1)
     assert (drawn["original_width"], drawn["original_height"]) == (640, 360)
+    assert_drawn_again((tmp_path / "results" / "drive.json").read_bytes())
     drawn = the_region(tmp_path, "a.png")
     assert drawn["frame_id"] == "a.png"
     assert [drawn["value"][side] for side in ("x", "y", "width", "height")] == pytest.approx([50, 20, 25, 40], abs=1)
+
+
+def assert_drawn_again(content: bytes) -> None:
+    """See that our own page draws the box of page ten where it was drawn there."""
+    drawing = drawing_of("label-studio")(parsed(content), [f"frame_{number}.png" for number in range(1, 25)])
+    assert {position: [(shape.kind, shape.label) for shape in each] for position, each in drawing.shapes.items()} == {
+        9: [("box", "Object")]
+    }
+    corners = [side for point in drawing.shapes[9][0].outlines[0].points for side in point]
+    assert corners == pytest.approx([0.25, 0.25, 0.5, 0.25, 0.5, 0.75, 0.25, 0.75], abs=0.01)
+    assert not drawing.undrawn
 
 
 def test_what_the_page_could_not_show_is_not_sent_until_it_can(

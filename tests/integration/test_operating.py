@@ -31,8 +31,10 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", OPERATING, flags=re.MULTILINE | re.DOTALL)
-ELSEWHERE = ("FLEET_DSN=",)
-"""How a block begins that another test runs: `test_readme`, at a real PostgreSQL."""
+PAGE = ("starlette", "uvicorn", "jinja2")
+"""What the extra for the page brings."""
+ELSEWHERE = ("FLEET_DSN=", "sh .ci/apt-install python3-venv && systemd/package/build", "mkdir -p ~/")
+"""How a block begins that another test runs: `test_readme`, at a real PostgreSQL, and `python -m tests.package`."""
 SETTINGS = re.findall(r"^```dotenv\n(.*?)^```$", OPERATING, flags=re.MULTILINE | re.DOTALL)
 HERE = {"PLAYMENT_PROJECT_ID": "p1", "PLAYMENT_BASE_URL": "http://127.0.0.1:8801", "SETTLE_SECONDS": "0.2"}
 REPOSITORY = ("agent", "systemd", ".ci", "pyproject.toml", "README.md", ".env.example", "LICENSE")
@@ -62,7 +64,10 @@ def lay_out(tree: Path) -> None:
         else:
             shutil.copy(ROOT / name, repository / name)
     (tree / "root/wheels").mkdir()
-    for package in (*needed_by("playment-agent", {}).values(), distribution("setuptools")):
+    needed = needed_by("playment-agent", {name: distribution(name) for name in PAGE})
+    for name in PAGE:
+        needed_by(name, needed)
+    for package in (*needed.values(), distribution("setuptools")):
         wheel(package, tree / "root/wheels")
     write(tree / "etc/apt/sources.list.d/debian.sources", "")
     write(tree / "etc/hosts", "127.0.0.1 localhost files.example.com\n")
@@ -147,6 +152,13 @@ def test_every_command_does_what_is_said(host: Booted) -> None:
     drop(host, "../../opt/first.jpg", 2)
     host.run("su", "alice", "-c", "umask 027; cp /opt/first.jpg /srv/inbox/")
     wait_for_jobs(host, "first.jpg")
+    follow("enable --now playment-agent-page")
+    at = re.search(r"http://127\.0\.0\.1:\d+/", OPERATING)
+    assert at is not None
+    ask = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    shown = host.run("/opt/playment-agent/bin/python", "-c", ask, f"{at[0]}jobs")
+    assert "first.jpg" in shown
+    assert "PLAYMENT_API_KEY" not in host.run("sh", "-c", "tr '\\0' '\\n' < /proc/$(pgrep -f ' page$')/environ")
     assert "submitted" in follow(" status")
     (asked,) = re.findall(r"`(runuser .+ sqlite3 .+)`", FIRST)
     (also,) = re.findall(r"^runuser .+ sqlite3 .+$", READMES["agent/ledger/README.md"], flags=re.MULTILINE)

@@ -513,3 +513,28 @@ def test_a_copy_is_made_beside_it_each_night(agent: Booted) -> None:
     assert "is there already" in agent.journal("playment-agent-backup.service")
     assert "playment-agent-backup.timer" in agent.run("systemctl", "list-timers", "--no-pager")
     agent.run("systemctl", "stop", "playment-agent", "playment-agent-backup.timer")
+
+
+NEWS = """
+import os, sys
+from agent.news.notifier import Notifier
+told = ("sh", "-c", "cat >told")
+hangs = ("sh", "-c", "setsid sleep 600 & setsid sh -c 'sleep 601 & sleep 602' & sleep 603")
+print([Notifier("", command, os.environ, 2.0).tell({"text": "news"})[0] for command in (told, hangs)])
+print(open("told").read().strip(), os.popen("grep -ls '^sleep' /proc/[0-9]*/cmdline").read() or "none is left")
+"""
+
+
+def test_news_are_told_and_commands_ended_in_the_units_sandbox(agent: Booted) -> None:
+    unit = agent.run("systemctl", "cat", "playment-agent")
+    lines = [
+        line for line in unit.splitlines() if not line.startswith(("#", "ExecStart=", "Type=", "Restart", "Watch"))
+    ]
+    write(agent.root / "var/lib/playment-agent/news.py", NEWS, 0o644)
+    program = "Type=oneshot\nExecStart=/opt/playment-agent/bin/python /var/lib/playment-agent/news.py\n"
+    out = "StandardOutput=truncate:/run/news.out\nStandardError=append:/run/news.out\n"
+    write(agent.root / "run/systemd/system/news.service", "\n".join([*lines, "[Service]", program + out]))
+    agent.run("systemctl", "daemon-reload")
+    agent.run("systemctl", "start", "news")
+    said = (agent.root / "run/news.out").read_text()
+    assert said == '[True, False]\n{"text": "news"} none is left\n'

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.settings.settings import PLACES
+
 UNITS = Path(__file__).parents[2] / "systemd"
 NAMES = ["playment-agent.service", "playment-agent@.service"]
+PAGE = "playment-agent-page.service"
 SANDBOX = "# --- The sandbox"
 
 analyze = shutil.which("systemd-analyze")
@@ -75,12 +78,12 @@ def test_the_two_units_differ_in_nothing_else() -> None:
     assert many == one
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, PAGE])
 def test_no_setting_goes_through_systemds_own_reading_of_files(name: str) -> None:
     assert not [line for line in directives(name) if line.startswith("EnvironmentFile")]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, PAGE])
 def test_each_directive_of_the_sandbox_has_its_reason_above_it(name: str) -> None:
     sandbox = text(name).partition(SANDBOX)[2].partition("[Install]")[0].strip().splitlines()[1:]
     lines = [line for line in sandbox if line]
@@ -89,8 +92,17 @@ def test_each_directive_of_the_sandbox_has_its_reason_above_it(name: str) -> Non
         assert line.startswith("#") or above.startswith("#"), f"no reason stands above {line}"
 
 
+def test_the_page_has_no_key_and_speaks_to_this_host_alone() -> None:
+    lines = directives(PAGE)
+    assert not [line for line in lines if line.startswith("LoadCredential")]
+    assert {"IPAddressDeny=any", "IPAddressAllow=localhost"} <= {*lines}
+    (unset,) = [line.partition("=")[2].split() for line in lines if line.startswith("UnsetEnvironment=")]
+    secrets = {place.variable for place in PLACES} | {place.file for place in PLACES}
+    assert secrets <= {*unset}
+
+
 @needs_analyze
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, PAGE])
 def test_the_exposure_is_at_most_one_and_a_half(name: str) -> None:
     scored = run("security", "--offline=true", "--threshold=15", str(UNITS / name))
     assert scored.returncode == 0, scored.stdout[-300:] + scored.stderr
@@ -113,7 +125,7 @@ def test_the_check_in_the_sandbox_leaves_out_what_a_check_cannot_have() -> None:
 
 
 @needs_analyze
-@pytest.mark.parametrize("name", [*NAMES, "playment-agent-backup.service"])
+@pytest.mark.parametrize("name", [*NAMES, "playment-agent-backup.service", PAGE])
 def test_systemd_knows_every_directive(name: str, tmp_path: Path) -> None:
     for program in ("opt/playment-agent/bin/playment-agent", "bin/sh", "usr/bin/find"):
         command = tmp_path / program

@@ -286,7 +286,7 @@ def test_what_earlier_versions_called_invalid_or_changed_goes_on(tmp_path: Path,
         now = {row["path"]: row["state"] for row in reads.jobs()}
         assert now == {path: told[path][0] if path in ("cut.jpg", "other.jpg") else "settling" for path in told}
         assert reads.standing().jobs == {"settling": 4, "invalid": 1, "held": 1}
-        assert [event["event"] for event in reads.about("run", "")[0]["events"]] == ["settling"]
+        assert [event["event"] for event in reads.about("run", "run")[0]["events"]] == ["settling"]
 
 
 def test_a_ledger_of_before_sends_what_is_well_again(tmp_path: Path) -> None:

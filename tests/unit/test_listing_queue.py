@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.core.listing_queue import CREDIT, LULL, PATIENCE, SHARE, ListingQueue
+from agent.core.listing_queue import CREDIT, KEPT, LULL, PATIENCE, SHARE, ListingQueue
 
 
 def test_a_folder_is_taken_once_however_often_it_is_wanted() -> None:
@@ -106,3 +106,15 @@ def test_the_first_listings_of_a_folder_are_on_credit() -> None:
     queue.listed("a", 100.0, 0.2)
     queue.want("a", 100.0)
     assert queue.next_at() == pytest.approx(101.0)
+
+
+def test_folders_that_are_spared_no_more_are_forgotten_and_the_others_are_not() -> None:
+    queue, spared, kept = ListingQueue(), ListingQueue(), range(3 * KEPT)
+    for number in kept:
+        queue.listed(f"f{number}", float(number), 0.1)
+    assert len(queue._not_before) <= 2 * KEPT
+    for number in range(2):
+        for each in (queue, spared):
+            each.listed("slow", 3 * KEPT, 100.0)
+            each.want("slow", 3 * KEPT + number)
+    assert queue.next_at() == spared.next_at() == 3 * KEPT - CREDIT + SHARE * 100.0

@@ -51,6 +51,7 @@ ALLOWED_NAMES = {
     "datetime": frozenset({"UTC", "date", "datetime", "timedelta", "timezone"}),
     "marshal": frozenset({"dumps"}),
     "os": frozenset({"fsdecode", "fsencode"}),
+    "shlex": frozenset({"quote", "split"}),
     "uuid": frozenset({"UUID"}),
     "xml.parsers": frozenset({"expat"}),
 }

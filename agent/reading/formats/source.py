@@ -6,7 +6,6 @@ Memory stays at one chunk whatever the file's size. Raises `OSError` where the f
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -94,6 +93,8 @@ class Source:
     """
 
     def __init__(self, fd: int, size: int) -> None:
+        import hashlib  # noqa: PLC0415 - OpenSSL takes 3 MiB, and `explain` hashes nothing
+
         self.fd = fd
         self.size = size
         self.content_end = 0

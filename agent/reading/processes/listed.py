@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.core.fingerprints import fingerprint_of
 from agent.errors import FolderUnavailable
 from agent.folder.scanner import SLICE
-from agent.model.files import PackedFiles
+from agent.model.files import FEW, PackedFiles
 
 if TYPE_CHECKING:
     from agent.folder.scanner import Scanner
     from agent.model import Listing
 
-MOST_FILES = 50_000
+MOST_FILES = FEW
 """Entries of one folder that are listed here. A larger one is the agent's, which lists it in slices: its answer would
-be on its way for longer than events should wait, and stand in the memory of two."""
+be on its way for longer than events should wait, and stand in the memory of two; and a glance comes before it."""
 TOGETHER = 20_000
 """Files after which an answer is given, though there are more folders to list: it stands in memory as a whole."""
 

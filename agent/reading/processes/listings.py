@@ -48,12 +48,13 @@ class ListingProcesses:
         self._count = count
         self._python = python
         self._is_refused = False
+        self._lost = 0
         self._busy: dict[WorkerProcess, Asked] = {}
         self.processes: list[WorkerProcess] = []
 
     def room(self) -> int:
         """Return how many processes may be asked now, after starting them."""
-        while not self._is_refused and len(self.processes) < self._count:
+        while not self._is_refused and len(self.processes) < self._count - self._lost:
             try:
                 self.processes.append(WorkerProcess(self._scanner, self._python))
             except OSError as error:
@@ -84,12 +85,14 @@ class ListingProcesses:
             process.end()
         for asked in self._busy.values():
             asked.found = ()
-        self.processes, self._busy, self._is_refused = [], {}, False
+        self.processes, self._busy, self._lost, self._is_refused = [], {}, 0, False
 
     def _free(self) -> list[WorkerProcess]:
         for process, asked in [*self._busy.items()]:
             if process.has_something(0):  # whether anybody waits for it or not
                 self._take_in(asked)
+        for process in [process for process in self.processes if process not in self._busy and not process.is_alive]:
+            self._lose(process)
         return [process for process in self.processes if process not in self._busy and process.is_ready]
 
     def _take_in(self, asked: Asked, *, hangs: bool = False) -> None:
@@ -100,10 +103,13 @@ class ListingProcesses:
                 raise EOFError
             answer = process.answer(asked.number)
         except ENDED:
-            how = process.end()
-            self.processes.remove(process)
-            self._count -= 1  # for good: what has ended one would end the next
-            log.warning("a process that lists folders has ended (%s): going on without it", how)
+            self._lose(process)
             return
         assert isinstance(answer, list)
         asked.found = answer
+
+    def _lose(self, process: WorkerProcess) -> None:
+        how = process.end()
+        self.processes.remove(process)
+        self._lost += 1  # until the next rest: what has ended one may end the next
+        log.warning("a process that lists folders has ended (%s): going on without it", how)
