@@ -82,7 +82,6 @@ class Ahead:
 
     def ask(self, now: float) -> None:
         """Have the next folders listed, where that is worth it."""
-        self._idle_since = None
         if self._processes is None or self._files < MUCH:
             return
         for _ in range(self._processes.room()):
@@ -111,6 +110,7 @@ class Ahead:
 
         Yields while it is waited for.
         """
+        self._idle_since = None
         is_fresh, ticket = self._queue.still_told(folder), self._tickets.pop(folder, None)
         if self._processes is None or ticket is None or not is_fresh:
             return None

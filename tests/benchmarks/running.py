@@ -157,8 +157,11 @@ class Running:
 
     def memory_of_all_mib(self, key: str) -> float:
         """Return a memory figure of it and its processes together, in MiB; pages that they share count for each."""
-        pids = (self._process.pid, *children(self._process.pid))
-        return sum(_memory_mib(pid, key) for pid in pids)
+        return sum(_memory_mib(pid, key) for pid in (self._process.pid, *self.children()))
+
+    def children(self) -> list[int]:
+        """Return the processes that it has."""
+        return children(self._process.pid)
 
     def bytes_read(self) -> int:
         """Return how many bytes it and its processes have read, files or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -25,6 +26,7 @@ from agent.reading.processes import listings as listings_module
 from agent.reading.processes.listed import Folders, Listed, listed
 from agent.reading.processes.listings import ListingProcesses
 from agent.settings.parts import filters_of
+from tests.benchmarks.running import SETTLES_NEVER, Running
 from tests.support import eventually, settings
 
 if TYPE_CHECKING:
@@ -230,6 +232,28 @@ def test_they_take_little(processes: ListingProcesses) -> None:
         with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
             resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
         assert resident < 25, f"{sys.version}: {resident} MiB"
+
+
+@pytest.mark.parametrize("victims", [0, 2])
+def test_a_large_scan_shows_all_that_is_there_and_comes_meanwhile(tmp_path: Path, victims: int) -> None:
+    folders, count = 40, 1000
+    for folder in range(folders):
+        place = tmp_path / "inbox" / f"cam_{folder:02d}"
+        place.mkdir(parents=True)
+        for number in range(count):
+            os.close(os.open(place / f"frame_{number:04d}.jpg", os.O_CREAT | os.O_WRONLY))
+    with Running(tmp_path, SEQUENCE_SETTLE_SECONDS=SETTLES_NEVER) as agent:
+        pids = eventually(agent.children)
+        for pid in pids[:victims]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
+        for folder in range(folders):
+            (tmp_path / "inbox" / f"cam_{folder:02d}" / f"frame_{count}.jpg").write_bytes(b"x")
+        agent.until(lambda: agent.counts().get("settling") == (folders, folders * (count + 1)))
+        if victims:
+            assert "a process that lists folders has ended (signal 9): going on without it" in agent.said()
+        else:
+            agent.until(lambda: not agent.children())  # it has nothing to list any more
 
 
 def _has_ended(process: WorkerProcess) -> bool:
