@@ -1,4 +1,4 @@
-"""Text as roff, the language of manual pages (groff_man(7)): any text comes out of `man` as it went in. Pure."""
+"""Text as roff, the language of manual pages (groff_man(7)): any text comes out of `man` as it went in."""
 
 from __future__ import annotations
 
