@@ -25,6 +25,7 @@ def settings(*, needs_key: bool = True) -> Settings:
 
     Raises SettingsError.
     """
+    logs.keep()
     found = load.load(os.environ, Path.cwd(), env_file(), needs_key=needs_key, defaults=DEFAULTS)
     logs.set_up(found.log_level, found.log_format)
     return found

@@ -96,7 +96,8 @@ def _numbers(path: Path) -> bytes:
 def _lines(report: Report, alive: Life, now: datetime) -> Iterator[str]:
     """Yield what is told below the table, line by line."""
     agent, today = report.agent, report.today
-    yield f"today ({today['day']}): {today['jobs']:,} sent ({today['frames']:,} frames)"
+    frames = f"{today['frames']:,} frame{'s' if today['frames'] != 1 else ''}"
+    yield f"today ({today['day']}): {today['jobs']:,} sent ({frames})"
     yield f"submitted: {report.submitted_last_hour:,} in the last hour, {report.submitted_last_day:,} in the last 24"
     yield _agent_line(agent, alive, now)
     if agent.get("sending"):

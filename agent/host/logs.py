@@ -162,6 +162,35 @@ class JournalHandler(_Unlocked):
         }
 
 
+class _Early(logging.Handler):
+    """Keeps what is logged before it is known how."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self._records.append(record)
+
+    def log_all(self) -> None:
+        """Log all that was kept."""
+        for record in self._records:
+            logger = logging.getLogger(record.name)
+            if logger.isEnabledFor(record.levelno):
+                logger.handle(record)
+
+
+def keep() -> None:
+    """Keep what is logged until `set_up` says how; to be called before anything can be logged.
+
+    Else it would come as bare text, without a priority, beside lines that are JSON, or not in the journal at all.
+    """
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(_Early())
+
+
 @contextlib.contextmanager
 def above(tell: Callable[[str], None]) -> Iterator[None]:
     """Hand the lines of standard error to `tell` while a bar is shown there: from any thread, and none of single jobs.
@@ -206,6 +235,9 @@ def set_up(level: str, style: str) -> None:
     root.setLevel(level)
     for noisy in ("watchdog", "urllib3", "requests", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for handler in before:
+        if isinstance(handler, _Early):
+            handler.log_all()
 
 
 def _to_journal(root: logging.Logger, lines: LineHandler) -> JournalHandler:

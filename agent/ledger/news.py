@@ -23,14 +23,18 @@ MOST_KINDS = 50
 LONGEST = 60
 
 # One row for each kind of trouble and top folder. A job counts once, and only if it waits still. A kind is a state with
-# its code, or else with what the reason says before its details.
+# its code, or else with what the reason says before its details; that of a folder begins with the name of a frame.
 WAITING = f"""
-    select state, error_code, iif(error_code = '', substr(rtrim(substr(reason, 1, min(
-            instr(reason || ':', ':'), instr(reason || '(', '('), instr(reason || ',', ',')) - 1)), 1, {LONGEST}), ''),
+    select state, error_code, iif(error_code = '', substr(rtrim(substr(why, 1, min(
+            instr(why || ':', ':'), instr(why || '(', '('), instr(why || ',', ',')) - 1)), 1, {LONGEST}), ''),
         rtrim(substr(folder, 1, instr(folder || '/', '/')), '/') as top, count(*), min(path)
-    from jobs where id in (
-        select job from event_log indexed by events_attention where {EVENTS} and id > ? and id <= ?
-    ) and (state in ('held', 'invalid', 'failed', 'duplicate') or error_code = 'twins')
+    from (
+        select state, error_code, folder, path, iif(kind = 'sequence' and state = 'invalid' and instr(reason, ': '),
+            substr(reason, instr(reason, ': ') + 2), reason) as why
+        from jobs where id in (
+            select job from event_log indexed by events_attention where {EVENTS} and id > ? and id <= ?
+        ) and (state in ('held', 'invalid', 'failed', 'duplicate') or error_code = 'twins')
+    )
     group by 1, 2, 3, 4
 """  # noqa: S608 (our words)
 

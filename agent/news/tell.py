@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from agent.news.command import run_command
 
@@ -53,14 +53,14 @@ def _by_command(asked: Mapping[str, Any]) -> Answer:
 
 
 def _by_urls(asked: Mapping[str, Any]) -> Answer:
-    from apprise import Apprise, AppriseAsset  # noqa: PLC0415 (an extra, which may be missing, and takes a while)
+    from apprise import AppriseAsset  # noqa: PLC0415 (an extra, which may be missing, and takes a while)
     from apprise.utils.parse import parse_urls  # noqa: PLC0415
 
     logging.getLogger("apprise").setLevel(logging.WARNING)
     logging.getLogger("apprise").propagate = False
     asset = AppriseAsset(app_id="playment-agent", app_desc="playment-agent", plugin_paths=[], secure_logging=True)
     urls: list[str] = parse_urls(asked["urls"])  # type: ignore[no-untyped-call]
-    services = [Apprise.instantiate(url, asset=asset, suppress_exceptions=True) for url in urls]
+    services = [_service(url, asset) for url in urls]
     bad = [_which(number, urls) for number, service in enumerate(services) if service is None]
     if bad or not urls:
         return (False, f"{' and '.join(bad) or 'NOTIFY_URL'} is no address that Apprise knows", False)
@@ -72,6 +72,19 @@ def _by_urls(asked: Mapping[str, Any]) -> Answer:
         each.join(max(0.0, until - time.monotonic()))
     failed = [f"{_which(number, urls)}: {each.why}" for number, each in enumerate(telling) if not each.told]
     return (len(failed) < len(telling), "; ".join(failed), any(each.is_alive() for each in telling))
+
+
+def _service(url: str, asset: Any) -> Any:
+    """Return who tells by an address, None where Apprise knows none such.
+
+    A service refuses what is too long for it, each time anew: it gets several messages, unless its address says else.
+    """
+    from apprise import Apprise, OverflowMode  # noqa: PLC0415
+
+    service = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    if service is not None and "overflow" not in parse_qs(url.partition("?")[2]):
+        service.overflow_mode = OverflowMode.SPLIT
+    return service
 
 
 def _which(number: int, urls: Iterable[str]) -> str:

@@ -175,7 +175,9 @@ class News:
                 words.begun(sight.begun, self._sender)
                 + words.waiting(untold)
                 + words.before(max(0, before))
-                + words.ended(sight.ended, self._sender)
+                + words.ended(
+                    {key: datetime.fromisoformat(told).astimezone() for key, told in sight.ended.items()}, self._sender
+                )
             )
             standing = {key: since for key, since in then.standing.items() if key not in sight.ended}
             standing |= dict.fromkeys(sight.begun, at)

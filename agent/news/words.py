@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from agent.ledger.news import Kind, Span, Untold, Waiting
     from agent.ledger.reports import Counts
 
+AT = "%Y-%m-%d %H:%M %Z"
 MOST_FOLDERS = 5
+MOST_SENTENCES = 10
+"""Of kinds that are told apart: who reads it on a telephone is to come to its end."""
 MOST_CHARACTERS = 100
 """Of a path."""
 REPEATED = "This may be told for the second time: the agent ended before it knew what had become of the first."
@@ -60,9 +63,11 @@ def waiting(untold: Untold) -> Message:
         return Message()
     kinds = sorted(untold.kinds.items(), key=lambda each: -each[1].jobs)
     jobs = sum(each.jobs for _, each in kinds)
+    shown, rest = kinds[:MOST_SENTENCES], kinds[MOST_SENTENCES:]
+    more = f"{sum(each.jobs for _, each in rest):,} for {len(rest):,} more reasons: 'playment-agent status' shows them."
     return Message(
         (f"{jobs:,} {'needs' if jobs == 1 else 'need'} a person",),
-        tuple(_waits(kind, each) for kind, each in kinds),
+        (*(_waits(kind, each) for kind, each in shown), *([more] if rest else [])),
         tuple(_fact(kind, each) for kind, each in kinds),
         "warning",
     )
@@ -92,27 +97,31 @@ def begun(troubles: Mapping[str, str], sender: Sender) -> Message:
     )
 
 
-def ended(troubles: Mapping[str, str], sender: Sender) -> Message:
-    """Tell of troubles that are over, each with the time since when it was told."""
+def ended(troubles: Mapping[str, datetime], sender: Sender) -> Message:
+    """Tell of troubles that are over, each with the time (local) at which it was told."""
     texts = {key: WORDS[key][1].format(sender.target) for key in troubles}
     return Message(
         tuple(text.partition(":")[0] for text in texts.values()),
-        tuple(f"{_sentence(texts[key])} It was told at {at}." for key, at in troubles.items()),
-        tuple({"what": "over", "trouble": key, "told_at": at} for key, at in troubles.items()),
+        tuple(f"{_sentence(texts[key])} The trouble was told at {at:{AT}}." for key, at in troubles.items()),
+        tuple(
+            {"what": "over", "trouble": key, "told_at": at.isoformat(timespec="seconds")}
+            for key, at in troubles.items()
+        ),
         "success" if troubles else "info",
     )
 
 
 def summary(span: Span, since: datetime, counts: Counts, troubles: Mapping[str, str], sender: Sender) -> Message:
     """Tell what came of the time `since` (local), and how it stands."""
-    sent = f"{span.sent:,} sent ({span.frames:,} frames), {span.completed:,} annotated"
+    sent = f"{span.sent:,} sent ({span.frames:,} frame{'' if span.frames == 1 else 's'}), {span.completed:,} annotated"
     by_state = ", ".join(f"{jobs:,} {state}" for state, jobs in counts.jobs.items() if state in ATTENTION and jobs)
     moving = ", ".join(f"{jobs:,} {state}" for state, jobs in counts.jobs.items() if state in WAITING and jobs)
     need = f"{counts.attention:,} {'needs' if counts.attention == 1 else 'need'} a person"
+    turn = f"{counts.waiting:,} {'waits for its' if counts.waiting == 1 else 'wait for their'} turn"
     shown = f" ({by_state}): 'playment-agent status' shows them." if counts.attention and by_state else "."
     sentences = [
-        f"Since {since:%Y-%m-%d %H:%M %Z}: {sent}.",
-        f"Now {counts.waiting:,} wait for their turn{f' ({moving})' if moving else ''}.",
+        f"Since {since:{AT}}: {sent}.",
+        f"Now {turn}{f' ({moving})' if moving else ''}.",
         f"{need}{shown}",
         *(f"{_sentence(text)} 'playment-agent status' tells more." for text in troubles.values()),
     ]
@@ -146,7 +155,7 @@ def as_json(
     message = replace(message, sentences=(*message.sentences, REPEATED)) if repeated else message
     title = f"playment-agent on {printable(sender.host)}: {', '.join(dict.fromkeys(message.heads))}"
     who = f"{printable(sender.host)}, which watches {_short(sender.folder)}"
-    lines = [*message.sentences, f"Told at {local:%Y-%m-%d %H:%M %Z} by {who}; number {number:,}."]
+    lines = [*message.sentences, f"Told at {local:{AT}} by {who}; number {number:,}."]
     return {
         "host": sender.host,
         "folder": sender.folder,

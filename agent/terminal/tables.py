@@ -29,8 +29,12 @@ NUMBERS = frozenset(
     {"jobs", "frames", "waiting", "submitted", "completed", "attention", "silent_s", "settling", "sent"}
 )
 UNBROKEN = frozenset({"action", "kind", "state", "error_code", "oldest", "newest", *NUMBERS})
-PLAIN = frozenset({"path", "reason", "why"})
+PLAIN = frozenset({"folder", "path", "reason", "why"})
 """Columns whose values say by themselves what they are."""
+FIRST = frozenset({"folder"})
+"""Columns that say what a row is about: they come first, however long they are."""
+TOGETHER = "\ud800"
+"""Stands for a space at which no line ends: a lone surrogate, which `printable` leaves in no text."""
 GAP = 2
 MILLISECONDS = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z$")
 
@@ -47,7 +51,7 @@ def show(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
     found = widths({column: [column, *(row[column] for row in shown)] for column in used}, console.width)
     if found is None:
         for row in shown:
-            for line in _below(used, row, console.width):
+            for line in below(used, row, console.width):
                 console.print(line, soft_wrap=True)
         return
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
@@ -76,11 +80,14 @@ def widths(columns: Mapping[str, Sequence[str]], room: int) -> list[int] | None:
     return list(found.values())
 
 
-def _below(columns: Sequence[str], row: Mapping[str, str], width: int) -> list[Text]:
+def below(columns: Sequence[str], row: Mapping[str, str], width: int) -> list[Text]:
     """Return a row as lines: what is short first, then each of the others."""
-    short = [_named(column, row[column]) for column in columns if column in UNBROKEN and row[column]]
-    others = [_named(column, row[column]) for column in columns if column not in UNBROKEN and row[column]]
-    first, *more = wrapped("  ".join((*short, *others[:1])), width, INDENT)
+    used = [column for column in columns if row[column]]
+    heads = [row[column] for column in used if column in FIRST]
+    short = [_named(column, row[column]).replace(" ", TOGETHER) for column in used if column in UNBROKEN]
+    others = [_named(column, row[column]) for column in used if column not in UNBROKEN | FIRST]
+    line = "  ".join((*heads, *short, *others[:1]))
+    first, *more = (part.replace(TOGETHER, " ") for part in wrapped(line, width, INDENT))
     for text in others[1:]:
         more += wrapped(INDENT + text, width, INDENT)
     head = Text(first)
@@ -93,7 +100,7 @@ def _below(columns: Sequence[str], row: Mapping[str, str], width: int) -> list[T
 def _named(column: str, value: str) -> str:
     """Return a value as it stands outside a table."""
     if column in NUMBERS:
-        return f"{value} {column}"
+        return f"{value} {column.removesuffix('s') if value == '1' else column}"
     return value if column in PLAIN | UNBROKEN else f"{column}: {value}"
 
 

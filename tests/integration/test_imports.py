@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +21,8 @@ from tests.support import Playment, environ, frames, image, used_ledger, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 # What an interpreter loads before it runs anything (an editable install's finder, for one) does not count.
 PROGRAM = """
 import atexit, os, sys
@@ -132,6 +136,23 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     place = tmp_path_factory.mktemp("idle")
     with Playment() as playment:
         return imported(place, "run", "--once", settings=environ(place, playment.url))
+
+
+def test_the_service_holds_no_extra_whatever_extras_there_will_be(idle: set[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    named = {_named(line) for extra in extras.keys() - {"bench", "test"} for line in extras[extra]}
+    modules = {
+        module for module, owners in packages_distributions().items() if named & {_named(owner) for owner in owners}
+    }
+    assert {"apprise", "obstore", "prometheus_client", "psycopg", "simplejpeg", "starlette"} <= modules
+    assert not roots(idle) & modules
+    assert not {name for name in idle if name.startswith(("agent.page", "agent.news", "agent.ledger.news"))}
+
+
+def _named(requirement: str) -> str:
+    """Return a distribution's name as all spell it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
 
 
 def test_the_service_holds_nothing_that_only_people_need(idle: set[str]) -> None:

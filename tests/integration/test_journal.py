@@ -10,15 +10,16 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from agent.host.logs import JournalHandler, LineHandler, TextFormatter, above, is_journal
 from agent.model.journal import about
+from tests.support import environ
 from tests.unit.test_journal import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import pytest
 
 SAY = """
 import logging, sys
@@ -68,6 +69,20 @@ def test_why_a_command_ends_is_an_error(tmp_path: Path) -> None:
     lines = said("-m", "agent", "--env-file", str(tmp_path / "none"), "run", code=2)
     assert lines
     assert all(line.startswith("<3>playment-agent: ") for line in lines)
+
+
+@pytest.mark.parametrize(("style", "begins"), [("text", "<4>WARNING "), ("json", '<4>{"at": "')])
+@pytest.mark.parametrize(("level", "lines"), [("WARNING", 1), ("ERROR", 0)])
+def test_what_is_found_while_the_settings_are_read_comes_as_they_say(
+    style: str, begins: str, level: str, lines: int, tmp_path: Path
+) -> None:
+    given = environ(tmp_path, "http://127.0.0.1:9", LOG_FORMAT=style, LOG_LEVEL=level)
+    file = tmp_path / "agent.env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    file.chmod(0o644)
+    found = said("-m", "agent", "--env-file", str(file), "plan")
+    assert len(found) == lines
+    assert all(line.startswith(begins) and "others than its owner may read it" in line for line in found)
 
 
 def test_another_stream_is_as_ever() -> None:

@@ -130,7 +130,7 @@ def test_a_server_that_goes_away_is_told_and_that_it_is_back(tmp_path: Path, rec
                 eventually(lambda: len(receiver.told) == 2)
     assert receiver.titles[1] == "Playment is back"
     assert [each["type"] for each in receiver.told] == ["failure", "success"]
-    assert "It was told at 20" in receiver.told[1]["message"]
+    assert "The trouble was told at 20" in receiver.told[1]["message"]
 
 
 @pytest.mark.usefixtures("soon")
@@ -160,10 +160,10 @@ def test_the_day_is_summed_once_at_its_time(
                 agent.becomes("a.jpg", "submitted")
             assert receiver.told == []
             _yesterday(agent)
-            with Agent(place):
-                eventually(lambda: receiver.told)
+            with Agent(place) as agent:  # a stop before it is written that it was told would have it told once more
+                eventually(lambda: receiver.told and not json.loads(agent.value("news"))["telling"])
             assert receiver.titles == ["the day: 1 sent"]
-            assert "JST: 1 sent (1 frames), 0 annotated." in receiver.told[0]["message"]
+            assert "JST: 1 sent (1 frame), 0 annotated." in receiver.told[0]["message"]
             with Agent(place):
                 write(agent.inbox / "b.jpg", b"")
                 eventually(lambda: len(receiver.told) == 2)
@@ -283,11 +283,13 @@ def test_a_command_has_no_key_in_its_environment(tmp_path: Path, monkeypatch: py
 # The first start, many, and the ledger
 
 
-def _refused(ledger: Ledger, jobs: int, reason: str = "cut short: it ends at byte {}") -> None:
-    """Have so many files be seen, and refused."""
+def _refused(
+    ledger: Ledger, jobs: int, reason: str = "cut short: it ends at byte {}", kind: UnitKind = UnitKind.IMAGE
+) -> None:
+    """Have so many files, or folders, be seen, and refused."""
     with ledger.transaction():
         paths = [f"cam{number % 7}/day/{number}.jpg" for number in range(jobs)]
-        notice(ledger, *(Sight(path, UnitKind.IMAGE, "waits", 1, 10) for path in paths))
+        notice(ledger, *(Sight(path, kind, "waits", 1, 10) for path in paths))
         rows = ledger.sql.execute("select id from jobs where state = 'settling' order by id").fetchall()
         moves = [{"id": row, "detail": "", "reason": reason.format(row)} for (row,) in rows]
         ledger.move_all(State.SETTLING, State.INVALID, moves)
@@ -318,9 +320,9 @@ def test_ten_thousand_that_were_refused_are_one_kind_found_at_once(tmp_path: Pat
     with contextlib.closing(Ledger(tmp_path / "ledger.db", Clock().now)) as ledger:
         _refused(ledger, 10_000)
         with NewsReads.open(tmp_path / "ledger.db") as reads:
-            begun = time.perf_counter()
+            begun = time.thread_time()  # whatever else the machine does
             untold = reads.untold(0)
-            assert time.perf_counter() - begun < 1.0
+            assert time.thread_time() - begun < 1.0
             [(kind, waiting)] = untold.kinds.items()
             assert kind == Kind("invalid", "", "cut short")
             assert (waiting.jobs, len(waiting.folders), waiting.example) == (10_000, 7, "cam0/day/0.jpg")
@@ -331,6 +333,14 @@ def test_ten_thousand_that_were_refused_are_one_kind_found_at_once(tmp_path: Pat
             with ledger.transaction():
                 ledger.sql.execute("update jobs set state = 'gone' where path like 'cam0/%'")
             assert len(reads.untold(0).kinds[kind].folders) == 6
+
+
+def test_folders_with_a_bad_frame_are_of_the_kind_of_its_trouble_whatever_its_name(tmp_path: Path) -> None:
+    with contextlib.closing(Ledger(tmp_path / "ledger.db", Clock().now)) as ledger:
+        _refused(ledger, 100, "frame ({0}), left.jpg: cut short: it ends; f{0}.jpg: empty file: 0", UnitKind.SEQUENCE)
+        with NewsReads.open(tmp_path / "ledger.db") as reads:
+            kinds = reads.untold(0).kinds
+    assert {kind: waiting.jobs for kind, waiting in kinds.items()} == {Kind("invalid", "", "cut short"): 100}
 
 
 def test_a_ledger_of_an_older_version_is_asked_as_any_other(tmp_path: Path) -> None:

@@ -78,6 +78,19 @@ def test_names_with_markup_arrive_as_they_are(receiver: Receiver) -> None:
     assert receiver.told[0]["message"] == message["text"]
 
 
+@pytest.mark.parametrize(("asked", "parts"), [("", 3), ("?overflow=truncate", 1), ("?overflow=upstream", 1)])
+def test_what_is_too_long_for_a_service_comes_in_parts_unless_its_address_says_else(
+    asked: str, parts: int, receiver: Receiver
+) -> None:
+    lines = [f"{number:,} are invalid (cut short): {number:,} in cam{number}" for number in range(1000, 1200)]
+    long = {**MESSAGE, "text": "\n".join(lines)}
+    assert _urls(f"mmost://127.0.0.1:{receiver.port}/{'t' * 24}{asked}").tell(long).told
+    assert len(receiver.told) == parts
+    if parts > 1:
+        assert all(len(each["text"]) <= 4000 for each in receiver.told)
+        assert all(any(line in each["text"] for each in receiver.told) for line in lines)
+
+
 def test_several_addresses_are_told_at_once_and_one_that_fails_keeps_nothing_from_the_others(
     receiver: Receiver,
 ) -> None:
@@ -185,8 +198,8 @@ def test_a_command_that_is_not_there_is_found_without_being_run(tmp_path: Path) 
 
 def test_a_command_that_need_not_read_and_leaves_something_behind_is_fine() -> None:
     begun = time.monotonic()
-    assert Notifier("", ("sh", "-c", "sleep 3 & exit 0"), ENVIRON).tell(MESSAGE) == (True, "", False)
-    assert time.monotonic() - begun < 3
+    assert Notifier("", ("sh", "-c", "sleep 20 & exit 0"), ENVIRON).tell(MESSAGE) == (True, "", False)
+    assert time.monotonic() - begun < 20
 
 
 FORKS = """
@@ -205,11 +218,11 @@ time.sleep(600)
 
 def test_a_command_that_hangs_is_ended_with_all_that_it_has_started_however_far_away(tmp_path: Path) -> None:
     begun = time.monotonic()
-    told = _python(FORKS, str(tmp_path), limit=2.0).tell(MESSAGE)
-    assert time.monotonic() - begun < 12
+    told = _python(FORKS, str(tmp_path), limit=5.0).tell(MESSAGE)
+    assert time.monotonic() - begun < 15
     assert not told.told
     assert told.unknown
-    assert told.why.endswith("did not end within 2 s and was ended: waits for nothing")
+    assert told.why.endswith("did not end within 5 s and was ended: waits for nothing")
     started = os.listdir(tmp_path)
     assert len(started) == 6
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]

@@ -175,6 +175,15 @@ def test_ten_thousand_refused_files_are_one_sentence_with_their_folders() -> Non
     assert (fact["jobs"], fact["more_folders"], len(fact["folders"])) == (10_000, 8, 5)
 
 
+def test_of_fifty_kinds_the_largest_ten_are_told_and_how_many_the_others_are() -> None:
+    kinds = {Kind("invalid", "", f"reason {number}"): Waiting({"": number}, "a.jpg") for number in range(1, 51)}
+    message = words.waiting(Untold(1, kinds))
+    assert len(message.sentences) == 11
+    assert message.sentences[0].startswith("50 are invalid (reason 50)")
+    assert message.sentences[-1] == "820 for 40 more reasons: 'playment-agent status' shows them."
+    assert len(message.facts) == 50
+
+
 def test_one_is_told_as_one() -> None:
     untold = Untold(1, {Kind("held", "gaps", ""): Waiting({"cam1": 1}, "cam1/s")})
     assert words.waiting(untold).sentences[0].startswith("1 is held (gaps): 1 in cam1. Why: playment-agent explain")
@@ -196,9 +205,10 @@ def test_troubles_are_told_and_that_they_are_over() -> None:
     assert begun.sentences == (
         "Playment is away, tried 5 times in vain: no answer. 'playment-agent status' tells more.",
     )
-    ended = words.ended({"outage": "2026-11-28T14:03:00.000Z", "blocked": "t"}, SENDER)
+    ended = words.ended({"outage": AT.astimezone(BERLIN), "blocked": AT}, SENDER)
     assert ended.heads == ("Playment is back", "not blocked any more")
-    assert ended.sentences[0] == "Playment is back: jobs are sent again. It was told at 2026-11-28T14:03:00.000Z."
+    assert ended.sentences[0] == "Playment is back: jobs are sent again. The trouble was told at 2026-11-28 15:03 CET."
+    assert [fact["told_at"] for fact in ended.facts] == ["2026-11-28T15:03:00+01:00", "2026-11-28T14:03:00+00:00"]
     assert (begun.kind, ended.kind, (begun + ended).kind) == ("failure", "success", "failure")
 
 
@@ -213,6 +223,8 @@ def test_the_summary_says_what_came_of_the_day_and_in_which_zone() -> None:
         "Playment is away. 'playment-agent status' tells more.",
     )
     assert message.heads == ("the day: 306 sent", "4 need a person", "Playment is away")
+    one = words.summary(Span(0, 0, 0), since, Counts({"pending": 1}), {}, SENDER)
+    assert one.sentences[1] == "Now 1 waits for its turn (1 pending)."
     quiet = words.summary(Span(0, 0, 0), since, Counts({}), {}, SENDER)
     assert quiet.sentences[1:] == ("Now 0 wait for their turn.", "0 need a person.")
     assert (quiet.kind, quiet.heads) == ("info", ("the day: 0 sent",))

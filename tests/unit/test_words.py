@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from agent.terminal.bar import amount, fitting, span
-from agent.terminal.tables import widths
+from agent.terminal.tables import below, widths
 from agent.terminal.words import wrapped
 
 if TYPE_CHECKING:
@@ -73,3 +73,9 @@ def test_what_stands_beside_the_bar_fits_and_jobs_give_way_first() -> None:
 def test_bytes_and_times_are_told_as_people_say_them() -> None:
     assert (amount(0, 0), amount(5, 900), amount(1500, 2_500_000)) == ("0/0 B", "5/900 B", "0.0/2.5 MB")
     assert (span(6.6), span(61), span(100_000)) == ("0:07", "1:01", "27:46:40")
+
+
+def test_a_row_that_has_no_room_as_one_begins_with_its_folder_and_breaks_no_date_and_no_number() -> None:
+    row = {"folder": "cam 1", "jobs": "1", "frames": "306", "waiting": "0", "newest": "2026-11-29 00:44:19Z"}
+    told = [line.plain for line in below(list(row), row, 30)]
+    assert told == ["cam 1  1 job  306 frames", "    0 waiting", "    2026-11-29 00:44:19Z"]
