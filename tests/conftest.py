@@ -6,16 +6,20 @@ For the tests of sending: a clock of their own, and a Playment by it. For those 
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
+import os
+import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator, Iterator
 
     from agent.targets.label_studio.target import LabelStudioTarget
     from tests.cutting import Cutting
@@ -25,27 +29,43 @@ if TYPE_CHECKING:
     from tests.serving import Served
     from tests.targets import LabelStudios
 
+ROOT = Path(__file__).parents[1]
 GRACE_SECONDS = 5.0
+
+# Some surroundings forbid it: then each of the hundreds of interpreters that are started here compiles the agent anew,
+# which is more than half of what its start takes. Read before a worker is started, which has it from its starter.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Hypothesis fails an example that takes longer than 200 ms: on a noisy machine that says nothing of the program.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
-TOGETHER = (
-    "tests/integration/test_systemd_boot.py",
-    "tests/integration/test_object_store.py",
-    "tests/integration/test_page_job.py",
-    "tests/integration/test_page_pictures.py",
-    "tests/integration/test_package.py",
-)
-"""Modules that one process runs each: a system that is booted, a store, a browser and a package take long."""
 AT_LABEL_STUDIO = (
     "tests/faults/test_label_studio",
     "tests/integration/test_label_studio",
     "tests/integration/test_targets",
 )
 """How the modules begin that one process runs together: they share a server of 400 MB."""
+SHARES = 'scope="module"'
+"""What stands in a module that one process runs, one test after the other: what its tests share is made once."""
+OF_RULES = "tests/unit/"
+"""What is short, and often reads the same sources as the test before it: handed out by the module, too."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what one process runs alone, which takes longest, then what waits; what computes fills the end."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    module = item.nodeid.partition("::")[0]
+    if module.startswith(AT_LABEL_STUDIO):
+        return 0
+    if module.startswith(OF_RULES):
+        return 3
+    return 1 if _shares(module) else 2
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -56,6 +76,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """
     from xdist.scheduler.loadscope import LoadScopeScheduling  # noqa: PLC0415 (tests run without it, too)
 
+    config.option.loadscopereorder = False  # else by how many they are, not by how long they take
     scheduling = LoadScopeScheduling(config, log)
     scheduling._split_scope = _unit
     return scheduling
@@ -65,7 +86,39 @@ def _unit(nodeid: str) -> str:
     module = nodeid.partition("::")[0]
     if module.startswith(AT_LABEL_STUDIO):
         return "at Label Studio"
-    return module if module in TOGETHER else nodeid
+    return module if module.startswith(OF_RULES) or _shares(module) else nodeid
+
+
+@functools.cache
+def _shares(module: str) -> bool:
+    return SHARES in (ROOT / module).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Measure what the pure modules run when they are imported, and nothing while tests are looked for."""
+    if (coverage := _coverage(session.config)) is not None:
+        from tests.pure import PURE  # noqa: PLC0415 (not before the measuring has begun)
+
+        for module in sorted(PURE):
+            importlib.import_module(module)
+        coverage.pause()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure in the tests of rules alone: only of the pure modules is anything asked, and it slows all others."""
+    is_measured = item.nodeid.startswith(OF_RULES)
+    if (coverage := _coverage(item.config)) is not None and coverage.started != is_measured:
+        (coverage.resume if is_measured else coverage.pause)()
+    return (yield)
+
+
+def _coverage(config: pytest.Config) -> Any:
+    """Return what measures, None where nothing does."""
+    plugin: Any = config.pluginmanager.getplugin("_cov")
+    return plugin and plugin.cov_controller
 
 
 @pytest.fixture(autouse=True)

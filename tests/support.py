@@ -34,14 +34,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 KEY = "sandbox-key"
+SELDOM_SECONDS = 0.05
 
 
 def eventually(condition: Callable[[], T], seconds: float = 60.0, every: float = 0.01) -> T:
-    """Return what `condition` gives as soon as it is true; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Return what `condition` gives as soon as it is true; fail after `seconds`.
+
+    It is asked less often the longer it takes, so that who waits takes nothing from who is waited for.
+    """
+    begun = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {condition()!r}"
-        time.sleep(every)
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"not within {seconds:g} s: {condition()!r}"
+        time.sleep(max(every, min(waited / 20, SELDOM_SECONDS)))
     return value
 
 

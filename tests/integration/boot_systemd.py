@@ -135,7 +135,7 @@ class Booted:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=180,  # pip and apt beside all other tests
             check=False,
         )
         assert done.returncode == 0 or not check, f"{command} exited {done.returncode}: {done.stdout}"
@@ -150,7 +150,7 @@ class Booted:
         """Return what the unit has logged."""
         return self.run("journalctl", "--no-pager", "--output=cat", "--unit", unit)
 
-    def wait_for(self, unit: str, wanted: Callable[[dict[str, str]], bool], seconds: float = 20) -> dict[str, str]:
+    def wait_for(self, unit: str, wanted: Callable[[dict[str, str]], bool], seconds: float = 60) -> dict[str, str]:
         """Wait until the unit's properties are as `wanted`, and return them."""
         end = time.monotonic() + seconds
         while not wanted(found := self.show(unit)):
@@ -182,7 +182,7 @@ def boot(work: Path, tree: Path) -> Iterator[Booted]:
             for child in _children(process.pid):
                 os.kill(child, signal.SIGKILL)
             process.kill()
-            process.wait(20)
+            process.wait(60)
             _remove(group)
 
 
@@ -194,7 +194,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], log: Path) -> Booted:
-    end = time.monotonic() + 40
+    end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         for child in _children(process.pid):
             if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
@@ -215,7 +215,7 @@ def _own_control_group() -> Path:
 
 def _remove(group: Path) -> None:
     """Remove the control groups that systemd made, as soon as their processes are gone."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while group.exists():
         try:
             for folder, _, _ in os.walk(group, topdown=False):

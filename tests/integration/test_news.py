@@ -320,9 +320,9 @@ def test_ten_thousand_that_were_refused_are_one_kind_found_at_once(tmp_path: Pat
     with contextlib.closing(Ledger(tmp_path / "ledger.db", Clock().now)) as ledger:
         _refused(ledger, 10_000)
         with NewsReads.open(tmp_path / "ledger.db") as reads:
-            begun = time.perf_counter()
+            begun = time.thread_time()  # whatever else the machine does
             untold = reads.untold(0)
-            assert time.perf_counter() - begun < 1.0
+            assert time.thread_time() - begun < 1.0
             [(kind, waiting)] = untold.kinds.items()
             assert kind == Kind("invalid", "", "cut short")
             assert (waiting.jobs, len(waiting.folders), waiting.example) == (10_000, 7, "cam0/day/0.jpg")

@@ -198,8 +198,8 @@ def test_a_command_that_is_not_there_is_found_without_being_run(tmp_path: Path) 
 
 def test_a_command_that_need_not_read_and_leaves_something_behind_is_fine() -> None:
     begun = time.monotonic()
-    assert Notifier("", ("sh", "-c", "sleep 3 & exit 0"), ENVIRON).tell(MESSAGE) == (True, "", False)
-    assert time.monotonic() - begun < 3
+    assert Notifier("", ("sh", "-c", "sleep 20 & exit 0"), ENVIRON).tell(MESSAGE) == (True, "", False)
+    assert time.monotonic() - begun < 20
 
 
 FORKS = """
@@ -218,11 +218,11 @@ time.sleep(600)
 
 def test_a_command_that_hangs_is_ended_with_all_that_it_has_started_however_far_away(tmp_path: Path) -> None:
     begun = time.monotonic()
-    told = _python(FORKS, str(tmp_path), limit=2.0).tell(MESSAGE)
-    assert time.monotonic() - begun < 12
+    told = _python(FORKS, str(tmp_path), limit=5.0).tell(MESSAGE)
+    assert time.monotonic() - begun < 15
     assert not told.told
     assert told.unknown
-    assert told.why.endswith("did not end within 2 s and was ended: waits for nothing")
+    assert told.why.endswith("did not end within 5 s and was ended: waits for nothing")
     started = os.listdir(tmp_path)
     assert len(started) == 6
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REASON = reason_not_to_boot()
 pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", OPERATING, flags=re.MULTILINE | re.DOTALL)
 PAGE = ("starlette", "uvicorn", "jinja2")
