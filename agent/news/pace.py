@@ -14,6 +14,8 @@ GATHER_SECONDS = 300.0
 """What is new is told so long after the first of it."""
 APART_SECONDS = 60.0
 """From one message to the next, at the least."""
+STEADY = 60.0
+"""A trouble that was gone for a shorter time has not ended: a server that comes and goes is away."""
 
 
 class Pace:

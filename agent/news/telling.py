@@ -16,7 +16,7 @@ from agent.ledger import news as notes
 from agent.ledger.store import iso
 from agent.news import troubles, words
 from agent.news.kept import Kept
-from agent.news.pace import Pace, begun_on, day_to_sum
+from agent.news.pace import STEADY, Pace, begun_on, day_to_sum
 from agent.news.words import Message
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class News:
         self._kept: Kept
         self._pace: Pace
         self._seen: set[str] = set()
+        self._here_at: dict[str, float] = {}
         self._began_at = 0.0
         self._trouble = ""
         self._is_logged = False
@@ -114,7 +115,7 @@ class News:
         message, then = self._compose(sight, is_gathered=is_gathered)
         if message:
             self._tell(message, then, all_new=is_gathered)
-        else:
+        elif then != self._kept:
             self._keep(then)
 
     def begin(self) -> None:
@@ -149,7 +150,9 @@ class News:
         first = self._reads.first_untold(self._kept.event)
         waits = [(self._now() - first).total_seconds()] if first else []
         begun = {key: text for key, text in here.items() if key not in told}
-        waits += [0.0] if begun or over else []
+        self._here_at |= dict.fromkeys(here, self._monotonic())
+        comes_and_goes = any(self._monotonic() - at < STEADY for key, at in self._here_at.items() if key not in told)
+        waits += [0.0] if comes_and_goes or over else []
         waits += [self._monotonic() - self._began_at] if self._kept.before else []
         return _Sight(
             here, begun, {key: told[key] for key in told if key in over}, max(waits, default=None), self._day()

@@ -184,13 +184,12 @@ class ObjectStore:
         store = self._store(bucket)
         with self._scanner.open_file(frame.path) as fd:
             chunks = _Chunks(fd, frame)
-            attributes = {
-                "Content-Type": _TYPES.get(format_of(os.pread(fd, HEAD_BYTES, 0)) or "", "application/octet-stream")
-            }
             if frame.stamp.size > CHUNK_BYTES:
+                attributes = _attributes(os.pread(fd, HEAD_BYTES, 0))
                 obstore.put(store, key, iter(chunks), attributes=attributes, chunk_size=CHUNK_BYTES, max_concurrency=2)
                 return
             content = b"".join(chunks)
+        attributes = _attributes(content[:HEAD_BYTES])
         if self._conditional:
             try:
                 obstore.put(store, key, content, attributes=attributes, mode="create")
@@ -251,6 +250,11 @@ class ObjectStore:
             retry_config=_RETRIES,
             credential_provider=self._credentials.provide,
         )
+
+
+def _attributes(head: bytes) -> dict[str, str]:
+    """Return what is said of a file that begins so."""
+    return {"Content-Type": _TYPES.get(format_of(head) or "", "application/octet-stream")}
 
 
 def _past_proxies(endpoint: str) -> ClientConfig:

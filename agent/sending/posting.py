@@ -175,6 +175,7 @@ class Posting:
             self._in_flight.end([job])
             then()
 
+        self._in_flight.is_known(job)
         self._outcomes.write(work, written)
 
 

@@ -26,7 +26,7 @@ from agent.sending.admission import put_off_beyond_limit
 from agent.sending.adoption import IDLE, Adoption
 from agent.sending.granting import Granting
 from agent.sending.grantor import Alone
-from agent.sending.in_flight import InFlight
+from agent.sending.in_flight import AHEAD, InFlight
 from agent.sending.outcomes import Outcomes
 from agent.sending.past import Past
 from agent.sending.posting import Posting, defect
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
     from agent.targets.gate import Gate
 
 log = logging.getLogger(__package__)
-
-AHEAD = 3
-"""Jobs claimed for each posting worker, so that none waits for a commit."""
 
 
 class Submitter:
@@ -71,12 +68,11 @@ class Submitter:
         self._reads = reads
         self._gate = gate
         self._pools = pools
-        self._limit_posting = AHEAD * pools.posting.count
         self._limit_publishing = AHEAD * (pools.publishing if Publication.waits(context) else pools.posting).count
         self._wake = threading.Condition()
         self._woken = True
         self._stopping = False
-        self._in_flight = InFlight()
+        self._in_flight = InFlight(pools.posting.count, self.wake)
         self._outcomes = Outcomes(ledger, context.monotonic, self.wake)
         self._grantor = grantor or Alone(gate)
         self._access = Access(context.target, context.publisher, gate, context.monotonic, self._refused)
@@ -129,6 +125,8 @@ class Submitter:
 
     def wake(self) -> None:
         """Look for work now: something in the ledger has changed."""
+        if self._woken:  # its next turn has not begun
+            return
         with self._wake:
             self._woken = True
             self._wake.notify()
@@ -236,8 +234,8 @@ class Submitter:
         waits = [IDLE]
         flying = self._in_flight
         publishing = flying.publishing - (self._granting.idle if self._context.publisher.uploads else 0)
-        room = max(0, min(self._limit_publishing - publishing, self._limit_posting - flying.posting))
-        if room > min(self._limit_publishing, self._limit_posting) // 2 or (room and not flying.posting):
+        room = max(0, min(self._limit_publishing - publishing, flying.room))
+        if room >= min(self._limit_publishing, flying.most) // 2 or (room and not flying.posting):
             put_off_beyond_limit(self._context, self._ledger, self._reads, self._grantor.spent)
             for candidate in self._publication.due(self._reads, room, flying.all()):
                 flying.begin(candidate.job.id)

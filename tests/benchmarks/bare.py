@@ -6,10 +6,11 @@ Its functions run in the process that is kept for such work, so that their proce
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,9 +106,24 @@ def starts(url: str, sent: Sequence[Body]) -> dict[str, float]:
 
 def read_all(folder: str) -> Spent:
     """Read every file below a folder once and hash it, in one thread."""
+    return _read([os.path.join(place, name) for place, _, names in os.walk(folder) for name in names])
+
+
+def read_shared(folder: str) -> float:
+    """Do so by two processes that have half of the files each, and return the seconds; their start is not counted."""
+    files = sorted(os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
+        for started in [processes.submit(time.sleep, 0.5) for _ in range(2)]:
+            started.result()
+        before = time.monotonic()
+        for done in [processes.submit(_read, files[first::2]) for first in range(2)]:
+            done.result()
+        return time.monotonic() - before
+
+
+def _read(files: Sequence[str]) -> Spent:
     before, cpu_before = time.monotonic(), time.process_time()
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with open(os.path.join(place, name), "rb") as file:
-                hashlib.sha256(file.read()).hexdigest()
+    for path in files:
+        with open(path, "rb") as file:
+            hashlib.sha256(file.read()).hexdigest()
     return Spent(time.monotonic() - before, time.process_time() - cpu_before)

@@ -50,9 +50,13 @@ class Sides:
         """Return what a piece of work gives for each side, by turns; '' is this clone."""
         found: dict[str, list[T]] = {name: [] for name in self._sides}
         for _ in range(self._repeat):
-            for name, side in self._sides.items():
-                found[name].append(work(side))
+            for name, given in self.once(work).items():
+                found[name].append(given)
         return found
+
+    def once(self, work: Callable[[Installed], T]) -> dict[str, T]:
+        """Return what a piece of work gives once for each side."""
+        return {name: work(side) for name, side in self._sides.items()}
 
     def places(self, place: Path, count: int) -> dict[Installed, Path]:
         """Return a folder for each side, with a ledger of so many jobs that its version has made, and no file."""

@@ -148,13 +148,20 @@ class Running:
 
     def memory_mib(self, key: str) -> float:
         """Return a memory figure in MiB (proc(5), status: VmRSS now, VmHWM at its highest)."""
-        with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024
+        return _memory_mib(self._process.pid, key)
 
     def bytes_written(self) -> int:
         """Return how many bytes it has had the disk write (proc(5), io)."""
         with open(f"/proc/{self._process.pid}/io", encoding="ascii") as told:
             return next(int(line.split()[1]) for line in told if line.startswith("write_bytes"))
+
+    def memory_of_all_mib(self, key: str) -> float:
+        """Return a memory figure of it and its processes together, in MiB; pages that they share count for each."""
+        return sum(_memory_mib(pid, key) for pid in (self._process.pid, *self.children()))
+
+    def children(self) -> list[int]:
+        """Return the processes that it has."""
+        return children(self._process.pid)
 
     def bytes_read(self) -> int:
         """Return how many bytes it and its processes have read, files or not."""
@@ -166,3 +173,8 @@ def _cpu_seconds(pid: int) -> float:
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _memory_mib(pid: int, key: str) -> float:
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024

@@ -63,6 +63,37 @@ def folders_of_frames(bench: Bench, folders: int, frames: int, size: tuple[int, 
     return kept(bench, f"frames-{folders}x{frames}-{form}", make)
 
 
+def drop(tree: Path) -> None:
+    """Remove a tree that would be kept."""
+    tree.with_name(f"{tree.name}.done").unlink(missing_ok=True)
+    shutil.rmtree(tree)
+
+
+LINKS = 60_000
+"""Links that a file has here: ext4 lets one have 65,000."""
+
+
+def folders_of_links(bench: Bench, folders: int, frames: int) -> Path:
+    """Return a tree as `folders_of_frames` does, of empty files that are links to a few, which take no inodes."""
+
+    def make(tree: Path) -> None:
+        names = [f"frame_{frame:05d}.jpg" for frame in range(1, frames + 1)]
+        each = LINKS // frames
+        for folder in range(folders):
+            if folder % each == 0:
+                source = str(tree / f"cam_{folder + 1:05d}" / names[0])
+            place = tree / f"cam_{folder + 1:05d}"
+            place.mkdir()
+            for name in names:
+                path = str(place / name)
+                if path == source:
+                    put(path, b"")
+                else:
+                    os.link(source, path)
+
+    return kept(bench, f"links-{folders}x{frames}", make)
+
+
 def images(bench: Bench, count: int, size: tuple[int, int] = LARGE) -> Path:
     """Return `img_00001.jpg` …, JPEGs of so many pixels (of 20 KB where not given), all in one folder."""
 

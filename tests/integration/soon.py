@@ -13,6 +13,7 @@ FIGURES: tuple[tuple[Any, str, object], ...] = (
     (pace, "GATHER_SECONDS", GATHER),
     (pace, "APART_SECONDS", 0.5),
     (pace, "NEWS", replace(NEWS, first=0.5, longest=0.5)),
+    (telling, "STEADY", 0.2),
     (telling, "TICK", 0.05),
 )
 

@@ -251,6 +251,21 @@ def test_what_gets_well_within_five_minutes_is_not_told() -> None:
     assert world.told == []
 
 
+def test_a_server_that_comes_and_goes_is_away_once_and_back_once_it_stays() -> None:
+    world = World()
+    world.start()
+    for _ in range(30):
+        world.agent_keys["outage"] = "Playment is away"
+        world.passes(40)
+        world.agent_keys["outage"] = ""
+        world.passes(40)
+    [away] = world.told
+    assert away.at <= GATHER_SECONDS + 80
+    assert away.message["title"].endswith(": Playment is away")
+    world.passes(GATHER_SECONDS + TICK)
+    assert [told.message["title"].partition(": ")[2] for told in world.told[1:]] == ["Playment is back"]
+
+
 def test_a_restart_in_an_outage_is_no_good_news_until_something_is_sent() -> None:
     world = _world()
     world.agent_keys["outage"] = "Playment is away"
