@@ -27,11 +27,9 @@ class ListingQueue:
         self._not_before: dict[str, float] = {}
         self._most_kept = KEPT
         self._stirred: dict[str, tuple[float, float]] = {}  # when first and last
-        self._told: set[str] = set()
 
     def want(self, folder: str, now: float, *, hurry: bool = True) -> None:
         """Have a folder listed as soon as it may be; without `hurry` not while things happen in it."""
-        self.spoil(folder)
         if folder in self._stirred and not hurry:
             return
         self._stirred.pop(folder, None)
@@ -39,7 +37,6 @@ class ListingQueue:
 
     def happens_in(self, folder: str, now: float) -> None:
         """Take note that something happens in a folder: it is listed when that is over."""
-        self.spoil(folder)
         if folder in self._stirred:
             self._stirred[folder] = (self._stirred[folder][0], now)
         elif folder not in self._listed_at:
@@ -60,37 +57,6 @@ class ListingQueue:
     def forget(self, folder: str) -> None:
         """Forget until when a folder is spared: it is not there any more."""
         self._not_before.pop(folder, None)
-        self.spoil(folder)
-
-    def tell_next(self, now: float, most: int) -> list[str]:
-        """Return up to `most` folders that `take` gives next, as far as is known, and that were not told yet.
-
-        What is told may be listed before it is taken. That counts where it is `still_told` then.
-        """
-        passed: list[tuple[float, str]] = []
-        told: list[str] = []
-        while self._heap and self._heap[0][0] <= now and len(told) < most:
-            at, folder = heapq.heappop(self._heap)
-            if self._listed_at.get(folder) != at:
-                continue
-            passed.append((at, folder))
-            is_spared = folder in self._stirred or self._not_before.get(folder, now) > now
-            if folder not in self._told and not is_spared:
-                told.append(folder)
-        for each in passed:
-            heapq.heappush(self._heap, each)
-        self._told.update(told)
-        return told
-
-    def still_told(self, folder: str) -> bool:
-        """Tell whether a folder was told and nothing has happened to it since: asked once for each time it is taken."""
-        is_told = folder in self._told
-        self._told.discard(folder)
-        return is_told
-
-    def spoil(self, folder: str) -> None:
-        """Take note that something has happened in a folder: what was listed of it is older."""
-        self._told.discard(folder)
 
     def take(self, now: float) -> str | None:
         """Return a folder whose time has come, None where there is none."""

@@ -67,12 +67,6 @@ def without_ignored(listing: Listing, filters: Filters) -> Listing:
     )
 
 
-def unpacked(listing: Listing) -> Listing:
-    """Return the listing of a process, whose files are packed, as the agent's own would be."""
-    files = as_files(listing.files)
-    return replace(listing, files=files, fingerprint=quick_fingerprint(files))
-
-
 def glance(scanner: Scanner, folder: str) -> Generator[None, None, int | None]:
     """Return `look_at` all entries of a folder, None where there is none such; yields now and then.
 

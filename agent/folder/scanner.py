@@ -45,8 +45,6 @@ class Scanner:
         self.root = root
         self._filters = filters
         self.inodes_last = True
-        self.is_counting = True
-        """Whether listings have their quick fingerprint, which is worth nothing in another process: 0.2 µs a file."""
 
     def identity(self) -> tuple[int, int] | None:
         """Return the watch folder's (st_dev, st_ino), or None where it is not there or cannot be listed."""
@@ -109,7 +107,7 @@ class Scanner:
                                 others.append(entry)
                         if stamp_of is _without_inode:
                             files[done:] = [(*file[:4], 0) for file in files[done:]]
-                        fingerprint += quick_fingerprint(files[done:]) if self.is_counting else 0
+                        fingerprint += quick_fingerprint(files[done:])
                         collected.settle()
                         yield
                 kinds = [(entry, filters.classify(entry.name)) for entry in others]

@@ -121,9 +121,7 @@ class Listing:
     `others` are all other files that may bear on it, the marker and the file of settings left out; `hidden` its
     subfolders that are not entered. `times` were read before the entries, so that a change during the listing shows as
     different times later.
-    `marker` tells whether the ready marker was there; `fingerprint` is the `quick_fingerprint` of the files. Where a
-    process has made the listing (`reading/processes/listed.py`), `seen` is the `fingerprint_of` the files in place of
-    that, and `folder.entries.unpacked` gives both.
+    `marker` tells whether the ready marker was there; `fingerprint` is the `quick_fingerprint` of the files.
     """
 
     folder: str
@@ -134,12 +132,6 @@ class Listing:
     hidden: tuple[str, ...]
     marker: bool
     fingerprint: int
-    seen: bytes = b""
-
-    @property
-    def look(self) -> int | abc.Hashable:
-        """What is equal where the files are, as long as the same one lists them."""
-        return self.seen or self.fingerprint
 
     @property
     def bytes(self) -> int:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from agent.core.fingerprints import is_at_rest
 from agent.core.left_out import why_refused
 from agent.core.states import DELETABLE, State
-from agent.folder.entries import unpacked
 from agent.ledger.seen import Span
 from agent.model import Kind, Stamp, is_utf8, join, shown
 from agent.model.files import RUN, PackedFiles
@@ -148,11 +147,9 @@ class Comparison:
         if unit in self._rest.reading:
             self._rest.look_again(unit)
             return False
-        if unit not in self._rest.waiting and self._rest.are_like_their_row(unit, listing):
+        if unit not in self._rest.waiting and self._rest.are_like_their_row(unit, listing.files):
             self._intake.is_here(unit)
             return True
-        if listing.seen:
-            listing = unpacked(listing)
         self._intake.see_sequence(unit, listing, started, rules, took=self._monotonic() - started)
         return False
 

@@ -123,7 +123,6 @@ class Detector:
                     self._want_all(folder, now)  # it may have been moved away and back: no folder in it is watched then
                 self._queue.happens_in(folder, now)
             for folder, names in files.items():
-                self._queue.spoil(folder)
                 if self._tree.enters(folder):
                     self._noticed_in(folder, names, now)
                 else:
@@ -151,7 +150,6 @@ class Detector:
     def _noticed_beside(self, hidden: str, now: float) -> None:
         """Look at the waiting sequences that a hidden folder lies in, or above, in which something happened."""
         above = f"/{hidden}/".partition("/.")[0]
-        self._queue.spoil(above[1:])
         for unit in [unit for unit in self._rest.waiting if unit.kind is Kind.SEQUENCE]:
             if f"/{unit.path}/".startswith(f"{above}/"):
                 self._queue.happens_in(unit.path, now)
@@ -181,7 +179,6 @@ class Detector:
     def finished(self, outcome: Finished, now: float) -> None:
         """Take note that a unit was read and written."""
         again = self._intake.was_read(outcome.unit, outcome.state)
-        self._queue.spoil(outcome.unit.folder)  # its row is newer than what may have been listed ahead
         if outcome.taken:
             self._intake.taken(outcome.unit, outcome.taken, now)
             self.look(outcome.unit, now)

@@ -13,15 +13,14 @@ from agent.noticing.compare import told_apart
 from agent.noticing.glances import Glances
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from agent.core.listing_queue import ListingQueue
     from agent.folder.inodes import InodeWatch
     from agent.folder.tree import Tree
     from agent.host.clock import Clocks
-    from agent.model import Listing, Times
+    from agent.model import Times
     from agent.model.units import UnitKey
-    from agent.noticing.ahead import Ahead
     from agent.noticing.book import Book
     from agent.noticing.compare import Comparison
     from agent.noticing.rest import Rest
@@ -43,7 +42,7 @@ class Unlisted(NamedTuple):
 class Lister:
     """Lists the folders of a queue. All methods are the loop's thread's.
 
-    `clocks.monotonic` gives the queue's seconds; `ahead` has listings made before they are wanted.
+    `clocks.monotonic` gives the queue's seconds; `cover` has the events of a folder told of from then on.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Lister:
         *,
         book: Book,
         clocks: Clocks,
-        ahead: Ahead,
+        cover: Callable[[str], None] = lambda _folder: None,
     ) -> None:
         self._tree = tree
         self._queue = queue
@@ -65,7 +64,7 @@ class Lister:
         self._inodes = inodes
         self._book = book
         self._clocks = clocks
-        self._ahead = ahead
+        self._cover = cover
         self.times: dict[str, Times | None] = {}  # None: changed too lately for its times to be trusted
         self.glances = Glances(tree.scanner, queue, clocks.monotonic)
         self.unavailable: dict[str, Unlisted] = {}
@@ -85,10 +84,8 @@ class Lister:
         slices, folder = self._slices, self.under_way
         self._slices = self.under_way = None  # one that raises is over
         if slices is None or folder is None:
-            self._ahead.ask(now)
             folder = self._queue.take(now)
             if folder is None:
-                self._ahead.idle(now)
                 return False
             self._clock, self._seconds = self._clocks.monotonic, 0.0
             slices = self._list(folder)
@@ -105,7 +102,6 @@ class Lister:
 
     def close(self) -> None:
         """Give up the listing that is under way, and the folder that it holds open."""
-        self._ahead.close()
         self.glances.close()
         if self._slices is not None:
             self._slices.close()
@@ -124,7 +120,6 @@ class Lister:
 
     def looks_at(self, unit: UnitKey) -> None:
         """Take note of a look at a unit, which is fresher than the listing that is under way."""
-        self._queue.spoil(unit.folder)
         if self.under_way is not None:
             self._rest.looks_at(unit)
 
@@ -132,17 +127,11 @@ class Lister:
         """List a folder and compare it with the ledger and with what waits; return whether it could be listed."""
         self._rest.listing_begins()
         started, started_by_clock = self._clocks.monotonic(), self._clocks.wall()
+        self._cover(folder)  # before it is looked into, so that nothing falls between
         try:
             rules = self._tree.rules.of(folder)
-            early = yield from self._ahead.take(folder, rules.ready_marker)
-            if early is not None:
-                listing: Listing | None = early.listing
-                started, started_by_clock = early.started, early.started_by_clock
-                self._seconds += early.seconds
-            else:
-                self._ahead.cover(folder)  # before it is looked into, so that nothing falls between
-                yield from self.glances.before_listing(folder)
-                listing = yield from self._tree.scanner.slices(folder, rules.ready_marker)
+            yield from self.glances.before_listing(folder)
+            listing = yield from self._tree.scanner.slices(folder, rules.ready_marker)
         except FolderUnavailable as error:
             self._book.cannot_list(folder, error, again=folder in self.unavailable)
             self._queue.hold_back(folder, self._now + FOLDER.seconds())
@@ -158,16 +147,15 @@ class Lister:
         if count := sum(self._tree.is_other(entry.name) for entry in listing.others):
             self.others[folder] = count
         for hidden in listing.hidden[:HIDDEN_COVERED]:
-            self._ahead.cover(hidden)  # who writes in them may be on the way to this one
+            self._cover(hidden)  # who writes in them may be on the way to this one
         for subfolder in told_apart(listing.subfolders):
             if subfolder not in self.times:
                 self.times[subfolder] = None
                 self._queue.want(subfolder, self._now)
         self._inodes.sample(listing)
-        self._ahead.listed(listing)
         self._clock = self._clocks.cpu  # from the next slice on: comparing may wait for the ledger, and that is no work
         yield
-        look = (listing.look, rules, self._tree.left_out(listing))
+        look = (listing.fingerprint, rules, self._tree.left_out(listing))
         if not self._rest.is_as_before(look, folder):
             try:
                 at_rest = yield from self._comparison.compare(listing, rules, started)
@@ -175,7 +163,6 @@ class Lister:
                 self.times[folder] = None  # not compared, though its times may be as they were: the next sweep wants it
                 raise
             self._rest.compared(look, folder, at_rest=at_rest)
-            self._ahead.known = at_rest
         self.glances.listed(listing)
         is_old = abs(started_by_clock - listing.times.ctime_ns / 1e9) >= CLEAN_AGE
         self.times[folder] = listing.times if is_old else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.folder.inodes import InodeWatch
     from agent.ledger.reads_for_noticing import ReadsForNoticing
     from agent.ledger.seen import Seen, Span
-    from agent.model import File, Listing, Stamp, UnitKey
+    from agent.model import File, Stamp, UnitKey
 
 
 class Rest:
@@ -65,10 +65,9 @@ class Rest:
         row = self.reads.newest(unit)
         return row is not None and row[0] not in UNSENT and self.is_like(row, stamp)
 
-    def are_like_their_row(self, unit: UnitKey, listing: Listing) -> bool:
-        """Tell whether the newest row of a sequence is of files that look as those of its folder's listing."""
-        row = self.reads.newest(unit)
-        return (row is not None and is_at_rest(*row, listing.seen)) or self._are_like(row, unit, listing.files)
+    def are_like_their_row(self, unit: UnitKey, files: Sequence[File]) -> bool:
+        """Tell whether the newest row of a sequence is of files that look so."""
+        return self._are_like(self.reads.newest(unit), unit, files)
 
     def were_sent_so(self, unit: UnitKey, files: Sequence[File]) -> bool:
         """Tell whether the newest row of a sequence is done with, and of files that look so."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from agent.core.listing_queue import ListingQueue
 from agent.folder.inodes import InodeWatch
 from agent.host.clock import Clocks
-from agent.noticing.ahead import Ahead
 from agent.noticing.arriving import Arriving, NobodyKnown
 from agent.noticing.claims import Unshared
 from agent.noticing.compare import Comparison
@@ -76,8 +75,7 @@ def noticing(
         claims=claims,
     )
     comparison = Comparison(tree, rest, intake, monotonic=clocks.monotonic, absence_is_proof=absence_is_proof)
-    ahead = Ahead(tree, queue, readers.listings, clocks=clocks, cover=cover)
-    lister = Lister(tree, queue, rest, comparison, inodes, book=book, clocks=clocks, ahead=ahead)
+    lister = Lister(tree, queue, rest, comparison, inodes, book=book, clocks=clocks, cover=cover)
 
     def flush() -> bool:
         book.flush(absence_is_proof)

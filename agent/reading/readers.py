@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from agent.host.workers import Pool
     from agent.model import Image, Kind, Stamp, Unit
-    from agent.reading.processes.listings import ListingProcesses
     from agent.reading.reader import Reader
 
 
@@ -23,14 +22,13 @@ class Readers:
     """Who reads: threads for each kind of unit, so that no image waits for a sequence.
 
     `prepare` makes those for sequences ready for a long one. `fingerprint` tells how a folder looks now, or None
-    where it has to be listed to know. `listings` lists folders ahead, None where the loop lists all itself.
+    where it has to be listed to know.
     """
 
     reader: Reader
     pools: Mapping[Kind, Pool]
     prepare: Callable[[], None] = lambda: None
     fingerprint: Callable[[str, str | None], bytes | None] = lambda _folder, _marker: None
-    listings: ListingProcesses | None = None
 
 
 @dataclass(slots=True)

@@ -15,7 +15,6 @@ from agent.reading import formats, full
 from agent.reading.ahead import MOST, examine_ahead
 from agent.reading.decode import problem_of
 from agent.reading.examiner import FileExaminer
-from agent.reading.processes.listings import ListingProcesses
 from agent.reading.processes.pool import ProcessPool, fitting
 from agent.reading.reader import Reader
 from agent.reading.readers import Readers
@@ -51,7 +50,6 @@ def reading(
     """
     full.require(rules)
     pool = ProcessPool(scanner, go_on, fitting(), rules=rules)
-    listings = ListingProcesses(scanner, fitting())
     images = Workers(
         "read-image",
         1,
@@ -68,11 +66,10 @@ def reading(
         reader = Reader(files, gaps, pool.images, order=order, doubt=doubt, rules=rules)
         pools = {Kind.IMAGE: images, Kind.SEQUENCE: sequences}
         prepare = partial(sequences.submit, pool.prepare)
-        yield Readers(reader, pools, prepare, pool.fingerprints.fingerprint, listings)
+        yield Readers(reader, pools, prepare, pool.fingerprints.fingerprint)
     finally:
         for workers in (images, sequences):
             workers.discard()
-        listings.rest()
         pool.kill()  # what they read now is read after the next start
         images.close(STOP_SECONDS)
         if sequences.close(STOP_SECONDS):

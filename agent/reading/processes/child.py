@@ -20,7 +20,6 @@ from agent.core.fingerprints import fingerprint_of
 from agent.errors import FileChanged, FolderUnavailable
 from agent.reading.check import decoded
 from agent.reading.examiner import FileExaminer
-from agent.reading.processes.listed import Folders, listed
 
 if TYPE_CHECKING:
     from agent.core.image_rules import ImageRules
@@ -33,12 +32,11 @@ NOT_DECODED = "only decoding can tell"
 MOST_PIXELS = 24_000_000
 """What is decoded here, where every picture is: 96 MB."""
 
-Request = tuple[str, "list[File] | Folders | str | None"]
+Request = tuple[str, "list[File] | str | None"]
 """A folder and files in it: asks for the fields of each file's `Image`, in order (a bare tuple is pickled in a quarter
-of the time). Or a folder and its ready marker: asks for the `fingerprint_of` its image files, None where it is gone. Or
-Folders, which asks for their listings."""
+of the time). Or a folder and its ready marker: asks for the `fingerprint_of` its image files, None where it is gone."""
 
-Answer = list[Any] | bytes | FileChanged | FolderUnavailable | None
+Answer = list[tuple[Any, ...]] | bytes | FileChanged | FolderUnavailable | None
 
 
 def code() -> str:
@@ -63,8 +61,6 @@ def answer(scanner: Scanner, files: FileExaminer, request: Request) -> Answer:
     try:
         if isinstance(what, list):
             return [tuple(image) for _, image in files.images(folder, what)]
-        if isinstance(what, Folders):
-            return listed(scanner, what)
         listing = scanner.list(folder, what)
     except (FileChanged, FolderUnavailable) as error:
         return error

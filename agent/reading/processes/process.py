@@ -72,20 +72,14 @@ class WorkerProcess:
     @property
     def is_ready(self) -> bool:
         """Whether it has started, which takes a tenth of a second, or will not any more."""
-        if not self._is_ready and self.has_something(0):
-            self._is_ready = True
-            with contextlib.suppress(*ENDED):
-                pickle.load(self._answers)  # noqa: S301 - from a process of ours
+        if not self._is_ready:
+            answers = select.poll()
+            answers.register(self._answers, select.POLLIN)
+            if answers.poll(0):
+                self._is_ready = True
+                with contextlib.suppress(*ENDED):
+                    pickle.load(self._answers)  # noqa: S301 - from a process of ours
         return self._is_ready
-
-    def has_something(self, seconds: float) -> bool:
-        """Wait so long for something to be there to read, if only that it has ended.
-
-        Nothing is left of the answer before, where only one was asked for.
-        """
-        answers = select.poll()
-        answers.register(self._answers, select.POLLIN)
-        return bool(answers.poll(1000 * seconds))
 
     @property
     def is_alive(self) -> bool:
