@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from agent.model import Frame, Stamp, Unit
+    from agent.model import Frame, Image, Stamp, Unit
 
 READING = UPLOADING = 0.04
 """Seconds for a file: a megabyte at 25 MB/s."""
@@ -56,10 +56,10 @@ def _throttled() -> Iterator[Counter[str]]:
     done: Counter[str] = Counter()
     whole = Reader.image
 
-    def read(reader: Reader, path: str, stamp: Stamp) -> Unit:
+    def read(reader: Reader, path: str, stamp: Stamp, examined: Image | None = None) -> Unit:
         done[f"read {path}"] += 1
         time.sleep(READING)
-        return whole(reader, path, stamp)
+        return whole(reader, path, stamp, examined)
 
     def publish(_place: BaseUrl, frame: Frame, *, expected: bool) -> int:
         done[f"upload {frame.path}"] += 1

@@ -51,7 +51,9 @@ def test_every_whole_picture_passes(way: Way, tmp_path: Path) -> None:
 @given(way=st.sampled_from(WAYS), share=st.floats(0, 1, exclude_max=True))
 def test_every_cut_is_found(way: Way, share: float, tmp_path: Path) -> None:
     whole = street(way)
-    assert seen(tmp_path, whole[: int(share * len(whole))]).problem is not None
+    # A TIFF may end with four bytes that say that no other picture follows: it is whole without them.
+    length = len(whole) - 4 * (way.form == "TIFF")
+    assert seen(tmp_path, whole[: int(share * length)]).problem is not None
 
 
 @drawn
