@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -167,8 +168,17 @@ class Server:
             return session.request(method, self.url + path, json=body, headers=headers, timeout=60)
 
     def tasks(self, project: int) -> list[dict[str, Any]]:
-        """Return every task of a project as the server lists them, the oldest first."""
-        listed: list[dict[str, Any]] = self.call("GET", f"/api/tasks?project={project}&page_size=1000")["tasks"]
+        """Return every task of a project as the server lists them, the oldest first.
+
+        The list is answered 500 where a task is made while it is put together: then it is asked for again.
+        """
+        path = f"/api/tasks?project={project}&page_size=1000"
+        until = time.monotonic() + 60
+        answer = self.raw("GET", path)
+        while answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and time.monotonic() < until:
+            answer = self.raw("GET", path)
+        assert answer.ok, answer.text
+        listed: list[dict[str, Any]] = answer.json()["tasks"]
         assert len(listed) < 1000
         return sorted(listed, key=lambda task: int(task["id"]))
 

@@ -15,12 +15,12 @@ from agent.host import mounts
 from agent.reading.reader import Reader
 
 if TYPE_CHECKING:
-    from agent.model import Stamp, Unit
+    from agent.model import Image, Stamp, Unit
 
 NAS = "nfs nas:/export /inbox"
 
 
-def read_for_ever(_reader: Reader, _path: str, _stamp: Stamp) -> Unit:
+def read_for_ever(_reader: Reader, _path: str, _stamp: Stamp, _examined: Image | None = None) -> Unit:
     threading.Event().wait()
     raise AssertionError("nobody sets it")
 
