@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.core.life import HEARTBEAT_SECONDS
 from agent.core.retry import BREAKER
 from agent.sandbox.server import Answer
 from tests.integration.test_base_url import answering
@@ -316,7 +317,8 @@ def test_five_a_second_are_reached_and_few_are_refused(tmp_path: Path) -> None:
         with Agent(settings(tmp_path, playment.url)) as agent:
             # For as long as neighbours on this machine let neither side be late.
             eventually(lambda: playment.is_well_used(SECONDS), 120)
-            assert "a second" in agent.value("sending")
+            # It is written with each sign of life.
+            eventually(lambda: "a second" in agent.value("sending"), 2 * HEARTBEAT_SECONDS)
             status = command("status", environ=environ(tmp_path, playment.url), cwd=tmp_path)
             assert "sent at once: " in status.stdout
 
