@@ -57,15 +57,21 @@ FLAT: Final = (
 """4 MiB are what SQLite's own checkpoints leave of a WAL; as many connections more or less may be open at a moment."""
 
 
-def exactly_once(drops: Iterable[Drop], paid: Mapping[str, int]) -> Iterator[str]:
-    """Yield which drop was paid for too rarely or too often, and for which content nobody asked."""
+def exactly_once(
+    drops: Iterable[Drop], paid: Mapping[str, int], rows: Iterable[Mapping[str, Any]] = ()
+) -> Iterator[str]:
+    """Yield which drop was paid for too rarely or too often, and for which content nobody asked.
+
+    `rows` are the ledger's: what it says of a path is told.
+    """
+    said = {row["path"]: f"{row['state']} ({row['reason'] or 'nothing is said'})" for row in rows}
     wanted: defaultdict[str, list[Drop]] = defaultdict(list)
     for drop in drops:
         wanted[drop.digest].append(drop)
     for digest, same in wanted.items():
         least, most, jobs = sum(drop.least for drop in same), sum(drop.most for drop in same), paid.get(digest, 0)
         if not least <= jobs <= most:
-            told = ", ".join(f"{drop.path} of day {drop.day}" for drop in same)
+            told = ", ".join(f"{drop.path} of day {drop.day}, {said.get(drop.path, 'not known')}" for drop in same)
             what = "lost" if jobs < least else "paid too often"
             yield f"{what}: {told} ({digest}): {jobs} jobs, not {least} to {most}"
     for digest in paid.keys() - wanted.keys():

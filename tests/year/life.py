@@ -228,7 +228,7 @@ class Life:
         jobs: Mapping[str, str] = {job.reference_id: job.job_id for job in self.server.jobs}
         (whole,) = self.agent.ask("pragma integrity_check")
         self._year.problems += [
-            *judging.exactly_once(self.people.drops, self.server.paid()),
+            *judging.exactly_once(self.people.drops, self.server.paid(), rows),
             *judging.all_ended(rows),
             *judging.all_known(rows, jobs),
             *judging.bounded(self.wal_mib),
