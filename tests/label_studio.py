@@ -170,7 +170,7 @@ class Server:
     def tasks(self, project: int) -> list[dict[str, Any]]:
         """Return every task of a project as the server lists them, the oldest first.
 
-        The list is answered 500 where a task is made while it is put together: then it is asked for again.
+        The list is answered 500 where a task goes while it is put together: then it is asked for again.
         """
         path = f"/api/tasks?project={project}&page_size=1000"
         until = time.monotonic() + 60
