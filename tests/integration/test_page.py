@@ -313,6 +313,12 @@ def test_orders_do_what_the_commands_do(obeying: Served) -> None:
     ] == "pending"
 
 
+def test_an_order_that_names_no_job_is_about_none(obeying: Served) -> None:
+    for form in ({"do": "dismiss"}, {"do": "dismiss", "ids": ""}, {"do": "dismiss", "ids": "x", "folder": "cam"}):
+        assert "Nothing was there to be done" in obeying.orders(form).text
+    assert {row["state"] for row in query(obeying.ledger, "select state from jobs")} == {*STATES}
+
+
 def test_sending_is_stopped_and_started(obeying: Served) -> None:
     assert "is paused" in obeying.orders({"do": "pause"}).text
     assert "PAUSED" in obeying.get("/").text
