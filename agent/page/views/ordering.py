@@ -124,7 +124,7 @@ def _rows(asked: Asked, name: str) -> tuple[list[Target], bool]:
 def _carry_out(asked: Asked, order: Order, rows: list[Target]) -> list[str]:
     _needs_token(asked)
     with ordering.open_ledger(asked.page.ledger) as ledger, ledger.transaction():
-        return [done.line for done in order.do(ledger, orders.again(ledger, rows))]
+        return [done.line for done in order.do(ledger, rows)]
 
 
 def _pause(asked: Asked, *, paused: bool) -> str:
