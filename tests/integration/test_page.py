@@ -341,5 +341,16 @@ def test_an_order_is_about_all_that_a_filter_shows(obeying: Served) -> None:
     assert query(obeying.ledger, "select count(*) as jobs from jobs where state = 'ignored'")[0]["jobs"] == 5
 
 
+def test_it_is_not_said_that_nothing_is_there_where_more_was_not_looked_at(obeying: Served) -> None:
+    assert "choose a reason" not in obeying.get("/order?do=resubmit&state=invalid").text
+    with contextlib.closing(Ledger(obeying.ledger, utc_now)) as ledger, ledger.transaction():
+        for number in range(1000):
+            put(ledger, f"cam/{number}.jpg", "failed")
+    asked = obeying.get("/order?do=resubmit").text
+    assert "choose a reason" in asked
+    assert "none of these" not in asked
+    assert "drive" in obeying.get("/order?do=resubmit&state=held&code=changed").text
+
+
 def test_a_form_that_is_too_large_is_refused(obeying: Served) -> None:
     assert obeying.orders({"do": "dismiss", "ids": "1 " * 50_000}).status_code == 413
