@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from agent.core.states import State
-from agent.ledger import one_job, walks
-from agent.ledger.orders import Target
+from agent.ledger import one_job, orders, walks
 from agent.ledger.reads_for_people import ReadsForPeople
 from agent.ledger.store import rows_of
 from agent.ledger.walks import Part
+from agent.model import parent
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
     from agent.ledger.one_job import JobFrame
+    from agent.ledger.orders import Target
     from agent.ledger.walks import Key, Wanted
 
 RECENT = 300
@@ -62,7 +61,7 @@ class Looks(ReadsForPeople):
         return self._ask(walks.found, wanted, after, limit)
 
     def named(self, text: str) -> list[dict[str, Any]]:
-        """Return the jobs of a path, a reference_id, or a number of our own."""
+        """Return the jobs of a path (of a frame, too), of a reference_id, or of a number of our own."""
         return self._ask(_named, text)
 
     def folder_sums(self, after: str | None, limit: int, *, begins: str = "", in_trouble: bool = False) -> Part:
@@ -91,7 +90,7 @@ class Looks(ReadsForPeople):
 
     def targets(self, ids: Sequence[int]) -> list[Target]:
         """Return jobs as orders are about them."""
-        return self._ask(_targets, ids)
+        return self._ask(orders.of_ids, ids)
 
 
 def _sent_days(sql: sqlite3.Connection, since: str) -> list[dict[str, Any]]:
@@ -124,12 +123,11 @@ def _median(spans: Iterable[tuple[str, str]]) -> float | None:
 
 
 def _named(sql: sqlite3.Connection, text: str) -> list[dict[str, Any]]:
-    folder = text.rpartition("/")[0]
     ids = sql.execute(
         "select id from jobs where reference_id = ?1 union select id from jobs where id = ?3 "
-        "union select id from jobs where folder in (?1, ?2) and path = ?1 "
-        "union select id from jobs where folder = ?2 and path = ?2 and kind = 'sequence' order by id desc limit 100",
-        (text, folder, int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None),
+        "union select id from jobs where path = ?1 "
+        "union select id from jobs where path = ?2 and kind = 'sequence' order by id desc limit 100",
+        (text, parent(text), int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None),
     ).fetchall()
     return walks.rows(sql, [job for (job,) in ids])
 
@@ -146,14 +144,3 @@ def _folder_sums(sql: sqlite3.Connection, after: str | None, limit: int, *, begi
         limit + 1,
     )
     return Part(rows[:limit], (rows[limit - 1]["folder"],) if len(rows) > limit else None)
-
-
-def _targets(sql: sqlite3.Connection, ids: Sequence[int]) -> list[Target]:
-    return [
-        Target(job, path, State(state), code, unanswered, reference_id or "", reason, frames)
-        for job, path, state, code, unanswered, reference_id, reason, frames in sql.execute(
-            "select id, path, state, error_code, unanswered, reference_id, reason, frame_count from jobs "
-            "where id in (select value from json_each(?))",
-            (json.dumps(ids),),
-        )
-    ]

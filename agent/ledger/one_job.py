@@ -38,8 +38,8 @@ def others_of_path(sql: sqlite3.Connection, number: int, limit: int) -> list[dic
     """Return the other jobs of a job's path, newest first: what was sent before, or in its place since."""
     return rows_of(
         sql,
-        "select other.id, other.state, other.first_seen_at from jobs join jobs as other on other.folder = jobs.folder "
-        "and other.path = jobs.path and other.id <> jobs.id where jobs.id = ? order by other.id desc limit ?",
+        "select other.id, other.state, other.first_seen_at from jobs join jobs as other on other.path = jobs.path "
+        "and other.id <> jobs.id where jobs.id = ? order by other.id desc limit ?",
         number,
         limit,
     )

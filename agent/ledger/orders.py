@@ -16,7 +16,8 @@ from agent.ledger.store import iso
 from agent.ledger.units import UNFROZEN, write_settled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    import sqlite3
+    from collections.abc import Collection, Iterable, Sequence
 
     from agent.ledger.store import Ledger
     from agent.model import Unit
@@ -47,7 +48,7 @@ class Target:
 
 def named(ledger: Ledger, name: str) -> list[Target]:
     """Return the rows of a path or reference_id."""
-    return _select(ledger, "path = ? or reference_id = ?", name, name)
+    return _select(ledger.sql, "path = ? or reference_id = ?", name, name)
 
 
 def below(ledger: Ledger, folder: str, states: Collection[State]) -> list[Target]:
@@ -55,29 +56,34 @@ def below(ledger: Ledger, folder: str, states: Collection[State]) -> list[Target
     if not folder:
         return in_states(ledger, states)
     after = f"{folder}0"  # `0` comes after `/`
-    return _select(ledger, f"path > ? and path < ? and {_are(states)}", f"{folder}/", after)
+    return _select(ledger.sql, f"path > ? and path < ? and {_are(states)}", f"{folder}/", after)
 
 
 def in_states(ledger: Ledger, states: Collection[State]) -> list[Target]:
     """Return every row that is in one of the states."""
-    return _select(ledger, _are(states))
+    return _select(ledger.sql, _are(states))
 
 
 def again(ledger: Ledger, rows: Iterable[Target]) -> list[Target]:
     """Return rows as they are now, in the same order."""
     ids = [row.id for row in rows]
-    now = {row.id: row for row in _select(ledger, "id in (select value from json_each(?))", json.dumps(ids))}
+    now = {row.id: row for row in of_ids(ledger.sql, ids)}
     return [now[row] for row in ids if row in now]
+
+
+def of_ids(sql: sqlite3.Connection, ids: Sequence[int]) -> list[Target]:
+    """Return the rows of some ids, oldest first."""
+    return _select(sql, "id in (select value from json_each(?))", json.dumps(ids))
 
 
 def _are(states: Collection[State]) -> str:
     return f"state in ({', '.join(repr(str(state)) for state in sorted(states))})"
 
 
-def _select(ledger: Ledger, where: str, *values: str) -> list[Target]:
+def _select(sql: sqlite3.Connection, where: str, *values: str) -> list[Target]:
     return [
         Target(job, path, State(state), code, unanswered, reference_id or "", reason, frames)
-        for job, path, state, code, unanswered, reference_id, reason, frames in ledger.sql.execute(
+        for job, path, state, code, unanswered, reference_id, reason, frames in sql.execute(
             "select id, path, state, error_code, unanswered, reference_id, reason, frame_count "  # noqa: S608 (our words)
             f"from jobs where {where} order by id",
             values,

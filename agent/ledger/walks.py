@@ -116,13 +116,13 @@ def found(sql: sqlite3.Connection, wanted: Wanted, after: Key | None, limit: int
 
 def _below(folder: str, after: Key | None) -> list[Walk]:
     """Return the walks through the jobs of a folder, and through those of all folders below it."""
-    order = ("folder", "path", "id")
+    order = ("folder", "name", "id")  # the index's own: in a folder the names stand as the paths do
     own = Walk(
-        "jobs indexed by jobs_folder where folder = :folder and (path, id) > (:key1, :key2)", order, (folder, "", 0)
+        "jobs indexed by jobs_folder where folder = :folder and (name, id) > (:key1, :key2)", order, (folder, "", 0)
     )
     below = Walk(
         "jobs indexed by jobs_folder where folder >= :folder || '/' and folder < :folder || '0' "
-        "and (folder, path, id) > (:key0, :key1, :key2)",
+        "and (folder, name, id) > (:key0, :key1, :key2)",
         order,
         ("", "", 0),
     )

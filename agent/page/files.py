@@ -40,15 +40,6 @@ def opened(scanner: Scanner, frame: JobFrame) -> Iterator[int]:
         os.close(descriptor)
 
 
-def trouble(scanner: Scanner, frame: JobFrame) -> str:
-    """Say why a frame's file is not there as it was read; '' where it is."""
-    try:
-        with opened(scanner, frame):
-            return ""
-    except NotThereError as error:
-        return str(error)
-
-
 def head(descriptor: int) -> bytes:
     """Return the bytes of a file that tell its format."""
     return os.pread(descriptor, HEAD_BYTES, 0)

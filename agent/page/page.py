@@ -75,7 +75,7 @@ class NotHereError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is seen at a path (Starlette's, such as `/jobs/{job:int}`): a template with the blocks `still` and `live`.
+    """What is seen at a path (such as `/jobs/{job:number}`): a template with the blocks `still` and `live`.
 
     `read` returns what it shows; it may raise NotHereError, and what a ledger raises. `live` is asked for again each
     second and taken over where it has changed; `still` stays as it was loaded (a form). A view with a `label` is

@@ -64,7 +64,7 @@ def resubmit(ledger: Ledger, rows: Iterable[Target]) -> list[Done]:
 def dismiss(ledger: Ledger, rows: Iterable[Target]) -> list[Done]:
     """Say that jobs are not needed."""
     done = []
-    for row in rows:
+    for row in orders.again(ledger, rows):
         is_ignored = orders.dismiss(ledger, row)
         no = f"it is {row.state}, {ledger.target} has or may have it"
         line = f"{row.path}: {'ignored' if is_ignored else no}"

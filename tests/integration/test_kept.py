@@ -224,6 +224,18 @@ def test_a_look_for_what_is_not_there_ends_and_says_where_to_look_on(
     assert part.after is not None
 
 
+def test_jobs_that_are_looked_for_are_not_sorted_first(filled: tuple[Looks, list[dict[str, Any]]]) -> None:
+    looks, _ = filled
+    said: list[str] = []
+    looks._sql.set_trace_callback(said.append)
+    for wanted in (Wanted(), Wanted(state="submitted"), Wanted(folder="cam"), Wanted(folder="cam", text="x")):
+        all_of(looks.found, wanted)
+    looks._sql.set_trace_callback(None)
+    plans = [(asked, row[3]) for asked in said for row in looks._sql.execute(f"explain query plan {asked}")]
+    assert any("USING INDEX jobs_folder" in plan for _, plan in plans)
+    assert [told for told in plans if "TEMP B-TREE" in told[1]] == []
+
+
 @pytest.mark.parametrize("text", ["cam/1.jpg", "cam", "17"])
 def test_a_job_is_found_by_what_names_it(filled: tuple[Looks, list[dict[str, Any]]], text: str) -> None:
     looks, jobs = filled

@@ -140,6 +140,8 @@ def test_two_hosts_are_none(served: Served) -> None:
         "/jobs/999",
         "/jobs/x",
         "/jobs/99999999999999999999999999",
+        "/jobs/" + "9" * 5000,
+        f"/jobs/1/frames/{'9' * 5000}/picture",
         "/order?do=retry&job=1",
         "/order?do=drop",
     ],
@@ -154,6 +156,7 @@ def test_what_is_not_there_is_told_as_a_page(served: Served, path: str) -> None:
         "/jobs?after=%5B%22%5Cud800%22%5D",
         "/jobs?after=[99999999999999999999999]",
         "/jobs?after=[[[[",
+        "/jobs?after=" + "[" * 4000,
         "/jobs?state='or 1=1&folder=%00&q=%00",
         "/waiting?after=[%22~%22,0]&day=%00&code=%ff&state=%F0%9F%98%80",
         "/folders?begins=%ed%a0%80&after=[%22%22]",
@@ -310,6 +313,12 @@ def test_orders_do_what_the_commands_do(obeying: Served) -> None:
     ] == "pending"
 
 
+def test_an_order_that_names_no_job_is_about_none(obeying: Served) -> None:
+    for form in ({"do": "dismiss"}, {"do": "dismiss", "ids": ""}, {"do": "dismiss", "ids": "x", "folder": "cam"}):
+        assert "Nothing was there to be done" in obeying.orders(form).text
+    assert {row["state"] for row in query(obeying.ledger, "select state from jobs")} == {*STATES}
+
+
 def test_sending_is_stopped_and_started(obeying: Served) -> None:
     assert "is paused" in obeying.orders({"do": "pause"}).text
     assert "PAUSED" in obeying.get("/").text
@@ -330,6 +339,17 @@ def test_an_order_is_about_all_that_a_filter_shows(obeying: Served) -> None:
     assert len(ids[1].split()) == 4
     obeying.orders({"do": "dismiss", "ids": ids[1]})
     assert query(obeying.ledger, "select count(*) as jobs from jobs where state = 'ignored'")[0]["jobs"] == 5
+
+
+def test_it_is_not_said_that_nothing_is_there_where_more_was_not_looked_at(obeying: Served) -> None:
+    assert "choose a reason" not in obeying.get("/order?do=resubmit&state=invalid").text
+    with contextlib.closing(Ledger(obeying.ledger, utc_now)) as ledger, ledger.transaction():
+        for number in range(1000):
+            put(ledger, f"cam/{number}.jpg", "failed")
+    asked = obeying.get("/order?do=resubmit").text
+    assert "choose a reason" in asked
+    assert "none of these" not in asked
+    assert "drive" in obeying.get("/order?do=resubmit&state=held&code=changed").text
 
 
 def test_a_form_that_is_too_large_is_refused(obeying: Served) -> None:

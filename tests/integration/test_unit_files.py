@@ -101,6 +101,13 @@ def test_the_page_has_no_key_and_speaks_to_this_host_alone() -> None:
     assert secrets <= {*unset}
 
 
+def test_the_page_sees_no_file_that_the_agents_unit_has_a_secret_in() -> None:
+    given = re.findall(r"LoadCredential=\w+:(\S+)", (UNITS / "playment-agent.service").read_text())
+    (hidden,) = [line.partition("=")[2].split() for line in directives(PAGE) if line.startswith("InaccessiblePaths=")]
+    assert len(given) == 3
+    assert {f"-{path}" for path in given} == {*hidden}
+
+
 @needs_analyze
 @pytest.mark.parametrize("name", [*NAMES, PAGE])
 def test_the_exposure_is_at_most_one_and_a_half(name: str) -> None:

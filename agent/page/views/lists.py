@@ -28,7 +28,7 @@ def key_of(text: str, *shape: type) -> Key | None:
     """Return the key of an address, None where it is none of this shape: the list begins at its begin then."""
     try:
         found = json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, list) or [type(part) for part in found] != [*shape]:
         return None

@@ -105,9 +105,13 @@ def _needs_token(asked: Asked) -> None:
 
 
 def _rows(asked: Asked, name: str) -> tuple[list[Target], bool]:
-    """Return the jobs that an order is about, as they are now, and whether there are more than it may be about."""
-    ids = asked.form.get("ids") or asked.query("job")
-    if ids:
+    """Return the jobs that an order is about, as they are now, and whether there are more than it may be about.
+
+    One that is given is about those alone that its form names: nobody has seen any others.
+    """
+    is_given = asked.request.method == "POST"
+    ids = asked.form.get("ids", "") if is_given else asked.query("job")
+    if ids or is_given:
         numbers = [int(text) for text in ids.split() if text.isascii() and text.isdigit() and len(text) < 19]
         found, more = asked.reads.targets(numbers[:TOGETHER]), False
     else:
@@ -120,7 +124,7 @@ def _rows(asked: Asked, name: str) -> tuple[list[Target], bool]:
 def _carry_out(asked: Asked, order: Order, rows: list[Target]) -> list[str]:
     _needs_token(asked)
     with ordering.open_ledger(asked.page.ledger) as ledger, ledger.transaction():
-        return [done.line for done in order.do(ledger, orders.again(ledger, rows))]
+        return [done.line for done in order.do(ledger, rows)]
 
 
 def _pause(asked: Asked, *, paused: bool) -> str:
