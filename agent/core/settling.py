@@ -137,7 +137,7 @@ class Settling:
             self._crowd.take(unit)
 
     def gather(self, folder: str, images: Sequence[UnitKey]) -> None:
-        """Keep in few bytes those images of a folder, by their paths in order, that were first seen in one moment.
+        """Keep in few bytes those of some images of a folder that were first seen in one moment.
 
         Their fingerprints must be numbers of 64 bits.
         """
@@ -152,6 +152,7 @@ class Settling:
             return
         for name, _ in calm:
             del self._waits[UnitKey(join(folder, name), Kind.IMAGE)]
+        calm.sort()  # they come in the ledger's order, where names that are no UTF-8 stand elsewhere
         names, looks = zip(*calm, strict=True)
         self._crowd.add(folder, names, looks, last.since, last.quiet)
 

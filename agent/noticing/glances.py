@@ -35,6 +35,7 @@ class Glances:
         self._queue = queue
         self._monotonic = monotonic
         self._large: set[str] = set()
+        self._asked: set[str] = set()
         self._known: dict[str, Glance] = {}
         self._not_before: dict[str, float] = {}
         self._wanted: dict[str, float] = {}
@@ -42,9 +43,9 @@ class Glances:
         self._late: dict[str, tuple[float, int]] = {}
 
     def before_listing(self, folder: str) -> Generator[None, None, None]:
-        """Look at a folder that is about to be listed, if it is a large one."""
+        """Look at a large folder that is about to be listed, once a look at it was wanted: without events none is."""
         self._forget(folder)
-        if folder in self._large and self._scanner.inodes_last:
+        if folder in self._asked and self._scanner.inodes_last:
             seen = yield from glance(self._scanner, folder)
             if seen is not None:
                 self._known[folder] = Glance(seen)
@@ -53,6 +54,7 @@ class Glances:
         """Take note that a folder was listed, and all in it is at rest or on its way."""
         if len(listing.files) < FEW:
             self._large.discard(listing.folder)
+            self._asked.discard(listing.folder)
             self._forget(listing.folder)
         else:
             self._large.add(listing.folder)
@@ -64,6 +66,8 @@ class Glances:
 
     def want(self, folder: str, now: float) -> bool:
         """Have a folder that has changed looked at, soon; False where it must be listed for that."""
+        if folder in self._large:
+            self._asked.add(folder)
         if folder not in self._known or not self._scanner.inodes_last:
             return False
         if folder not in self._late:

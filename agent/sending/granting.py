@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__package__)
 
 MOST = 192
-"""Jobs that are asked for together: as many as can be ready where nothing holds them up."""
+"""Jobs that are asked for together: three for each of the most posting workers there can be."""
 SOON = 1.0
 """Seconds after which at the latest it is asked again: limits may have changed meanwhile."""
 MOST_READY = 1000

@@ -19,6 +19,7 @@ from agent.core.quiet_times import QuietTimes
 from agent.core.reference_id import IdRules
 from agent.errors import FolderUnavailable, LedgerUnreadable
 from agent.folder.changes import MANY_NAMES, Changes
+from agent.folder.entries import glance
 from agent.folder.scanner import Scanner
 from agent.folder.tree import Tree
 from agent.host.clock import Clocks, utc_now
@@ -41,7 +42,7 @@ from agent.reading.readers import CHUNK_FILES, Readers
 from tests.support import await_tick, frames, image, rows, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from agent.host.workers import Pool
@@ -329,10 +330,18 @@ def large(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench.detector.rescan(bench.now)
     bench.turn()
     bench.after(2)
-    bench.detector.rescan(bench.now)
+    bench.listed.clear()
+    _touch(bench)
+    bench.detector.sweep(bench.now, 0.1)
     bench.turn()
+    assert bench.listed == [""]
     bench.listed.clear()
     return bench
+
+
+def _touch(bench: Bench) -> None:
+    await_tick(bench.inbox.with_name("clock"), bench.inbox.stat().st_ctime_ns)
+    os.utime(bench.inbox)
 
 
 def _come(bench: Bench, name: str, *, told: bool) -> None:
@@ -382,6 +391,30 @@ def test_a_large_folder_is_listed_at_once_where_no_events_tell(large: Bench) -> 
     large.detector.sweep(large.now)
     large.turn()
     assert large.listed == [""]
+
+
+def test_no_short_look_is_taken_where_no_events_tell(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def look(scanner: Scanner, folder: str) -> Generator[None, None, int | None]:
+        looked.append(folder)
+        return glance(scanner, folder)
+
+    monkeypatch.setattr("agent.noticing.glances.FEW", 3)
+    monkeypatch.setattr("agent.noticing.glances.glance", look)
+    for number in range(4):
+        write(bench.inbox / f"{number}.jpg", image(number))
+    for _ in range(3):
+        bench.detector.rescan(bench.now)
+        bench.turn()
+        _touch(bench)
+        bench.detector.sweep(bench.now)
+        bench.turn()
+    assert len(bench.listed) >= 6
+    assert looked == []
+    _touch(bench)
+    assert _sweep(bench, 4) == [""]
+    assert looked == [""], "where they do, the listing has one before it"
 
 
 def test_a_large_folder_that_cannot_be_looked_at_is_listed_which_says_so(large: Bench) -> None:

@@ -640,6 +640,19 @@ def test_single_images_are_examined_ahead_by_processes_that_are_free(scanner: Sc
     assert pool.ahead("stills", wanted) == found
 
 
+def test_large_images_are_not_examined_ahead(
+    scanner: Scanner, pool: ProcessPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found here: of 600 of 2 MB the second was read after 1.8 s, with the 512th, and a sequence waited for it, too."""
+    wanted = fill(scanner, "stills")
+    warm(pool, "stills", wanted)
+    size = sum(file[1] for file in wanted)
+    monkeypatch.setattr("agent.reading.processes.pool.CHUNK_BYTES", (size - 1) // 2)
+    assert pool.ahead("stills", wanted) == []
+    monkeypatch.setattr("agent.reading.processes.pool.CHUNK_BYTES", (size + 1) // 2)
+    assert len(pool.ahead("stills", wanted)) == len(wanted)
+
+
 def test_what_goes_wrong_ahead_is_left_to_who_reads(scanner: Scanner, pool: ProcessPool) -> None:
     wanted = fill(scanner, "stills")
     warm(pool, "stills", wanted)

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from agent.core import settling
 from agent.core.settling import Settling
-from agent.model import Kind, join
+from agent.model import Kind, join, shown
 from agent.model.units import UnitKey
 
 FOLDERS = ("", "f", "f/\udce9")
@@ -37,7 +37,7 @@ class Gathering(RuleBasedStateMachine):
         quiet=st.sampled_from([1, 2]),
     )
     def lists(self, folder: str, names: set[str], look: int, quiet: int) -> None:
-        new = [UnitKey(join(folder, name), Kind.IMAGE) for name in sorted(names)]
+        new = [UnitKey(join(folder, name), Kind.IMAGE) for name in sorted(names, key=shown)]  # as they are compared
         new = [unit for unit in new if unit not in self.plain]
         for each in (self.plain, self.gathering):
             for unit in new:

@@ -148,9 +148,10 @@ class ProcessPool:
     def ahead(self, folder: str, files: Sequence[File]) -> list[Image]:
         """Return what the first of some files of a folder are: all, or fewer where something is in the way.
 
-        None where the processes are not ready, or a sequence needs them: a single image does not wait for that.
+        None where the processes are not ready, or a sequence needs them: a single image does not wait for that. None of
+        large files either: the first would wait for the last, and a sequence for all of them, for little.
         """
-        if len(files) < AHEAD * CHUNK_FILES:
+        if len(files) < AHEAD * CHUNK_FILES or sum(file[1] for file in files) > AHEAD * CHUNK_BYTES:
             return []
         images: list[Image] = []
         with contextlib.ExitStack() as free, contextlib.suppress(FileChanged, FolderUnavailable, Interrupted):
