@@ -20,6 +20,7 @@ from tests.documents import OPERATING
 from tests.integration.boot_systemd import Booted, boot, reason_not_to_boot
 from tests.integration.test_operating import BLOCKS
 from tests.package import QUICK, ROOT, TIME, asked, build, change, copy_of_the_project
+from tests.support import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -253,7 +254,7 @@ def test_it_is_set_up_checked_and_started(host: Booted) -> None:
 def test_one_that_runs_is_upgraded_and_started_once(host: Booted) -> None:
     settings, key = (stamp(host, f"/etc/playment-agent/{name}") for name in ("agent.env", "api_key"))
     before = starts(host)
-    until(lambda: len(in_ledger(host)) > 5)
+    eventually(lambda: len(in_ledger(host)) > 5, every=0.1)
     dpkg(host, "-i", f"{DEBS}/new-playment-agent.deb")
     assert "9.0.0" in host.run("playment-agent", "--version")
     found = host.wait_for("playment-agent", lambda now: now["ActiveState"] == "active")
@@ -262,15 +263,7 @@ def test_one_that_runs_is_upgraded_and_started_once(host: Booted) -> None:
     assert not (host.root / "run/playment-agent.stopped").exists()
     assert host.run("systemctl", "is-enabled", "playment-agent") == "enabled"
     last = drop(host)
-    until(lambda: any(line.endswith(last) for line in in_ledger(host)))
-
-
-def until(condition: object, seconds: float = 60) -> None:
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    eventually(lambda: any(line.endswith(last) for line in in_ledger(host)), every=0.1)
 
 
 def test_nothing_of_it_was_lost_or_sent_twice(host: Booted) -> None:
