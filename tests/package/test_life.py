@@ -19,6 +19,7 @@ from PIL import Image
 from tests.documents import OPERATING
 from tests.integration.boot_systemd import Booted, boot, reason_not_to_boot
 from tests.integration.test_operating import BLOCKS
+from tests.integration.test_systemd_boot import CREATED
 from tests.package import QUICK, ROOT, TIME, asked, build, change, copy_of_the_project
 from tests.support import eventually
 
@@ -40,20 +41,6 @@ PLAYMENT_BASE_URL=http://127.0.0.1:8801
 PUBLISH_TO=http://127.0.0.1:8802/
 SETTLE_SECONDS=0.2
 """
-CREATED = """
-import requests
-get = lambda path, **query: requests.get(
-    "http://127.0.0.1:8801/v0/projects/p1/" + path, query, headers={"x-api-key": "KEY"}, timeout=10
-).json()["data"]
-for batch in get("details")["batches"]:
-    page = {}
-    while page is not None:
-        found = get("batch/" + batch["id"], **page)
-        for job in found["jobs"]:
-            print(job["id"], job["reference_id"].partition("~")[0])
-        token = found.get("next_page_token")
-        page = {"page_token": token} if token else None
-""".replace("KEY", KEY)
 NUMBERS = count(1)
 
 
@@ -118,7 +105,7 @@ def beside(booted: Booted, *module: str) -> Iterator[None]:
 
 def at_playment(booted: Booted) -> list[str]:
     """Return `job_id path` of each job that Playment has."""
-    command = ["nsenter", "-t", str(booted.pid), "-n", "--", sys.executable, "-c", CREATED]
+    command = ["nsenter", "-t", str(booted.pid), "-n", "--", sys.executable, "-c", CREATED.replace("KEY", KEY)]
     return sorted(asked(*command).splitlines())
 
 
