@@ -55,17 +55,8 @@ def web() -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        receiver.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            receiver.over.set()
-            server.shutdown()
-            thread.join()
+    with _served(ThreadingHTTPServer(("127.0.0.1", 0), Handler), receiver):
+        yield receiver
 
 
 @contextlib.contextmanager
@@ -89,13 +80,21 @@ def mail() -> Iterator[Receiver]:
         def _say(self, line: str) -> None:
             self.wfile.write(f"{line}\r\n".encode())
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+    with _served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler), receiver):
+        yield receiver
+
+
+@contextlib.contextmanager
+def _served(server: ThreadingHTTPServer | socketserver.ThreadingTCPServer, receiver: Receiver) -> Iterator[None]:
+    """Have a server answer, at the receiver's port, until the block ends."""
+    with server:
         server.daemon_threads = True
         receiver.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield receiver
+            yield
         finally:
+            receiver.over.set()
             server.shutdown()
             thread.join()

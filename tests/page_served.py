@@ -52,7 +52,6 @@ def serving(place: Path, **environ: str) -> Iterator[Served]:
         cwd=place,
         stdout=subprocess.PIPE,
         text=True,
-        pass_fds=(),
     ) as process:
         try:
             assert process.stdout is not None

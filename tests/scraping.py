@@ -12,7 +12,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
+from agent.demo.ports import free_ports
 from tests.page_served import serving
 from tests.prometheus import EXPORTER, program
 from tests.support import Playment, environ, frames, image, process, used_ledger, write
@@ -43,13 +43,6 @@ JOBS = 2
 LIMIT = 120.0
 
 
-def free_port() -> int:
-    """Return a port of loopback that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
 class Prometheus:
     """A Prometheus that runs in a folder, until the block ends."""
 
@@ -59,7 +52,8 @@ class Prometheus:
         (place / "rules.yml").write_text(rules, encoding="utf-8")
         (place / "prometheus.yml").write_text(CONFIG.format(page=page, exporter=exporter), encoding="utf-8")
         self._place = place
-        self._url = f"127.0.0.1:{free_port()}"
+        (port,) = free_ports(1)
+        self._url = f"127.0.0.1:{port}"
 
     def __enter__(self) -> Self:
         command = program("prometheus").command(
@@ -104,7 +98,7 @@ class Prometheus:
 def textfile(place: Path, surroundings: dict[str, str]) -> Iterator[int]:
     """Have node-exporter read what the command prints, again and again; give its port."""
     place.mkdir()
-    port = free_port()
+    (port,) = free_ports(1)
     ended = threading.Event()
     line = f'f={place}/agent.prom; "{sys.executable}" -m agent status --prometheus > $f.new && mv $f.new $f'
 

@@ -9,10 +9,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -22,9 +20,12 @@ from agent.host.clock import utc_now
 from agent.ledger.store import Ledger, iso
 from tests.benchmarks.ledgers import PART, write
 from tests.benchmarks.measure import Bench, Figure, Row
+from tests.benchmarks.running import cpu_seconds, memory_mib
 from tests.page_served import serving
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.page_served import Served
 
 MOST_MS = 100
@@ -87,7 +88,7 @@ def page(bench: Bench) -> list[Row]:
             figures = (
                 Figure("at rest", resting, "% of one core", 1.0),
                 Figure("busy", busy, "% of one core"),
-                Figure("resident", _memory(served), "MiB", 100),
+                Figure("resident", memory_mib(served.process.pid, "VmRSS"), "MiB", 100),
             )
             written = writing.result()
     told = f"looked at, beside nothing and beside {written:,.0f} jobs/s"
@@ -124,22 +125,10 @@ def _looked_at(served: Served, bench: Bench) -> float:
     seconds, seen = bench.size(15, 1), ""
     with requests.Session() as browser:
         browser.get(served.url, timeout=60)
-        started, before = time.monotonic(), _cpu(served)
+        started, before = time.monotonic(), cpu_seconds(served.process.pid)
         for number in range(1, seconds + 1):
             answer = browser.get(served.url, headers={"HX-Request": "true", "X-Seen": seen}, timeout=60)
             if found := re.search(r'"X-Seen": "(\w+)"', answer.text):
                 seen = found[1]
             time.sleep(max(0.0, started + number - time.monotonic()))
-        return 100 * (_cpu(served) - before) / (time.monotonic() - started)
-
-
-def _cpu(served: Served) -> float:
-    """Return the processor seconds of a server so far (proc(5), stat)."""
-    fields = Path(f"/proc/{served.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory(served: Served) -> float:
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{served.process.pid}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
+        return 100 * (cpu_seconds(served.process.pid) - before) / (time.monotonic() - started)

@@ -40,8 +40,8 @@ def jobs(bench: Bench) -> list[Row]:
         figures = _rate(count, ours, pool, ratio)
         case = f"{count:,} images, {workers} workers, 50 ms"
         reference = f"bare pool: {count / _seconds(pool):,.0f} jobs/s"
-        if other:
-            reference += f", {bench.against}: {count / _seconds(other):,.0f} jobs/s"
+        if bench.against:
+            reference += f", {bench.against.name}: {count / _seconds(other):,.0f} jobs/s"
         rows.append(Row("jobs", case, figures, reference))
     return rows
 

@@ -129,11 +129,11 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """Return the user and system time that it has used."""
-        return _cpu_seconds(self._process.pid)
+        return cpu_seconds(self._process.pid)
 
     def cpu_seconds_of_all(self) -> float:
         """Return the same of it and its processes that run."""
-        return sum(map(_cpu_seconds, (self._process.pid, *children(self._process.pid))))
+        return sum(map(cpu_seconds, (self._process.pid, *children(self._process.pid))))
 
     def share_of_core(self, seconds: float) -> float:
         """Return the processor time of the next so many seconds, as a share of one core."""
@@ -148,7 +148,7 @@ class Running:
 
     def memory_mib(self, key: str) -> float:
         """Return a memory figure in MiB (proc(5), status: VmRSS now, VmHWM at its highest)."""
-        return _memory_mib(self._process.pid, key)
+        return memory_mib(self._process.pid, key)
 
     def bytes_written(self) -> int:
         """Return how many bytes it has had the disk write (proc(5), io)."""
@@ -157,7 +157,7 @@ class Running:
 
     def memory_of_all_mib(self, key: str) -> float:
         """Return a memory figure of it and its processes together, in MiB; pages that they share count for each."""
-        return sum(_memory_mib(pid, key) for pid in (self._process.pid, *self.children()))
+        return sum(memory_mib(pid, key) for pid in (self._process.pid, *self.children()))
 
     def children(self) -> list[int]:
         """Return the processes that it has."""
@@ -168,13 +168,14 @@ class Running:
         return bytes_read(self._process.pid, *children(self._process.pid))
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return the user and system time that a process has used (proc(5), fields 14 and 15 of stat)."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _memory_mib(pid: int, key: str) -> float:
+def memory_mib(pid: int, key: str) -> float:
+    """Return a memory figure of a process in MiB (proc(5), status)."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024

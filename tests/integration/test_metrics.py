@@ -33,7 +33,7 @@ from tests.documents import OPERATING
 from tests.integration.test_fleet import Uploads
 from tests.layout import PACKAGE
 from tests.prometheus import promtool
-from tests.sending import Clock, Sending, Server, refusal
+from tests.sending import Clock, Sending, refusal
 from tests.support import (
     Agent,
     Playment,
@@ -52,6 +52,8 @@ from tests.support import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.sending import Server
+
 SYSTEMD = PACKAGE.parent / "systemd"
 RULES = SYSTEMD / "playment-agent.rules.yml"
 TOLD = Path(__file__).with_name("rules_test.yml")
@@ -59,14 +61,8 @@ Numbers = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 @pytest.fixture
-def server() -> Iterator[Playment]:
+def playment() -> Iterator[Playment]:
     with Playment() as running:
-        yield running
-
-
-@pytest.fixture
-def calls(clock: Clock) -> Iterator[Server]:
-    with Server(clock) as running:
         yield running
 
 
@@ -104,8 +100,8 @@ def total(numbers: Numbers, name: str) -> float:
     return sum(value for (each, _), value in numbers.items() if each == name)
 
 
-def test_a_run_is_told_and_the_next_one_goes_on_counting(tmp_path: Path, server: Playment) -> None:
-    surroundings = environ(tmp_path, server.url)
+def test_a_run_is_told_and_the_next_one_goes_on_counting(tmp_path: Path, playment: Playment) -> None:
+    surroundings = environ(tmp_path, playment.url)
     write(tmp_path / "inbox" / "a.jpg", image(1))
     write(tmp_path / "inbox" / "broken.jpg", image(2)[:100])
     frames(tmp_path / "inbox" / "drive", 3, seed=1)
@@ -135,12 +131,12 @@ def test_a_run_is_told_and_the_next_one_goes_on_counting(tmp_path: Path, server:
     assert all(second[series] >= value for series, value in first.items() if series[0].endswith(("_total", "_count")))
 
 
-def test_another_process_sees_the_counters_of_an_agent_that_runs_and_dies(tmp_path: Path, server: Playment) -> None:
-    surroundings = environ(tmp_path, server.url)
+def test_another_process_sees_the_counters_of_an_agent_that_runs_and_dies(tmp_path: Path, playment: Playment) -> None:
+    surroundings = environ(tmp_path, playment.url)
     write(tmp_path / "inbox" / "a.jpg", image(1))
     sent = "select value from counters where name = 'posts' and label = 'accepted'"
     with process("run", environ=surroundings, cwd=tmp_path) as agent:
-        eventually(lambda: (tmp_path / "ledger.db").exists() and server.jobs)
+        eventually(lambda: (tmp_path / "ledger.db").exists() and playment.jobs)
         eventually(lambda: query(tmp_path / "ledger.db", sent), seconds=3 * HEARTBEAT_SECONDS)
         running = told(tmp_path, surroundings)
         assert (of(running, "stopped"), of(running, "posts_total", outcome="accepted")) == (0, 1)
@@ -154,11 +150,11 @@ def test_another_process_sees_the_counters_of_an_agent_that_runs_and_dies(tmp_pa
 
 
 def test_no_job_has_the_counters_written_but_a_heartbeat_or_the_end(
-    tmp_path: Path, server: Playment, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, playment: Playment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "HEARTBEAT_SECONDS", 3600.0)
     rows = "select name from counters"
-    with Agent(settings(tmp_path, server.url)) as agent:
+    with Agent(settings(tmp_path, playment.url)) as agent:
         eventually(lambda: agent.value("heartbeat_at") != agent.value("started_at"))
         beat = agent.value("heartbeat_at")
         write(agent.inbox / "a.jpg", image(1))
@@ -182,25 +178,25 @@ ANSWERS = {
 
 @pytest.mark.parametrize("outcome", ANSWERS)
 def test_each_answer_is_counted_once_by_what_it_means(
-    tmp_path: Path, calls: Server, clock: Clock, outcome: str
+    tmp_path: Path, server: Server, clock: Clock, outcome: str
 ) -> None:
-    calls.answer = lambda _body: ANSWERS[outcome]
-    with Sending(tmp_path, calls.url, clock) as sending:
+    server.answer = lambda _body: ANSWERS[outcome]
+    with Sending(tmp_path, server.url, clock) as sending:
         sending.drop("a.jpg")
         meters = sending.context.meters
         eventually(lambda: meters.sums().get(("posts", outcome)))
         sums = meters.sums()
         assert sums["posts", outcome] == sums["post_count", "0.05"] == 1
         assert not any(name == "retries" for name, _ in sums)
-        calls.answer = lambda _body: None
+        server.answer = lambda _body: None
         sending.passes_until(lambda: outcome in ("refused", "access") or sending.states() == {"submitted": 1})
         sums = meters.sums()
         posts = sum(value for (name, _), value in sums.items() if name == "posts")
-        assert posts == len(calls.posts()) == 1 + sums.get(("retries", ""), 0)
+        assert posts == len(server.posts()) == 1 + sums.get(("retries", ""), 0)
 
 
-def test_uploads_are_counted_with_their_bytes(tmp_path: Path, calls: Server, clock: Clock) -> None:
-    with Sending(tmp_path, calls.url, clock, publisher=Uploads()) as sending:
+def test_uploads_are_counted_with_their_bytes(tmp_path: Path, server: Server, clock: Clock) -> None:
+    with Sending(tmp_path, server.url, clock, publisher=Uploads()) as sending:
         sending.drop("a.jpg", b"12345")
         sending.drop_frames("drive", ["f_1.jpg", "f_2.jpg"])
         sending.becomes(submitted=2)
@@ -296,8 +292,8 @@ def test_however_many_jobs_there_are_the_series_are_as_many_and_name_none(tmp_pa
     assert len(before) < 80
 
 
-def test_the_line_for_cron_replaces_whole_files_and_keeps_the_last_one(tmp_path: Path, server: Playment) -> None:
-    surroundings = environ(tmp_path, server.url)
+def test_the_line_for_cron_replaces_whole_files_and_keeps_the_last_one(tmp_path: Path, playment: Playment) -> None:
+    surroundings = environ(tmp_path, playment.url)
     command("run", "--once", environ=surroundings, cwd=tmp_path)
     (line,) = re.findall(r"^```crontab\n\* \* \* \* \* root (.+)\n```$", OPERATING, flags=re.MULTILINE)
     given = write(tmp_path / "agent.env", "".join(f"{name}={value}\n" for name, value in surroundings.items()).encode())

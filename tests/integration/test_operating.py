@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.documents import FIRST, OPERATING, READMES, ROOT
+from tests.documents import FIRST, OPERATING, READMES
 from tests.integration.boot_systemd import Booted, boot, needed_by, reason_not_to_boot
 from tests.integration.nginx import PROGRAM, SNIPPET
 from tests.integration.test_systemd_boot import KEY, SANDBOX_UNIT, at_playment, drop, wait_for_jobs, write
+from tests.package import OF_THE_PROJECT, copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ ELSEWHERE = ("FLEET_DSN=", "sh .ci/apt-install python3-venv && systemd/package/b
 """How a block begins that another test runs: `test_readme`, at a real PostgreSQL, and `python -m tests.package`."""
 SETTINGS = re.findall(r"^```dotenv\n(.*?)^```$", OPERATING, flags=re.MULTILINE | re.DOTALL)
 HERE = {"PLAYMENT_PROJECT_ID": "p1", "PLAYMENT_BASE_URL": "http://127.0.0.1:8801", "SETTLE_SECONDS": "0.2"}
-REPOSITORY = ("agent", "systemd", ".ci", "pyproject.toml", "README.md", ".env.example", "LICENSE")
+REPOSITORY = (*OF_THE_PROJECT, ".ci")
 CERTIFICATE = "etc/letsencrypt/live/files.example.com"
 # A reader's root may have any umask. No network: the wheels, and no source of packages.
 SURROUNDINGS = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/root/wheels", "PIP_NO_COMPILE": "1", "PIP_QUIET": "1"}
@@ -56,13 +57,7 @@ def wheel(installed: Distribution, folder: Path) -> None:
 
 def lay_out(tree: Path) -> None:
     """Put below `tree` what a reader has before the first step, and what is stood in for."""
-    repository = tree / "root/playment-agent"
-    repository.mkdir(parents=True)
-    for name in REPOSITORY:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, repository / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, repository / name)
+    copy(REPOSITORY, tree / "root/playment-agent")
     (tree / "root/wheels").mkdir()
     needed = needed_by("playment-agent", {name: distribution(name) for name in PAGE})
     for name in PAGE:

@@ -195,7 +195,7 @@ def test_a_long_sequence_is_shown_by_parts(world: World) -> None:
     assert "700 after" in text
     assert text.count('loading="lazy"') == 100
     for odd in ("0", "-3", "x", "99999999999999999999", "1e3", "\u0662"):
-        assert 'data-frame="1"' in world.shows("long", frame=odd) or odd.startswith("9")
+        assert 'data-frame="1"' in world.shows("long", frame=odd)
     assert 'data-frame="2000"' in world.shows("long", frame=999_999_999)
 
 

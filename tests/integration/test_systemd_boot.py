@@ -231,12 +231,17 @@ ExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory /srv/inbo
 """
 CREATED = """
 import requests
-get = lambda path: requests.get(
-    "http://127.0.0.1:8801/v0/projects/p1/" + path, headers={"x-api-key": "KEY"}, timeout=10
+get = lambda path, **query: requests.get(
+    "http://127.0.0.1:8801/v0/projects/p1/" + path, query, headers={"x-api-key": "KEY"}, timeout=10
 ).json()["data"]
 for batch in get("details")["batches"]:
-    for job in get("batch/" + batch["id"])["jobs"]:
-        print(job["id"], job["reference_id"].partition("~")[0])
+    page = {}
+    while page is not None:
+        found = get("batch/" + batch["id"], **page)
+        for job in found["jobs"]:
+            print(job["id"], job["reference_id"].partition("~")[0])
+        token = found.get("next_page_token")
+        page = {"page_token": token} if token else None
 """
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ROOT = Path(__file__).parents[2]
 OF_THE_PROJECT = ("agent", "systemd", "pyproject.toml", "README.md", "LICENSE", ".env.example")
@@ -26,14 +26,19 @@ def reason_not_to_build() -> str | None:
     return next((f"building a package needs {program}" for program in needed if not os.access(program, os.X_OK)), None)
 
 
-def copy_of_the_project(folder: Path) -> Path:
-    """Return a copy of what a package is made of, without git, as an unpacked archive of a commit is."""
+def copy(names: Iterable[str], folder: Path) -> None:
+    """Copy files and folders of the project into a new folder."""
     folder.mkdir(parents=True)
-    for name in OF_THE_PROJECT:
+    for name in names:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """Return a copy of what a package is made of, without git, as an unpacked archive of a commit is."""
+    copy(OF_THE_PROJECT, folder)
     for path in [folder, *folder.rglob("*")]:
         os.utime(path, (TIME, TIME))
     return folder

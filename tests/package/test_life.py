@@ -19,7 +19,9 @@ from PIL import Image
 from tests.documents import OPERATING
 from tests.integration.boot_systemd import Booted, boot, reason_not_to_boot
 from tests.integration.test_operating import BLOCKS
+from tests.integration.test_systemd_boot import CREATED
 from tests.package import QUICK, ROOT, TIME, asked, build, change, copy_of_the_project
+from tests.support import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,20 +41,6 @@ PLAYMENT_BASE_URL=http://127.0.0.1:8801
 PUBLISH_TO=http://127.0.0.1:8802/
 SETTLE_SECONDS=0.2
 """
-CREATED = """
-import requests
-get = lambda path, **query: requests.get(
-    "http://127.0.0.1:8801/v0/projects/p1/" + path, query, headers={"x-api-key": "KEY"}, timeout=10
-).json()["data"]
-for batch in get("details")["batches"]:
-    page = {}
-    while page is not None:
-        found = get("batch/" + batch["id"], **page)
-        for job in found["jobs"]:
-            print(job["id"], job["reference_id"].partition("~")[0])
-        token = found.get("next_page_token")
-        page = {"page_token": token} if token else None
-""".replace("KEY", KEY)
 NUMBERS = count(1)
 
 
@@ -117,7 +105,7 @@ def beside(booted: Booted, *module: str) -> Iterator[None]:
 
 def at_playment(booted: Booted) -> list[str]:
     """Return `job_id path` of each job that Playment has."""
-    command = ["nsenter", "-t", str(booted.pid), "-n", "--", sys.executable, "-c", CREATED]
+    command = ["nsenter", "-t", str(booted.pid), "-n", "--", sys.executable, "-c", CREATED.replace("KEY", KEY)]
     return sorted(asked(*command).splitlines())
 
 
@@ -253,7 +241,7 @@ def test_it_is_set_up_checked_and_started(host: Booted) -> None:
 def test_one_that_runs_is_upgraded_and_started_once(host: Booted) -> None:
     settings, key = (stamp(host, f"/etc/playment-agent/{name}") for name in ("agent.env", "api_key"))
     before = starts(host)
-    until(lambda: len(in_ledger(host)) > 5)
+    eventually(lambda: len(in_ledger(host)) > 5, every=0.1)
     dpkg(host, "-i", f"{DEBS}/new-playment-agent.deb")
     assert "9.0.0" in host.run("playment-agent", "--version")
     found = host.wait_for("playment-agent", lambda now: now["ActiveState"] == "active")
@@ -262,15 +250,7 @@ def test_one_that_runs_is_upgraded_and_started_once(host: Booted) -> None:
     assert not (host.root / "run/playment-agent.stopped").exists()
     assert host.run("systemctl", "is-enabled", "playment-agent") == "enabled"
     last = drop(host)
-    until(lambda: any(line.endswith(last) for line in in_ledger(host)))
-
-
-def until(condition: object, seconds: float = 60) -> None:
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    eventually(lambda: any(line.endswith(last) for line in in_ledger(host)), every=0.1)
 
 
 def test_nothing_of_it_was_lost_or_sent_twice(host: Booted) -> None:

@@ -402,19 +402,24 @@ def test_a_key_file_that_gives_no_key_is_a_problem_that_names_the_file() -> None
 
 
 def test_the_fleets_address_comes_from_the_first_place_that_is_set_and_may_be_nowhere() -> None:
-    files = {"/d": "postgresql://file/fleet\n", "/creds/fleet_dsn": "host=credential dbname=fleet\n"}
-    places = {"FLEET_DSN": "postgresql://text/fleet", "FLEET_DSN_FILE": "/d", "CREDENTIALS_DIRECTORY": "/creds"}
-    for variable, text in (
-        ("FLEET_DSN", "postgresql://text/fleet"),
-        ("FLEET_DSN_FILE", "postgresql://file/fleet"),
-        ("CREDENTIALS_DIRECTORY", "host=credential dbname=fleet"),
-    ):
-        found = parse(places, files=files).fleet_dsn
+    comes_from_the_first_place(
+        "FLEET_DSN", "postgresql://text/fleet", "postgresql://file/fleet", "host=credential dbname=fleet"
+    )
+
+
+def comes_from_the_first_place(name: str, text: str, of_file: str, of_credential: str) -> None:
+    """See that a secret is its variable's, else its file's, else its credential's, and may be none."""
+    field = name.lower()
+    files = {"/f": f"{of_file}\n", f"/creds/{field}": f"{of_credential}\n"}
+    places = {name: text, f"{name}_FILE": "/f", "CREDENTIALS_DIRECTORY": "/creds"}
+    wanted = [text, of_file, of_credential]
+    for variable, secret in zip([*places], wanted, strict=True):
+        found = getattr(parse(places, files=files), field)
         assert found is not None
-        assert found.reveal() == text
+        assert found.reveal() == secret
         places[variable] = ""
-    assert parse(places, files=files).fleet_dsn is None
-    assert parse({"CREDENTIALS_DIRECTORY": "/none"}).fleet_dsn is None
+    assert getattr(parse(places, files=files), field) is None
+    assert getattr(parse({"CREDENTIALS_DIRECTORY": "/none"}), field) is None
 
 
 @pytest.mark.parametrize("dsn", ["s3cret.example.com", "postgresql://u:s3cret@host/d\n", "mysql://u:s3cret@host/d"])

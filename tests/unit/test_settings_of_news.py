@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.test_settings import parse, problems
+from tests.unit.test_settings import comes_from_the_first_place, parse, problems
 
 URL = "mailto://agent:s3cret@example.org, slack://t0kenA/t0kenB/t0kenC"
 
 
 def test_the_addresses_come_from_the_first_place_that_is_set_and_may_be_nowhere() -> None:
-    files = {"/n": "json://file\n", "/creds/notify_url": "json://credential"}
-    places = {"NOTIFY_URL": URL, "NOTIFY_URL_FILE": "/n", "CREDENTIALS_DIRECTORY": "/creds"}
-    for variable, text in (
-        ("NOTIFY_URL", URL),
-        ("NOTIFY_URL_FILE", "json://file"),
-        ("CREDENTIALS_DIRECTORY", "json://credential"),
-    ):
-        found = parse(places, files=files).notify_url
-        assert found is not None
-        assert found.reveal() == text
-        places[variable] = ""
-    assert parse(places, files=files).notify_url is None
-    assert parse({"CREDENTIALS_DIRECTORY": "/none"}).notify_url is None
+    comes_from_the_first_place("NOTIFY_URL", URL, "json://file", "json://credential")
 
 
 def test_the_addresses_show_themselves_nowhere() -> None:
