@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import os
 import sys
@@ -96,14 +97,22 @@ def _shares(module: str) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Measure what the pure modules run when they are imported, and nothing while tests are looked for."""
+    """Measure what the pure modules run when they are imported, and nothing while tests are looked for.
+
+    What is made meanwhile stays to the end: it is looked through for garbage neither now nor later.
+    """
+    gc.disable()
     if (coverage := _coverage(session.config)) is not None:
         from tests.pure import PURE  # noqa: PLC0415 (not before the measuring has begun)
 
         for module in sorted(PURE):
             importlib.import_module(module)
         coverage.pause()
-    return (yield)
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
