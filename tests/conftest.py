@@ -48,7 +48,10 @@ AT_LABEL_STUDIO = (
     "tests/integration/test_label_studio",
     "tests/integration/test_targets",
 )
-"""How the modules begin that one process runs together: they share a server of 400 MB."""
+"""How the modules begin of which one process runs each folder's together: they share a server of 400 MB.
+
+One process for both folders took longer for these than all others for the rest.
+"""
 SHARES = 'scope="module"'
 """What stands in a module that one process runs, one test after the other: what its tests share is made once."""
 OF_RULES = "tests/unit/"
@@ -86,7 +89,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 def _unit(nodeid: str) -> str:
     module = nodeid.partition("::")[0]
     if module.startswith(AT_LABEL_STUDIO):
-        return "at Label Studio"
+        return f"at Label Studio, {os.path.dirname(module)}"
     return module if module.startswith(OF_RULES) or _shares(module) else nodeid
 
 
