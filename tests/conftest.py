@@ -80,10 +80,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """
     from xdist.scheduler.loadscope import LoadScopeScheduling  # noqa: PLC0415 (tests run without it, too)
 
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return _unit(nodeid)
+
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            """Forget what a process has done: with each test all is counted that any was ever given."""
+            super().mark_test_complete(node, item_index, duration)
+            given = self.assigned_work[node]
+            unit = _unit(self.registered_collections[node][item_index])
+            if all(given[unit].values()):
+                del given[unit]
+
     config.option.loadscopereorder = False  # else by how many they are, not by how long they take
-    scheduling = LoadScopeScheduling(config, log)
-    scheduling._split_scope = _unit
-    return scheduling
+    return Scheduling(config, log)
 
 
 def _unit(nodeid: str) -> str:
