@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.core.names import Filters
 from agent.core.quiet_times import QuietTimes
+from agent.core.states import State
 from agent.folder.scanner import Scanner
 from agent.folder.tree import Tree
 from agent.host.clock import Clocks
 from agent.host.workers import AtOnce
+from agent.ledger import jobs, lookups
 from agent.ledger.reads import Reads
 from agent.ledger.store import Ledger, iso
 from agent.ledger.writer import LedgerWriter
 from agent.model import Kind
+from agent.model.jobs import Lookup
 from agent.noticing.decide import LedgerDecider, Verdicts
 from agent.noticing.ledger_book import LedgerBook
 from agent.noticing.messages import Finished, NotWritten
@@ -133,6 +136,15 @@ class Inbox:
         sent = "update jobs set state = 'submitted', job_id = 'J' || id where state = 'pending'"
         self.ledger.call(lambda ledger: ledger.sql.execute(sent))
 
+    def try_all(self, state: str) -> None:
+        """Write that what waits to be sent is on its way (`submitting`), or may be there, without an answer."""
+        tried = "update jobs set state = ?, attempts = 1, unanswered = 1 where state = 'pending'"
+        self.ledger.call(lambda ledger: ledger.sql.execute(tried, (state,)))
+
+    def answer_all(self, outcome: str) -> None:
+        """Write what became of it at last: it was `made`, `not made`, or is `not ours`."""
+        self.ledger.call(functools.partial(_answer_all, outcome=outcome))
+
     def rows(self, path: str) -> list[dict[str, Any]]:
         """Return the rows of a path, oldest first."""
         return query(self.path, "select * from jobs where path = ? order by id", path)
@@ -161,3 +173,19 @@ class Inbox:
                     self._noticing.detector.finished(message, now)
             if not messages and at > now:
                 return
+
+
+def _answer_all(ledger: Ledger, *, outcome: str) -> None:
+    tried = "select id, state, lookup from jobs where unanswered > 0 order by id"
+    for job, state, lookup in ledger.sql.execute(tried).fetchall():
+        if outcome == "made":
+            jobs.accepted(ledger, job, f"J{job}")
+        elif outcome == "not made" and state == State.SUBMITTING:
+            jobs.not_sent(ledger, job, quiet=False)
+        elif outcome == "not made":
+            wanted = Lookup(job, "", "", None, None, 1, Kind.IMAGE, "", lookup or "", attempted=False)
+            lookups.not_found(ledger, wanted)
+        else:
+            if state == State.SUBMITTING:
+                lookups.in_use(ledger, job, code="duplicate", reason="it is there")
+            lookups.not_ours(ledger, job, "not ours")

@@ -153,7 +153,7 @@ def is_before(deleted_at: str | None, noticed_at: str | None) -> bool:
 
 def _is_over(row: KnownRow, noticed_at: str | None) -> bool:
     """Tell whether the files that a row was sent from are no more: what is at its path now is another drop."""
-    return row.state in DELETABLE and is_before(row.deleted_at, noticed_at)
+    return row.state in (*DELETABLE, State.FAILED) and is_before(row.deleted_at, noticed_at)
 
 
 def _fresh(unit: Unit, current: KnownRow | None, rules: IdRules, elsewhere: _Elsewhere) -> Action:

@@ -98,6 +98,9 @@ SENT = frozenset({State.SUBMITTING, State.SUBMITTED, State.COMPLETED, State.DUPL
 DELETABLE = frozenset({State.SUBMITTED, State.COMPLETED, State.DUPLICATE, State.IGNORED})
 """States that outlive their files, which are noted as deleted: what comes under their names later is another drop."""
 
+NOTED = DELETABLE | {State.SUBMITTING}
+"""States whose files are noted as deleted: an answer that is on its way may come long after other files have."""
+
 
 def check_move(now: State, then: State) -> None:
     """Raise IllegalMove unless a job may go from `now` to `then`."""

@@ -14,6 +14,7 @@ from agent.core.retry import JOB, Verdict, verdict
 from agent.core.states import State
 from agent.core.unset_clock import is_unset
 from agent.ledger import late, spend
+from agent.ledger.deleted import end_if_deleted
 from agent.ledger.store import iso
 from agent.ledger.units import state_of
 from agent.model import shown
@@ -159,6 +160,7 @@ def not_sent(ledger: Ledger, job: int, *, quiet: bool) -> None:
         ledger.move_quietly(job, State.SUBMITTING, State.PENDING, **columns)
     else:
         ledger.move(job, State.SUBMITTING, State.PENDING, "not sent yet", **columns)
+    end_if_deleted(ledger, job)
 
 
 def put_off(ledger: Ledger, job: int, decided: Verdict, *, quiet: bool = False) -> None:
@@ -197,6 +199,7 @@ def put_off(ledger: Ledger, job: int, decided: Verdict, *, quiet: bool = False) 
         ledger.move(job, state, then, f"{decided.error_code}: {decided.reason}", **columns)
     if state is State.SUBMITTING and unanswered:
         late.sent(ledger, [job])
+    end_if_deleted(ledger, job)
 
 
 def unsettled(ledger: Ledger, tried: Job, reason: str) -> None:
@@ -227,6 +230,7 @@ def unsettled(ledger: Ledger, tried: Job, reason: str) -> None:
     else:
         cleared = {"unanswered": 0, "reference_id": None, "next_attempt_at": None}
         ledger.move(job, state, State.SETTLING, reason, reason=reason, **cleared)
+        end_if_deleted(ledger, job)
 
 
 def _was_read_since(ledger: Ledger, tried: Job) -> bool:

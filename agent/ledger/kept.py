@@ -39,10 +39,10 @@ def m017_kept(connection: sqlite3.Connection) -> None:
                 select folder, {", ".join(f"sum({value}) as {name}" for name, value in _named_values())}
                 from jobs indexed by jobs_folder where state not in ({AWAY}) group by folder
             ) group by 1 order by 1;
-        create trigger folder_sums_insert after insert on jobs when new.state not in ({AWAY}) begin
+        create trigger folder_sums_insert after insert on jobs when not {_is_away("new.")} begin
             {_more_in_folder()};
         end;
-        create trigger folder_sums_delete after delete on jobs when old.state not in ({AWAY}) begin
+        create trigger folder_sums_delete after delete on jobs when not {_is_away("old.")} begin
             {_less_in_folder()};
         end;
         create trigger folder_sums_update after update of state, error_code, frame_count on jobs
@@ -115,12 +115,20 @@ def _day(row: str) -> str:
     return f"substr({row}submitted_at, 1, 10)"
 
 
+def _is_one_of(column: str, words: str) -> str:
+    """Return that a column is one of some words.
+
+    SQLite makes a table of what stands behind `in` each time that a trigger runs: a job's two moves took 53 us, not 34.
+    """
+    return "(" + " or ".join(f"{column} = {word}" for word in words.split(", ")) + ")"
+
+
 def _trouble(row: str) -> str:
-    return f"({row}state in ({TROUBLED}) or {row}error_code in ({CODES}))"
+    return f"({_is_one_of(f'{row}state', TROUBLED)} or {_is_one_of(f'{row}error_code', CODES)})"
 
 
 def _is_away(row: str) -> str:
-    return f"{row}state in ({AWAY})"
+    return _is_one_of(f"{row}state", AWAY)
 
 
 def _values(row: str) -> tuple[str, ...]:
@@ -128,7 +136,7 @@ def _values(row: str) -> tuple[str, ...]:
     return (
         "1",
         f"{row}frame_count",
-        f"{row}state in ({WAITING})",
+        _is_one_of(f"{row}state", WAITING),
         f"{row}state = 'submitted'",
         f"{row}state = 'completed'",
         _trouble(row),

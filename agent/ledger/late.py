@@ -14,6 +14,7 @@ from agent.core.adoption import why_not_ours
 from agent.core.retry import TWINS as AGAIN
 from agent.core.retry import UNANSWERED as LATE
 from agent.core.states import AT_TARGET, State
+from agent.ledger.deleted import end_if_deleted
 from agent.ledger.store import EPOCH, iso
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def not_found(ledger: Ledger, wanted: Lookup, looked_at: datetime) -> State:
     reason = f"no try of it has reached {ledger.target}: sent again"
     columns = {"lookup": None, "unanswered": 0, "next_attempt_at": iso(ledger.now)}
     ledger.move(wanted.id, State.PENDING, State.PENDING, reason, reason=reason, **columns)
-    return State.PENDING
+    return State.GONE if end_if_deleted(ledger, wanted.id) else State.PENDING
 
 
 def looked_again(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.retry import LOOKUP
 from agent.core.states import State
+from agent.ledger.deleted import end_if_deleted
 from agent.ledger.late import TWINS
 from agent.ledger.store import iso
 from agent.model import Kind
@@ -135,4 +136,4 @@ def not_found(ledger: Ledger, wanted: Lookup) -> State:
         kept = ledger.sql.execute("select reason from jobs where id = ?", (wanted.id,)).fetchone()[0]
         reason = f"given up; {reason} ({kept})"
     ledger.move(wanted.id, State.PENDING, then, reason, reason=reason, lookup=None, unanswered=0, next_attempt_at=None)
-    return then
+    return State.GONE if end_if_deleted(ledger, wanted.id) else then

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import fingerprint
-from agent.core.states import DELETABLE, UNREAD, UNSENT, State
+from agent.core.states import NOTED, UNREAD, UNSENT, State
 from agent.model import Entry, Kind, Stamp, basename, shown
 from agent.model.units import UnitKey
 
@@ -107,7 +107,7 @@ def unsent_in(sql: sqlite3.Connection, folder: str, span: Span) -> list[UnitKey]
 
 def listed_in(sql: sqlite3.Connection, folder: str, span: Span) -> list[UnitKey]:
     """Return these, and the units that were sent or dismissed and whose files were not seen deleted."""
-    return _in_states(sql, folder, span, UNSENT | DELETABLE)
+    return _in_states(sql, folder, span, UNSENT | NOTED)
 
 
 def _in_states(sql: sqlite3.Connection, folder: str, span: Span, states: Collection[State]) -> list[UnitKey]:

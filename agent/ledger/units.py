@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, assert_never
 
-from agent.core.states import DELETABLE, MOVES, SENT, TOLD, UNSENT, State
+from agent.core.states import MOVES, NOTED, SENT, TOLD, UNSENT, State
 from agent.core.unreadable import Told, news
 from agent.ledger import lookups
 from agent.ledger.frames import write_frames
@@ -197,11 +197,11 @@ def _keep(ledger: Ledger, unit: Unit, job: int, obsolete: tuple[int, ...]) -> St
     lookups.go_on(ledger, job)
     for other in obsolete:
         _withdraw(ledger, other, "the content that was sent is back")
-    marks = ", ".join("?" * len(DELETABLE))
+    marks = ", ".join("?" * len(NOTED))
     ledger.sql.execute(
         f"update jobs set deleted_at = ? where path = ? and kind = ? and id > ? and state in ({marks}) "  # noqa: S608
         "and deleted_at is null",
-        (iso(ledger.now), shown(unit.path), unit.kind, job, *DELETABLE),
+        (iso(ledger.now), shown(unit.path), unit.kind, job, *NOTED),
     )
     return state_of(ledger, job)
 
@@ -246,8 +246,8 @@ def vanish(ledger: Ledger, path: str, kind: Kind, why: str = "") -> None:
 def vanish_all(ledger: Ledger, units: Sequence[UnitKey], why: str = "") -> None:
     """Write that units are not there any more, or (`why`) are to be left alone: their open rows are `gone`.
 
-    A row whose try was never answered is looked up first; of what was sent or dismissed it is noted that it was seen
-    deleted, and else it stays as it is.
+    A row whose try was never answered is looked up first. Of what was sent, may have been, or was dismissed it is noted
+    that it was seen deleted: what comes under its name is another drop, however late the answer comes.
     """
     names = [(shown(unit.path), unit.kind) for unit in units]
     deleted: list[int] = []
@@ -260,11 +260,12 @@ def vanish_all(ledger: Ledger, units: Sequence[UnitKey], why: str = "") -> None:
         if unanswered and state == State.PENDING:
             reason = f"{why or 'deleted'} while an answer of {ledger.target}'s is missing"
             ledger.set(job, lookup="changed", reason=reason)
+            deleted += [] if why else [job]
         elif state in UNSENT:
             reason = why or f"deleted before it was submitted ({basename(path)})"
             cleared = {"error_code": "", "reference_id": None, "next_attempt_at": None}
             ledger.move(job, State(state), State.GONE, reason, reason=reason, **cleared)
-        elif state in DELETABLE and not why:
+        elif state in NOTED and not why:
             deleted.append(job)
     if deleted:
         ledger.sql.execute(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.fingerprints import is_at_rest
 from agent.core.left_out import why_refused
-from agent.core.states import DELETABLE, State
+from agent.core.states import NOTED, State
 from agent.ledger.seen import Span
 from agent.model import Kind, Stamp, is_utf8, join, shown
 from agent.model.files import RUN, PackedFiles
@@ -173,7 +173,7 @@ class Comparison:
         expected = (reads.unsent_in if present and has_units else reads.listed_in)(folder, span)
         missed = [unit for unit in expected if unit.kind is not kind or unit.path not in present]
         if present and images is not None:
-            missed += [UnitKey(path, kind) for path in images.keys() - present if images[path][0] in DELETABLE]
+            missed += [UnitKey(path, kind) for path in images.keys() - present if images[path][0] in NOTED]
         missed = [unit for unit in missed if not self._rest.is_fresher(unit)]
         for unit in missed:
             self._intake.miss(unit)

@@ -4,7 +4,8 @@
   files; a new ledger, empty files (a scan reads none), a settle time that never ends.
 - `restart`: the ledger knows every file and nothing has changed; from READY until the first scan is over
   (`last_scan_at` is committed).
-- the reference: `find TREE -type f -printf '%s %T@ %p\\n' > /dev/null`, from its start to its end.
+- the reference: `find TREE -type f -printf '%s %T@ %p\\n' > /dev/null`, from its start to its end. Told beside it: what
+  one thread of Python takes that lists these folders by `os.scandir`, asks for each file's status, and keeps nothing.
 - memory is VmHWM at the same moment, the start included, of the agent and its processes together.
 - `vast`: the first scan of 10,000,000 files in 10,000 folders (links to a few, which take no inodes), by turns with
   that of a tenth. It is run where it is named, and the trees, of 0.5 GB, are removed at the end.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import subprocess
 import time
 from dataclasses import dataclass, replace
@@ -49,12 +51,13 @@ class Took:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The medians of one tree: seconds of the agent and of `find`, and the agent's peak memory."""
+    """The medians of one tree: seconds of the agent, of `find` and of listing alone, and the agent's peak memory."""
 
     files: int
     seconds: float
     peak_mib: float
     find_seconds: float
+    listing_seconds: float
     other: str = ""
     """What another clone took, in words."""
 
@@ -128,6 +131,11 @@ def lines(bench: Bench) -> dict[str, list[tuple[int, float]]]:
 
 
 def _row(name: str, measured: Measured, *, times: float, peak_mib: float) -> Row:
+    told = (
+        f"find: {measured.find_seconds:.3g} s",
+        f"os.scandir and stat alone: {measured.listing_seconds:.3g} s",
+        measured.other,
+    )
     return Row(
         name,
         f"{measured.files:,} files",
@@ -136,7 +144,7 @@ def _row(name: str, measured: Measured, *, times: float, peak_mib: float) -> Row
             Figure("", measured.seconds, "s"),
             Figure("peak", measured.peak_mib, "MiB", peak_mib),
         ),
-        "; ".join(filter(None, (f"find: {measured.find_seconds:.3g} s", measured.other))),
+        "; ".join(filter(None, told)),
     )
 
 
@@ -169,23 +177,24 @@ def _trees(bench: Bench) -> list[Tree]:
 def _in_rounds(bench: Bench, runs: Mapping[Tree, Callable[[Installed], Took]]) -> list[Measured]:
     """Measure each tree once in every round: what disturbs one size for a while disturbs all."""
     sides = Sides(bench)
-    took: dict[Tree, list[tuple[dict[str, Took], Took]]] = {tree: [] for tree in runs}
+    took: dict[Tree, list[tuple[dict[str, Took], Took, float]]] = {tree: [] for tree in runs}
     for tree in runs:
         _find(tree)  # from here on all of it is in the kernel's caches
     for _ in range(bench.repeat):
         for tree, run in runs.items():
-            took[tree].append((sides.once(run), _find(tree)))
+            took[tree].append((sides.once(run), _find(tree), bench.apart(listing_seconds, tree.path)))
     return [
         Measured(
             tree.folders * tree.frames,
-            median(ours[""].seconds for ours, _ in pairs),
-            median(ours[""].peak_mib for ours, _ in pairs),
-            median(find.seconds for _, find in pairs),
+            median(ours[""].seconds for ours, *_ in rounds),
+            median(ours[""].peak_mib for ours, *_ in rounds),
+            median(find.seconds for _, find, _ in rounds),
+            median(listing for *_, listing in rounds),
             "; ".join(
-                f"{name}: {median(each[name].seconds for each, _ in pairs):.3g} s" for name in pairs[0][0] if name
+                f"{name}: {median(ours[name].seconds for ours, *_ in rounds):.3g} s" for name in rounds[0][0] if name
             ),
         )
-        for tree, pairs in took.items()
+        for tree, rounds in took.items()
     ]
 
 
@@ -211,3 +220,13 @@ def _find(tree: Tree) -> Took:
     command = ["find", str(tree.path), "-type", "f", "-printf", r"%s %T@ %p\n"]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     return Took(time.monotonic() - before)
+
+
+def listing_seconds(tree: Path) -> float:
+    """Return how many seconds it takes to list all folders of a tree and to ask for the status of each file."""
+    before = time.monotonic()
+    for folder in sorted(os.listdir(tree)):
+        with os.scandir(tree / folder) as entries:
+            for entry in entries:
+                entry.stat(follow_symlinks=False)
+    return time.monotonic() - before

@@ -295,6 +295,7 @@ def test_a_locked_ledger_is_waited_for(tmp_path: Path) -> None:
     with Playment() as playment:
         chosen = settings(tmp_path, playment.url)
         with Agent(chosen) as agent, contextlib.closing(sqlite3.connect(chosen.ledger_path)) as person:
+            eventually(lambda: agent.value("past") == "known")  # till then status says that nothing is sent
             person.execute("begin immediate")
             write(tmp_path / "inbox" / "a.jpg", image(1))
             held = command("status", environ=environ(tmp_path, playment.url), cwd=tmp_path)

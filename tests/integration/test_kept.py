@@ -45,6 +45,12 @@ def are_true(sql: sqlite3.Connection) -> None:
         assert sql.execute(f"select * from {table} {where} order by 1, 2").fetchall() == sql.execute(truth).fetchall()
 
 
+def test_no_trigger_makes_a_table_of_words_each_time_that_it_runs(ledger: Ledger) -> None:
+    triggers = ledger.sql.execute("select name, sql from sqlite_schema where type = 'trigger'").fetchall()
+    assert triggers
+    assert [name for name, sql in triggers if " in (" in sql] == []
+
+
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with contextlib.closing(Ledger(tmp_path / "ledger.db", Clock().now)) as opened:

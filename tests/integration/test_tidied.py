@@ -212,6 +212,48 @@ def test_a_name_that_was_seen_deleted_is_a_new_drop(inbox: Inbox) -> None:
     assert inbox.held("cam1") == ("changed", "1 frame changed after submission: f32.jpg")
 
 
+@pytest.mark.parametrize("outcome", ["made", "not made", "not ours"])
+@pytest.mark.parametrize("state", ["pending", "submitting"])
+def test_a_name_that_was_seen_deleted_before_the_answer_came_is_a_new_drop(
+    inbox: Inbox, state: str, outcome: str
+) -> None:
+    """An answer may be missing for days, and no look shows afterwards that the files were away meanwhile."""
+    paths = ["a.jpg", "cam1"]
+    inbox.write("stays.jpg", 9)
+    assert sent(inbox) == ["stays.jpg"]
+    inbox.write("a.jpg", 1)
+    inbox.write("cam1", 2, 3)
+    inbox.look(send=False)
+    inbox.try_all(state)
+    (inbox.root / "a.jpg").unlink()
+    shutil.rmtree(inbox.root / "cam1")
+    inbox.look(send=False)
+    inbox.write("a.jpg", 4)
+    inbox.write("cam1", 5, 6)
+    inbox.clock.advance(10.0)
+    inbox.glance()
+    assert [inbox.states(path) for path in paths] == [[state, "settling"]] * 2, "it waits for what became of the first"
+    inbox.answer_all(outcome)
+    assert sent(inbox) == paths
+    first = {"made": "submitted", "not made": "gone", "not ours": "duplicate"}[outcome]
+    assert [inbox.states(path) for path in paths] == [[first, "submitted"]] * 2
+    assert inbox.rows("stays.jpg")[0]["deleted_at"] is None
+
+
+@pytest.mark.parametrize("state", ["pending", "submitting"])
+def test_what_is_put_back_before_the_answer_came_is_no_new_drop(inbox: Inbox, state: str) -> None:
+    inbox.write("a.jpg", 1)
+    inbox.look(send=False)
+    inbox.try_all(state)
+    (inbox.root / "a.jpg").unlink()
+    inbox.look(send=False)
+    assert inbox.rows("a.jpg")[0]["deleted_at"]
+    inbox.write("a.jpg", 1)
+    inbox.look(send=False)
+    (row,) = inbox.rows("a.jpg")
+    assert (row["state"], row["unanswered"], row["deleted_at"]) == (state, 1, None)
+
+
 def test_a_file_in_the_place_of_another_is_a_change(inbox: Inbox) -> None:
     """Tools that unlink before they write leave a moment without the file: it is the same change."""
     inbox.write("a.jpg", 1)

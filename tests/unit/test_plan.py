@@ -258,6 +258,14 @@ def test_what_was_dismissed_unread_is_over_when_it_is_deleted() -> None:
     assert isinstance(decide(_unit(), [replace(unread, deleted_at=None), _arrival()], RULES), Keep)
 
 
+def test_what_was_deleted_and_has_failed_at_the_target_is_over() -> None:
+    failed = _deleted(State.FAILED, unanswered=1)
+    assert decide(_unit(), [failed, _arrival()], RULES) == Queue(_unit(), (f"d/p~{NEW[:12]}",), 8)
+    assert isinstance(decide(_unit(), [failed, _arrival(EARLY)], RULES), Hold)
+    assert isinstance(decide(_unit(), [replace(failed, deleted_at=None), _arrival()], RULES), Hold)
+    assert decide(_unit(OLD), [failed, _arrival()], RULES) == Keep(_unit(OLD), 1, (8,))
+
+
 def test_what_may_be_on_its_way_is_never_over() -> None:
     assert isinstance(decide(_unit(), [_deleted(State.SUBMITTING, unanswered=1), _arrival()], RULES), Wait)
     assert isinstance(decide(_unit(), [_deleted(State.PENDING, unanswered=1), _arrival()], RULES), LookUp)
