@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import os
 import sys
@@ -47,7 +48,10 @@ AT_LABEL_STUDIO = (
     "tests/integration/test_label_studio",
     "tests/integration/test_targets",
 )
-"""How the modules begin that one process runs together: they share a server of 400 MB."""
+"""How the modules begin of which one process runs each folder's together: they share a server of 400 MB.
+
+One process for both folders took longer for these than all others for the rest.
+"""
 SHARES = 'scope="module"'
 """What stands in a module that one process runs, one test after the other: what its tests share is made once."""
 OF_RULES = "tests/unit/"
@@ -76,16 +80,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """
     from xdist.scheduler.loadscope import LoadScopeScheduling  # noqa: PLC0415 (tests run without it, too)
 
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return _unit(nodeid)
+
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            """Forget what a process has done: with each test all is counted that any was ever given."""
+            super().mark_test_complete(node, item_index, duration)
+            given = self.assigned_work[node]
+            unit = _unit(self.registered_collections[node][item_index])
+            if all(given[unit].values()):
+                del given[unit]
+
     config.option.loadscopereorder = False  # else by how many they are, not by how long they take
-    scheduling = LoadScopeScheduling(config, log)
-    scheduling._split_scope = _unit
-    return scheduling
+    return Scheduling(config, log)
 
 
 def _unit(nodeid: str) -> str:
     module = nodeid.partition("::")[0]
     if module.startswith(AT_LABEL_STUDIO):
-        return "at Label Studio"
+        return f"at Label Studio, {os.path.dirname(module)}"
     return module if module.startswith(OF_RULES) or _shares(module) else nodeid
 
 
@@ -96,14 +110,22 @@ def _shares(module: str) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Measure what the pure modules run when they are imported, and nothing while tests are looked for."""
+    """Measure what the pure modules run when they are imported, and nothing while tests are looked for.
+
+    What is made meanwhile stays to the end: it is looked through for garbage neither now nor later.
+    """
+    gc.disable()
     if (coverage := _coverage(session.config)) is not None:
         from tests.pure import PURE  # noqa: PLC0415 (not before the measuring has begun)
 
         for module in sorted(PURE):
             importlib.import_module(module)
         coverage.pause()
-    return (yield)
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

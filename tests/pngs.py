@@ -7,7 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -47,18 +47,27 @@ def rows_of(width: int, height: int, bits: int, *, interlaced: bool) -> list[int
 
 def filtered(rows: Sequence[bytes], step: int, filters: Iterable[int]) -> bytes:
     """Return rows, each by its filter (9.2), where a pixel has `step` bytes."""
-    above, out = bytes(len(rows[0])), b""
+    above, out, nothing = bytes(len(rows[0])), b"", bytes(step)
     for row, kind in zip(rows, filters, strict=False):
-        line = bytearray()
-        for at, value in enumerate(row):
-            left, corner = (row[at - step], above[at - step]) if at >= step else (0, 0)
-            up = above[at]
-            line.append(value - (0, left, up, (left + up) // 2, _paeth(left, up, corner))[kind] & 255)
-        out += bytes([kind]) + line
+        around = zip(row, nothing + row, above, nothing + above, strict=False)
+        told = _TOLD[kind]
+        out += bytes([kind, *(value - told(left, up, corner) & 255 for value, left, up, corner in around)])
         above = row
     return out
 
 
 def _paeth(left: int, up: int, corner: int) -> int:
-    middle = left + up - corner
-    return min((left, up, corner), key=lambda value: abs(middle - value))
+    by_left, by_up, by_corner = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
+    if by_left <= by_up and by_left <= by_corner:
+        return left
+    return up if by_up <= by_corner else corner
+
+
+_TOLD: tuple[Callable[[int, int, int], int], ...] = (
+    lambda *_: 0,
+    lambda left, *_: left,
+    lambda _, up, __: up,
+    lambda left, up, _: (left + up) // 2,
+    _paeth,
+)
+"""What each filter takes for a value, by those at its left, above it, and between the two."""

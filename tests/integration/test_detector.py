@@ -631,8 +631,9 @@ SLICES = 14
 @pytest.fixture
 def long(bench: Bench) -> Bench:
     """Return a bench with 700 known images in the folder `stills`, and its listing begun anew."""
+    whole = image(1, size=(2, 2))
     for number in range(700):
-        write(bench.inbox / "stills" / f"{number}.jpg", image(number, size=(2, 2)))
+        write(bench.inbox / "stills" / f"{number}.jpg", whole + number.to_bytes(2, "big"))
     bench.notice("stills")
     bench.after(2)
     write(bench.inbox / "stills" / "seen.jpg", image(701))

@@ -131,9 +131,10 @@ def test_the_step_writes_no_row_of_a_job(tmp_path: Path) -> None:
 def filled(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Looks, list[dict[str, Any]]]]:
     """Rows of all kinds, many at the same moment; a look reads few of them."""
     chance = random.Random(3)
-    for _ in range(400):
-        at = f"2026-11-{chance.choice((27, 28))}T10:00:0{chance.randint(0, 5)}.000Z"
-        put(ledger, **{**anything(chance), "updated_at": at})
+    with ledger.transaction():
+        for _ in range(400):
+            at = f"2026-11-{chance.choice((27, 28))}T10:00:0{chance.randint(0, 5)}.000Z"
+            put(ledger, **{**anything(chance), "updated_at": at})
     monkeypatch.setattr(walks, "MOST", 50)
     with Looks.open(ledger.path) as looks:
         yield looks, looks.jobs()
