@@ -32,10 +32,13 @@ def _used(place: Path, *arguments: object) -> list[tuple[int, int]]:
 
 @pytest.mark.timeout(300)
 def test_nothing_is_kept_of_pictures_that_came_and_went(tmp_path: Path) -> None:
-    """Names of what was seen, kept for ever, were 205 bytes a picture once; what is in use goes up and down by less."""
+    """Names of what was seen, kept for ever, were 205 bytes a picture once.
+
+    What is in use goes up and down by less: by 89 where neighbours have the machine.
+    """
     used = [size for _, size in _used(tmp_path, 4000, 1000, "traced")]
     assert len(used) == 4
-    assert (min(used[2:]) - min(used[:2])) / 2000 <= 80
+    assert (min(used[2:]) - min(used[:2])) / 2000 <= 120
 
 
 @pytest.mark.skipif(not LONG, reason="a million pictures: TMPDIR=/dev/shm python -m tests.soak short_lived")
