@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-import threading
 
 import click
 
 from agent.sandbox import Faults, Sandbox
 from agent.sandbox.rules import NOT_FETCHED, TRY_LATER
+from agent.service.signals import Stops
 
 _LIKELY = click.FloatRange(0, 1)
 
@@ -57,10 +57,7 @@ def sandbox(
 
     Example: playment-agent sandbox --port 8099 --lose-replies 0.3
     """
-    stop = threading.Event()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stops = Stops((signal.SIGINT, signal.SIGTERM))
     faults = Faults(
         lose_reply=lose_replies,
         error_before=errors_before,
@@ -90,7 +87,7 @@ def sandbox(
         click.echo("A sandbox Playment is running. In another shell, or in .env:")
         click.echo(f"PLAYMENT_BASE_URL={running.url}\nPLAYMENT_API_KEY={api_key}")
         click.echo("Any PLAYMENT_PROJECT_ID and PLAYMENT_TAG will do. Ctrl-C stops it.")
-        stop.wait()
+        stops.wait()
     jobs = running.jobs
     click.echo(f"\n{len(jobs)} jobs with {sum(job.frames for job in jobs)} frames.")
     for call, count in sorted(running.requests.items()):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 log = logging.getLogger(__package__)
 
@@ -18,6 +22,27 @@ class Obeying(Protocol):
 
     def reload(self) -> None:
         """Have the settings read again; may be called from a signal handler."""
+
+
+class Stops:
+    """Takes note of signals from now on, for who waits for the first.
+
+    A `threading.Event` is not fit for that: a second signal within its `set` waits for ever for the lock that the first
+    holds. What is put here may be put at any moment (queue, `SimpleQueue.put`).
+    """
+
+    def __init__(self, numbers: Iterable[signal.Signals]) -> None:
+        self._came: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for each in numbers:
+            signal.signal(each, lambda number, _frame: self._came.put(number))
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for so long at most, None for as long as it takes; return whether one has come."""
+        try:
+            self._came.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        return True
 
 
 def obey_signals(service: Obeying) -> None:

@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import socket
-import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,6 +23,7 @@ from agent.demo.stage import Stage
 from agent.demo.steps import Steps
 from agent.http.sessions import Session
 from agent.service.label_studio import make_projects, shown_in
+from agent.service.signals import Stops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -114,10 +114,8 @@ def _say_where(console: Console, stage: Stage, server: Server, tasks: Sequence[S
 
 def _until_stopped(console: Console, stage: Stage, server: Server) -> None:
     """Let it all go on until a signal comes. Raises what the agent died of, AgentError where the server has ended."""
-    stop = threading.Event()
-    for number in ENDS:
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(LOOK_SECONDS):
+    stops = Stops(ENDS)
+    while not stops.wait(LOOK_SECONDS):
         stage.look_after_agent()
         server.look_after()
     console.print(Text("\nending the agent and Label Studio …", "dim"))
