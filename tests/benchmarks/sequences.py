@@ -27,8 +27,9 @@ LATENCY = 0.05
 WORKERS = 8
 MEGABYTE = (1431, 1078)
 """Pixels of a JPEG of noise of 1 MB."""
-BEGUN_BYTES = 400_000
-"""Twenty frames: more than anything else that is read meanwhile."""
+BEGUN_BYTES = 8_000_000
+"""400 frames, or 8 large ones: more than all that is read meanwhile, which is 4 MB of modules once a long folder is
+seen, two seconds before its time."""
 
 
 def sequences(bench: Bench) -> list[Row]:
