@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
     from agent.model import Unit
 
-TOGETHER = 1000
-"""Units, and files, that are written in one transaction: 2 MiB, and what a kill undoes is read again."""
+TOGETHER = 2000
+"""Units, and files, that are written in one transaction: 4 MiB, and what a kill undoes is read again. By the thousand
+20,000 images take 1.38 s, so 1.32."""
 
 
 @click.command(short_help="Have all that is in the folder now left alone.")

@@ -16,6 +16,7 @@ from agent.ledger.reads_for_noticing import ReadsForNoticing
 from agent.model import Kind
 from agent.noticing.start import noticing
 from agent.reading import full
+from agent.reading.ahead import MOST
 from agent.reading.examiner import FileExaminer
 from agent.reading.reader import Reader
 from agent.reading.readers import Readers
@@ -123,7 +124,7 @@ class NoWait(QuietTimes):
 
 
 class Together:
-    """A pool that does what it was handed at the end of a turn; `ahead` is told of all of it before."""
+    """A pool that does what it was handed at the end of a turn; `ahead` is told of it first, piece by piece."""
 
     count = 1
 
@@ -138,9 +139,11 @@ class Together:
     def flush(self) -> None:
         """Do all that there is."""
         works, self._works = self._works, []
-        self._ahead(works)
-        for work in works:
-            work()
+        for first in range(0, len(works), MOST):
+            together = works[first : first + MOST]
+            self._ahead(together)
+            for work in together:
+                work()
 
     def close(self, seconds: float) -> bool:  # noqa: ARG002
         """Return that nothing is left to do."""
