@@ -83,7 +83,8 @@ def _agent(bench: Bench, tree: Path, folders: int, frames: int, server: Server, 
     with bench.place() as place, Running(place, server.url, **options) as agent:
         agent.until(lambda: agent.counts().get("settling") == (folders, folders * frames))
         before = agent.bytes_read()
-        begun = agent.until(lambda: agent.bytes_read() > before + BEGUN_BYTES, every=0.002)
+        most = before + bench.size(BEGUN_BYTES, 400_000)
+        begun = agent.until(lambda: agent.bytes_read() > most, every=0.002)
         if until_read:
             return agent.until(lambda: not agent.jobs("settling"), every=0.01) - begun
         return agent.until(lambda: agent.jobs("submitted") == folders, every=0.01) - begun
