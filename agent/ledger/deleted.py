@@ -1,4 +1,4 @@
-"""What becomes of a row whose files were seen deleted while a request for it was on its way, or may have been.
+"""What becomes of a row whose files are not there any more, and which was not sent.
 
 Each function runs inside a transaction of its caller.
 """
@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from agent.ledger.store import Ledger
 
 
+def end(ledger: Ledger, job: int, path: str, now: State, why: str = "", **cleared: None) -> None:
+    """Have a row be `gone` that was not sent: its files were deleted, or (`why`) are left alone."""
+    reason = why or f"deleted before it was submitted ({basename(path)})"
+    columns = {"error_code": "", "reference_id": None, "next_attempt_at": None, **cleared}
+    ledger.move(job, now, State.GONE, reason, reason=reason, **columns)
+
+
 def end_if_deleted(ledger: Ledger, job: int) -> bool:
-    """Have a row be `gone` that was not sent after all, and whose files were seen deleted; return whether it is.
+    """Do so with a row that was not sent after all, where its files were seen deleted; return whether they were.
 
     Nothing would look at it any more: what is at its path since then has a row of its own.
     """
@@ -26,7 +33,6 @@ def end_if_deleted(ledger: Ledger, job: int) -> bool:
     ).fetchone()
     if row is None:
         return False
-    reason = f"deleted before it was submitted ({basename(row[0])})"
-    cleared = {"error_code": "", "reference_id": None, "next_attempt_at": None, "lookup": None, "deleted_at": None}
-    ledger.move(job, State(row[1]), State.GONE, reason, reason=reason, **cleared)
+    path, state = row
+    end(ledger, job, path, State(state), lookup=None, deleted_at=None)
     return True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from agent.core.states import MOVES, NOTED, SENT, TOLD, UNSENT, State
 from agent.core.unreadable import Told, news
 from agent.ledger import lookups
+from agent.ledger.deleted import end
 from agent.ledger.frames import write_frames
 from agent.ledger.store import iso
 from agent.model import (
@@ -27,7 +28,6 @@ from agent.model import (
     Unit,
     UnitKey,
     Wait,
-    basename,
     shown,
 )
 
@@ -262,9 +262,7 @@ def vanish_all(ledger: Ledger, units: Sequence[UnitKey], why: str = "") -> None:
             ledger.set(job, lookup="changed", reason=reason)
             deleted += [] if why else [job]
         elif state in UNSENT:
-            reason = why or f"deleted before it was submitted ({basename(path)})"
-            cleared = {"error_code": "", "reference_id": None, "next_attempt_at": None}
-            ledger.move(job, State(state), State.GONE, reason, reason=reason, **cleared)
+            end(ledger, job, path, State(state), why)
         elif state in NOTED and not why:
             deleted.append(job)
     if deleted:
