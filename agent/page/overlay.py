@@ -70,6 +70,7 @@ def _sketch(shape: Shape, width: int, height: int) -> Sketch:
     x = min(max(min(x for x, _ in placed), 0.0), max(0.0, width - letter))
     top = min(y for _, y in placed)
     y = top - letter / 3 if top > letter * 1.4 else max(top, 0.0) + letter * 1.1
+    y = min(y, max(height, letter * 1.1))
     told = ", ".join((f"{_name(shape)} ({shape.kind})", *shape.notes))
     return Sketch(colour(_name(shape)), _name(shape), paths, [*map(place, shape.dots)], round(x, 2), round(y, 2), told)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.model.shapes import Outline, Shape
@@ -36,12 +36,10 @@ def test_classes_are_counted_with_their_colours() -> None:
     assert found[0].colour == found[1].colour != found[2].colour
 
 
+@example(points=((0.0, 0.5625),), width=45, height=2)
+@example(points=((0.0, 7.0),), width=100, height=100)
 @given(points=POINTS, width=st.integers(1, 20_000), height=st.integers(1, 20_000))
-def test_a_label_stands_on_the_picture_where_its_shape_begins_on_it(
-    points: tuple[tuple[float, float], ...], width: int, height: int
-) -> None:
+def test_a_label_stands_on_the_picture(points: tuple[tuple[float, float], ...], width: int, height: int) -> None:
     [sketch] = overlay.sketches([Shape("polygon", "a", (Outline(points, closed=True),))], width, height)
     assert 0 <= sketch.x <= width
-    assert sketch.y > 0
-    if min(y for _, y in points) <= 0.9:
-        assert sketch.y <= max(height, 2 * overlay.text_size(width, height))
+    assert 0 < sketch.y <= max(height, 2 * overlay.text_size(width, height))
