@@ -119,7 +119,7 @@ def _take(order: dict[str, Any], out: int, err: int, told: int) -> bool:
 
 
 if __name__ == "__main__":
-    import agent.commands  # noqa: F401 (what all forks share)
+    from agent.commands import check, run, status  # noqa: F401 (what all forks share)
 
     gc.freeze()  # else each copies, to look through it at its end, what it shares
     with socket.socket(fileno=int(sys.argv[1])) as orders:
