@@ -56,10 +56,24 @@ SHARES = 'scope="module"'
 """What stands in a module that one process runs, one test after the other: what its tests share is made once."""
 OF_RULES = "tests/unit/"
 """What is short, and often reads the same sources as the test before it: handed out by the module, too."""
+COMPUTE = (
+    OF_RULES,
+    *(f"tests/faults/test_{name}" for name in ("bursts", "ledger_lost", "short_lived")),
+    *(
+        f"tests/integration/test_{name}"
+        for name in (
+            "avif", "detector", "formats", "full_check", "jpeg", "kept", "orders_in_bulk", "package", "page_decoding",
+            "pictures", "png", "processes", "whole_",
+        )
+    ),
+)  # fmt: skip
+"""How the modules begin whose tests compute for more than a quarter of the time they take; all others wait."""
+COMPUTING = 2
+"""So many processes compute from the beginning on, while the others wait: one for each processor of a small machine."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what one process runs alone, which takes longest, then what waits; what computes fills the end."""
+    """Begin with what one process runs alone, which takes longest, then what waits; what computes stands at the end."""
     items.sort(key=_turn)
 
 
@@ -67,8 +81,8 @@ def _turn(item: pytest.Item) -> int:
     module = item.nodeid.partition("::")[0]
     if module.startswith(AT_LABEL_STUDIO):
         return 0
-    if module.startswith(OF_RULES):
-        return 3
+    if module.startswith(COMPUTE):
+        return 4 if _shares(module) else 3
     return 1 if _shares(module) else 2
 
 
@@ -91,6 +105,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             unit = _unit(self.registered_collections[node][item_index])
             if all(given[unit].values()):
                 del given[unit]
+
+        def _assign_work_unit(self, node: Any) -> None:
+            """Let some processes begin at the end of the queue, where what computes stands."""
+            if self.nodes.index(node) < COMPUTING < len(self.nodes):
+                self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+            super()._assign_work_unit(node)
 
     config.option.loadscopereorder = False  # else by how many they are, not by how long they take
     return Scheduling(config, log)
