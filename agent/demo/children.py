@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 END_SECONDS = 5.0
 """How long one may take to end by itself."""
 _BOUND = Path(__file__).with_name("bound.py")
+_BEGIN = b"!"
+"""What a program waits for that is bound to us: one of which a stop keeps us from taking note never begins."""
 
 
 class Child:
@@ -32,16 +34,23 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a program of ours, or one that we have installed
-                [sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *self._command],
-                env=self._environ,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        theirs, ours = os.pipe()
+        try:
+            with open(theirs, "rb") as orders, open(ours, "wb") as told, self._log.open("ab") as log:
+                self._process = subprocess.Popen(  # noqa: S603 - a program of ours, or one that we have installed
+                    [sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *self._command],
+                    env=self._environ,
+                    cwd=self._folder,
+                    stdin=orders,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+                told.write(_BEGIN)
+        except BaseException:
+            if self._process is not None:
+                self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,8 +60,13 @@ class Child:
             _kill(process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(END_SECONDS)
-        _kill(process.pid, signal.SIGKILL)  # and whatever of its session is left
-        process.wait()
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, and whatever of its session is left."""
+        assert self._process
+        _kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     @property
     def exit_code(self) -> int | None:

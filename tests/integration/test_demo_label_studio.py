@@ -132,6 +132,26 @@ def test_what_a_program_started_ends_with_it(tmp_path: Path, monkeypatch: pytest
     eventually(lambda: not Path(f"/proc/{pid}").exists())
 
 
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_a_program_of_which_a_stop_keeps_us_from_taking_note_never_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal while it is being started: it would go on, and make the folder anew that is removed meanwhile."""
+    start = subprocess.Popen.__init__
+
+    def interrupted(process: subprocess.Popen[bytes], *arguments: Any, **options: Any) -> None:
+        start(process, *arguments, **options)
+        raise SystemExit(128 + signal.SIGTERM)
+
+    begun = tmp_path / "begun"
+    with monkeypatch.context() as during:
+        during.setattr(subprocess.Popen, "__init__", interrupted)
+        with pytest.raises(SystemExit), Child(["/bin/touch", str(begun)], os.environ, tmp_path / "log", tmp_path):
+            raise AssertionError
+    eventually(lambda: named(begun) == [])
+    assert not begun.exists()
+
+
 def test_it_goes_with_no_other_way_to_play(tmp_path: Path) -> None:
     for options in (["--s3"], ["--complete-after", "1"]):
         refused = command("demo", "--label-studio", *options, environ=environment(tmp_path), cwd=tmp_path)
