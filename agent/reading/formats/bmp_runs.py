@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from agent.reading.formats.source import cut_short
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agent.reading.formats.source import Source
 
 CODED_BITS = {1: (8,), 2: (4,), 4: (24,)}
@@ -25,7 +27,7 @@ _LINE, _END, _MOVE = 0, 1, 2
 _MARK = b"\0\1"
 
 
-def has_mark(source: Source, ends: tuple[int, ...]) -> bool:
+def has_mark(source: Source, ends: Iterable[int]) -> bool:
     """Tell whether the end mark stands before one of these ends, as the header gives them."""
     return any(source.peek(2, end - 2) == _MARK for end in ends)
 
