@@ -22,7 +22,7 @@ def end(ledger: Ledger, job: int, path: str, now: State, why: str = "", **cleare
 
 
 def end_if_deleted(ledger: Ledger, job: int) -> bool:
-    """Do so with a row that was not sent after all, where its files were seen deleted; return whether they were.
+    """Have a row be `gone` that was not sent after all, if its files were seen deleted; return whether they were.
 
     Nothing would look at it any more: what is at its path since then has a row of its own.
     """

@@ -20,7 +20,10 @@ TURNS = 12
 
 
 def faked(clock: Path) -> dict[str, str]:
-    """Return what gives a process a clock that is so many seconds off as the file says; the monotonic one is real."""
+    """Return what gives a process a clock that is so much off as the file says; the monotonic one is real.
+
+    The program `faketime` would do no more, and does not start where one with its process number was ever killed.
+    """
     return {
         "LD_PRELOAD": str(LIBRARIES[0]),
         "FAKETIME_TIMESTAMP_FILE": str(clock),

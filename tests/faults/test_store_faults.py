@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,10 @@ from agent.demo import ports
 from agent.demo import store as demo_store
 from agent.demo.store import Store
 from agent.errors import TryLater
-from tests.faults.test_clocks import LIBRARIES
+from tests.faults.test_clocks import LIBRARIES, faked
 from tests.integration.s3 import frame, keys, publisher, settings_for
 from tests.relay import Relay
-from tests.support import Agent, Playment, environ, eventually, frames, image, run, settings, write
+from tests.support import Agent, Playment, command, environ, eventually, frames, image, settings, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,9 +83,8 @@ def test_a_clock_that_is_off_blocks_and_says_so(tmp_path: Path, hours: str) -> N
     with Store(tmp_path / "weed") as store, Playment() as playment:
         given = environ(tmp_path, playment.url, **settings_for(store.url, "p"))
         write(tmp_path / "inbox" / "a.jpg", image())
-        # Not by the program `faketime`: it does not start where one of its own process number was ever killed.
-        faked = {"LD_PRELOAD": str(LIBRARIES[0]), "FAKETIME": hours, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        done = run([sys.executable, "-m", "agent", "run", "--once"], environ={**given, **faked}, cwd=tmp_path)
+        clock = write(tmp_path / "clock", f"{hours}\n".encode())
+        done = command("run", "--once", environ={**given, **faked(clock)}, cwd=tmp_path)
         assert done.returncode == 3
         assert "this machine's clock is off: set it" in done.stderr
         assert playment.jobs == []

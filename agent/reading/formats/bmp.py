@@ -88,9 +88,6 @@ def _coded(source: Source, head: _Head) -> str | None:
     source.drain()
     ends = {head.said, head.offset + head.coded_bytes, source.size}
     is_odd = any(end > head.offset for _, end in source.equal_runs or [])
-    parts = [
-        end for end in ends if end > head.offset and (end - head.offset) % 2 == 0
-    ]  # each part takes an even number
-    if has_mark(source, parts) and not is_odd:
+    if has_mark(source, head.offset, ends) and not is_odd:
         return None
     return follow(source, head.offset, head.bits, abs(head.height))

@@ -27,9 +27,10 @@ _LINE, _END, _MOVE = 0, 1, 2
 _MARK = b"\0\1"
 
 
-def has_mark(source: Source, ends: Iterable[int]) -> bool:
-    """Tell whether the end mark stands before one of these ends, as the header gives them."""
-    return any(source.peek(2, end - 2) == _MARK for end in ends)
+def has_mark(source: Source, offset: int, ends: Iterable[int]) -> bool:
+    """Tell whether the end mark stands before one of these ends, where it can: each part has an even size."""
+    possible = [end for end in ends if end > offset and (end - offset) % 2 == 0]
+    return any(source.peek(2, end - 2) == _MARK for end in possible)
 
 
 def follow(source: Source, offset: int, bits: int, rows: int) -> str | None:
